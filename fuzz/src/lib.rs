@@ -4,7 +4,8 @@
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::source::archive::{
-    ArchiveOptions, WalkCount, Format, ArchiveFile, GitHandling, Input, Limits, MemberSink, detect, walk,
+    ArchiveFile, ArchiveOptions, Format, GitHandling, Input, Limits, MemberSink, WalkCount, detect,
+    walk,
 };
 use ddpatrol_scan::issue::ArchiveIssue;
 use std::io::Cursor;

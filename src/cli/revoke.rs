@@ -15,7 +15,7 @@ use super::verify::revoke;
 use crate::detect::Evidence;
 use crate::report::document::{self, Record, SCHEMA, SavedError, SavedReport};
 use crate::respond::http::Stop;
-use crate::respond::{Outcome, Responder, Revocation, Subject};
+use crate::respond::{ProvenToken, Responder, Revocation, RevocationOutcome};
 use crate::rules::{Rule, RuleSet};
 use anyhow::{anyhow, bail};
 use ddpatrol_scan::finding::Fingerprint;
@@ -39,7 +39,7 @@ pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
     let stop = Stop::new(move || interrupted.is_interrupted());
     let responder = Responder::new(args.action.settings(0)?, stop);
     let findings = read(&args.from)?;
-    let subjects: Vec<Subject> = findings.iter().map(SavedFinding::subject).collect();
+    let subjects: Vec<ProvenToken> = findings.iter().map(SavedFinding::subject).collect();
     let revoked = revoke(&args.action, &responder, &subjects)?;
     let failed = !args.action.dry_run && revoked.iter().any(|it| it.outcome.is_failure());
     let revocations =
@@ -62,7 +62,7 @@ struct RevocationEntry {
     rule: String,
     fingerprint: String,
     token: String,
-    outcome: Outcome,
+    outcome: RevocationOutcome,
     detail: String,
 }
 
@@ -200,12 +200,12 @@ impl SavedFinding {
             && rule.format.redact(secret) == token.redacted
     }
 
-    fn subject(&self) -> Subject {
+    fn subject(&self) -> ProvenToken {
         let Record { rule, token, locations, .. } = &self.record;
         let place = locations.first();
         let path = place.and_then(|place| place.path.as_ref());
         let path = path.map_or_else(|| "stdin".into(), |path| path.text());
-        Subject {
+        ProvenToken {
             rule: rule.clone(),
             redacted: token.redacted.clone(),
             uuid: token.uuid.as_deref().and_then(Uuid::parse),

@@ -10,7 +10,7 @@ use crate::scan::Input;
 use crate::shell::quote;
 use crate::source::Run;
 use crate::source::archive::{ArchiveSettings, ExtractedRepos};
-use crate::source::files::{Files, FilesOptions, Met, UserRules};
+use crate::source::files::{Discovered, Files, FilesOptions, UserRules};
 use crate::source::git::cache::State;
 use crate::source::git::history::HistoryOptions;
 use crate::source::git::repo::{Environment, Repository};
@@ -183,7 +183,7 @@ fn sources(
     if !args.what.files_only {
         note_unread_histories(&named, &paths, &scan_context.run);
     }
-    let met = Met::default();
+    let met = Discovered::default();
     let options = FilesOptions {
         paths,
         no_ignore: args.files.no_ignore,

@@ -17,7 +17,7 @@ use crate::redact::Redactor;
 use crate::report::document::{Document, DocumentBuilder, DocumentOptions, Paths, Record};
 use crate::report::{escape, json};
 use crate::rules::RuleSet;
-use crate::scan::{Input, Outcome, Scan, is_left_out};
+use crate::scan::{Input, Outcome, Scan, is_excluded};
 use crate::source::Run;
 use crate::source::git::repo::Operation;
 use anyhow::bail;
@@ -155,7 +155,7 @@ impl ScanRun<'_> {
         let on_match = |found: Occurrence<'_>| {
             let place = found.location;
             if (all || place.change_status != Some(ChangeStatus::Preexisting))
-                && !is_left_out(place, &policy.exclude, &policy.decisions.roots)
+                && !is_excluded(place, &policy.exclude, &policy.decisions.roots)
             {
                 streams.write(found, policy);
             }
@@ -218,7 +218,7 @@ impl ScanRun<'_> {
         let responses = actions.respond(&outcome.findings, document)?;
         outcome.interrupted = signals::was_interrupted();
         document.interrupted = outcome.interrupted;
-        document.answer(&responses, self.redactor);
+        document.add_responses(&responses, self.redactor);
         if actions.has_failed(&responses) {
             bail!("not all tokens were revoked");
         }
@@ -241,10 +241,10 @@ impl ScanRun<'_> {
         run.finish();
         drop(progress);
         if !self.job.all {
-            outcome.set_known_aside();
+            outcome.remove_preexisting();
         }
         let Policy { exclude, decisions, .. } = self.policy;
-        outcome.leave_out(exclude, &decisions.roots);
+        outcome.remove_excluded(exclude, &decisions.roots);
         let unused = decisions.apply(&mut outcome.findings, &mut self.redactor.masker());
         if !outcome.interrupted {
             outcome.unused = unused;

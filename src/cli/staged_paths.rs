@@ -11,7 +11,7 @@ use crate::source::add;
 use crate::source::archive::{ArchiveOptions, ArchiveSettings};
 use crate::source::files::{Files, FilesOptions};
 use crate::source::git::repo::{StagedChange, Status};
-use crate::source::text::Text;
+use crate::source::text::TextSource;
 use anyhow::Context;
 use ddpatrol_scan::finding::baseline::lexical;
 use std::collections::{HashMap, HashSet};
@@ -103,7 +103,7 @@ impl Selection {
                     let target = std::fs::read_link(&path)
                         .with_context(|| format!("cannot read symbolic link {}", path.display()))?;
                     let bytes = target.as_os_str().as_encoded_bytes().to_vec();
-                    sources.push(Input::source(Text { path, bytes }));
+                    sources.push(Input::source(TextSource { path, bytes }));
                 }
                 Ok(metadata) if metadata.is_dir() => {
                     let is_top = path.canonicalize().is_ok_and(|it| it == scan_context.here);

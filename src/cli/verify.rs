@@ -7,12 +7,13 @@
 use super::args::{ActionArgs, VerifyArgs};
 use super::messages::clean;
 use crate::detect::Evidence;
-use crate::report::document::{Document, Place, Record};
+use crate::report::document::{Document, LocationRecord, Record};
 use crate::report::response::Response;
 use crate::respond::endpoint::{DATADOG_SITES, Endpoint};
 use crate::respond::http::Stop;
 use crate::respond::{
-    ISSUER_TOKEN, Outcome, Responder, Revocation, SITE_TOKEN, Settings, Subject, Verdict,
+    ISSUER_TOKEN, ProvenToken, Responder, Revocation, RevocationOutcome, SITE_TOKEN, Settings,
+    Verdict,
 };
 use crate::source::Run;
 use anyhow::{Context, bail};
@@ -64,7 +65,7 @@ impl<'a> IssuerActions<'a> {
         let Some(responder) = &self.responder else { return Ok(responses) };
         let acts_on = |it: &Finding| it.evidence == Evidence::Proven && it.suppression.is_none();
         let proven: Vec<usize> = (0..findings.len()).filter(|&at| acts_on(&findings[at])).collect();
-        let subjects: Vec<Subject> =
+        let subjects: Vec<ProvenToken> =
             proven.iter().map(|&at| subject(&findings[at], &document.findings[at])).collect();
         if self.args.verify {
             for (&at, verification) in proven.iter().zip(responder.verify(&subjects)) {
@@ -77,10 +78,10 @@ impl<'a> IssuerActions<'a> {
             };
             let (dead, open): (Vec<_>, Vec<_>) =
                 proven.iter().copied().zip(subjects).partition(|(at, _)| is_dead(*at));
-            let (open, subjects): (Vec<usize>, Vec<Subject>) = open.into_iter().unzip();
+            let (open, subjects): (Vec<usize>, Vec<ProvenToken>) = open.into_iter().unzip();
             for (at, _) in dead {
                 let detail = "verification found it dead: nothing to revoke".to_owned();
-                let revocation = Revocation { outcome: Outcome::AlreadyDead, detail };
+                let revocation = Revocation { outcome: RevocationOutcome::AlreadyDead, detail };
                 responses[at].revocation = Some(revocation);
             }
             for (at, revocation) in
@@ -93,8 +94,8 @@ impl<'a> IssuerActions<'a> {
     }
 }
 
-fn subject(finding: &Finding, record: &Record) -> Subject {
-    Subject {
+fn subject(finding: &Finding, record: &Record) -> ProvenToken {
+    ProvenToken {
         rule: record.rule.clone(),
         redacted: record.token.redacted.clone(),
         uuid: finding.token.uuid,
@@ -103,7 +104,7 @@ fn subject(finding: &Finding, record: &Record) -> Subject {
     }
 }
 
-fn location(place: &Place) -> String {
+fn location(place: &LocationRecord) -> String {
     let path = place.path.as_ref().map_or_else(|| "stdin".into(), |path| path.text());
     let commit = place.git.as_ref().and_then(|git| git.introduced.as_ref());
     let commit = commit.map(|commit| format!(" in commit {}", commit.commit)).unwrap_or_default();
@@ -114,14 +115,14 @@ fn location(place: &Place) -> String {
 pub(super) fn revoke(
     args: &ActionArgs,
     responder: &Responder,
-    subjects: &[Subject],
+    subjects: &[ProvenToken],
 ) -> anyhow::Result<Vec<Revocation>> {
     let plan = responder.plan(subjects);
-    let planned = plan.iter().filter(|it| it.outcome == Outcome::Planned).count();
+    let planned = plan.iter().filter(|it| it.outcome == RevocationOutcome::Planned).count();
     let mut err = io::stderr().lock();
     for (subject, way) in subjects.iter().zip(&plan) {
         let words = match way.outcome {
-            Outcome::Planned if !args.dry_run => "will be revoked",
+            RevocationOutcome::Planned if !args.dry_run => "will be revoked",
             outcome => outcome.words(),
         };
         let line = format!("{}: {words}: {}", subject.redacted, way.detail);
@@ -137,9 +138,10 @@ pub(super) fn revoke(
         io::stdin().read_line(&mut answer)?;
         if !matches!(answer.trim(), "y" | "Y" | "yes") {
             let declined = |it: Revocation| match it.outcome {
-                Outcome::Planned => {
-                    Revocation { outcome: Outcome::Failed, detail: "you declined".to_owned() }
-                }
+                RevocationOutcome::Planned => Revocation {
+                    outcome: RevocationOutcome::Failed,
+                    detail: "you declined".to_owned(),
+                },
                 _ => it,
             };
             return Ok(plan.into_iter().map(declined).collect());

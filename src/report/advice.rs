@@ -1,8 +1,8 @@
-//! What to do about a finding, in order: revoke, replace, clean, prevent.
+//! Remediation of a finding, in order: revoke, replace, clean, prevent.
 //!
-//! Takes a finding; returns steps with commands, which hold paths and the public part of a token, never
-//! the secret. Commands work in any folder of the repository that the user is in; those for another
-//! repository name its folder by an absolute path.
+//! Input: a finding. Output: steps with commands, which contain paths and the public part of a token, never
+//! the secret. Commands work in any folder of the user's repository; commands for another repository contain
+//! the absolute path of its folder.
 
 use super::document::Paths;
 use crate::detect::encoding::Encoding;
@@ -18,39 +18,39 @@ use ddpatrol_token::secret::MASK;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// What a step is for.
+/// The purpose of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Aim {
-    /// The token is to be made worthless.
+    /// Invalidate the token.
     Revoke,
-    /// Whoever used it needs another.
+    /// Give its users another token.
     Replace,
-    /// It is to be taken out of where it stands.
+    /// Remove it from its locations.
     Clean,
-    /// The next one is not to get there.
+    /// Keep the next token from being committed.
     Prevent,
 }
 
-/// One step.
+/// One step of the remediation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
-    /// What it is for.
+pub struct RemediationStep {
+    /// Its purpose.
     pub aim: Aim,
-    /// What to do, in a sentence or two.
+    /// Instructions in a sentence or two.
     pub text: Clean,
-    /// Commands for a POSIX shell that do it, started in any folder of the repository.
+    /// Commands for a POSIX shell in any folder of the repository.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<Clean>,
 }
 
-/// Where the history is rewritten: a folder of its own for each finding, so that no other repository's
-/// clone, nor one that is left over, is pushed in its place.
+/// The clone in which the history is rewritten. Each finding has a folder of its own, so that a clone of
+/// another repository, or one left over from before, is never pushed instead.
 const CLONE: &str = "\"$clone\"";
-/// How many blobs a command names at the most.
-const MOST_BLOBS: usize = 30;
+/// Maximum number of blobs in a command.
+const MAX_BLOBS: usize = 30;
 
-/// A step before it has passed the redactor.
+/// A step before redaction.
 struct Draft {
     aim: Aim,
     text: String,
@@ -63,34 +63,34 @@ impl Draft {
     }
 }
 
-/// The repository that commands are for.
-struct Target {
-    /// Its folder, if the user's folder is in another repository or in none.
+/// The repository in which commands run.
+struct TargetRepository {
+    /// Its folder, if the user's current folder is not in it.
     elsewhere: Option<String>,
     is_bare: bool,
-    /// The staged files that hold the finding, as quoted pathspecs.
+    /// The staged files that contain the finding, as quoted pathspecs.
     staged: Vec<String>,
 }
 
-/// Lists the steps for a finding.
+/// Returns the steps for a finding.
 pub(super) fn steps(
     finding: &Finding,
     rule: &Rule,
     masker: &mut Masker<'_>,
     paths: &mut Paths,
     operation: Option<Operation>,
-) -> Vec<Step> {
+) -> Vec<RemediationStep> {
     let revoke = rule
         .advice_for(finding.token.uuid)
         .unwrap_or_else(|| format!("Revoke it where {} issued it.", rule.issuer));
-    let replace = "Replace it where it is used by a new token, which lives in a secret store or the \
+    let replace = "Replace it with a new token wherever it is used, stored in a secret store or the \
                    environment.";
-    let target = Target::of(finding, paths);
+    let target = TargetRepository::of(finding, paths);
     let install = match &target.elsewhere {
         Some(folder) => format!("ddpatrol hook install --repo {}", quote(folder)),
         None => "ddpatrol hook install".to_owned(),
     };
-    let prevent = "Let a hook stop the next one before it is committed.";
+    let prevent = "Install the pre-commit hook.";
     let drafts = [
         Draft::new(Aim::Revoke, revoke, Vec::new()),
         Draft::new(Aim::Replace, replace, Vec::new()),
@@ -100,7 +100,7 @@ pub(super) fn steps(
     let mut masked = |text: &String| masker.clean(text.as_bytes());
     drafts
         .iter()
-        .map(|draft| Step {
+        .map(|draft| RemediationStep {
             aim: draft.aim,
             text: masked(&draft.text),
             commands: draft.commands.iter().map(&mut masked).collect(),
@@ -108,8 +108,13 @@ pub(super) fn steps(
         .collect()
 }
 
-/// Says how to take a token out of where it stands.
-fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Operation>) -> Draft {
+/// Returns the step that removes a token from its locations.
+fn clean(
+    finding: &Finding,
+    rule: &Rule,
+    target: &TargetRepository,
+    operation: Option<Operation>,
+) -> Draft {
     let places = &finding.locations;
     let git = target.git();
     let traces = || {
@@ -120,26 +125,27 @@ fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Oper
         return untraced(places, target, operation);
     }
     if !traces().any(|it| it.reachable) {
-        let text = "No branch or tag reaches it: unstage it if it is staged, then let git forget what is \
-                    unreachable. That drops the reflogs and all stashes, too, so make branches of those \
-                    that you need (`git stash branch`). Servers and clones keep it until they do the same.";
+        let text = "No branch or tag reaches it: unstage it if it is staged, then delete unreachable \
+                    objects. This also deletes the reflogs and all stashes; turn stashes that you need \
+                    into branches first (`git stash branch`). Servers and clones keep it until they do \
+                    the same.";
         let expire = format!("{git} reflog expire --expire=now --all");
         return Draft::new(Aim::Clean, text, vec![expire, format!("{git} gc --prune=now")]);
     }
-    // What the base has elsewhere is not to be had out by editing the change.
+    // Editing the change does not remove what the base has elsewhere.
     let is_new = |it: &Location| {
         matches!(it.change_status, Some(ChangeStatus::New | ChangeStatus::AlsoUnpushed))
     };
     let is_change = places.iter().any(is_new);
-    let brought = traces().find_map(|it| it.introduced.as_deref());
-    if let (true, Some(commit)) = (is_change, brought) {
+    let introduced = traces().find_map(|it| it.introduced.as_deref());
+    if let (true, Some(commit)) = (is_change, introduced) {
         let text = format!(
-            "Take it out of the commits that hold it, the first is {}. On the branch that holds that \
-             commit, mark it `edit` (behind a merge, insert the line `break`), take the token out, amend. \
+            "Remove it from the commits that contain it; the first is {}. On the branch with that commit, \
+             mark the commit `edit` (after a merge, insert the line `break`), remove the token, and amend. \
              A later commit that removes it leaves it in the history.",
             &commit.id.to_string()[..12]
         );
-        // The first commit of all has no parent to begin behind.
+        // The root commit has no parent to start from.
         let id = commit.id;
         let from = format!("\"$({git} rev-parse --quiet --verify {id}^ || echo --root)\"");
         let rebase = format!("{git} rebase --interactive --rebase-merges {from}");
@@ -148,15 +154,15 @@ fn clean(finding: &Finding, rule: &Rule, target: &Target, operation: Option<Oper
     rewrite(finding, rule, target)
 }
 
-/// Says how to take a token out of a history that a branch or tag reaches.
-fn rewrite(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
+/// Returns the step that removes a token from a history that a branch or tag reaches.
+fn rewrite(finding: &Finding, rule: &Rule, target: &TargetRepository) -> Draft {
     let places = &finding.locations;
-    let text = "Rewrite the history in a fresh clone, with git-filter-repo; then push it by force, and \
-                have everybody clone anew. Forks, caches and pull requests keep the old one, so do \
-                this after the token is revoked.";
+    let text = "Rewrite the history in a fresh clone with git-filter-repo, force-push, then ask everyone \
+                to re-clone. Forks, caches and pull requests keep the old history, so revoke the token \
+                first.";
     let mut text = text.to_owned();
-    // The URL of a remote counts from the top, and works beside it, too. Nothing is pushed after a
-    // command has failed.
+    // A relative URL of a remote is relative to the top, and also works in a folder beside it. Nothing is
+    // pushed after a command has failed.
     let mut commands = vec![format!(
         "{} && url=$(git remote get-url origin) && clone=$(mktemp -d ../cleaned.XXXXXX) &&",
         target.cd()
@@ -165,7 +171,7 @@ fn rewrite(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
     let mut filter = format!("git -C {CLONE} filter-repo");
     let has = |part| places.iter().any(|it| it.part == part);
     let is_traced = |it: &&Location| it.trace.is_some() && it.part == Part::Content;
-    let (plain, disguised): (Vec<_>, Vec<_>) =
+    let (plain, encoded): (Vec<_>, Vec<_>) =
         places.iter().filter(is_traced).partition(|it| is_plain(it));
     let in_message = has(Part::Commit) || has(Part::Tag);
     if !plain.is_empty() || in_message {
@@ -176,10 +182,10 @@ fn rewrite(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
     if in_message {
         filter.push_str(&format!(" --replace-message {CLONE}.txt"));
     }
-    if !disguised.is_empty() {
+    if !encoded.is_empty() {
         text.push_str(
-            " Where it is encoded or packed no text can be replaced, so those files go as a whole: put \
-             clean ones in their place.",
+            " Encoded or packed tokens cannot be replaced in place, so the files that contain them are \
+             removed: add clean files instead.",
         );
         match blobs(finding) {
             Some(ids) => {
@@ -191,7 +197,7 @@ fn rewrite(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
     }
     if has(Part::Name) || has(Part::Ref) {
         text.push_str(
-            " It stands in names, too: rename those files (--path-rename), branches and tags.",
+            " It also occurs in names: rename those files (--path-rename), branches and tags.",
         );
     }
     if commands.len() == 2 {
@@ -204,40 +210,40 @@ fn rewrite(finding: &Finding, rule: &Rule, target: &Target) -> Draft {
     Draft::new(Aim::Clean, text, commands)
 }
 
-/// Returns `true` if a token is in a file as it is, neither encoded nor in an archive.
+/// Returns `true` if a token is in plain text in a file, neither encoded nor in an archive.
 fn is_plain(place: &Location) -> bool {
     place.encoding == Encoding::PLAIN
         && place.layer.is_none()
         && !place.path.as_deref().is_some_and(is_member)
 }
 
-/// Lists the blobs that hold a token otherwise than as it is; `None` if they are too many.
+/// Returns the blobs that contain a token encoded or packed; `None` if there are too many.
 fn blobs(finding: &Finding) -> Option<String> {
     let len = finding.secret.expose().len() as u64;
     let blobs = finding.objects.iter().filter(|it| it.kind == Kind::Blob);
-    // Of what lies in an archive there is no length.
+    // Tokens in members of an archive have no length here.
     let blobs = blobs.filter(|it| it.is_in_members || it.spans.iter().any(|span| span.len != len));
     let mut ids: Vec<String> = blobs.map(|it| it.id.to_string()).collect();
     ids.sort();
     ids.dedup();
-    (!ids.is_empty() && ids.len() <= MOST_BLOBS).then(|| ids.join(" "))
+    (!ids.is_empty() && ids.len() <= MAX_BLOBS).then(|| ids.join(" "))
 }
 
-/// Says how to take a token out of where no history has it.
-fn untraced(places: &[Location], target: &Target, operation: Option<Operation>) -> Draft {
+/// Returns the step that removes a token from locations outside of histories.
+fn untraced(places: &[Location], target: &TargetRepository, operation: Option<Operation>) -> Draft {
     let git = target.git();
     let staged = &target.staged;
     if let (false, Some(operation)) = (staged.is_empty(), operation) {
-        // `git reset -- FILE` would take HEAD's version, and drop what the other side has changed.
+        // `git reset -- FILE` would restore HEAD's version and discard the changes of the other side.
         let text = format!(
-            "Take it out of the file, then stage the file again with `git add`. Do not unstage or \
+            "Remove it from the file, then stage the file again with `git add`. Do not unstage or \
              reset the file: a {} is in progress, and its changes to the file would be lost.",
             operation.name()
         );
         return Draft::new(Aim::Clean, text, Vec::new());
     }
     if !staged.is_empty() {
-        let text = "Take it out of the file and stage the file again; nothing is committed yet.";
+        let text = "Remove it from the file and stage the file again; nothing is committed yet.";
         let command = format!("{git} reset --quiet -- {}", staged.join(" "));
         return Draft::new(Aim::Clean, text, vec![command]);
     }
@@ -245,16 +251,14 @@ fn untraced(places: &[Location], target: &Target, operation: Option<Operation>) 
         Some((Part::Ref, _)) => {
             "Rename the branch or tag, and delete the old name wherever it was pushed."
         }
-        Some((Part::Name, _)) => "Rename the file. What was copied elsewhere keeps its name.",
-        Some((_, None)) => {
-            "Take it out of where it came from. What was copied elsewhere stays there."
-        }
-        _ => "Take it out of the file. What was copied elsewhere stays there.",
+        Some((Part::Name, _)) => "Rename the file. Copies elsewhere keep the name.",
+        Some((_, None)) => "Remove it from its source. Copies elsewhere keep it.",
+        _ => "Remove it from the file. Copies elsewhere keep it.",
     };
     Draft::new(Aim::Clean, text, Vec::new())
 }
 
-/// Lists the staged paths, which count from the top, as quoted pathspecs.
+/// Returns the staged paths, relative to the top, as quoted pathspecs.
 fn staged(places: &[Location], paths: &Paths) -> Vec<String> {
     let is_staged = |it: &&Location| {
         it.change_status.is_some() && matches!(it.part, Part::Content | Part::Name)
@@ -267,20 +271,20 @@ fn staged(places: &[Location], paths: &Paths) -> Vec<String> {
     files
 }
 
-/// Returns the file that holds a staged place: for the member of an archive, the archive.
+/// Returns the file of a staged location: for the member of an archive, the archive.
 fn file(path: &Path, paths: &Paths) -> String {
     let exists = |path: &Path| paths.whole(path).is_file();
     let file = if exists(path) {
         None
     } else {
-        // The name of a folder may end in `!`, too.
+        // The name of a folder may also end in `!`.
         archives(path).find(|it| exists(it)).or_else(|| archives(path).next())
     };
     file.as_deref().unwrap_or(path).to_string_lossy().into_owned()
 }
 
-/// Writes an expression of git-filter-repo that matches this token, and what it is replaced by. It
-/// holds the public part of the token only.
+/// Returns the git-filter-repo expression that matches this token, and its replacement. It contains only the
+/// public part of the token.
 fn expression(finding: &Finding, rule: &Rule) -> String {
     let redacted = &finding.token.redacted;
     let public = redacted.strip_suffix(MASK).unwrap_or(redacted);
@@ -303,15 +307,15 @@ fn expression(finding: &Finding, rule: &Rule) -> String {
     format!("regex:{escaped}{class}{{{hidden}}}==>{public}REMOVED")
 }
 
-impl Target {
-    /// Finds the repository that holds a finding.
+impl TargetRepository {
+    /// Returns the repository that contains a finding.
     fn of(finding: &Finding, paths: &mut Paths) -> Self {
         let is_inside = |it: &&Location| match it.trace.as_deref() {
             Some(trace) => !is_member(&trace.repository),
             None => it.change_status.is_some(),
         };
         let mut locations = finding.locations.iter().filter(is_inside);
-        // The git directory of a linked work tree is elsewhere, so a path says more than it does.
+        // The git directory of a linked work tree is elsewhere, so paths are more reliable.
         let top = locations
             .clone()
             .find_map(|it| Some(paths.within(it)?.top.to_path_buf()))
@@ -328,13 +332,13 @@ impl Target {
         }
     }
 
-    /// Returns how git is called for the repository.
+    /// Returns the `git` command for the repository.
     fn git(&self) -> String {
         let folder = self.elsewhere.as_deref();
         folder.map_or_else(|| "git".to_owned(), |folder| format!("git -C {}", quote(folder)))
     }
 
-    /// Returns a command that goes to the top of the repository.
+    /// Returns a command that changes to the top of the repository.
     fn cd(&self) -> String {
         match &self.elsewhere {
             Some(folder) => format!("cd {}", quote(folder)),
@@ -344,9 +348,9 @@ impl Target {
     }
 }
 
-/// Returns the pathspec of a path that counts from the top of the work tree.
+/// Returns the pathspec of a path that is relative to the top of the work tree.
 fn from_top(path: &str) -> String {
-    // What follows `:/` may be more magic, and wildcards match other files.
+    // Characters after `:/` may be further pathspec magic, and wildcards match other files.
     let is_plain = path.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.');
     match is_plain && !path.contains(['*', '?', '[', '\\']) {
         true => format!(":/{path}"),

@@ -1,34 +1,34 @@
-//! Two reports compared: which tokens are new, gone, still there.
+//! Compares two reports: which tokens are new, gone or unchanged.
 //!
-//! Documents come in, a difference and its text come out. Tokens are compared by fingerprint, so
-//! that moved and rewritten files change nothing but places. What does not count is left out.
+//! Input: two documents. Output: their difference, and its text. Tokens are compared by fingerprint, so moved
+//! and edited files change only locations. Suppressed findings are ignored.
 
-use super::document::{Document, Place, Record, TokenRecord};
+use super::document::{Document, LocationRecord, Record, TokenRecord};
 use super::escape::terminal;
 use ddpatrol_scan::quantity::count;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-/// The name and version of the JSON form.
+/// Name and version of the JSON schema.
 pub const SCHEMA: &str = "ddpatrol-diff/1";
 
-/// What is different between an old and a new report.
+/// The difference between an old and a new report.
 #[derive(Clone, Debug, Serialize)]
 pub struct Difference {
-    /// The form: [`SCHEMA`].
+    /// The schema: [`SCHEMA`].
     pub schema: &'static str,
-    /// Whether both reports are complete; otherwise what is gone may just not have been read.
+    /// Whether both reports are complete; otherwise tokens listed as gone may not have been scanned.
     pub complete: bool,
-    /// What only the new report has.
+    /// Findings of only the new report.
     pub new: Vec<Record>,
-    /// What only the old report has.
+    /// Findings of only the old report.
     pub gone: Vec<Record>,
-    /// What both have.
+    /// Tokens in both reports.
     pub unchanged: Vec<Unchanged>,
 }
 
-/// A token that both reports have.
+/// A token in both reports.
 #[derive(Clone, Debug, Serialize)]
 pub struct Unchanged {
     /// The rule's identifier.
@@ -37,9 +37,9 @@ pub struct Unchanged {
     pub fingerprint: String,
     /// The token's identity.
     pub token: TokenRecord,
-    /// Where only the new report has it.
+    /// Places in only the new report.
     pub new_places: Vec<String>,
-    /// Where only the old report has it.
+    /// Places in only the old report.
     pub gone_places: Vec<String>,
 }
 
@@ -47,7 +47,7 @@ impl Difference {
     /// Compares two reports.
     #[must_use]
     pub fn between(old: &Document, new: &Document) -> Self {
-        let (before, after) = (counted(old), counted(new));
+        let (before, after) = (unsuppressed(old), unsuppressed(new));
         let only = |these: &BTreeMap<_, &Record>, those: &BTreeMap<_, &Record>| -> Vec<Record> {
             let only = these.iter().filter(|(key, _)| !those.contains_key(*key));
             only.map(|(_, record)| Record::clone(record)).collect()
@@ -62,10 +62,10 @@ impl Difference {
         }
     }
 
-    /// Writes the difference for people.
+    /// Writes the difference as text.
     ///
     /// # Errors
-    /// What writing to `out` fails with.
+    /// Returns the error of writing to `out`.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         for (word, records) in [("new", &self.new), ("gone", &self.gone)] {
             for record in records {
@@ -104,7 +104,7 @@ impl Difference {
         if !self.complete {
             writeln!(
                 out,
-                "One of the reports is incomplete: what is gone may not have been read."
+                "One of the reports is incomplete: tokens listed as gone may not have been scanned."
             )?;
         }
         Ok(())
@@ -130,14 +130,14 @@ impl Unchanged {
     }
 }
 
-/// The findings that count, by fingerprint and rule.
-fn counted(document: &Document) -> BTreeMap<(&str, &str), &Record> {
-    let counted = document.findings.iter().filter(|it| it.suppression.is_none());
-    counted.map(|it| ((&*it.fingerprint, &*it.rule), it)).collect()
+/// Returns the findings that are not suppressed, by fingerprint and rule.
+fn unsuppressed(document: &Document) -> BTreeMap<(&str, &str), &Record> {
+    let unsuppressed = document.findings.iter().filter(|it| it.suppression.is_none());
+    unsuppressed.map(|it| ((&*it.fingerprint, &*it.rule), it)).collect()
 }
 
-/// Spells a place without its line, which moves with every edit.
-fn place(place: &Place) -> String {
+/// Formats a location without its line, which changes with every edit.
+fn place(place: &LocationRecord) -> String {
     let path = place.path.as_ref().map(|path| path.text().into_owned());
     path.unwrap_or_else(|| match &place.git {
         Some(git) => format!("{} {}", git.kind, git.object),

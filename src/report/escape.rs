@@ -1,15 +1,17 @@
-//! Escapes untrusted text for where it goes.
+//! Escapes untrusted text for terminals, Markdown, workflow commands and URIs.
+//!
+//! Input: text or bytes. Output: text that is inert in its context. Secrets are masked elsewhere (`redact`).
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// By this the GitHub runner knows a command of the old form, anywhere in a line (`ActionCommand.cs`).
+/// Marks a command of the old form for the GitHub runner, anywhere in a line (`ActionCommand.cs`).
 const RUNNER: &str = "##[";
 
-/// Spells text for a terminal: what controls the terminal or reorders text becomes visible.
+/// Escapes text for a terminal: characters that control the terminal or reorder text become visible.
 ///
-/// Control characters, the separators U+2028 and U+2029, and the marks that change direction or
-/// have no width appear as `\u{1b}`, and so does what a GitHub runner would obey.
+/// Control characters, the separators U+2028 and U+2029, and marks that change direction or have no width
+/// are written as `\u{1b}`, and so are commands of a GitHub runner.
 #[must_use]
 pub fn terminal(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) && !text.contains(RUNNER) {
@@ -44,8 +46,8 @@ fn is_unsafe(c: char) -> bool {
         )
 }
 
-/// Spells text for the beginning of a line on a terminal that may be the log of a GitHub workflow: the
-/// runner takes a line that begins with `::` for a command.
+/// Escapes text at the start of a terminal line, which may be the log of a GitHub workflow: the runner
+/// executes lines that start with `::` as commands.
 #[must_use]
 pub fn line(text: &str) -> Cow<'_, str> {
     let text = terminal(text);
@@ -55,10 +57,10 @@ pub fn line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Spells text as code in Markdown, in table cells too: nothing in it is markup, a link or a mention.
+/// Formats text as code in Markdown, also in table cells: it contains no markup, links or mentions.
 ///
-/// A backtick, a backslash or a bar takes the form of HTML, as a bar behind a backslash cannot be
-/// written into a cell's code span.
+/// Text with a backtick, backslash or bar becomes HTML, because a bar after a backslash cannot be written in
+/// the code span of a cell.
 #[must_use]
 pub fn markdown_code(text: &str) -> String {
     let text = terminal(text);
@@ -79,13 +81,13 @@ pub fn markdown_code(text: &str) -> String {
     safe
 }
 
-/// Spells prose in Markdown, behind the beginning of a line: what would be markup is text, and words
-/// that GitHub makes links or mentions of are code.
+/// Escapes prose in Markdown, after the start of a line: markup becomes text, and words that GitHub would
+/// turn into links or mentions become code.
 #[must_use]
 pub fn markdown(text: &str) -> String {
     let text = terminal(text);
     let mut words: Vec<String> = text.split(' ').map(markdown_word).collect();
-    // What makes a list or a heading of what follows it does so at the beginning only.
+    // Markers of lists and headings have an effect only at the start.
     if let Some(first) = words.first_mut()
         && (first.starts_with(['-', '+', '=']) || is_ordinal(first))
     {
@@ -95,7 +97,7 @@ pub fn markdown(text: &str) -> String {
     words.join(" ")
 }
 
-/// Tells whether a word is the beginning of an entry of a numbered list.
+/// Returns `true` if a word starts an item of a numbered list.
 fn is_ordinal(word: &str) -> bool {
     let rest = word.trim_start_matches(|c: char| c.is_ascii_digit());
     rest.len() < word.len() && rest.starts_with(['.', ')'])
@@ -119,19 +121,19 @@ fn markdown_word(word: &str) -> String {
     safe
 }
 
-/// Spells the message of a workflow command, as the Actions toolkit does.
+/// Escapes the message of a workflow command, as the Actions toolkit does.
 #[must_use]
 pub fn command_data(text: &str) -> String {
     terminal(text).replace('%', "%25")
 }
 
-/// Spells the value of a workflow command's property, as the Actions toolkit does.
+/// Escapes a property value of a workflow command, as the Actions toolkit does.
 #[must_use]
 pub fn command_property(text: &str) -> String {
     command_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// Spells bytes as the path of a URI (RFC 3986): all but unreserved characters and `/` encoded.
+/// Encodes bytes as the path of a URI (RFC 3986); unreserved characters and `/` are not encoded.
 #[must_use]
 pub fn uri_path(path: &[u8]) -> String {
     let mut uri = String::with_capacity(path.len());
@@ -150,14 +152,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_steers_a_terminal_passes() {
+    fn terminal_control_characters_are_escaped() {
         assert_eq!(terminal("plain é日本 😀"), "plain é日本 😀");
         assert_eq!(terminal("a\x1b[31mb\r\nc\td"), "a\\u{1b}[31mb\\u{d}\\u{a}c d");
         assert_eq!(terminal("x\u{202e}y\u{9b}z"), "x\\u{202e}y\\u{9b}z");
     }
 
     #[test]
-    fn no_text_becomes_a_command_of_a_workflow() {
+    fn text_never_becomes_a_workflow_command() {
         assert_eq!(terminal("a ##[add-mask]b"), "a ##\\u{5b}add-mask]b");
         assert_eq!(line(" ::error::x"), "\\u{3a}:error::x");
         assert_eq!(line("a::b"), "a::b");
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn code_in_markdown_ends_where_it_is_to_end() {
+    fn text_cannot_end_its_code_span_in_markdown() {
         assert_eq!(markdown_code("a_b*c<@x>#1"), "`a_b*c<@x>#1`");
         assert_eq!(markdown_code("a`|"), "<code>a&#96;&#124;</code>");
         assert_eq!(markdown_code("\\|"), "<code>&#92;&#124;</code>");
@@ -191,8 +193,9 @@ mod tests {
         assert_eq!(uri_path("a b/é#%?:x".as_bytes()), "a%20b/%C3%A9%23%25%3F%3Ax");
         assert_eq!(uri_path(b"\xff~_-."), "%FF~_-.");
     }
+
     #[test]
-    fn every_character_that_steers_or_hides_text_is_escaped() {
+    fn every_character_that_controls_or_hides_text_is_escaped() {
         for (first, last) in [
             ('\u{0}', '\u{8}'),
             ('\u{a}', '\u{1f}'),
@@ -223,12 +226,12 @@ mod tests {
     }
 
     #[test]
-    fn what_a_runner_would_obey_is_broken_wherever_it_is() {
+    fn runner_commands_are_escaped_anywhere_in_a_line() {
         assert_eq!(terminal("##[a]##[b]"), "##\\u{5b}a]##\\u{5b}b]");
         assert_eq!(terminal("# #[a]"), "# #[a]");
         assert_eq!(line("::a"), "\\u{3a}:a");
         assert_eq!(line(":a::"), ":a::");
-        // The terminal's escapes come first, so that none of them makes a command.
+        // Terminal escapes are applied first, so that none of them creates a command.
         assert_eq!(line("\u{200b}::a"), "\\u{200b}::a");
     }
 
@@ -241,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_github_makes_links_of_are_code() {
+    fn words_that_github_links_become_code() {
         for word in ["$x", "gh-12", "GH-12", "WWW.x.org", "a@b", "x://y", "a:b:c"] {
             assert_eq!(markdown(word), format!("`{word}`"));
         }
@@ -250,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_begins_a_list_or_a_heading() {
+    fn text_never_starts_a_list_or_a_heading() {
         for (text, expected) in [
             ("- a", "&#45; a"),
             ("+ a", "&#43; a"),

@@ -1,13 +1,13 @@
-//! Annotations on GitHub: workflow commands, of which the runner makes notes on the lines of a change.
+//! Annotations on GitHub: workflow commands that the runner shows on the lines of a change.
 //!
-//! In comes a document, out come lines that are commands, every one: whatever else stood there, a
-//! hostile name could make a command of. GitHub shows ten annotations of a level per step: the best
-//! come first, and what is not shown is counted.
+//! Input: a document. Output: lines, each of which is a command: a hostile name could turn any other line into
+//! a command. GitHub shows ten annotations per level and step: the most relevant come first, and omitted ones
+//! are counted.
 //!
-//! The form of a command, and what is escaped how, is the Actions toolkit's (`command.ts`); columns
-//! count only within one line, and the end is the last column (it "defaults to startColumn").
+//! Syntax and escaping follow the Actions toolkit (`command.ts`). Columns are valid only within one line, and
+//! the end is the last column (it "defaults to startColumn").
 
-use super::document::{ChangeStatusWord, Document, Note, Place, Record};
+use super::document::{ChangeStatusWord, Document, LocationRecord, Note, Record};
 use super::escape::{command_data, command_property, terminal};
 use super::status::cut;
 use crate::detect::Evidence;
@@ -16,39 +16,41 @@ use ddpatrol_scan::quantity::count;
 use ddpatrol_token::secret::MASK;
 use std::io::{self, Write};
 
-/// How many annotations of a level GitHub shows of a step.
-const MOST: usize = 10;
-/// How many lines a list within an annotation has; GitHub shows 64 kB of it.
-const MOST_LINES: usize = 20;
-/// How many characters of one text are told.
-const LONGEST: usize = 500;
+/// Maximum number of annotations per level and step that GitHub shows.
+const MAX_ANNOTATIONS: usize = 10;
+/// Maximum number of lines of a list in an annotation; GitHub shows 64 kB of an annotation.
+const MAX_LINES: usize = 20;
+/// Maximum number of characters of one line.
+const MAX_LINE_LEN: usize = 500;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Level {
+enum AnnotationLevel {
     Error,
     Warning,
     Notice,
 }
 
-/// One command to be.
+/// One workflow command.
 struct Annotation<'a> {
-    level: Level,
+    level: AnnotationLevel,
     title: String,
-    place: Option<&'a Place>,
+    place: Option<&'a LocationRecord>,
     lines: Vec<String>,
 }
 
 /// Writes the report.
 ///
 /// # Errors
-/// What writing to `out` fails with.
+/// Returns the error of writing to `out`.
 pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
-    // Of warnings and notices, one each is for what is not shown, or for the summary.
+    // One warning is reserved for the number of omitted findings, one notice for the summary.
     let gaps: Vec<Annotation<'_>> = gaps(document).into_iter().collect();
     let unused: Vec<Annotation<'_>> = unused(document).into_iter().collect();
-    let (errors, left_errors) = findings(document, Level::Error, MOST);
-    let (warnings, left_warnings) = findings(document, Level::Warning, MOST - 1 - gaps.len());
-    let (notices, left_notices) = findings(document, Level::Notice, MOST - 1 - unused.len());
+    let (errors, left_errors) = findings(document, AnnotationLevel::Error, MAX_ANNOTATIONS);
+    let (warnings, left_warnings) =
+        findings(document, AnnotationLevel::Warning, MAX_ANNOTATIONS - 1 - gaps.len());
+    let (notices, left_notices) =
+        findings(document, AnnotationLevel::Notice, MAX_ANNOTATIONS - 1 - unused.len());
     let left = left_errors + left_warnings + left_notices;
     for annotation in gaps.iter().chain(&errors).chain(&warnings) {
         write_annotation(annotation, out)?;
@@ -65,12 +67,12 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
 fn not_shown(left: usize) -> Annotation<'static> {
     let verb = if left == 1 { "is" } else { "are" };
     let line = format!(
-        "{} {verb} not annotated: GitHub shows {MOST} of a level per step. The other reports \
+        "{} {verb} not annotated: GitHub shows {MAX_ANNOTATIONS} per level and step. The other reports \
          (--report markdown, html, json) list all.",
         count(left, "more finding")
     );
     Annotation {
-        level: Level::Warning,
+        level: AnnotationLevel::Warning,
         title: "ddpatrol: more findings".to_owned(),
         place: None,
         lines: vec![line],
@@ -83,8 +85,8 @@ fn summary(document: &Document) -> Annotation<'static> {
     lines.extend(document.notes.iter().map(|it| format!("Note: {}.", it.text())));
     lines.push(format!("{}.", document.reading()));
     lines.extend(document.unpacked());
-    lines.extend(document.left_out());
-    Annotation { level: Level::Notice, title: "ddpatrol".to_owned(), place: None, lines }
+    lines.extend(document.skipped());
+    Annotation { level: AnnotationLevel::Notice, title: "ddpatrol".to_owned(), place: None, lines }
 }
 
 fn gaps(document: &Document) -> Option<Annotation<'static>> {
@@ -98,58 +100,67 @@ fn gaps(document: &Document) -> Option<Annotation<'static>> {
     let mut gaps: Vec<&Note> = document.diagnostics.iter().collect();
     gaps.sort_by_key(|it| !it.is_unread());
     let lines = list(document.completeness(), gaps.into_iter().map(line).collect());
-    let title = if document.complete { "ddpatrol: not looked at" } else { "ddpatrol: incomplete" };
-    Some(Annotation { level: Level::Warning, title: title.to_owned(), place: None, lines })
+    let title = if document.complete { "ddpatrol: not scanned" } else { "ddpatrol: incomplete" };
+    Some(Annotation {
+        level: AnnotationLevel::Warning,
+        title: title.to_owned(),
+        place: None,
+        lines,
+    })
 }
 
 fn unused(document: &Document) -> Option<Annotation<'static>> {
-    let head = "Entries that nothing needs can be removed:".to_owned();
+    let head = "Unused entries can be removed:".to_owned();
     let lines = document.unused.iter().map(|it| it.line()).collect();
     (!document.unused.is_empty()).then(|| Annotation {
-        level: Level::Notice,
+        level: AnnotationLevel::Notice,
         title: "ddpatrol: unused entries".to_owned(),
         place: None,
         lines: list(head, lines),
     })
 }
 
-/// Cuts a list to what an annotation holds, and says so.
+/// Truncates a list to the limit of an annotation, and counts the omitted items.
 fn list(head: String, items: Vec<String>) -> Vec<String> {
-    let left = items.len().saturating_sub(MOST_LINES);
+    let left = items.len().saturating_sub(MAX_LINES);
     let mut lines = vec![head];
-    lines.extend(items.into_iter().take(MOST_LINES));
+    lines.extend(items.into_iter().take(MAX_LINES));
     if left > 0 {
         lines.push(format!("and {left} more"));
     }
     lines
 }
 
-/// Returns the findings of a level, the best first, and how many more there are.
-fn findings(document: &Document, level: Level, most: usize) -> (Vec<Annotation<'_>>, usize) {
-    let mut records: Vec<(&Record, &Place)> = document
+/// Returns the findings of a level, the most relevant first, and the number of omitted ones.
+fn findings(
+    document: &Document,
+    level: AnnotationLevel,
+    most: usize,
+) -> (Vec<Annotation<'_>>, usize) {
+    let mut records: Vec<(&Record, &LocationRecord)> = document
         .findings
         .iter()
         .filter(|it| level_of(it) == Some(level))
         .filter_map(|it| Some((it, it.locations.iter().min_by_key(|place| rank(place))?)))
         .collect();
-    records.sort_by_key(|(record, place)| (record.is_over(), rank(place)));
+    records.sort_by_key(|(record, place)| (record.is_dead_or_revoked(), rank(place)));
     let left = records.len().saturating_sub(most);
     let shown = records.into_iter().take(most);
     (shown.map(|(record, place)| finding(level, record, place)).collect(), left)
 }
 
-fn level_of(record: &Record) -> Option<Level> {
+fn level_of(record: &Record) -> Option<AnnotationLevel> {
     match (&record.suppression, record.evidence) {
-        (Some(_), _) => record.has_news().then_some(Level::Warning),
-        // What the base has elsewhere does not fail.
-        (None, Evidence::Proven) if record.is_moved() => Some(Level::Warning),
-        (None, Evidence::Proven) => Some(Level::Error),
-        (None, _) => Some(Level::Notice),
+        (Some(_), _) => record.has_new_location().then_some(AnnotationLevel::Warning),
+        // Tokens that the base contains elsewhere do not fail.
+        (None, Evidence::Proven) if record.passes_change() => Some(AnnotationLevel::Warning),
+        (None, Evidence::Proven) => Some(AnnotationLevel::Error),
+        (None, _) => Some(AnnotationLevel::Notice),
     }
 }
 
-/// Says how well a place can be annotated: lines of the change, other lines that exist, the rest.
-fn rank(place: &Place) -> u8 {
+/// Ranks a location for annotation: lines of the change first, then other existing lines, then the rest.
+fn rank(place: &LocationRecord) -> u8 {
     let exists = place.git.as_ref().is_none_or(|git| git.in_head);
     match (line_of(place), place.change_status) {
         (None, _) => 3,
@@ -162,19 +173,22 @@ fn rank(place: &Place) -> u8 {
     }
 }
 
-/// Returns the path of a place in the content of a file, as GitHub knows the file: relative to the root
-/// of the repository, wherever in the workspace it was checked out. `None` if the path is masked or not
-/// shown as it is.
-fn line_of(place: &Place) -> Option<String> {
+/// Returns the path of a location in the content of a file as GitHub expects it: relative to the root of the
+/// repository, wherever in the workspace it was checked out. `None` if the path is masked or escaped.
+fn line_of(place: &LocationRecord) -> Option<String> {
     let path = String::from_utf8(place.uri_path()?.into_owned()).ok()?;
     let is_whole = place.path_hex.is_none() && !path.contains(MASK) && terminal(&path) == path;
     (place.part == Part::Content && is_whole).then_some(path)
 }
 
-fn finding<'a>(level: Level, record: &'a Record, place: &'a Place) -> Annotation<'a> {
+fn finding<'a>(
+    level: AnnotationLevel,
+    record: &'a Record,
+    place: &'a LocationRecord,
+) -> Annotation<'a> {
     let how = match record.evidence {
         Evidence::Proven => "proven by its checksum",
-        Evidence::Shaped => "a look-alike: no checksum proves it",
+        Evidence::Shaped => "unproven: it has no valid checksum",
     };
     let mut lines = vec![format!("{} {}, {how}", record.name, record.shown_token())];
     lines.extend(record.token.uuid.as_ref().map(|uuid| format!("Token id: {uuid}")));
@@ -188,26 +202,26 @@ fn finding<'a>(level: Level, record: &'a Record, place: &'a Place) -> Annotation
     }
     let more = record.count().saturating_sub(1);
     if more > 0 {
-        lines.push(format!("It stands in {}, too.", count(more, "more place")));
+        lines.push(format!("Also in {}.", count(more, "more place")));
     }
     lines.extend(record.response_lines());
-    if record.is_to_do() {
+    if record.needs_action() {
         let advice = record.steps.first().map(|it| it.text.text().into_owned());
         lines.extend(advice.or_else(|| record.advice.clone()));
     }
     let title = match level {
-        Level::Error => format!("Leaked {}", record.name),
-        Level::Warning => format!("{} at a new place", record.name),
-        Level::Notice => format!("Looks like {}", record.name),
+        AnnotationLevel::Error => format!("Leaked {}", record.name),
+        AnnotationLevel::Warning => format!("{} at a new place", record.name),
+        AnnotationLevel::Notice => format!("Possible {}", record.name),
     };
     Annotation { level, title, place: (rank(place) < 2).then_some(place), lines }
 }
 
 fn write_annotation(annotation: &Annotation<'_>, out: &mut dyn Write) -> io::Result<()> {
     let level = match annotation.level {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Notice => "notice",
+        AnnotationLevel::Error => "error",
+        AnnotationLevel::Warning => "warning",
+        AnnotationLevel::Notice => "notice",
     };
     let mut properties = Vec::new();
     if let Some(place) = annotation.place
@@ -222,9 +236,9 @@ fn write_annotation(annotation: &Annotation<'_>, out: &mut dyn Write) -> io::Res
             properties.push(format!("endColumn={last}"));
         }
     }
-    properties.push(format!("title={}", command_property(&cut(&annotation.title, LONGEST))));
+    properties.push(format!("title={}", command_property(&cut(&annotation.title, MAX_LINE_LEN))));
     let lines: Vec<String> =
-        annotation.lines.iter().map(|line| command_data(&cut(line, LONGEST))).collect();
+        annotation.lines.iter().map(|line| command_data(&cut(line, MAX_LINE_LEN))).collect();
     writeln!(out, "::{level} {}::{}", properties.join(","), lines.join("%0A"))
 }
 

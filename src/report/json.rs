@@ -1,7 +1,7 @@
 //! JSON: one document, or one line per match while the scan runs. `docs/json.md` describes both.
 
 use super::document::{
-    Document, Note, Place, Record, RevocationRecord, Summary, Tool, VerificationRecord,
+    Document, LocationRecord, Note, Record, RevocationRecord, Summary, Tool, VerificationRecord,
 };
 use crate::redact::Clean;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use std::io::{self, Write};
 /// Writes the whole document, indented.
 ///
 /// # Errors
-/// What writing to `out` fails with.
+/// Returns the error of writing to `out`.
 pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, document)?;
     out.write_all(b"\n")
@@ -18,7 +18,7 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum Line<'a> {
+enum JsonLine<'a> {
     Match(&'a Record),
     Response {
         fingerprint: &'a str,
@@ -37,17 +37,17 @@ enum Line<'a> {
     },
 }
 
-/// Writes a whole document as lines, as if the scan had just run.
+/// Writes a whole document as lines, in the form that a running scan writes.
 ///
 /// # Errors
-/// What writing to `out` fails with.
+/// Returns the error of writing to `out`.
 pub fn write_lines(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     for record in &document.findings {
-        let mut each = record.without_places();
+        let mut each = record.without_locations();
         record.each_place(&mut |place| {
             each.locations.clear();
             // A match is written before the base of URIs is known.
-            each.locations.push(Place { uri: None, ..place.clone() });
+            each.locations.push(LocationRecord { uri: None, ..place.clone() });
             write_match(&each, out)
         })?;
     }
@@ -57,35 +57,34 @@ pub fn write_lines(document: &Document, out: &mut dyn Write) -> io::Result<()> {
 /// Writes the line of one match.
 ///
 /// # Errors
-/// What writing to `out` fails with.
+/// Returns the error of writing to `out`.
 pub fn write_match(record: &Record, out: &mut dyn Write) -> io::Result<()> {
-    write_line(&Line::Match(record), out)
+    write_line(&JsonLine::Match(record), out)
 }
 
-/// Writes the lines that follow the matches: what was done about them, the diagnostics and the
-/// summary.
+/// Writes the lines after the matches: responses, diagnostics and the summary.
 ///
 /// # Errors
-/// What writing to `out` fails with.
+/// Returns the error of writing to `out`.
 pub fn write_end(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     for record in &document.findings {
         let (verification, revocation) = (record.verification.as_ref(), record.revocation.as_ref());
         if verification.is_some() || revocation.is_some() {
             let fingerprint = &record.fingerprint;
-            write_line(&Line::Response { fingerprint, verification, revocation }, out)?;
+            write_line(&JsonLine::Response { fingerprint, verification, revocation }, out)?;
         }
     }
     for note in &document.diagnostics {
-        write_line(&Line::Diagnostic(note), out)?;
+        write_line(&JsonLine::Diagnostic(note), out)?;
     }
     let Document { tool, complete, interrupted, notes, summary, .. } = document;
     let (complete, interrupted) = (*complete, *interrupted);
-    write_line(&Line::Summary { tool, complete, interrupted, notes, summary }, out)
+    write_line(&JsonLine::Summary { tool, complete, interrupted, notes, summary }, out)
 }
 
 impl Record {
-    /// Returns a copy without places, objects and steps.
-    fn without_places(&self) -> Self {
+    /// Returns a copy without locations, objects and steps.
+    fn without_locations(&self) -> Self {
         Self {
             rule: self.rule.clone(),
             name: self.name.clone(),
@@ -105,7 +104,7 @@ impl Record {
     }
 }
 
-fn write_line(line: &Line<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn write_line(line: &JsonLine<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut text = serde_json::to_vec(line)?;
     text.push(b'\n');
     out.write_all(&text)?;

@@ -1,10 +1,9 @@
-//! Markdown for the summary of a job and for comments on a pull request.
+//! Markdown report for job summaries and comments on pull requests.
 //!
-//! In comes a document; out comes GitHub's Markdown, in which no text of the scanned content is
-//! markup, link or mention. It fits the 1 MiB that a step may add to a job's summary: what is cut is
-//! counted.
+//! Input: a document. Output: GitHub's Markdown, in which no scanned content is markup, a link or a mention. It
+//! fits the 1 MiB that a step can add to the summary of a job; omitted items are counted.
 
-use super::document::{Document, Note, Place, Record};
+use super::document::{Document, LocationRecord, Note, Record};
 use super::escape::{markdown, markdown_code};
 use super::status::cut;
 use super::trace::short;
@@ -12,21 +11,21 @@ use crate::detect::Evidence;
 use ddpatrol_scan::quantity::{count, number};
 use std::io::{self, Write};
 
-/// How many bytes the report has at most; a step may add 1,048,576, some of them its own.
-const MOST_BYTES: usize = 1_000_000;
-/// How much of them the table may take, and what is in the end.
-const MOST_TABLE: usize = 400_000;
-const MOST_END: usize = 150_000;
-/// How many further places of a finding are told.
-const MOST_PLACES: usize = 20;
-/// How many characters of a text are told, in a cell and elsewhere.
-const LONGEST_CELL: usize = 160;
-const LONGEST: usize = 1_000;
+/// Size limit of the report in bytes; a step can add 1,048,576, including its own text.
+const MAX_BYTES: usize = 1_000_000;
+/// Size limits of the table and of each section at the end, in bytes.
+const MAX_TABLE: usize = 400_000;
+const MAX_SECTION: usize = 150_000;
+/// Maximum number of places of a finding.
+const MAX_PLACES: usize = 20;
+/// Maximum number of characters of a text, in a table cell and elsewhere.
+const MAX_CELL_LEN: usize = 160;
+const MAX_TEXT_LEN: usize = 1_000;
 
 /// Writes the report.
 ///
 /// # Errors
-/// What writing to `out` fails with.
+/// Returns the error of writing to `out`.
 pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     let listed: Vec<&Record> = document.findings.iter().filter(|it| it.is_listed()).collect();
     let mut text = head(document);
@@ -40,7 +39,7 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     end.push_str(&scope(document));
     if !listed.is_empty() {
         text.push_str("### Findings\n\n");
-        let room = MOST_BYTES.saturating_sub(text.len() + end.len());
+        let room = MAX_BYTES.saturating_sub(text.len() + end.len());
         let details = listed.iter().map(|it| details(it));
         text.push_str(&fitted(details, room, "detailed"));
     }
@@ -48,12 +47,12 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(end.as_bytes())
 }
 
-/// Joins what fits into so many bytes and says how much does not.
+/// Joins the items that fit into `room` bytes, and counts the omitted ones.
 fn fitted(items: impl Iterator<Item = String>, room: usize, done: &str) -> String {
     let mut text = String::new();
     let mut left = 0_usize;
     for item in items {
-        // Once one is left out, all that follow are.
+        // After the first omitted item all are omitted, to keep the order.
         if left > 0 || text.len() + item.len() + 200 > room {
             left += 1;
         } else {
@@ -63,7 +62,7 @@ fn fitted(items: impl Iterator<Item = String>, room: usize, done: &str) -> Strin
     if left > 0 {
         let verb = if left == 1 { "is" } else { "are" };
         text.push_str(&format!(
-            "\n**{} more {verb} not {done} here**, for want of room; `--report json` has all.\n\n",
+            "\n**{} more {verb} not {done} here** because of the size limit; `--report json` lists all.\n\n",
             number(left)
         ));
     }
@@ -79,10 +78,10 @@ fn head(document: &Document) -> String {
     for line in document.sentences() {
         text.push_str(&format!("- {}\n", markdown(&line)));
     }
-    for note in document.notes.iter().take(MOST_PLACES) {
-        text.push_str(&format!("- Note: {}.\n", markdown(&cut(&note.text(), LONGEST))));
+    for note in document.notes.iter().take(MAX_PLACES) {
+        text.push_str(&format!("- Note: {}.\n", markdown(&cut(&note.text(), MAX_TEXT_LEN))));
     }
-    let more = document.notes.len().saturating_sub(MOST_PLACES);
+    let more = document.notes.len().saturating_sub(MAX_PLACES);
     if more > 0 {
         text.push_str(&format!("- {}.\n", count(more, "more note")));
     }
@@ -94,20 +93,20 @@ fn table(listed: &[&Record]) -> String {
     let mut text =
         "| what | where | commit | token id | state | next |\n|---|---|---|---|---|---|\n"
             .to_owned();
-    text.push_str(&fitted(listed.iter().map(|it| row(it)), MOST_TABLE, "listed"));
+    text.push_str(&fitted(listed.iter().map(|it| row(it)), MAX_TABLE, "listed"));
     text.push('\n');
     text
 }
 
 fn row(record: &Record) -> String {
-    let cell = |text: &str| markdown(&cut(text, LONGEST_CELL));
-    let code = |text: &str| markdown_code(&cut(text, LONGEST_CELL));
+    let cell = |text: &str| markdown(&cut(text, MAX_CELL_LEN));
+    let code = |text: &str| markdown_code(&cut(text, MAX_CELL_LEN));
     let place = record.locations.first().map(|it| code(&it.label())).unwrap_or_default();
     let more = match record.count() {
         0 | 1 => String::new(),
         len => format!(" and {} more", number(len - 1)),
     };
-    let commit = record.brought().map(|it| code(short(&it.commit))).unwrap_or_default();
+    let commit = record.introduced().map(|it| code(short(&it.commit))).unwrap_or_default();
     let id = record.token.uuid.as_deref().map(code).unwrap_or_default();
     format!(
         "| {} {} | {place}{more} | {commit} | {id} | {}, {} | {} |\n",
@@ -121,21 +120,21 @@ fn row(record: &Record) -> String {
 
 fn state(record: &Record) -> String {
     match record.evidence {
-        Evidence::Proven => format!("**{}**", record.life_words()),
-        Evidence::Shaped => "look-alike".to_owned(),
+        Evidence::Proven => format!("**{}**", record.liveness_words()),
+        Evidence::Shaped => "unproven".to_owned(),
     }
 }
 
-/// Says what is to be done next.
+/// Returns the next step.
 fn next(record: &Record) -> String {
     if let Some(suppression) = &record.suppression {
         return suppression.line();
     }
     if record.evidence == Evidence::Shaped {
-        return "look at it: no checksum proves it".to_owned();
+        return "review it: it has no valid checksum".to_owned();
     }
-    if !record.is_to_do() {
-        return "nothing: it is no danger any more".to_owned();
+    if !record.needs_action() {
+        return "nothing: the token is no longer valid".to_owned();
     }
     match record.steps.first() {
         Some(step) => step.text.text().into_owned(),
@@ -144,8 +143,8 @@ fn next(record: &Record) -> String {
 }
 
 fn details(record: &Record) -> String {
-    let prose = |text: &str| markdown(&cut(text, LONGEST));
-    let code = |text: &str| markdown_code(&cut(text, LONGEST));
+    let prose = |text: &str| markdown(&cut(text, MAX_TEXT_LEN));
+    let code = |text: &str| markdown_code(&cut(text, MAX_TEXT_LEN));
     let mut text = format!("#### {} {}\n\n", prose(&record.name), code(record.shown_token()));
     let mut facts = vec![format!("{}, {}", state(record), record.presence().words())];
     facts.extend(record.token.uuid.as_ref().map(|it| format!("id {}", code(it))));
@@ -160,14 +159,14 @@ fn details(record: &Record) -> String {
     if let Some(suppression) = &record.suppression {
         text.push_str(&format!("- {}\n", prose(&suppression.line())));
     }
-    for place in record.locations.iter().take(MOST_PLACES) {
+    for place in record.locations.iter().take(MAX_PLACES) {
         text.push_str(&format!("- {}\n", self::place(place)));
     }
-    let more = record.count() - record.locations.len().min(MOST_PLACES);
+    let more = record.count() - record.locations.len().min(MAX_PLACES);
     if more > 0 {
         text.push_str(&format!("- … and {}\n", count(more, "more place")));
     }
-    if record.is_to_do() {
+    if record.needs_action() {
         text.push('\n');
         for (at, step) in record.steps.iter().enumerate() {
             text.push_str(&format!("{}. {}\n", at + 1, prose(&step.text.text())));
@@ -180,10 +179,10 @@ fn details(record: &Record) -> String {
     text
 }
 
-/// Spells a place: where, what is there, who brought it, what became of it.
-fn place(place: &Place) -> String {
-    let prose = |text: &str| markdown(&cut(text, LONGEST));
-    let mut parts = vec![markdown_code(&cut(&place.label(), LONGEST))];
+/// Formats a location with its remarks and attribution.
+fn place(place: &LocationRecord) -> String {
+    let prose = |text: &str| markdown(&cut(text, MAX_TEXT_LEN));
+    let mut parts = vec![markdown_code(&cut(&place.label(), MAX_TEXT_LEN))];
     parts.extend(place.remarks().iter().map(|it| prose(it)));
     if let Some(git) = &place.git {
         if let Some(commit) = &git.introduced {
@@ -199,32 +198,33 @@ fn place(place: &Place) -> String {
 fn suppressed(document: &Document) -> String {
     let rows = document.findings.iter().filter_map(|record| {
         let suppression = record.suppression.as_ref().filter(|_| !record.is_listed())?;
-        let place = record.locations.first().map(Place::label).unwrap_or_default();
+        let place = record.locations.first().map(LocationRecord::label).unwrap_or_default();
         Some(format!(
             "- {} {} at {}: {}\n",
-            markdown(&cut(&record.name, LONGEST_CELL)),
-            markdown_code(&cut(record.shown_token(), LONGEST_CELL)),
-            markdown_code(&cut(&place, LONGEST_CELL)),
-            markdown(&cut(&suppression.line(), LONGEST)),
+            markdown(&cut(&record.name, MAX_CELL_LEN)),
+            markdown_code(&cut(record.shown_token(), MAX_CELL_LEN)),
+            markdown_code(&cut(&place, MAX_CELL_LEN)),
+            markdown(&cut(&suppression.line(), MAX_TEXT_LEN)),
         ))
     });
-    section("What does not count", fitted(rows, MOST_END, "listed"))
+    section("Suppressed", fitted(rows, MAX_SECTION, "listed"))
 }
 
 fn gaps(document: &Document) -> String {
     let row = |note: &Note| {
-        let place = note.path.as_ref().map(|it| markdown_code(&cut(&it.text(), LONGEST)) + ": ");
-        let message = markdown(&cut(&note.message.text(), LONGEST));
+        let place =
+            note.path.as_ref().map(|it| markdown_code(&cut(&it.text(), MAX_TEXT_LEN)) + ": ");
+        let message = markdown(&cut(&note.message.text(), MAX_TEXT_LEN));
         format!("- {}{message} ({})\n", place.unwrap_or_default(), note.kind.name())
     };
     let rows = document.diagnostics.iter().map(row);
-    section("What was not looked at", fitted(rows, MOST_END, "listed"))
+    section("Not scanned", fitted(rows, MAX_SECTION, "listed"))
 }
 
 fn unused(document: &Document) -> String {
-    let row = |line: String| format!("- {}\n", markdown(&cut(&line, LONGEST)));
+    let row = |line: String| format!("- {}\n", markdown(&cut(&line, MAX_TEXT_LEN)));
     let rows = document.unused.iter().map(|it| row(it.line()));
-    section("Entries that nothing needs", fitted(rows, MOST_END, "listed"))
+    section("Unused entries", fitted(rows, MAX_SECTION, "listed"))
 }
 
 fn section(title: &str, rows: String) -> String {
@@ -240,7 +240,7 @@ fn scope(document: &Document) -> String {
         text.push_str(&format!("{} ", document.completeness()));
     }
     text.push_str(&format!("{}.", document.reading()));
-    for line in document.unpacked().into_iter().chain(document.left_out()) {
+    for line in document.unpacked().into_iter().chain(document.skipped()) {
         text.push_str(&format!(" {line}"));
     }
     format!("{}\n", markdown(&text))

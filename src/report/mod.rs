@@ -1,7 +1,7 @@
 //! Reports: pure functions from a scan's outcome to text.
 //!
-//! [`Document`] is the one step from findings to what may be told: every string in it has passed
-//! the redactor. The formats spell a document and never see a finding.
+//! [`Document`] is the only way from findings to output: every string in it has passed the redactor. Formats
+//! read documents and never see findings.
 
 pub mod advice;
 pub mod diff;

@@ -1,24 +1,24 @@
-//! What was done about findings: writes it into the document, and says it in words.
+//! Responses to findings: verifications and revocations in documents, and their text.
 //!
-//! Input: verifications and revocations, in the order of the findings. Output: records and sentences,
-//! whose text passed the redactor. It asks no issuer.
+//! Input: verifications and revocations, in the order of the findings. Output: records and sentences with
+//! redacted text. This file contacts no issuer.
 
 use super::document::{Document, Record, RevocationRecord, VerificationRecord};
 use crate::redact::Redactor;
-use crate::respond::{Outcome, Revocation, Verdict, Verification};
+use crate::respond::{Revocation, RevocationOutcome, Verdict, Verification};
 
-/// What was done about one finding.
+/// The response to one finding.
 #[derive(Clone, Debug, Default)]
 pub struct Response {
-    /// Whether its token is live, if that was asked.
+    /// Whether its token is live, if that was verified.
     pub verification: Option<Verification>,
-    /// How its revocation ended, if one was asked for.
+    /// The outcome of its revocation, if that was requested.
     pub revocation: Option<Revocation>,
 }
 
 impl Document {
-    /// Writes what was done into the findings; `responses` are in the order of the findings.
-    pub fn answer(&mut self, responses: &[Response], redactor: &Redactor) {
+    /// Adds responses to the findings; `responses` are in the order of the findings.
+    pub fn add_responses(&mut self, responses: &[Response], redactor: &Redactor) {
         let mut masker = redactor.masker();
         let mut clean = |text: &str| masker.clean(text.as_bytes());
         for (record, response) in self.findings.iter_mut().zip(responses) {
@@ -35,11 +35,11 @@ impl Document {
 }
 
 impl Record {
-    /// Returns what was done in words, a sentence each.
+    /// Formats the responses, one line each.
     #[must_use]
     pub fn response_lines(&self) -> Vec<String> {
         let verified = self.verification.as_ref().map(|it| match it.verdict {
-            Verdict::Unknown => format!("unknown whether it is live: {}", it.reason.text()),
+            Verdict::Unknown => format!("liveness unknown: {}", it.reason.text()),
             verdict => format!("verified {verdict}: {}", it.reason.text()),
         });
         let revoked = self
@@ -51,22 +51,21 @@ impl Record {
 
     /// Returns `true` if the token is known to be dead or revoked.
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub fn is_dead_or_revoked(&self) -> bool {
         let is_dead = self.verification.as_ref().is_some_and(|it| it.verdict == Verdict::Dead);
-        let is_revoked = self
-            .revocation
-            .as_ref()
-            .is_some_and(|it| matches!(it.outcome, Outcome::Revoked | Outcome::AlreadyDead));
+        let is_revoked = self.revocation.as_ref().is_some_and(|it| {
+            matches!(it.outcome, RevocationOutcome::Revoked | RevocationOutcome::AlreadyDead)
+        });
         is_dead || is_revoked
     }
 }
 
-/// Counts what was done, for a summary: a sentence each for verifications and revocations.
+/// Returns summary sentences of verifications and revocations.
 #[must_use]
-pub fn summary(findings: &[Record]) -> Vec<String> {
+pub fn response_summary(findings: &[Record]) -> Vec<String> {
     let verdicts: Vec<Verdict> =
         findings.iter().filter_map(|it| it.verification.as_ref()).map(|it| it.verdict).collect();
-    let outcomes: Vec<Outcome> =
+    let outcomes: Vec<RevocationOutcome> =
         findings.iter().filter_map(|it| it.revocation.as_ref()).map(|it| it.outcome).collect();
     let mut lines = Vec::new();
     let counted = |total: usize, parts: Vec<(usize, &str)>| -> Option<String> {
@@ -89,13 +88,14 @@ pub fn summary(findings: &[Record]) -> Vec<String> {
         )
         .map(|parts| format!("Verified: {parts}.")),
     );
-    let outcome = |of: Outcome| (outcomes.iter().filter(|&&it| it == of).count(), of.words());
+    let outcome =
+        |of: RevocationOutcome| (outcomes.iter().filter(|&&it| it == of).count(), of.words());
     let all = [
-        Outcome::Revoked,
-        Outcome::AlreadyDead,
-        Outcome::Planned,
-        Outcome::Failed,
-        Outcome::CannotRevoke,
+        RevocationOutcome::Revoked,
+        RevocationOutcome::AlreadyDead,
+        RevocationOutcome::Planned,
+        RevocationOutcome::Failed,
+        RevocationOutcome::CannotRevoke,
     ];
     lines.extend(
         counted(outcomes.len(), all.map(outcome).into())
@@ -114,51 +114,60 @@ mod tests {
         let secret = token(7);
         let mut document = document(vec![record(vec![]), record(vec![])]);
         let verification = Verification { verdict: Verdict::Live, reason: secret.clone() };
-        let revocation = Revocation { outcome: Outcome::Failed, detail: format!("no {secret}") };
+        let revocation =
+            Revocation { outcome: RevocationOutcome::Failed, detail: format!("no {secret}") };
         let responses = [
             Response::default(),
             Response { verification: Some(verification), revocation: Some(revocation) },
         ];
-        document.answer(&responses, &redactor());
+        document.add_responses(&responses, &redactor());
         let [first, second] = &document.findings[..] else { panic!("two findings") };
         assert_eq!(first.response_lines(), Vec::<String>::new());
         let lines = second.response_lines();
         assert!(lines[0].starts_with("verified live: ddpat_"), "{lines:?}");
         assert!(lines[1].starts_with("NOT REVOKED: no ddpat_"), "{lines:?}");
         assert!(!lines.concat().contains(&secret[30..]), "{lines:?}");
-        // A document is answered anew, not in addition.
-        document.answer(&[Response::default(), Response::default()], &redactor());
+        // New responses replace the old ones.
+        document.add_responses(&[Response::default(), Response::default()], &redactor());
         assert!(document.findings.iter().all(|it| it.response_lines().is_empty()));
     }
 
     #[test]
-    fn a_verdict_that_nobody_could_give_has_words_of_its_own() {
+    fn an_unknown_verdict_has_a_text_of_its_own() {
         let lines = verified(record(vec![]), "unknown").response_lines();
-        assert_eq!(lines, ["unknown whether it is live: said so"]);
+        assert_eq!(lines, ["liveness unknown: said so"]);
         let lines = verified(record(vec![]), "dead").response_lines();
         assert_eq!(lines, ["verified dead: said so"]);
     }
 
     #[test]
-    fn a_token_is_over_if_it_is_dead_or_revoked() {
-        for (outcome, is_over) in [
+    fn a_token_is_dead_or_revoked_by_verdict_or_outcome() {
+        for (outcome, is_dead_or_revoked) in [
             ("revoked", true),
             ("already_dead", true),
             ("planned", false),
             ("failed", false),
             ("cannot_revoke", false),
         ] {
-            assert_eq!(revoked(record(vec![]), outcome).is_over(), is_over, "{outcome}");
+            assert_eq!(
+                revoked(record(vec![]), outcome).is_dead_or_revoked(),
+                is_dead_or_revoked,
+                "{outcome}"
+            );
         }
-        for (verdict, is_over) in [("dead", true), ("live", false), ("unknown", false)] {
-            assert_eq!(verified(record(vec![]), verdict).is_over(), is_over, "{verdict}");
+        for (verdict, is_dead_or_revoked) in [("dead", true), ("live", false), ("unknown", false)] {
+            assert_eq!(
+                verified(record(vec![]), verdict).is_dead_or_revoked(),
+                is_dead_or_revoked,
+                "{verdict}"
+            );
         }
-        assert!(!record(vec![]).is_over());
+        assert!(!record(vec![]).is_dead_or_revoked());
     }
 
     #[test]
-    fn a_summary_counts_what_happened_and_nothing_else() {
-        assert_eq!(summary(&[record(vec![])]), Vec::<String>::new());
+    fn a_summary_counts_only_existing_responses() {
+        assert_eq!(response_summary(&[record(vec![])]), Vec::<String>::new());
         let findings = [
             verified(record(vec![]), "live"),
             verified(record(vec![]), "live"),
@@ -166,8 +175,8 @@ mod tests {
             revoked(record(vec![]), "revoked"),
             revoked(verified(record(vec![]), "dead"), "already_dead"),
         ];
-        let lines = summary(&findings);
+        let lines = response_summary(&findings);
         assert_eq!(lines[0], "Verified: 2 live, 1 dead, 1 unknown.");
-        assert_eq!(lines[1..], ["Revocation: 1 revoked, 1 dead already."]);
+        assert_eq!(lines[1..], ["Revocation: 1 revoked, 1 already dead."]);
     }
 }

@@ -1,13 +1,13 @@
-//! SARIF 2.1.0, within the limits and habits of GitHub code scanning.
+//! SARIF 2.1.0, within the limits of GitHub code scanning.
 //!
 //! One result per token: its first place is the location, the others are related locations. A place
-//! without a file (standard input) has the synthetic URI `stdin`; a token in a file's or folder's
-//! name points at line 1 of that path, with a logical location that says so. GitHub takes 25,000
-//! results a run and 1,000 locations a result: results beyond that are counted in a notification,
-//! locations in the result's message.
+//! without a file (standard input) has the synthetic URI `stdin`. A token in the name of a file or folder
+//! is at line 1 of that path, with a logical location for the name. GitHub accepts 25,000 results per run
+//! and 1,000 locations per result: omitted results are counted in a notification, omitted locations in the
+//! message of the result.
 
 use super::document::{
-    Document, Note, Place, Record, RepositoryRecord, RuleRecord, SuppressionRecord,
+    Document, LocationRecord, Note, Record, RepositoryRecord, RuleRecord, SuppressionRecord,
 };
 use crate::detect::Evidence;
 use ddpatrol_scan::finding::Part;
@@ -23,26 +23,26 @@ use serde_sarif::sarif::{
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-/// How many results GitHub takes of one run.
-const MOST_RESULTS: usize = 25_000;
-/// How many related locations a result has here; GitHub takes 1,000 locations and keeps 100.
-const MOST_RELATED: usize = 999;
+/// Maximum number of results per run that GitHub accepts.
+const MAX_RESULTS: usize = 25_000;
+/// Maximum number of related locations per result; GitHub accepts 1,000 locations and keeps 100.
+const MAX_RELATED: usize = 999;
 const ROOT: &str = "%SRCROOT%";
 
-/// What becomes of findings that do not count. GitHub code scanning does not heed `suppressions`, so
-/// a file meant for it must leave them out.
+/// Treatment of suppressed findings. GitHub code scanning ignores `suppressions`, so files for it must omit
+/// these findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suppressed {
     /// They are results with a suppression.
-    Kept,
-    /// They are no results; a notification counts them.
-    LeftOut,
+    Included,
+    /// They are not results; a notification counts them.
+    Omitted,
 }
 
 /// Writes the report.
 ///
 /// # Errors
-/// What writing to `out` fails with.
+/// Returns the error of writing to `out`.
 pub fn write(document: &Document, suppressed: Suppressed, out: &mut dyn Write) -> io::Result<()> {
     let sarif = Sarif::builder()
         .version(json!("2.1.0"))
@@ -58,8 +58,8 @@ fn run(document: &Document, suppressed: Suppressed) -> Run {
     let results: Vec<SarifResult> = document
         .findings
         .iter()
-        .filter(|it| suppressed == Suppressed::Kept || it.suppression.is_none())
-        .take(MOST_RESULTS)
+        .filter(|it| suppressed == Suppressed::Included || it.suppression.is_none())
+        .take(MAX_RESULTS)
         .map(|record| result(record, index(record)))
         .collect();
     let mut bases = BTreeMap::new();
@@ -103,14 +103,14 @@ fn driver(document: &Document) -> ToolComponent {
 }
 
 fn descriptor(rule: &RuleRecord) -> ReportingDescriptor {
-    let summary = format!("A {} stands in the scanned content.", rule.name);
+    let summary = format!("Leaked {} in the scanned content.", rule.name);
     let what = format!(
         "{summary} Its format is {}, issued by {}; a proven finding carries a correct checksum.",
         rule.format, rule.issuer
     );
     let advice = rule.advice.as_deref().unwrap_or("Revoke it where it was issued.");
-    let steps = "Whoever can read the content can use the token, so revoke it first; then replace \
-                 it where it is used; then remove it from the content and its history.";
+    let steps = "Anyone who can read the content can use the token: revoke it first, then replace \
+                 it wherever it is used, then remove it from the content and its history.";
     let text = format!("{what}\n\n{advice}\n\n{steps}");
     let markdown = format!("{what}\n\n**{advice}**\n\n{steps}");
     let properties = properties([
@@ -135,7 +135,7 @@ fn result(record: &Record, rule: Option<usize>) -> SarifResult {
     let is_proven = record.evidence == Evidence::Proven;
     let id = record.token.uuid.as_ref().map(|uuid| format!(" with id {uuid}")).unwrap_or_default();
     let what = if is_proven { "proven by its checksum" } else { "its checksum does not prove it" };
-    let listed = record.locations.len().min(1 + MOST_RELATED);
+    let listed = record.locations.len().min(1 + MAX_RELATED);
     let omitted = record.count() - listed;
     let more = match omitted {
         0 => String::new(),
@@ -148,7 +148,7 @@ fn result(record: &Record, rule: Option<usize>) -> SarifResult {
         None => (Vec::new(), &[][..]),
     };
     let related: Vec<Location> =
-        rest.iter().take(MOST_RELATED).map(|place| location(place, record)).collect();
+        rest.iter().take(MAX_RELATED).map(|place| location(place, record)).collect();
     let mut fingerprints = BTreeMap::new();
     fingerprints.insert(
         "primaryLocationLineHash".to_owned(),
@@ -166,7 +166,7 @@ fn result(record: &Record, rule: Option<usize>) -> SarifResult {
     let mut result = SarifResult::builder()
         .rule_id(record.rule.as_str())
         .level(match is_proven {
-            true if record.is_moved() => ResultLevel::Warning,
+            true if record.passes_change() => ResultLevel::Warning,
             true => ResultLevel::Error,
             false => ResultLevel::Note,
         })
@@ -186,12 +186,12 @@ fn suppression(suppression: &SuppressionRecord) -> Suppression {
         SuppressionKind::Inline => "inSource",
         SuppressionKind::Allow | SuppressionKind::Baseline => "external",
     };
-    let mut told = Suppression::builder().kind(json!(kind)).status(json!("accepted")).build();
-    told.justification = Some(suppression.line());
-    told
+    let mut sarif = Suppression::builder().kind(json!(kind)).status(json!("accepted")).build();
+    sarif.justification = Some(suppression.line());
+    sarif
 }
 
-fn location(place: &Place, record: &Record) -> Location {
+fn location(place: &LocationRecord, record: &Record) -> Location {
     let text = |text: &str| ArtifactContent::builder().text(text).build();
     let is_file = matches!(place.part, Part::Content | Part::Name) && place.path.is_some();
     let in_name = matches!(place.part, Part::Name | Part::Ref);
@@ -269,25 +269,27 @@ fn invocation(document: &Document, suppressed: Suppressed) -> Invocation {
     notifications.extend(document.notes.iter().map(|note| {
         Notification::builder().level(json!("note")).message(message(&note.text())).build()
     }));
-    let mut tell = |text: &str| {
+    let mut report_error = |text: &str| {
         notifications
             .push(Notification::builder().level(json!("error")).message(message(text)).build());
     };
     if document.interrupted {
-        tell("The scan was interrupted: this report is partial.");
+        report_error("The scan was interrupted: this report is partial.");
     }
-    let counted = document.findings.iter().filter(|it| it.suppression.is_none()).count();
+    let unsuppressed = document.findings.iter().filter(|it| it.suppression.is_none()).count();
     let results = match suppressed {
-        Suppressed::Kept => document.findings.len(),
-        Suppressed::LeftOut => counted,
+        Suppressed::Included => document.findings.len(),
+        Suppressed::Omitted => unsuppressed,
     };
-    if results > MOST_RESULTS {
-        let left = results - MOST_RESULTS;
-        tell(&format!("{left} more findings are not in this file: a run holds {MOST_RESULTS}."));
+    if results > MAX_RESULTS {
+        let left = results - MAX_RESULTS;
+        report_error(&format!(
+            "{left} more findings are not in this file: a run is limited to {MAX_RESULTS} results."
+        ));
     }
-    let left_out = document.findings.len() - counted;
-    if suppressed == Suppressed::LeftOut && left_out > 0 {
-        let text = format!("{left_out} findings do not count and are left out.");
+    let omitted = document.findings.len() - unsuppressed;
+    if suppressed == Suppressed::Omitted && omitted > 0 {
+        let text = format!("{omitted} suppressed findings are omitted.");
         notifications
             .push(Notification::builder().level(json!("note")).message(message(&text)).build());
     }

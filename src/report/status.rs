@@ -1,31 +1,30 @@
-//! What a finding comes down to for people: whether it counts, whether its token is live, whether it
-//! still stands there, and where that is.
+//! Status of a finding for people: whether it is listed, whether its token is live, and where it still is.
 //!
-//! In come records, out come words that hold text of the scanned content: a writer escapes them.
+//! Input: records. Output: status values and text, which can contain scanned content: writers escape it.
 
-use super::document::{ChangeStatusWord, Place, Record};
+use super::document::{ChangeStatusWord, LocationRecord, Record};
 use super::trace::{CommitRecord, short};
 use crate::detect::Evidence;
-use crate::respond::{Outcome, Verdict};
+use crate::respond::{RevocationOutcome, Verdict};
 use ddpatrol_scan::finding::Part;
 
-/// Whether a token can do harm, as far as anybody said.
+/// Whether a token is live, as far as issuers reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
-    /// An issuer accepts it, and nobody has revoked it.
+pub(super) enum Liveness {
+    /// An issuer accepts it, and it was not revoked.
     Live,
     /// It is dead or revoked.
     Dead,
-    /// Nobody was asked, or nobody knows.
+    /// It was not verified, or the verification was inconclusive.
     Unknown,
 }
 
-/// Whether a token still stands where it was found.
+/// Where a token still is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
-    /// In what a change brings.
+    /// In a change.
     Change,
-    /// In what is checked out, or in a file or stream that was read.
+    /// In `HEAD`, or in a file or stream.
     Here,
     /// In a name or a message, or in the history of another branch.
     Elsewhere,
@@ -35,12 +34,12 @@ pub(super) enum Presence {
     Unreachable,
 }
 
-/// What is said of a token in commits that are not pushed yet and not part of the push either.
+/// Remark on a token in unpushed commits that are not part of the judged push.
 pub(super) const ALSO_UNPUSHED: &str =
-    "also unpushed: not part of the push that was judged, so it does not fail";
+    "also unpushed: not part of this push, so it does not fail the check";
 
 impl Presence {
-    /// Says it in words.
+    /// Returns the text for reports.
     pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Change => "in the change",
@@ -53,71 +52,74 @@ impl Presence {
 }
 
 impl Record {
-    /// Returns `true` if the change does not fail for it: the base has it, or it is not part of the
-    /// push that was judged.
-    pub(super) fn is_moved(&self) -> bool {
+    /// Returns `true` if the finding does not fail a change: the base contains the token, or it is not part
+    /// of the judged push.
+    pub(super) fn passes_change(&self) -> bool {
         let passes = |word| !matches!(word, None | Some(ChangeStatusWord::New));
         !self.locations.is_empty() && self.locations.iter().all(|it| passes(it.change_status))
     }
 
-    /// Returns the token as the report shows it: masked, unless secrets were asked for.
+    /// Returns the token for reports: masked, unless the report contains secrets.
     pub(super) fn shown_token(&self) -> &str {
         self.secret.as_deref().unwrap_or(&self.token.redacted)
     }
 
-    /// Tells whether people are to look at it: it counts, or there is news of it.
+    /// Returns `true` if reports list it: it is not suppressed, or it has a new location.
     pub(super) fn is_listed(&self) -> bool {
-        self.suppression.is_none() || self.has_news()
+        self.suppression.is_none() || self.has_new_location()
     }
 
-    /// Tells whether steps are to be taken.
-    pub(super) fn is_to_do(&self) -> bool {
-        self.evidence == Evidence::Proven && self.suppression.is_none() && !self.is_over()
+    /// Returns `true` if it needs remediation.
+    pub(super) fn needs_action(&self) -> bool {
+        self.evidence == Evidence::Proven
+            && self.suppression.is_none()
+            && !self.is_dead_or_revoked()
     }
 
-    /// Tells whether its token can do harm.
-    pub(super) fn life(&self) -> Life {
-        if self.is_over() {
-            Life::Dead
+    /// Returns whether its token is live.
+    pub(super) fn liveness(&self) -> Liveness {
+        if self.is_dead_or_revoked() {
+            Liveness::Dead
         } else if self.verification.as_ref().is_some_and(|it| it.verdict == Verdict::Live) {
-            Life::Live
+            Liveness::Live
         } else {
-            Life::Unknown
+            Liveness::Unknown
         }
     }
 
-    /// Says in words whether its token can do harm.
-    pub(super) fn life_words(&self) -> &'static str {
+    /// Describes whether its token is live.
+    pub(super) fn liveness_words(&self) -> &'static str {
         let verdict = self.verification.as_ref().map(|it| it.verdict);
         match (self.revocation.as_ref().map(|it| it.outcome), verdict) {
-            (Some(Outcome::Revoked), _) => "revoked",
-            (Some(Outcome::AlreadyDead), _) | (_, Some(Verdict::Dead)) => "dead",
-            (Some(Outcome::Failed | Outcome::CannotRevoke), Some(Verdict::Live)) => {
-                "live, not revoked"
-            }
-            (Some(Outcome::Failed | Outcome::CannotRevoke), _) => "not revoked",
+            (Some(RevocationOutcome::Revoked), _) => "revoked",
+            (Some(RevocationOutcome::AlreadyDead), _) | (_, Some(Verdict::Dead)) => "dead",
+            (
+                Some(RevocationOutcome::Failed | RevocationOutcome::CannotRevoke),
+                Some(Verdict::Live),
+            ) => "live, not revoked",
+            (Some(RevocationOutcome::Failed | RevocationOutcome::CannotRevoke), _) => "not revoked",
             (_, Some(Verdict::Live)) => "live",
             (_, Some(Verdict::Unknown)) => "unknown if live",
             (_, None) => "not verified",
         }
     }
 
-    /// Tells whether it still stands there: the worst of its places.
+    /// Returns where the token still is: the most severe of its locations.
     pub(super) fn presence(&self) -> Presence {
-        let presences = || self.locations.iter().map(Place::presence);
+        let presences = || self.locations.iter().map(LocationRecord::presence);
         [Presence::Change, Presence::Here, Presence::Elsewhere, Presence::Removed]
             .into_iter()
             .find(|wanted| presences().any(|it| it == *wanted))
             .unwrap_or(Presence::Unreachable)
     }
 
-    /// Returns the commit that brought it, the earliest if several did.
-    pub(super) fn brought(&self) -> Option<&CommitRecord> {
+    /// Returns the commit that introduced it, the earliest if there are several.
+    pub(super) fn introduced(&self) -> Option<&CommitRecord> {
         self.locations.iter().find_map(|it| it.git.as_ref()?.introduced.as_ref())
     }
 }
 
-impl Place {
+impl LocationRecord {
     fn presence(&self) -> Presence {
         match &self.git {
             _ if self.change_status.is_some() => Presence::Change,
@@ -129,7 +131,7 @@ impl Place {
         }
     }
 
-    /// Names the place: `path:line:column`, or what has no path.
+    /// Formats the location: `path:line:column`, or the object if it has no path.
     pub(super) fn label(&self) -> String {
         let path = match (&self.path, &self.git) {
             (Some(path), _) => path.text().into_owned(),
@@ -150,14 +152,14 @@ impl Place {
         }
     }
 
-    /// Says what about the place the label does not: that it is a name, new, moved.
+    /// Returns remarks that the label does not contain, such as new or moved.
     pub(super) fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         match self.part {
             Part::Name => remarks.push("in the name of the file or folder".to_owned()),
             Part::Ref => remarks.push("in the name of a branch, tag or other reference".to_owned()),
-            Part::Commit => remarks.push("in a commit's text".to_owned()),
-            Part::Tag => remarks.push("in a tag's text".to_owned()),
+            Part::Commit => remarks.push("in the text of a commit".to_owned()),
+            Part::Tag => remarks.push("in the text of a tag".to_owned()),
             Part::Content => {}
         }
         remarks.extend(self.encoding.as_ref().map(|it| format!("encoded: {it}")));
@@ -165,20 +167,20 @@ impl Place {
         match (&self.moved_from, self.change_status) {
             (Some(from), _) => remarks.push(format!("moved here from {}", from.text())),
             (None, Some(ChangeStatusWord::Preexisting)) => {
-                remarks.push("it was already there".to_owned());
+                remarks.push("existed before the change".to_owned());
             }
             (None, Some(ChangeStatusWord::AlsoUnpushed)) => remarks.push(ALSO_UNPUSHED.to_owned()),
             _ => {}
         }
         if self.new_place {
-            remarks.push("a new place: the baseline does not know the token here".to_owned());
+            remarks.push("new place: the baseline does not list the token here".to_owned());
         }
         remarks.extend(self.inline.as_ref().map(|it| it.line()));
         remarks
     }
 }
 
-/// Cuts text to so many characters, and shows that it did.
+/// Truncates text to `most` characters and adds an ellipsis.
 pub(super) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -1,7 +1,7 @@
-//! What a scan came to, a sentence each: the same in every format that people read.
+//! Summary sentences of a scan, shared by all formats for people.
 //!
-//! Sentences hold nothing of the scanned content, but for the notes and lines that their own
-//! functions return, which the writer of a format escapes.
+//! Input: a document. Output: sentences without scanned content. Notes and lines of other functions can contain
+//! it; writers escape them.
 
 use super::document::Document;
 use super::response;
@@ -9,7 +9,7 @@ use crate::detect::Evidence;
 use ddpatrol_scan::quantity::{bytes, count};
 
 impl Document {
-    /// Says what was found.
+    /// Returns the number of proven tokens and places.
     #[must_use]
     pub fn verdict(&self) -> String {
         let summary = &self.summary;
@@ -20,57 +20,57 @@ impl Document {
         format!("{} proven in {places}.", count(summary.proven, "token"))
     }
 
-    /// Says whether everything was looked at.
+    /// Returns whether everything was scanned.
     #[must_use]
     pub fn completeness(&self) -> String {
         let gaps = self.diagnostics.len();
         let verb = if gaps == 1 { "was" } else { "were" };
-        let things = format!("{} {verb} not looked at", count(gaps, "thing"));
+        let items = format!("{} {verb} not scanned", count(gaps, "item"));
         if self.interrupted {
             "Interrupted: this report is partial.".to_owned()
         } else if !self.complete {
             let is_strict = !self.diagnostics.iter().any(|it| it.is_unread());
             let strict = if is_strict && gaps > 0 { " (--strict)" } else { "" };
-            format!("Incomplete{strict}: {things}.")
+            format!("Incomplete{strict}: {items}.")
         } else if gaps > 0 {
-            format!("Complete, but for what cannot be read: {things}.")
+            format!("Complete, except for unreadable content: {items}.")
         } else {
-            "Complete: everything that was to be looked at was.".to_owned()
+            "Complete: everything was scanned.".to_owned()
         }
     }
 
-    /// Says what was done about the findings, and what is not among them.
+    /// Returns sentences on responses to findings, and on tokens that are not among the findings.
     #[must_use]
     pub fn sentences(&self) -> Vec<String> {
         let summary = &self.summary;
-        let mut lines = response::summary(&self.findings);
+        let mut lines = response::response_summary(&self.findings);
         if summary.shaped_candidates > 0 {
             let listed = self.findings.iter().any(|it| it.evidence == Evidence::Shaped);
             lines.push(format!(
-                "{} of a token's shape without proof{}.",
-                count(summary.shaped_candidates, "look-alike"),
+                "{} without a valid checksum{}.",
+                count(summary.shaped_candidates, "candidate"),
                 if listed { "" } else { " (--show-shaped lists them)" },
             ));
         }
         lines.extend(self.suppressed());
         if summary.suppressed.new_places > 0 {
             let places = count(summary.suppressed.new_places, "new place");
-            lines.push(format!("Tokens of the baseline stand in {places}."));
+            lines.push(format!("Baseline tokens occur in {places}."));
         }
         if summary.already_there > 0 {
             let tokens = count(summary.already_there, "token");
             let them = if summary.already_there == 1 { "it" } else { "them" };
-            lines.push(format!("{tokens} already there before the change (--all lists {them})."));
+            lines.push(format!("{tokens} existed before the change (--all lists {them})."));
         }
         lines
     }
 
-    /// Says how much does not count.
+    /// Returns the numbers of suppressed tokens, if there are any.
     fn suppressed(&self) -> Option<String> {
         let suppressed = &self.summary.suppressed;
         let parts = [
-            (suppressed.inline, "by ddpatrol:allow in its line"),
-            (suppressed.allowed, "by the allow list"),
+            (suppressed.inline, "by an inline ddpatrol:allow"),
+            (suppressed.allowed, "by the allowlist"),
             (suppressed.baseline, "by the baseline"),
         ];
         let parts: Vec<String> = parts
@@ -79,11 +79,10 @@ impl Document {
             .map(|(amount, by)| format!("{amount} {by}"))
             .collect();
         let tokens = count(suppressed.total(), "token");
-        let verb = if suppressed.total() == 1 { "does" } else { "do" };
-        (!parts.is_empty()).then(|| format!("{tokens} {verb} not count: {}.", parts.join(", ")))
+        (!parts.is_empty()).then(|| format!("{tokens} suppressed: {}.", parts.join(", ")))
     }
 
-    /// Says what was read; a writer adds the full stop.
+    /// Returns what was scanned; the writer adds the full stop.
     #[must_use]
     pub fn reading(&self) -> String {
         let summary = &self.summary;
@@ -103,7 +102,7 @@ impl Document {
         format!("Scanned {}, {}", read.join(", "), bytes(summary.bytes))
     }
 
-    /// Says how much was unpacked, if anything was.
+    /// Returns how much was unpacked, if anything was.
     #[must_use]
     pub fn unpacked(&self) -> Option<String> {
         let summary = &self.summary;
@@ -117,14 +116,14 @@ impl Document {
         })
     }
 
-    /// Says what was left out on purpose.
+    /// Returns what was skipped by choice.
     #[must_use]
-    pub fn left_out(&self) -> Option<String> {
+    pub fn skipped(&self) -> Option<String> {
         let left_out = &self.summary.left_out;
         let mut parts = Vec::new();
         if left_out.ignored_files > 0 {
             let files = count(left_out.ignored_files, "file");
-            parts.push(format!("{files} by .gitignore (--no-ignore reads them)"));
+            parts.push(format!("{files} by .gitignore (--no-ignore includes them)"));
         }
         if left_out.excluded > 0 {
             parts.push(format!(
@@ -144,14 +143,14 @@ impl Document {
         if left_out.git_folders > 0 {
             parts.push(count(left_out.git_folders, ".git folder"));
         }
-        (!parts.is_empty()).then(|| format!("Left out: {}.", parts.join("; ")))
+        (!parts.is_empty()).then(|| format!("Skipped: {}.", parts.join("; ")))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::document::{LeftOut, Note, Record, RepositoryRecord, Summary};
+    use crate::report::document::{Note, Record, RepositoryRecord, SkippedCounts, Summary};
     use crate::report::tests::*;
     use crate::source::Severity;
 
@@ -176,35 +175,35 @@ mod tests {
     }
 
     #[test]
-    fn completeness_depends_on_what_was_not_read() {
+    fn completeness_depends_on_the_gaps() {
         let of = |complete, interrupted, gaps: &[Severity]| {
             let diagnostics: Vec<Note> = gaps.iter().map(|&it| note(it)).collect();
             Document { complete, interrupted, diagnostics, ..document(vec![]) }.completeness()
         };
-        let all = "Complete: everything that was to be looked at was.";
+        let all = "Complete: everything was scanned.";
         assert_eq!(of(true, false, &[]), all);
-        let one = "Complete, but for what cannot be read: 1 thing was not looked at.";
+        let one = "Complete, except for unreadable content: 1 item was not scanned.";
         assert_eq!(of(true, false, &[Severity::Opaque]), one);
-        let strict = "Incomplete (--strict): 2 things were not looked at.";
+        let strict = "Incomplete (--strict): 2 items were not scanned.";
         assert_eq!(of(false, false, &[Severity::Opaque, Severity::Opaque]), strict);
-        let unread = "Incomplete: 2 things were not looked at.";
+        let unread = "Incomplete: 2 items were not scanned.";
         assert_eq!(of(false, false, &[Severity::Opaque, Severity::Unread]), unread);
-        assert_eq!(of(false, false, &[]), "Incomplete: 0 things were not looked at.");
+        assert_eq!(of(false, false, &[]), "Incomplete: 0 items were not scanned.");
         let interrupted = "Interrupted: this report is partial.";
         assert_eq!(of(false, true, &[Severity::Unread]), interrupted);
     }
 
     #[test]
-    fn look_alikes_are_listed_on_request() {
+    fn unproven_candidates_are_listed_on_request() {
         let mut few = with(|it| it.shaped_candidates = 1);
-        let line = "1 look-alike of a token's shape without proof";
+        let line = "1 candidate without a valid checksum";
         assert_eq!(few.sentences(), [format!("{line} (--show-shaped lists them).")]);
         few.findings = vec![Record { evidence: Evidence::Shaped, ..record(vec![]) }];
         assert_eq!(few.sentences(), [format!("{line}.")]);
     }
 
     #[test]
-    fn what_is_not_among_the_findings_is_counted() {
+    fn tokens_that_are_not_among_the_findings_are_counted() {
         assert_eq!(with(|_| ()).sentences(), Vec::<String>::new());
         let one = with(|it| {
             it.suppressed.inline = 1;
@@ -214,9 +213,9 @@ mod tests {
         assert_eq!(
             one.sentences(),
             [
-                "1 token does not count: 1 by ddpatrol:allow in its line.",
-                "Tokens of the baseline stand in 1 new place.",
-                "1 token already there before the change (--all lists it).",
+                "1 token suppressed: 1 by an inline ddpatrol:allow.",
+                "Baseline tokens occur in 1 new place.",
+                "1 token existed before the change (--all lists it).",
             ]
         );
         let many = with(|it| {
@@ -225,14 +224,14 @@ mod tests {
         assert_eq!(
             many.sentences(),
             [
-                "5 tokens do not count: 2 by the allow list, 3 by the baseline.",
-                "4 tokens already there before the change (--all lists them).",
+                "5 tokens suppressed: 2 by the allowlist, 3 by the baseline.",
+                "4 tokens existed before the change (--all lists them).",
             ]
         );
     }
 
     #[test]
-    fn files_are_not_mentioned_where_only_objects_were_read() {
+    fn files_are_not_mentioned_if_only_objects_were_scanned() {
         let of = |files, objects, repositories_len| {
             let mut document =
                 with(|it| (it.files, it.objects, it.bytes) = (files, objects, 1_500));
@@ -255,9 +254,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_is_counted_by_its_reason() {
-        assert_eq!(with(|_| ()).left_out(), None);
-        let all = LeftOut {
+    fn skipped_content_is_counted_by_reason() {
+        assert_eq!(with(|_| ()).skipped(), None);
+        let all = SkippedCounts {
             ignored_files: 1,
             excluded: 2,
             too_large: 3,
@@ -266,14 +265,14 @@ mod tests {
             git_folders: 6,
         };
         assert_eq!(
-            with(|it| it.left_out = all).left_out().as_deref(),
+            with(|it| it.left_out = all).skipped().as_deref(),
             Some(
-                "Left out: 1 file by .gitignore (--no-ignore reads them); 2 paths by --exclude or \
+                "Skipped: 1 file by .gitignore (--no-ignore includes them); 2 paths by --exclude or \
                  the configuration; 3 files by --max-file-size; 4 symbolic links (not followed); \
                  5 devices, sockets or pipes; 6 .git folders."
             )
         );
         let one = with(|it| it.left_out.symlinks = 1);
-        assert_eq!(one.left_out().as_deref(), Some("Left out: 1 symbolic link (not followed)."));
+        assert_eq!(one.skipped().as_deref(), Some("Skipped: 1 symbolic link (not followed)."));
     }
 }

@@ -1,7 +1,9 @@
-//! Data for the unit tests of reports: findings, records and documents written by hand.
+//! Data for unit tests of reports: hand-written findings, records and documents.
 
-use super::document::{ChangeStatusWord, Document, Note, Place, Record, SuppressionRecord};
-use super::trace::{CommitRecord, GitPlace, Person};
+use super::document::{
+    ChangeStatusWord, Document, LocationRecord, Note, Record, SuppressionRecord,
+};
+use super::trace::{CommitRecord, Person, TraceRecord};
 use crate::detect::encoding::Encoding;
 use crate::detect::{Detector, Evidence};
 use crate::redact::{Clean, Redactor};
@@ -19,7 +21,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The number of the rule of [`finding`] among the built-in ones.
+/// The rule of [`finding`].
 pub(super) const RULE: &str = "datadog-pat";
 
 pub(super) fn rule_set() -> Arc<RuleSet> {
@@ -30,7 +32,7 @@ pub(super) fn redactor() -> Redactor {
     Redactor::new(Detector::new(rule_set()).expect("few rules"))
 }
 
-/// A token that the built-in rules prove, and its secret half, which no output may have.
+/// Returns a token that a built-in rule proves.
 pub(super) fn token(seed: u64) -> String {
     use crate::mint::{self, Random};
     mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
@@ -53,8 +55,8 @@ pub(super) fn commit(digit: char) -> CommitRecord {
     }
 }
 
-pub(super) fn git() -> GitPlace {
-    GitPlace {
+pub(super) fn git() -> TraceRecord {
+    TraceRecord {
         repository: clean(".git"),
         object: "f".repeat(40),
         kind: "blob".to_owned(),
@@ -69,9 +71,9 @@ pub(super) fn git() -> GitPlace {
     }
 }
 
-/// A place in the content of a file that no repository has.
-pub(super) fn place(path: &str) -> Place {
-    Place {
+/// Returns a location in a file outside of repositories.
+pub(super) fn place(path: &str) -> LocationRecord {
+    LocationRecord {
         path: Some(clean(path)),
         path_hex: None,
         repository_path: None,
@@ -95,11 +97,11 @@ pub(super) fn place(path: &str) -> Place {
     }
 }
 
-pub(super) fn change_status(word: ChangeStatusWord) -> Place {
-    Place { change_status: Some(word), ..place("a") }
+pub(super) fn change_status(word: ChangeStatusWord) -> LocationRecord {
+    LocationRecord { change_status: Some(word), ..place("a") }
 }
 
-pub(super) fn record(locations: Vec<Place>) -> Record {
+pub(super) fn record(locations: Vec<LocationRecord>) -> Record {
     let mut record: Record = serde_json::from_value(json!({
         "rule": RULE, "name": "Example Token", "issuer": "Example", "evidence": "proven",
         "fingerprint": "0123456789abcdef0123456789abcdef",
@@ -123,11 +125,11 @@ pub(super) fn verified(record: Record, verdict: &str) -> Record {
 }
 
 pub(super) fn revoked(record: Record, outcome: &str) -> Record {
-    let revocation = json!({"outcome": outcome, "detail": "told so"});
+    let revocation = json!({"outcome": outcome, "detail": "because"});
     Record { revocation: Some(serde_json::from_value(revocation).expect("a revocation")), ..record }
 }
 
-/// A complete document whose counts are zero.
+/// Returns a complete document with zero counts.
 pub(super) fn document(findings: Vec<Record>) -> Document {
     let mut document: Document = serde_json::from_value(json!({
         "schema": super::document::SCHEMA, "tool": {"name": "ddpatrol", "version": "1.2.3"},
@@ -151,7 +153,7 @@ pub(super) fn object(digit: char) -> ObjectId {
     digit.to_string().repeat(40).parse().expect("an id")
 }
 
-/// A place in the content of a file.
+/// Returns a location in the content of a file.
 pub(super) fn location(path: &str) -> Location {
     Location {
         path: Some(PathBuf::from(path)),
@@ -184,7 +186,7 @@ pub(super) fn full_commit(digit: char) -> Arc<Commit> {
     })
 }
 
-/// A blob that a reachable commit brought and that is still in HEAD.
+/// Returns the trace of a blob that a reachable commit introduced and that is still in HEAD.
 pub(super) fn trace(git_dir: &str) -> Trace {
     Trace {
         introduced: Some(full_commit('a')),
@@ -197,7 +199,7 @@ pub(super) fn trace(git_dir: &str) -> Trace {
     }
 }
 
-/// A proven token of [`RULE`].
+/// Returns a finding of a proven token of [`RULE`].
 pub(super) fn finding(locations: Vec<Location>) -> Finding {
     let token = token(1);
     let rule = rule_set().rules().iter().position(|it| it.id == RULE).expect("a built-in rule");

@@ -1,7 +1,9 @@
-//! Text for people: each place as `path:line:column` at the start of a line, then a summary.
+//! Text report for terminals: each location as `path:line:column` at the start of a line, then a summary.
+//!
+//! Input: a document. Output: text in which scanned content is escaped.
 
-use super::advice::Step;
-use super::document::{ChangeStatusWord, Document, Place, Record};
+use super::advice::RemediationStep;
+use super::document::{ChangeStatusWord, Document, LocationRecord, Record};
 use super::escape::{self, terminal};
 use super::status::ALSO_UNPUSHED;
 use crate::detect::Evidence;
@@ -11,17 +13,17 @@ use ddpatrol_scan::quantity::count;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// How many further places of a finding are shown.
-const MOST_PLACES: usize = 20;
+/// Maximum number of further places of a finding.
+const MAX_PLACES: usize = 20;
 
-/// How to write.
+/// Options of the text report.
 #[derive(Clone, Copy, Debug)]
 pub struct TextOptions {
-    /// Whether to colour.
+    /// Whether to use colours.
     pub color: bool,
-    /// Whether to leave the summary out.
+    /// Whether to omit the summary.
     pub quiet: bool,
-    /// How long the scan took, where one ran.
+    /// Duration of the scan, if one ran.
     pub elapsed: Option<Duration>,
 }
 
@@ -52,7 +54,7 @@ impl Styles {
 /// Writes the report.
 ///
 /// # Errors
-/// What writing to `out` fails with.
+/// Returns the error of writing to `out`.
 pub fn write(document: &Document, options: TextOptions, out: &mut dyn Write) -> io::Result<()> {
     let styles = if options.color { Styles::colored() } else { Styles::plain() };
     for record in document.findings.iter().filter(|it| it.is_listed()) {
@@ -93,30 +95,30 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
         writeln!(out, "    {}", terminal(&suppression.line()))?;
     }
     write_origin(first, styles, out)?;
-    for also in rest.iter().take(MOST_PLACES) {
-        // Where a history has the path, too, this place is in the file as it is now.
+    for also in rest.iter().take(MAX_PLACES) {
+        // If a history also contains the path, this location is in the current file.
         let is_now = also.git.is_none()
             && also.path.is_some()
             && record.locations.iter().any(|it| it.git.is_some() && it.path == also.path);
-        let what = if is_now { "in the file as it is now" } else { "the same token again" };
+        let what = if is_now { "in the current file" } else { "the same token again" };
         writeln!(out, "{}: {what}", place(also, styles))?;
         write_origin(also, styles, out)?;
     }
-    let more = record.count() - 1 - rest.len().min(MOST_PLACES);
+    let more = record.count() - 1 - rest.len().min(MAX_PLACES);
     if more > 0 {
         writeln!(out, "    … and {}; --report json lists them all", count(more, "more place"))?;
     }
     for line in record.response_lines() {
-        let style = if record.is_over() { styles.dim } else { styles.proven };
+        let style = if record.is_dead_or_revoked() { styles.dim } else { styles.proven };
         writeln!(out, "    {style}{}{style:#}", terminal(&line))?;
     }
-    if record.is_to_do() {
+    if record.needs_action() {
         write_steps(&record.steps, out)?;
     }
     Ok(())
 }
 
-fn write_steps(steps: &[Step], out: &mut dyn Write) -> io::Result<()> {
+fn write_steps(steps: &[RemediationStep], out: &mut dyn Write) -> io::Result<()> {
     for (at, step) in steps.iter().enumerate() {
         writeln!(out, "    {}. {}", at + 1, terminal(&step.text.text()))?;
         for command in &step.commands {
@@ -126,13 +128,13 @@ fn write_steps(steps: &[Step], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes where the token was before, which commit brought it, and what became of it.
-fn write_origin(place: &Place, styles: &Styles, out: &mut dyn Write) -> io::Result<()> {
+/// Writes where the token was before, which commit introduced it, and whether it is still there.
+fn write_origin(place: &LocationRecord, styles: &Styles, out: &mut dyn Write) -> io::Result<()> {
     let Styles { dim, .. } = styles;
     if let Some(path) = &place.moved_from {
         writeln!(out, "    moved here from {}", terminal(&path.text()))?;
     } else if place.change_status == Some(ChangeStatusWord::Preexisting) {
-        writeln!(out, "    it was already there")?;
+        writeln!(out, "    existed before the change")?;
     } else if place.change_status == Some(ChangeStatusWord::AlsoUnpushed) {
         writeln!(out, "    {ALSO_UNPUSHED}")?;
     }
@@ -140,7 +142,7 @@ fn write_origin(place: &Place, styles: &Styles, out: &mut dyn Write) -> io::Resu
         writeln!(out, "    encoded: {}", terminal(encoding))?;
     }
     if place.new_place {
-        writeln!(out, "    a new place: the baseline does not know the token here")?;
+        writeln!(out, "    new place: the baseline does not list the token here")?;
     }
     if let Some(inline) = &place.inline {
         writeln!(out, "    {}", terminal(&inline.line()))?;
@@ -160,8 +162,8 @@ fn write_origin(place: &Place, styles: &Styles, out: &mut dyn Write) -> io::Resu
     Ok(())
 }
 
-/// Spells a place: `path:line:column`, or the path alone where its name holds the token.
-fn place(place: &Place, styles: &Styles) -> String {
+/// Formats a location: `path:line:column`, or only the path if its name contains the token.
+fn place(place: &LocationRecord, styles: &Styles) -> String {
     let style = styles.path;
     let path = match (&place.path, &place.git) {
         (Some(path), _) => path.text(),
@@ -202,7 +204,7 @@ fn write_summary(
     }
     let elapsed = elapsed.map(|it| format!(", in {:.2} s", it.as_secs_f64())).unwrap_or_default();
     writeln!(out, "{}{elapsed}.", document.reading())?;
-    for line in document.unpacked().into_iter().chain(document.left_out()) {
+    for line in document.unpacked().into_iter().chain(document.skipped()) {
         writeln!(out, "{line}")?;
     }
     let strict = !document.complete && !document.diagnostics.iter().any(|it| it.is_unread());
@@ -213,11 +215,11 @@ fn write_summary(
     if !document.diagnostics.is_empty() {
         let style = if document.complete { styles.shaped } else { styles.proven };
         let word = if document.complete {
-            "Not looked at"
+            "Not scanned"
         } else if strict {
-            "Incomplete (--strict), not looked at"
+            "Incomplete (--strict), not scanned"
         } else {
-            "Incomplete, not looked at"
+            "Incomplete, not scanned"
         };
         writeln!(out, "{style}{word}{style:#}:")?;
         for note in &document.diagnostics {

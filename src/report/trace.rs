@@ -1,7 +1,7 @@
-//! How a token came into a repository, as a report has it.
+//! Records of the attribution of a token: commits, references and git objects.
 //!
-//! Input: the trace of a place, or a git object that holds a token. Output: records whose text passed the
-//! redactor. It reads no repository.
+//! Input: the trace of a location, or a git object that contains a token. Output: records with redacted text.
+//! This file reads no repository.
 
 use super::document::paths;
 use crate::redact::{Clean, Masker};
@@ -12,31 +12,31 @@ use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A place in a repository's history.
+/// The attribution of a location in a repository's history.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct GitPlace {
-    /// The git directory, as it was reached.
+pub struct TraceRecord {
+    /// The git directory, by the path that the scan used.
     pub repository: Clean,
-    /// The object that holds the token.
+    /// The object that contains the token.
     pub object: String,
     /// `blob`, `tree`, `commit` or `tag`.
     pub kind: String,
-    /// The commit that brought the token to this path; `null` if no commit holds the object.
+    /// The commit that introduced the token at this path; `null` if no commit contains the object.
     pub introduced: Option<CommitRecord>,
-    /// Whether what comes before it is not in the clone, so that the token may be older.
+    /// Whether earlier history is missing in the clone, so that the token may be older.
     pub at_boundary: bool,
-    /// The commits that took it away from this path, the earliest first, at most 50.
+    /// The commits that removed it from this path, earliest first, at most 50.
     pub removed: Vec<CommitRecord>,
-    /// How many such commits there are, where the list leaves some out.
+    /// The number of such commits, if the list is truncated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed_total: Option<usize>,
-    /// Whether it stands at this path in what is checked out.
+    /// Whether it is at this path in `HEAD`.
     pub in_head: bool,
-    /// Whether a reference reaches the commit, or the object that no commit holds.
+    /// Whether a reference reaches the commit, or the object if no commit contains it.
     pub reachable: bool,
-    /// Some references that do.
+    /// Some of these references.
     pub refs: Vec<Clean>,
-    /// How many do.
+    /// The number of these references.
     pub refs_total: usize,
 }
 
@@ -45,26 +45,26 @@ pub struct GitPlace {
 pub struct CommitRecord {
     /// Its id.
     pub commit: String,
-    /// Who wrote the change.
+    /// The author.
     pub author: Person,
-    /// Who committed it.
+    /// The committer.
     pub committer: Person,
     /// The first line of its message.
     pub subject: Clean,
 }
 
-/// A person and a moment.
+/// A person and a date.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Person {
     /// The name.
     pub name: Clean,
-    /// The address.
+    /// The email address.
     pub email: Clean,
-    /// The moment, in ISO 8601 with the person's own offset.
+    /// The date in ISO 8601, with the person's UTC offset.
     pub date: String,
 }
 
-/// A git object that holds a token.
+/// A git object that contains a token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ObjectRecord {
     /// Its id.
@@ -75,7 +75,7 @@ pub struct ObjectRecord {
     pub offset: u64,
     /// The length of the token in bytes.
     pub length: u64,
-    /// Where it is in the object, this place and all others.
+    /// All spans of the token in the object, including the first.
     #[serde(skip, default = "nowhere")]
     pub spans: Arc<[Span]>,
 }
@@ -86,7 +86,7 @@ fn nowhere() -> Arc<[Span]> {
 
 impl ObjectRecord {
     pub(super) fn new(object: &HeldObject) -> Self {
-        // A place in a member has no offset in the object: it is written as an empty span at 0.
+        // A token in a member has no offset in the object; it is written as an empty span at 0.
         let in_members = object.is_in_members.then(Span::default);
         let spans: Arc<[Span]> = match in_members {
             Some(empty) => std::iter::once(empty).chain(object.spans.iter().copied()).collect(),
@@ -103,8 +103,8 @@ impl ObjectRecord {
     }
 }
 
-impl GitPlace {
-    /// Describes a trace; secrets in its text are masked.
+impl TraceRecord {
+    /// Creates a record of a trace; secrets in its text are masked.
     pub(super) fn new(trace: &Trace, masker: &mut Masker<'_>) -> Self {
         let mut commit = |commit: &Commit| CommitRecord::new(commit, masker);
         let introduced = trace.introduced.as_deref().map(&mut commit);
@@ -125,7 +125,7 @@ impl GitPlace {
         }
     }
 
-    /// Returns in words what became of the token at this place.
+    /// Describes whether the token is still at this location, and which references reach it.
     pub(super) fn fate(&self) -> String {
         let mut parts = Vec::new();
         if self.in_head {
@@ -140,17 +140,17 @@ impl GitPlace {
             parts.push("not in HEAD".to_owned());
         }
         if self.reachable {
-            let names: Vec<_> = self.refs.iter().map(Clean::text).take(3).collect();
+            let names: Vec<String> = self.refs.iter().take(3).map(short_ref).collect();
             let more = match self.refs_total.saturating_sub(names.len()) {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            parts.push(format!("reached by {}{more}", names.join(", ")));
+            parts.push(format!("on {}{more}", names.join(", ")));
         } else {
-            parts.push("unreachable: no branch or tag reaches it".to_owned());
+            parts.push("unreachable from any branch or tag".to_owned());
         }
         if self.at_boundary {
-            parts.push("perhaps older: what comes before is not in this clone".to_owned());
+            parts.push("possibly older: earlier history is not in this clone".to_owned());
         }
         parts.join("; ")
     }
@@ -166,25 +166,32 @@ impl Person {
     }
 }
 
-/// Formats a moment; one that no calendar has as its seconds since 1970.
+/// Formats a date; one that is out of range as seconds since 1970.
 fn date(signature: &Signature) -> String {
-    let moment = Timestamp::from_second(signature.time).ok();
+    let timestamp = Timestamp::from_second(signature.time).ok();
     let offset = Offset::from_seconds(signature.offset.saturating_mul(60)).ok();
-    match (moment, offset) {
-        (Some(moment), Some(offset)) => moment.display_with_offset(offset).to_string(),
-        (Some(moment), None) => moment.to_string(),
+    match (timestamp, offset) {
+        (Some(timestamp), Some(offset)) => timestamp.display_with_offset(offset).to_string(),
+        (Some(timestamp), None) => timestamp.to_string(),
         (None, _) => format!("@{}", signature.time),
     }
 }
 
-/// Returns the day of a moment in the format of RFC 3339.
+/// Returns the day of an RFC 3339 date.
 pub(super) fn day(date: &str) -> &str {
     date.split('T').next().unwrap_or_default()
 }
 
-/// Cuts the id of an object to its usual length.
+/// Abbreviates the id of an object.
 pub(super) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
+}
+
+/// Returns the name of a reference as Git abbreviates it: `main`, `tags/v1`, `remotes/origin/main`.
+fn short_ref(name: &Clean) -> String {
+    let name = name.text();
+    let short = name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/"));
+    short.unwrap_or(&name).to_owned()
 }
 
 impl CommitRecord {
@@ -197,7 +204,7 @@ impl CommitRecord {
         }
     }
 
-    /// Formats the commit in a line: id, day, author, subject.
+    /// Formats the commit as one line: id, day, author, subject.
     pub(super) fn line(&self) -> String {
         let (id, day) = (short(&self.commit), day(&self.author.date));
         let (name, subject) = (self.author.name.text(), self.subject.text());
@@ -211,55 +218,56 @@ mod tests {
     use crate::report::tests::*;
 
     #[test]
-    fn moments_are_told_with_their_own_offset() {
+    fn dates_have_the_offset_of_their_author() {
         let at = |time, offset| date(&Signature { time, offset, ..Signature::default() });
         assert_eq!(at(1_700_000_000, 330), "2023-11-15T03:43:20+05:30");
         assert_eq!(at(0, -480), "1969-12-31T16:00:00-08:00");
         assert_eq!(at(i64::MAX, 0), format!("@{}", i64::MAX));
     }
+
     #[test]
-    fn a_place_in_head_is_said_to_be_there_whatever_removed_it() {
+    fn a_location_in_head_is_reported_as_present_even_if_it_was_removed_before() {
         let removed = vec![commit('b')];
-        let fate = |git: GitPlace| git.fate();
-        assert_eq!(fate(git()), "still in HEAD; reached by refs/heads/main");
-        let again = GitPlace { removed: removed.clone(), ..git() };
-        assert_eq!(fate(again), "still in HEAD; reached by refs/heads/main");
-        let gone = GitPlace { in_head: false, removed, ..git() };
+        let fate = |git: TraceRecord| git.fate();
+        assert_eq!(fate(git()), "still in HEAD; on main");
+        let again = TraceRecord { removed: removed.clone(), ..git() };
+        assert_eq!(fate(again), "still in HEAD; on main");
+        let gone = TraceRecord { in_head: false, removed, ..git() };
         let line = "removed by bbbbbbbbbbbb (2026-01-02, Ada) a subject";
-        assert_eq!(fate(gone.clone()), format!("{line}; reached by refs/heads/main"));
-        let often = GitPlace { removed_total: Some(60), ..gone };
-        assert_eq!(fate(often), format!("{line} and 59 more; reached by refs/heads/main"));
+        assert_eq!(fate(gone.clone()), format!("{line}; on main"));
+        let often = TraceRecord { removed_total: Some(60), ..gone };
+        assert_eq!(fate(often), format!("{line} and 59 more; on main"));
     }
 
     #[test]
-    fn a_place_elsewhere_is_not_in_head_or_not_reachable() {
-        let elsewhere = GitPlace { in_head: false, ..git() };
-        assert_eq!(elsewhere.fate(), "not in HEAD; reached by refs/heads/main");
-        let unreachable = GitPlace { reachable: false, at_boundary: true, ..elsewhere };
+    fn other_locations_are_not_in_head_or_not_reachable() {
+        let elsewhere = TraceRecord { in_head: false, ..git() };
+        assert_eq!(elsewhere.fate(), "not in HEAD; on main");
+        let unreachable = TraceRecord { reachable: false, at_boundary: true, ..elsewhere };
         assert_eq!(
             unreachable.fate(),
-            "unreachable: no branch or tag reaches it; \
-             perhaps older: what comes before is not in this clone"
+            "unreachable from any branch or tag; \
+             possibly older: earlier history is not in this clone"
         );
     }
 
     #[test]
-    fn at_most_three_references_are_named() {
+    fn at_most_three_references_are_listed() {
         let refs = ["a", "b", "c", "d"].map(clean).to_vec();
-        let four = GitPlace { refs: refs.clone(), refs_total: 4, ..git() };
-        assert_eq!(four.fate(), "still in HEAD; reached by a, b, c and 1 more");
-        let three = GitPlace { refs: refs[..3].to_vec(), refs_total: 3, ..git() };
-        assert_eq!(three.fate(), "still in HEAD; reached by a, b, c");
+        let four = TraceRecord { refs: refs.clone(), refs_total: 4, ..git() };
+        assert_eq!(four.fate(), "still in HEAD; on a, b, c and 1 more");
+        let three = TraceRecord { refs: refs[..3].to_vec(), refs_total: 3, ..git() };
+        assert_eq!(three.fate(), "still in HEAD; on a, b, c");
     }
 
     #[test]
-    fn a_record_says_how_many_commits_it_leaves_out() {
+    fn a_record_counts_the_commits_that_it_omits() {
         let redactor = redactor();
         let made = |len: usize, total| {
             let first = Arc::new(vec![full_commit('b'); len]);
             let removed = ddpatrol_scan::finding::Removed { first, total };
             let trace = Trace { removed, ..trace(".git") };
-            GitPlace::new(&trace, &mut redactor.masker())
+            TraceRecord::new(&trace, &mut redactor.masker())
         };
         assert_eq!((made(1, 1).removed.len(), made(1, 1).removed_total), (1, None));
         assert_eq!((made(2, 9).removed.len(), made(2, 9).removed_total), (2, Some(9)));
@@ -279,7 +287,7 @@ mod tests {
             refs: vec![token(5).into_bytes()],
             ..trace(&format!("{}/.git", token(6)))
         };
-        let place = GitPlace::new(&trace, &mut redactor.masker());
+        let place = TraceRecord::new(&trace, &mut redactor.masker());
         let written = serde_json::to_string(&place).expect("a record");
         for seed in 2..7 {
             assert!(!written.contains(&token(seed)[30..]), "token {seed}: {written}");
@@ -288,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_without_a_subject_ends_at_its_author() {
+    fn the_line_of_a_commit_without_a_subject_ends_with_its_author() {
         let silent = CommitRecord { subject: clean(""), ..commit('c') };
         assert_eq!(silent.line(), "cccccccccccc (2026-01-02, Ada)");
     }

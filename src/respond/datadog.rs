@@ -1,46 +1,51 @@
-//! Datadog's API, and that of services which speak it: is a token live, and revoke it by its id.
+//! Verifies tokens and revokes them by identifier with Datadog's API, also at compatible services.
+//!
+//! Input: an endpoint and a token or its identifier. Output: an answer or a revocation. This file does not
+//! choose the endpoints.
 
 use super::endpoint::Endpoint;
-use super::http::{Ask, Client, Reply};
-use super::outcome::{Outcome, Revocation};
+use super::http::{ApiRequest, ApiResponse, Client};
+use super::outcome::{Revocation, RevocationOutcome};
 use super::provider::Provider;
 use super::verdict::Answer;
 use ddpatrol_token::{Secret, Uuid};
 use serde_json::Value;
 
-/// The status codes by which Datadog refuses a token.
-pub const REFUSALS: &[u16] = &[401, 403];
+/// Status codes with which Datadog rejects a token.
+pub const REJECTION_CODES: &[u16] = &[401, 403];
 
-/// Asks one site, which refuses with one of `refusals`, about a token.
+/// Asks one site about a token; the site rejects tokens with one of `rejection_codes`.
 #[must_use]
-pub fn ask(client: &Client, site: &Endpoint, token: &Secret, refusals: &[u16]) -> Answer {
-    let ask = Ask {
+pub fn verify(client: &Client, site: &Endpoint, token: &Secret, rejection_codes: &[u16]) -> Answer {
+    let request = ApiRequest {
         method: "GET",
         path: "/api/v2/validate_keys",
         bearer: Some(token.expose()),
         headers: &[],
         body: None,
     };
-    match client.ask(site, ask) {
-        Err(why) => Answer::Unclear(why),
-        Ok(reply) => answer(&reply, refusals),
+    match client.send(site, request) {
+        Err(why) => Answer::Inconclusive(why),
+        Ok(reply) => answer(&reply, rejection_codes),
     }
 }
 
-fn answer(reply: &Reply, refusals: &[u16]) -> Answer {
+fn answer(reply: &ApiResponse, rejection_codes: &[u16]) -> Answer {
     let json = reply.json.as_ref();
     match reply.status {
         200 if json.and_then(|json| json.get("status")).and_then(Value::as_str) == Some("ok") => {
             Answer::Live
         }
-        status if refusals.contains(&status) && json.is_some_and(is_refusal) => Answer::Refused,
-        _ => Answer::Unclear(reply.words()),
+        status if rejection_codes.contains(&status) && json.is_some_and(is_rejection) => {
+            Answer::Rejected
+        }
+        _ => Answer::Inconclusive(reply.words()),
     }
 }
 
-/// Tells whether a body is Datadog's own refusal of a credential, and not that of something on the
-/// way, or for another reason (an address that is not allowed).
-fn is_refusal(body: &Value) -> bool {
+/// Returns `true` if a body is Datadog's rejection of a credential. Responses of proxies, and rejections for
+/// other reasons such as a disallowed address, do not count.
+fn is_rejection(body: &Value) -> bool {
     let errors = body.get("errors").and_then(Value::as_array);
     errors.is_some_and(|errors| {
         !errors.is_empty()
@@ -50,22 +55,23 @@ fn is_refusal(body: &Value) -> bool {
     })
 }
 
-/// Makes the path by which a token is revoked.
+/// Returns the path of the request that revokes a token.
 ///
 /// # Errors
-/// Why there is none, in words.
-pub fn path(
+/// Returns the reason why the token cannot be revoked by identifier.
+pub fn revocation_path(
     provider: Provider,
     token: Option<Uuid>,
     service_account: Option<Uuid>,
 ) -> Result<String, String> {
-    let token = token.ok_or("the token spells no identifier")?;
+    let token = token.ok_or("the token contains no identifier")?;
     match (provider, service_account) {
         (Provider::ServiceAccount, Some(account)) => {
             Ok(format!("/api/v2/service_accounts/{account}/access_tokens/{token}"))
         }
         (Provider::ServiceAccount, None) => {
-            Err("a service account's token needs the account's id: --service-account".to_owned())
+            Err("a service account token needs the id of its account (--service-account)"
+                .to_owned())
         }
         _ => Ok(format!("/api/v2/personal_access_tokens/{token}")),
     }
@@ -76,15 +82,15 @@ pub fn path(
 pub fn revoke(client: &Client, site: &Endpoint, path: &str, admin: &Secret) -> Revocation {
     let host = site.host();
     let bearer = Some(admin.expose());
-    let ask = Ask { method: "DELETE", path, bearer, headers: &[], body: None };
-    let failed = |why: String| Revocation::new(Outcome::Failed, format!("{host}: {why}"));
-    match client.ask(site, ask) {
+    let request = ApiRequest { method: "DELETE", path, bearer, headers: &[], body: None };
+    let failed = |why: String| Revocation::new(RevocationOutcome::Failed, format!("{host}: {why}"));
+    match client.send(site, request) {
         Err(why) => failed(why),
         Ok(reply) => match reply.status {
-            204 => Revocation::new(Outcome::Revoked, format!("by DELETE at {host}")),
-            404 => failed("it knows no such token".to_owned()),
+            204 => Revocation::new(RevocationOutcome::Revoked, format!("by DELETE at {host}")),
+            404 => failed("no such token".to_owned()),
             401 | 403 => {
-                failed(format!("it refuses the administrator's token (status {})", reply.status))
+                failed(format!("the administrator's token was rejected (status {})", reply.status))
             }
             _ => failed(reply.words()),
         },
@@ -97,9 +103,9 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn only_datadogs_own_words_are_a_refusal() {
-        assert!(is_refusal(&json!({"errors": ["Unauthorized"]})));
-        assert!(is_refusal(&json!({"errors": ["Forbidden"]})));
+    fn only_the_documented_errors_are_a_rejection() {
+        assert!(is_rejection(&json!({"errors": ["Unauthorized"]})));
+        assert!(is_rejection(&json!({"errors": ["Forbidden"]})));
         for other in [
             json!({"errors": []}),
             json!({"errors": ["Forbidden", "Your address is not allowed"]}),
@@ -107,7 +113,7 @@ mod tests {
             json!({"error": "Forbidden"}),
             json!("Forbidden"),
         ] {
-            assert!(!is_refusal(&other), "{other}");
+            assert!(!is_rejection(&other), "{other}");
         }
     }
 }

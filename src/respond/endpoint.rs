@@ -1,11 +1,14 @@
-//! Where issuers are: HTTPS, or this machine.
+//! Addresses of issuers.
+//!
+//! Input: a URL or the name of a Datadog site. Output: an address that credentials may be sent to: HTTPS, or
+//! this machine. This file sends no requests.
 
 use std::fmt;
 
-/// Datadog's public sites; a token names none of them.
+/// Datadog's public sites. A token does not name its site.
 ///
-/// From Datadog's "Getting Started with Datadog Sites"; `uk1` from its own account set-up guide. A
-/// site that is missing here would make its live tokens dead.
+/// Source: Datadog's "Getting Started with Datadog Sites", and its account set-up guide for `uk1`. If a
+/// site were missing here, its live tokens would be reported dead.
 pub const DATADOG_SITES: [&str; 9] = [
     "datadoghq.com",
     "us3.datadoghq.com",
@@ -26,19 +29,19 @@ pub struct Endpoint {
     is_local: bool,
 }
 
-/// An address is none that a credential may be sent to. It is not repeated, since it may hold a
-/// password.
+/// Credentials must not be sent to an address. The message does not repeat the address, which may contain
+/// a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "this is no address to send tokens to: write https://HOST, or http:// with 127.0.0.1, [::1] or localhost; no user name or password"
+    "invalid address: expected https://HOST, or http:// with 127.0.0.1, [::1] or localhost, without user name and password"
 )]
 pub struct EndpointError;
 
 impl Endpoint {
-    /// Reads a base URL: https, or http on this machine; no user, query or fragment.
+    /// Parses a base URL: https, or http on this machine; no user, query or fragment.
     ///
     /// # Errors
-    /// [`EndpointError`] for anything else.
+    /// Returns [`EndpointError`] for anything else.
     pub fn parse(url: &str) -> Result<Self, EndpointError> {
         let fault = || EndpointError;
         let uri: ureq::http::Uri = url.parse().map_err(|_| fault())?;
@@ -56,10 +59,10 @@ impl Endpoint {
         Ok(Self { base, host: authority.as_str().to_owned(), is_local })
     }
 
-    /// Makes the address of a Datadog site's API: `datadoghq.eu`, or a whole URL.
+    /// Returns the address of a Datadog site's API. The site is a name such as `datadoghq.eu` or a URL.
     ///
     /// # Errors
-    /// [`EndpointError`] if it is neither.
+    /// Returns [`EndpointError`] if it is neither.
     pub fn datadog(site: &str) -> Result<Self, EndpointError> {
         if site.contains("://") {
             return Self::parse(site);
@@ -71,19 +74,19 @@ impl Endpoint {
         Self::parse(&format!("https://api.{site}"))
     }
 
-    /// The host, with its port if that is not the usual one.
+    /// Returns the host, with the port unless it is the default.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Whether it is this machine, which no proxy leads to.
+    /// Returns `true` for this machine, which is contacted without a proxy.
     #[must_use]
     pub const fn is_local(&self) -> bool {
         self.is_local
     }
 
-    /// The URL of a path at this address.
+    /// Returns the URL of a path at this address.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
@@ -101,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_go_over_https_or_stay_on_this_machine() {
+    fn tokens_are_sent_over_https_or_stay_on_this_machine() {
         for url in [
             "https://api.example.com",
             "https://x:8443/api/",
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_site_is_its_api_host() {
+    fn a_site_name_becomes_its_api_host() {
         let site = Endpoint::datadog("datadoghq.eu").expect("a site");
         assert_eq!(
             site.url("/api/v2/validate_keys"),

@@ -1,9 +1,9 @@
-//! Requests to issuers: no redirects, limits on time and size, short repetition.
+//! HTTP requests to issuers: no redirects, limits on time and size, a few retries.
 //!
-//! What went wrong is told without the request's headers, since those hold credentials.
+//! Error messages never contain request headers, which hold credentials.
 
 use super::endpoint::Endpoint;
-use super::pace::{self, Pace, Turn};
+use super::rate_limit::{self, RateLimiter, Turn};
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
@@ -11,32 +11,32 @@ use std::time::{Duration, Instant};
 use ureq::http::Request;
 use ureq::tls::{RootCerts, TlsConfig};
 
-/// How long one request may take.
-const WITHIN: Duration = Duration::from_secs(20);
-/// After how long nothing is tried again.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// How long connecting may take.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// How many bytes of an answer are read.
-const MOST_BYTES: u64 = 4 * 1024 * 1024;
-/// How often a wait looks whether the user has interrupted it.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Time limit of one request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time after which a failed request is not retried.
+const RETRY_PERIOD: Duration = Duration::from_secs(15);
+/// Time limit of connecting.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Size limit of a response body, in bytes.
+const MAX_BODY: u64 = 4 * 1024 * 1024;
+/// Interval at which a wait checks for an interruption by the user.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Tells what went wrong on the way.
+/// Describes a transport error.
 fn failure(error: &ureq::Error) -> String {
     let text = error.to_string();
     if text.contains("invalid peer certificate") {
-        return "its certificate is not trusted here".to_owned();
+        return "untrusted TLS certificate".to_owned();
     }
     text.strip_prefix("io: ").unwrap_or(&text).to_owned()
 }
 
-/// Tells whether the user has interrupted the program.
+/// Reports whether the user has interrupted the program.
 #[derive(Clone)]
 pub struct Stop(Arc<dyn Fn() -> bool + Send + Sync>);
 
 impl Stop {
-    /// Makes one from a question.
+    /// Wraps a function that returns `true` after an interruption.
     pub fn new(is_stopped: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(is_stopped))
     }
@@ -50,40 +50,40 @@ impl fmt::Debug for Stop {
 
 /// A request to an issuer.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
+pub struct ApiRequest<'a> {
     /// GET, POST or DELETE.
     pub method: &'static str,
     /// The path at the endpoint.
     pub path: &'a str,
-    /// The credential that goes into `Authorization`.
+    /// Credential for the `Authorization` header.
     pub bearer: Option<&'a [u8]>,
-    /// Further headers.
+    /// Additional headers.
     pub headers: &'a [(&'static str, &'static str)],
-    /// A body of JSON.
+    /// JSON body.
     pub body: Option<&'a Value>,
 }
 
-/// An issuer's answer.
+/// An issuer's response.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct ApiResponse {
     /// The status.
     pub status: u16,
-    /// The body, if it says that it is JSON and is.
+    /// The body, if its content type is JSON and it parses.
     pub json: Option<Value>,
-    /// How long the issuer wants to be left alone.
-    told: Option<Duration>,
-    /// Whether the caller has no requests left.
+    /// Delay that the issuer requests before the next request.
+    requested_delay: Option<Duration>,
+    /// Whether the rate limit has no requests left.
     exhausted: bool,
 }
 
-impl Reply {
-    /// Tells what the answer was, in words, for one that was not expected.
+impl ApiResponse {
+    /// Describes an unexpected response.
     #[must_use]
     pub fn words(&self) -> String {
         match (self.status, &self.json) {
-            (300..=399, _) => format!("status {}, a redirect, which is not followed", self.status),
+            (300..=399, _) => format!("status {}, a redirect that is not followed", self.status),
             (429, _) => "too many requests (status 429)".to_owned(),
-            (status, None) => format!("status {status} with a body that is not the issuer's"),
+            (status, None) => format!("status {status} without a JSON body"),
             (status, Some(_)) => format!("status {status}"),
         }
     }
@@ -93,25 +93,26 @@ impl Reply {
     }
 }
 
-/// Tells whether a content type is that of JSON; a firewall's page may hold JSON that it quotes.
+/// Returns `true` if a content type is JSON. Pages of a firewall may quote JSON, so the body alone does not
+/// decide.
 fn is_json(kind: &str) -> bool {
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
-/// Makes requests.
+/// Sends requests.
 #[derive(Debug)]
 pub struct Client {
-    /// With the proxy that the environment names.
+    /// Uses the proxy that the environment configures.
     remote: ureq::Agent,
-    /// Without any proxy, for this machine.
+    /// Uses no proxy; for this machine.
     local: ureq::Agent,
-    pace: Pace,
+    limiter: RateLimiter,
     stop: Stop,
 }
 
 impl Client {
-    /// Makes one.
+    /// Creates a client.
     #[must_use]
     pub fn new(stop: Stop) -> Self {
         let config = || {
@@ -120,60 +121,64 @@ impl Client {
                 .http_status_as_error(false)
                 .max_redirects(0)
                 .max_redirects_will_error(false)
-                .timeout_global(Some(WITHIN))
-                .timeout_connect(Some(CONNECT_WITHIN))
+                .timeout_global(Some(REQUEST_TIMEOUT))
+                .timeout_connect(Some(CONNECT_TIMEOUT))
                 .tls_config(tls)
                 .user_agent(concat!("ddpatrol/", env!("CARGO_PKG_VERSION")))
         };
         Self {
             remote: config().build().into(),
             local: config().proxy(None).build().into(),
-            pace: Pace::default(),
+            limiter: RateLimiter::default(),
             stop,
         }
     }
 
-    /// Makes a request, again where the issuer is busy or out of reach.
+    /// Sends a request; retries if the issuer is busy or unreachable.
     ///
     /// # Errors
-    /// What went wrong, in words, when nothing more is tried.
-    pub fn ask(&self, endpoint: &Endpoint, ask: Ask<'_>) -> Result<Reply, String> {
+    /// Returns the description of the last failure.
+    pub fn send(
+        &self,
+        endpoint: &Endpoint,
+        request: ApiRequest<'_>,
+    ) -> Result<ApiResponse, String> {
         let host = endpoint.host();
         let mut attempt = 1;
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + RETRY_PERIOD;
         loop {
-            self.take_turn(host)?;
-            let result = self.once(endpoint, ask);
-            let told = match &result {
+            self.wait_for_turn(host)?;
+            let result = self.send_once(endpoint, request);
+            let requested = match &result {
                 Ok(reply) if !reply.is_busy() => return result,
-                Ok(reply) => reply.told,
+                Ok(reply) => reply.requested_delay,
                 Err(_) => None,
             };
             attempt += 1;
-            // Who hung once will hang again; a wait that was asked for is another matter.
-            let hangs = told.is_none() && Instant::now() >= end;
-            let Some(wait) = pace::wait(attempt, told).filter(|_| !hangs) else {
-                match (&result, told) {
-                    (Err(why), _) => self.pace.give_up(host, why),
-                    (Ok(reply), Some(_)) => self.pace.give_up(host, &reply.words()),
+            // A host that hung once will hang again, unless it requested the delay.
+            let hangs = requested.is_none() && Instant::now() >= end;
+            let Some(delay) = rate_limit::retry_delay(attempt, requested).filter(|_| !hangs) else {
+                match (&result, requested) {
+                    (Err(why), _) => self.limiter.give_up(host, why),
+                    (Ok(reply), Some(_)) => self.limiter.give_up(host, &reply.words()),
                     (Ok(_), None) => {}
                 }
                 return result;
             };
-            self.pace.hold(host, wait);
+            self.limiter.delay(host, delay);
         }
     }
 
-    /// Waits until a request to the host may be made.
-    fn take_turn(&self, host: &str) -> Result<(), String> {
+    /// Waits until a request to the host may be sent.
+    fn wait_for_turn(&self, host: &str) -> Result<(), String> {
         loop {
-            match self.pace.turn(host) {
+            match self.limiter.turn(host) {
                 Turn::Now if (self.stop.0)() => return Err("interrupted".to_owned()),
                 Turn::Now => return Ok(()),
                 Turn::Never(why) => return Err(why),
-                // Somebody else may have been told to wait longer meanwhile.
+                // Another thread may have extended the delay in the meantime.
                 Turn::In(time) => {
-                    if !self.sleep(time.min(LOOK_EVERY)) {
+                    if !self.sleep(time.min(POLL_INTERVAL)) {
                         return Err("interrupted".to_owned());
                     }
                 }
@@ -181,42 +186,48 @@ impl Client {
         }
     }
 
-    /// Gives every issuer another chance that was given up.
-    pub fn forget(&self) {
-        self.pace.forget();
+    /// Allows requests to issuers that were given up.
+    pub fn reset(&self) {
+        self.limiter.reset();
     }
 
-    fn once(&self, endpoint: &Endpoint, ask: Ask<'_>) -> Result<Reply, String> {
-        let mut request = Request::builder().method(ask.method).uri(endpoint.url(ask.path));
+    fn send_once(
+        &self,
+        endpoint: &Endpoint,
+        request: ApiRequest<'_>,
+    ) -> Result<ApiResponse, String> {
+        let ApiRequest { method, path, bearer, headers, body } = request;
+        let mut request = Request::builder().method(method).uri(endpoint.url(path));
         request = request.header("accept", "application/json");
-        for &(name, value) in ask.headers {
+        for &(name, value) in headers {
             request = request.header(name, value);
         }
-        if let Some(token) = ask.bearer {
+        if let Some(token) = bearer {
             request = request.header("authorization", [b"Bearer ", token].concat());
         }
-        let body = match ask.body {
+        let body = match body {
             Some(json) => {
                 request = request.header("content-type", "application/json");
                 json.to_string().into_bytes()
             }
             None => Vec::new(),
         };
-        let request = request.body(body).map_err(|_| "the request cannot be written".to_owned())?;
+        let request = request.body(body).map_err(|_| "invalid request".to_owned())?;
         let agent = if endpoint.is_local() { &self.local } else { &self.remote };
         let mut response = agent.run(request).map_err(|error| failure(&error))?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let told = pace::told(header("retry-after"), header("x-ratelimit-reset"));
+        let requested_delay =
+            rate_limit::requested_delay(header("retry-after"), header("x-ratelimit-reset"));
         let is_json = is_json(header("content-type").unwrap_or_default());
         let exhausted = header("x-ratelimit-remaining") == Some("0");
         let status = response.status().as_u16();
-        let body = response.body_mut().with_config().limit(MOST_BYTES).read_to_vec();
+        let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec();
         let body = body.map_err(|error| failure(&error))?;
         let json = is_json.then(|| serde_json::from_slice(&body).ok()).flatten();
-        Ok(Reply { status, json, told, exhausted })
+        Ok(ApiResponse { status, json, requested_delay, exhausted })
     }
 
-    /// Waits; returns whether nobody interrupted it.
+    /// Waits; returns `true` unless the user interrupted it.
     #[must_use]
     pub fn sleep(&self, time: Duration) -> bool {
         let end = Instant::now() + time;
@@ -228,7 +239,7 @@ impl Client {
             if left.is_zero() {
                 return true;
             }
-            std::thread::sleep(left.min(LOOK_EVERY));
+            std::thread::sleep(left.min(POLL_INTERVAL));
         }
     }
 }
@@ -238,7 +249,7 @@ mod tests {
     use super::is_json;
 
     #[test]
-    fn only_what_says_that_it_is_json_is() {
+    fn only_json_content_types_are_json() {
         for kind in
             ["application/json", "Application/JSON; charset=utf-8", "application/vnd.api+json"]
         {

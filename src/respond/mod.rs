@@ -1,25 +1,24 @@
-//! Verification and revocation: asks the issuers of proven tokens whether these are live, and revokes
-//! them.
+//! Verifies and revokes proven tokens through their issuers.
 //!
-//! Input: subjects (a token, or only its identifier). Output: verdicts and outcomes, in words. One file
-//! per provider. Endpoints and credentials come from the user alone, never from what is scanned. A wrong
-//! *dead* would be dangerous: it takes the issuer's own refusal, in its documented form, from every
-//! configured place, twice with seconds between. Everything else is *unknown*.
+//! Input: proven tokens (or only their identifiers). Output: verdicts and outcomes, with explanations. One
+//! file per provider. Endpoints and credentials come from the user only, never from scanned content. A wrong
+//! *dead* would be dangerous: a token is dead only if every configured endpoint rejects it twice, seconds
+//! apart, with the response that the issuer documents. Everything else is *unknown*.
 
 pub mod datadog;
+pub mod ddpatrold;
 pub mod endpoint;
 pub mod github;
 pub mod http;
-pub mod issuer;
 mod outcome;
-pub mod pace;
+mod proven_token;
 mod provider;
-mod subject;
+pub mod rate_limit;
 mod verdict;
 
-pub use outcome::{Outcome, Revocation};
+pub use outcome::{Revocation, RevocationOutcome};
+pub use proven_token::ProvenToken;
 pub use provider::Provider;
-pub use subject::Subject;
 pub use verdict::{Answer, Verdict, Verification};
 
 use ddpatrol_scan::workers::Workers;
@@ -28,15 +27,15 @@ use endpoint::Endpoint;
 use http::Client;
 use std::time::Duration;
 
-/// How many tokens are asked about at the same time.
+/// Number of tokens that are verified concurrently.
 const WORKERS: usize = 4;
 
-/// What the user configured.
+/// Endpoints and credentials that the user configured.
 #[derive(Debug)]
 pub struct Settings {
     /// The API hosts of Datadog's sites.
     pub sites: Vec<Endpoint>,
-    /// Services of one's own that speak Datadog's API and take leak reports.
+    /// The user's own services with Datadog's API and leak reports (`ddpatrold`).
     pub issuers: Vec<Endpoint>,
     /// GitHub's API.
     pub github: Endpoint,
@@ -46,11 +45,11 @@ pub struct Settings {
     pub issuer_token: Option<Secret>,
     /// The account that `ddsat_` tokens belong to.
     pub service_account: Option<Uuid>,
-    /// How long to wait between two refusals.
+    /// Time between two checks of a token that was rejected.
     pub pause: Duration,
 }
 
-/// Asks and tells issuers.
+/// Verifies and revokes tokens.
 #[derive(Debug)]
 pub struct Responder {
     settings: Settings,
@@ -58,165 +57,169 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// Makes one; `stop` tells whether the user has interrupted the program.
+    /// Creates a responder; `stop` reports whether the user has interrupted the program.
     #[must_use]
     pub fn new(settings: Settings, stop: http::Stop) -> Self {
         Self { settings, client: Client::new(stop) }
     }
 
-    /// Asks about each subject. One that a place refuses is asked about again after a pause, since a
-    /// new token takes seconds to be known everywhere.
+    /// Verifies each token. Rejected tokens are verified again after a pause, because a new token takes
+    /// seconds to be accepted everywhere.
     #[must_use]
-    pub fn verify(&self, subjects: &[Subject]) -> Vec<Verification> {
-        let all: Vec<usize> = (0..subjects.len()).collect();
-        let mut verified = self.ask_each(subjects, &all);
-        let refused: Vec<usize> =
+    pub fn verify(&self, tokens: &[ProvenToken]) -> Vec<Verification> {
+        let all: Vec<usize> = (0..tokens.len()).collect();
+        let mut verified = self.verify_each(tokens, &all);
+        let rejected: Vec<usize> =
             all.into_iter().filter(|&at| verified[at].verdict == Verdict::Dead).collect();
-        if refused.is_empty() {
+        if rejected.is_empty() {
             return verified;
         }
         if !self.client.sleep(self.settings.pause) {
-            for at in refused {
-                verified[at] = Verification::unknown("interrupted before it was asked twice");
+            for at in rejected {
+                verified[at] = Verification::unknown("interrupted before the second check");
             }
             return verified;
         }
-        let again = self.ask_each(subjects, &refused);
-        for (at, second) in refused.into_iter().zip(again) {
+        let again = self.verify_each(tokens, &rejected);
+        for (at, second) in rejected.into_iter().zip(again) {
             verified[at] = second;
         }
         verified
     }
 
-    /// Asks about the subjects at the indices `which`, a few at a time; the answers are in the order of
+    /// Verifies the tokens at the indices `which`, a few at a time; the results are in the order of
     /// `which`.
-    fn ask_each(&self, subjects: &[Subject], which: &[usize]) -> Vec<Verification> {
-        // A pool of its own: these threads wait for replies, so the pool of the scan would idle.
+    fn verify_each(&self, tokens: &[ProvenToken], which: &[usize]) -> Vec<Verification> {
+        // A separate pool: these threads wait for responses and would block the pool of the scan.
         let workers = Workers::new(WORKERS.min(which.len()));
         let slots: Vec<usize> = (0..which.len()).collect();
         let shares = workers.fold(&slots, 1, Vec::new, |answers, &slot| {
-            answers.push((slot, self.ask(&subjects[which[slot]])));
+            answers.push((slot, self.verify_once(&tokens[which[slot]])));
         });
         let mut answers = shares.concat();
         answers.sort_unstable_by_key(|&(slot, _)| slot);
         answers.into_iter().map(|(_, verification)| verification).collect()
     }
 
-    /// Asks every place that could have issued a token, once.
-    fn ask(&self, subject: &Subject) -> Verification {
-        let Some(secret) = &subject.secret else {
-            return Verification::unknown("a redacted report does not hold the token");
+    /// Asks every endpoint that could have issued a token, once.
+    fn verify_once(&self, token: &ProvenToken) -> Verification {
+        let Some(secret) = &token.secret else {
+            return Verification::unknown("the report is redacted and does not contain the token");
         };
-        let Some(provider) = Provider::of(&subject.rule) else {
-            return Verification::unknown("its issuer has no way to ask that is known here");
+        let Some(provider) = Provider::of(&token.rule) else {
+            return Verification::unknown("verification is not supported for its issuer");
         };
         if provider == Provider::GitHubRefresh {
-            return Verification::unknown("a refresh token cannot be asked about");
+            return Verification::unknown("GitHub refresh tokens cannot be verified");
         }
-        let places = self.places(provider);
-        if places.is_empty() {
-            // Nobody's silence is no refusal.
-            return Verification::unknown("only Datadog issues such tokens: name --datadog-site");
+        let endpoints = self.endpoints(provider);
+        if endpoints.is_empty() {
+            // Without an endpoint nothing has rejected the token.
+            return Verification::unknown("only Datadog issues such tokens; use --datadog-site");
         }
-        let mut unclear = Vec::new();
-        for &(place, refusals) in &places {
+        let mut inconclusive = Vec::new();
+        for &(endpoint, rejection_codes) in &endpoints {
             let answer = match provider {
-                Provider::GitHub => github::ask(&self.client, place, secret),
-                _ => datadog::ask(&self.client, place, secret, refusals),
+                Provider::GitHub => github::verify(&self.client, endpoint, secret),
+                _ => datadog::verify(&self.client, endpoint, secret, rejection_codes),
             };
             match answer {
                 Answer::Live => {
-                    let reason = format!("{} accepts it", place.host());
+                    let reason = format!("{} accepts it", endpoint.host());
                     return Verification { verdict: Verdict::Live, reason };
                 }
-                Answer::Refused => {}
-                Answer::Unclear(why) => unclear.push(format!("{}: {why}", place.host())),
+                Answer::Rejected => {}
+                Answer::Inconclusive(why) => {
+                    inconclusive.push(format!("{}: {why}", endpoint.host()));
+                }
             }
         }
-        if !unclear.is_empty() {
-            return Verification::unknown(unclear.join("; "));
+        if !inconclusive.is_empty() {
+            return Verification::unknown(inconclusive.join("; "));
         }
-        let hosts: Vec<_> = places.iter().map(|(place, _)| place.host()).collect();
-        let reason = format!("refused twice by {}", hosts.join(", "));
+        let hosts: Vec<_> = endpoints.iter().map(|(endpoint, _)| endpoint.host()).collect();
+        let reason = format!("rejected twice by {}", hosts.join(", "));
         Verification { verdict: Verdict::Dead, reason }
     }
 
-    /// Lists who can be asked about a provider's tokens, each with the status codes of its refusals.
-    /// A service of one's own issues no tokens of service accounts, so it neither sees nor judges any.
-    fn places(&self, provider: Provider) -> Vec<(&Endpoint, &'static [u16])> {
+    /// Returns the endpoints that verify a provider's tokens, each with the status codes of a rejection.
+    /// The user's own services issue no service account tokens, so they are not asked about them.
+    fn endpoints(&self, provider: Provider) -> Vec<(&Endpoint, &'static [u16])> {
         let Settings { issuers, sites, github, .. } = &self.settings;
-        let sites = sites.iter().map(|it| (it, datadog::REFUSALS));
+        let sites = sites.iter().map(|it| (it, datadog::REJECTION_CODES));
         match provider {
             Provider::Datadog => {
-                issuers.iter().map(|it| (it, issuer::REFUSALS)).chain(sites).collect()
+                issuers.iter().map(|it| (it, ddpatrold::REJECTION_CODES)).chain(sites).collect()
             }
             Provider::ServiceAccount => sites.collect(),
             Provider::GitHub | Provider::GitHubRefresh => vec![(github, &[])],
         }
     }
 
-    /// Says how each subject would be revoked, or why it cannot be.
+    /// Returns how each token would be revoked, or why it cannot be.
     #[must_use]
-    pub fn plan(&self, subjects: &[Subject]) -> Vec<Revocation> {
-        subjects.iter().map(|subject| self.plan_one(subject)).collect()
+    pub fn plan(&self, tokens: &[ProvenToken]) -> Vec<Revocation> {
+        tokens.iter().map(|token| self.plan_one(token)).collect()
     }
 
-    fn plan_one(&self, subject: &Subject) -> Revocation {
-        let cannot = |why: &str| Revocation::new(Outcome::CannotRevoke, why);
-        match Provider::of(&subject.rule) {
-            None => cannot("its issuer takes no revocations that are known here"),
-            Some(Provider::GitHub | Provider::GitHubRefresh) if subject.secret.is_none() => {
-                cannot("GitHub needs the token itself, which a redacted report does not hold")
+    fn plan_one(&self, token: &ProvenToken) -> Revocation {
+        let cannot = |why: &str| Revocation::new(RevocationOutcome::CannotRevoke, why);
+        match Provider::of(&token.rule) {
+            None => cannot("revocation is not supported for its issuer"),
+            Some(Provider::GitHub | Provider::GitHubRefresh) if token.secret.is_none() => {
+                cannot("GitHub needs the whole token, and the report is redacted")
             }
             Some(Provider::GitHub | Provider::GitHubRefresh) => {
                 let host = self.settings.github.host();
-                Revocation::new(Outcome::Planned, format!("by {host}'s credential revocation"))
+                Revocation::new(
+                    RevocationOutcome::Planned,
+                    format!("by the credential revocation API of {host}"),
+                )
             }
-            Some(provider) => match self.datadog_ways(provider, subject) {
-                Ok(ways) => Revocation::new(Outcome::Planned, ways.join(", else ")),
-                Err(why) => Revocation::new(Outcome::CannotRevoke, why),
+            Some(provider) => match self.datadog_ways(provider, token) {
+                Ok(ways) => Revocation::new(RevocationOutcome::Planned, ways.join(", else ")),
+                Err(why) => Revocation::new(RevocationOutcome::CannotRevoke, why),
             },
         }
     }
 
-    /// Names the ways by which a token of Datadog's kind can be revoked, in order.
-    fn datadog_ways(&self, provider: Provider, subject: &Subject) -> Result<Vec<String>, String> {
+    /// Returns the ways to revoke a token of Datadog's format, in order.
+    fn datadog_ways(&self, provider: Provider, token: &ProvenToken) -> Result<Vec<String>, String> {
         let mut ways = Vec::new();
         let mut missing = Vec::new();
-        if self.reports(provider, subject) {
+        if self.reports(provider, token) {
             let hosts: Vec<_> = self.settings.issuers.iter().map(Endpoint::host).collect();
             ways.push(format!("by leak report to {}", hosts.join(", ")));
         }
-        match datadog::path(provider, subject.uuid, self.settings.service_account) {
+        match datadog::revocation_path(provider, token.uuid, self.settings.service_account) {
             Err(why) => missing.push(why),
             Ok(_) => {
-                for (places, token, name) in self.deletions(provider) {
-                    if places.is_empty() {
+                for (endpoints, admin, name) in self.deletions(provider) {
+                    if endpoints.is_empty() {
                         continue;
                     }
-                    if token.is_none() {
-                        missing.push(format!("{name} holds no administrator's token"));
+                    if admin.is_none() {
+                        missing.push(format!("{name} contains no administrator's token"));
                         continue;
                     }
-                    let hosts: Vec<_> = places.iter().map(Endpoint::host).collect();
+                    let hosts: Vec<_> = endpoints.iter().map(Endpoint::host).collect();
                     ways.push(format!("by DELETE at {}", hosts.join(", ")));
                 }
             }
         }
         if ways.is_empty() && missing.is_empty() {
-            missing.push("only Datadog issues such tokens: name --datadog-site".to_owned());
+            missing.push("only Datadog issues such tokens; use --datadog-site".to_owned());
         }
         if ways.is_empty() { Err(missing.join("; ")) } else { Ok(ways) }
     }
 
-    /// Tells whether a token can be reported to the user's own issuers.
-    fn reports(&self, provider: Provider, subject: &Subject) -> bool {
-        provider == Provider::Datadog
-            && subject.secret.is_some()
-            && !self.settings.issuers.is_empty()
+    /// Returns `true` if a token can be reported to the user's own services.
+    fn reports(&self, provider: Provider, token: &ProvenToken) -> bool {
+        provider == Provider::Datadog && token.secret.is_some() && !self.settings.issuers.is_empty()
     }
 
-    /// The places that revoke by identifier, each with the token for them and where that comes from.
+    /// Returns the endpoints that revoke by identifier, each with its administrator's token and the
+    /// environment variable that holds it.
     fn deletions(&self, provider: Provider) -> [(&[Endpoint], Option<&Secret>, &'static str); 2] {
         let settings = &self.settings;
         let issuers = if provider == Provider::Datadog { &settings.issuers[..] } else { &[] };
@@ -226,63 +229,73 @@ impl Responder {
         ]
     }
 
-    /// Revokes each subject that can be; the outcomes are in their order.
+    /// Revokes each token that can be revoked; the outcomes are in the order of the tokens.
     #[must_use]
-    pub fn revoke(&self, subjects: &[Subject]) -> Vec<Revocation> {
-        // Who was out of reach for a question is told to revoke all the same.
-        self.client.forget();
-        let mut outcomes = self.plan(subjects);
-        let planned: Vec<usize> =
-            (0..subjects.len()).filter(|&at| outcomes[at].outcome == Outcome::Planned).collect();
-        let (datadogs, githubs): (Vec<usize>, Vec<usize>) = planned
-            .into_iter()
-            .partition(|&at| Provider::of(&subjects[at].rule).is_some_and(Provider::is_datadogs));
-        self.report(subjects, &datadogs, &mut outcomes);
+    pub fn revoke(&self, tokens: &[ProvenToken]) -> Vec<Revocation> {
+        // Hosts that were given up during verification are tried again.
+        self.client.reset();
+        let mut outcomes = self.plan(tokens);
+        let planned: Vec<usize> = (0..tokens.len())
+            .filter(|&at| outcomes[at].outcome == RevocationOutcome::Planned)
+            .collect();
+        let (datadogs, githubs): (Vec<usize>, Vec<usize>) = planned.into_iter().partition(|&at| {
+            Provider::of(&tokens[at].rule).is_some_and(Provider::uses_datadog_api)
+        });
+        self.report(tokens, &datadogs, &mut outcomes);
         for at in datadogs {
-            if matches!(outcomes[at].outcome, Outcome::Planned | Outcome::Failed) {
-                self.delete(&subjects[at], &mut outcomes[at]);
+            if matches!(
+                outcomes[at].outcome,
+                RevocationOutcome::Planned | RevocationOutcome::Failed
+            ) {
+                self.delete(&tokens[at], &mut outcomes[at]);
             }
         }
-        let tokens: Vec<&Secret> =
-            githubs.iter().filter_map(|&at| subjects[at].secret.as_ref()).collect();
-        let revoked = github::revoke(&self.client, &self.settings.github, &tokens);
+        let secrets: Vec<&Secret> =
+            githubs.iter().filter_map(|&at| tokens[at].secret.as_ref()).collect();
+        let revoked = github::revoke(&self.client, &self.settings.github, &secrets);
         for (at, outcome) in githubs.into_iter().zip(revoked) {
             outcomes[at] = outcome;
         }
         outcomes
     }
 
-    /// Reports tokens to the user's own issuers.
-    fn report(&self, subjects: &[Subject], which: &[usize], outcomes: &mut [Revocation]) {
-        for place in &self.settings.issuers {
+    /// Reports tokens to the user's own services.
+    fn report(&self, tokens: &[ProvenToken], which: &[usize], outcomes: &mut [Revocation]) {
+        for endpoint in &self.settings.issuers {
             let open: Vec<usize> = which
                 .iter()
                 .copied()
                 .filter(|&at| {
-                    let provider = Provider::of(&subjects[at].rule);
-                    provider.is_some_and(|provider| self.reports(provider, &subjects[at]))
-                        && matches!(outcomes[at].outcome, Outcome::Planned | Outcome::Failed)
+                    let provider = Provider::of(&tokens[at].rule);
+                    provider.is_some_and(|provider| self.reports(provider, &tokens[at]))
+                        && matches!(
+                            outcomes[at].outcome,
+                            RevocationOutcome::Planned | RevocationOutcome::Failed
+                        )
                 })
                 .collect();
-            let reported: Vec<&Subject> = open.iter().map(|&at| &subjects[at]).collect();
-            let results = issuer::report(&self.client, place, &reported);
+            let reported: Vec<&ProvenToken> = open.iter().map(|&at| &tokens[at]).collect();
+            let results = ddpatrold::report(&self.client, endpoint, &reported);
             for (at, result) in open.into_iter().zip(results) {
                 outcomes[at] = merged(&outcomes[at], result);
             }
         }
     }
 
-    /// Revokes a token by its identifier, wherever it may have been issued.
-    fn delete(&self, subject: &Subject, outcome: &mut Revocation) {
-        let Some(provider) = Provider::of(&subject.rule) else { return };
-        let path = datadog::path(provider, subject.uuid, self.settings.service_account);
+    /// Revokes a token by its identifier at every endpoint that may have issued it.
+    fn delete(&self, token: &ProvenToken, outcome: &mut Revocation) {
+        let Some(provider) = Provider::of(&token.rule) else { return };
+        let path = datadog::revocation_path(provider, token.uuid, self.settings.service_account);
         let Ok(path) = path else { return };
-        for (places, token, _) in self.deletions(provider) {
-            let Some(token) = token else { continue };
-            for place in places {
-                let result = datadog::revoke(&self.client, place, &path, token);
+        for (endpoints, admin, _) in self.deletions(provider) {
+            let Some(admin) = admin else { continue };
+            for endpoint in endpoints {
+                let result = datadog::revoke(&self.client, endpoint, &path, admin);
                 *outcome = merged(outcome, result);
-                if !matches!(outcome.outcome, Outcome::Planned | Outcome::Failed) {
+                if !matches!(
+                    outcome.outcome,
+                    RevocationOutcome::Planned | RevocationOutcome::Failed
+                ) {
                     return;
                 }
             }
@@ -290,17 +303,20 @@ impl Responder {
     }
 }
 
-/// Takes a further attempt's outcome: a success ends all, failures are told together.
+/// Combines the outcomes of two attempts: a success replaces a failure, failures are joined.
 fn merged(before: &Revocation, after: Revocation) -> Revocation {
-    if after.outcome == Outcome::Failed && before.outcome == Outcome::Failed {
-        return Revocation::new(Outcome::Failed, format!("{}; {}", before.detail, after.detail));
+    if after.outcome == RevocationOutcome::Failed && before.outcome == RevocationOutcome::Failed {
+        return Revocation::new(
+            RevocationOutcome::Failed,
+            format!("{}; {}", before.detail, after.detail),
+        );
     }
     after
 }
 
-/// The environment's name of the administrator's token for Datadog's sites.
+/// Environment variable with the administrator's token for Datadog's sites.
 pub const SITE_TOKEN: &str = "DDPATROL_DATADOG_TOKEN";
-/// The environment's name of the administrator's token for the user's own issuers.
+/// Environment variable with the administrator's token for the user's own services.
 pub const ISSUER_TOKEN: &str = "DDPATROL_ISSUER_TOKEN";
 
 #[cfg(test)]

@@ -1,39 +1,39 @@
-//! Outcomes: how the revocation of a token ended.
+//! Outcomes of revocations.
 //!
-//! Input: what an issuer answered. Output: plain data and words for reports. This file sends no
+//! Input: the responses of issuers. Output: plain data and text for reports. This file sends no
 //! requests.
 
 use serde::{Deserialize, Serialize};
 
-/// How an attempt to revoke a token ended.
+/// Outcome of an attempt to revoke a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum RevocationOutcome {
     /// The issuer has revoked it.
     Revoked,
-    /// It was dead before.
+    /// It was already dead.
     AlreadyDead,
-    /// It was not carried out: `--dry-run`.
+    /// Nothing was sent: `--dry-run`.
     Planned,
     /// The issuer did not revoke it.
     Failed,
-    /// There is no way to revoke it from here.
+    /// It cannot be revoked with the given options.
     CannotRevoke,
 }
 
-impl Outcome {
-    /// Returns `true` if the token may still be live although its revocation was requested.
+impl RevocationOutcome {
+    /// Returns `true` if the revocation was requested and the token may still be live.
     #[must_use]
     pub const fn is_failure(self) -> bool {
         matches!(self, Self::Failed | Self::CannotRevoke)
     }
 
-    /// Returns the words for it in reports.
+    /// Returns the text for reports.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
             Self::Revoked => "revoked",
-            Self::AlreadyDead => "dead already",
+            Self::AlreadyDead => "already dead",
             Self::Planned => "would be revoked",
             Self::Failed => "NOT REVOKED",
             Self::CannotRevoke => "cannot revoke",
@@ -41,18 +41,18 @@ impl Outcome {
     }
 }
 
-/// How an attempt to revoke a token ended, and how it was made.
+/// An attempt to revoke a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// How it was revoked, or why it was not, in words.
+    /// Its outcome.
+    pub outcome: RevocationOutcome,
+    /// How the token was revoked, or why it was not.
     pub detail: String,
 }
 
 impl Revocation {
-    /// Creates one from an outcome and its explanation.
-    pub(super) fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
+    /// Creates a revocation from an outcome and its explanation.
+    pub(super) fn new(outcome: RevocationOutcome, detail: impl Into<String>) -> Self {
         Self { outcome, detail: detail.into() }
     }
 }

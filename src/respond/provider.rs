@@ -2,21 +2,21 @@
 //!
 //! Input: the identifier of a rule. Output: its provider. This file sends no requests.
 
-/// Who issues a token, as far as anything can be done about it.
+/// The issuer of a token, by what its API supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provider {
-    /// Datadog, or a service that speaks its API: a personal access token.
+    /// Datadog, or a service with its API: personal access tokens.
     Datadog,
-    /// The same: an access token of a service account.
+    /// Datadog: access tokens of service accounts.
     ServiceAccount,
-    /// GitHub: a token that can be asked about and revoked.
+    /// GitHub: tokens that can be verified and revoked.
     GitHub,
-    /// GitHub: a token that can only be revoked.
+    /// GitHub: tokens that can only be revoked.
     GitHubRefresh,
 }
 
 impl Provider {
-    /// Finds the provider of a rule's tokens.
+    /// Returns the provider of a rule's tokens.
     #[must_use]
     pub fn of(rule: &str) -> Option<Self> {
         match rule {
@@ -30,8 +30,8 @@ impl Provider {
         }
     }
 
-    /// Returns `true` if Datadog's API takes its tokens.
-    pub(super) const fn is_datadogs(self) -> bool {
+    /// Returns `true` if Datadog's API accepts its tokens.
+    pub(super) const fn uses_datadog_api(self) -> bool {
         matches!(self, Self::Datadog | Self::ServiceAccount)
     }
 }

@@ -1,8 +1,8 @@
-//! Tests of asking several issuers at a time: order, interruption and panics. Nothing is sent.
+//! Tests of concurrent verification: order, interruption and panics. Nothing is sent.
 
 use super::endpoint::Endpoint;
 use super::http::Stop;
-use super::{Responder, Settings, Subject};
+use super::{ProvenToken, Responder, Settings};
 use ddpatrol_token::Secret;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -21,8 +21,8 @@ fn responder(stop: Stop) -> Responder {
     Responder::new(settings, stop)
 }
 
-fn subject(rule: &str) -> Subject {
-    Subject {
+fn token(rule: &str) -> ProvenToken {
+    ProvenToken {
         rule: rule.to_owned(),
         redacted: "****".to_owned(),
         uuid: None,
@@ -32,30 +32,30 @@ fn subject(rule: &str) -> Subject {
 }
 
 #[test]
-fn the_answers_are_in_the_order_of_the_subjects() {
+fn results_are_in_the_order_of_the_tokens() {
     let responder = responder(Stop::new(|| true));
     let rules = ["unknown", "github-refresh", "datadog-pat"];
     let reasons = [
-        "its issuer has no way to ask that is known here",
-        "a refresh token cannot be asked about",
+        "verification is not supported for its issuer",
+        "GitHub refresh tokens cannot be verified",
         "127.0.0.1:9: interrupted",
     ];
     for len in [0, 1, 2, 8, 60] {
-        let subjects: Vec<Subject> = (0..len).map(|at| subject(rules[at % 3])).collect();
-        let answers = responder.verify(&subjects);
-        assert_eq!(answers.len(), len);
-        for (at, answer) in answers.iter().enumerate() {
-            assert_eq!(answer.reason, reasons[at % 3], "{at} of {len}");
+        let tokens: Vec<ProvenToken> = (0..len).map(|at| token(rules[at % 3])).collect();
+        let results = responder.verify(&tokens);
+        assert_eq!(results.len(), len);
+        for (at, result) in results.iter().enumerate() {
+            assert_eq!(result.reason, reasons[at % 3], "{at} of {len}");
         }
     }
 }
 
 #[test]
-fn a_panic_while_asking_reaches_the_caller() {
-    let responder = responder(Stop::new(|| panic!("while asking")));
+fn a_panic_during_verification_reaches_the_caller() {
+    let responder = responder(Stop::new(|| panic!("during verification")));
     for len in [1, 20] {
-        let subjects = vec![subject("datadog-pat"); len];
-        let verify = || responder.verify(&subjects);
+        let tokens = vec![token("datadog-pat"); len];
+        let verify = || responder.verify(&tokens);
         assert!(catch_unwind(AssertUnwindSafe(verify)).is_err(), "{len}");
     }
 }

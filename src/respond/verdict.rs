@@ -1,4 +1,4 @@
-//! Verdicts: whether a token is live.
+//! Verdicts on whether a token is live.
 //!
 //! Input: the answers of issuers. Output: plain data for reports. This file sends no requests; which
 //! answers make a token dead is decided by [`super::Responder`].
@@ -12,7 +12,7 @@ use std::fmt;
 pub enum Verdict {
     /// An issuer accepts it.
     Live,
-    /// Every issuer that could have issued it refused it, twice.
+    /// Every endpoint that could have issued it rejected it twice.
     Dead,
     /// Anything else.
     Unknown,
@@ -28,17 +28,17 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Whether a token is live, and which issuers said so.
+/// The verdict on a token, and its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verification {
     /// The verdict.
     pub verdict: Verdict,
-    /// Why, in words; for an unknown token the issuers without a clear answer, and their reasons.
+    /// The reason as text; for an unknown token, the issuers without a conclusive answer and their reasons.
     pub reason: String,
 }
 
 impl Verification {
-    /// Returns the verdict for a token that nobody could judge, and why.
+    /// Creates the verdict `unknown` with its reason.
     pub(super) fn unknown(reason: impl Into<String>) -> Self {
         Self { verdict: Verdict::Unknown, reason: reason.into() }
     }
@@ -49,8 +49,8 @@ impl Verification {
 pub enum Answer {
     /// It accepts the token.
     Live,
-    /// It refuses the token, in the form that its API documents.
-    Refused,
-    /// Something else happened.
-    Unclear(String),
+    /// It rejects the token with the response that its API documents.
+    Rejected,
+    /// Anything else, with its description.
+    Inconclusive(String),
 }

@@ -1,4 +1,6 @@
-//! Scans changes: search, the base if the change holds a token, classification, description.
+//! Scans changes: search, search of the base if the change contains a token, classification, locations.
+//!
+//! Input: a change. Output: locations, to the collector. Git objects are read by the change itself.
 
 use super::describe::Describer;
 use super::engine::Engine;
@@ -21,7 +23,7 @@ fn scan_part(engine: &Engine<'_>, part: &ChangePart<'_>) {
     let base = part.push_base(&new, engine);
     let old = engine.take_sightings();
     let mut placements = part.classify(&new, &base, &old);
-    // The placements in one holder follow each other, so that it is read once; the first ones lead.
+    // Placements are grouped by holder, so that each holder is read once, in order of first occurrence.
     let mut first = HashMap::new();
     for placement in &placements {
         let next = first.len();

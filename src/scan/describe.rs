@@ -1,7 +1,7 @@
-//! Turns placements of tokens in git objects into locations: line, column and the text around.
+//! Converts placements of tokens in git objects to locations: line, column and snippet.
 //!
-//! Input: placements, and the bytes that hold the tokens. Output: locations, to the collector. Nothing is
-//! searched: the sightings say where each token is and how it is encoded.
+//! Input: placements, and the bytes that contain the tokens. Output: locations, to the collector. Nothing
+//! is searched: the sightings contain where each token is and how it is encoded.
 
 use super::engine::Engine;
 use super::members;
@@ -16,7 +16,7 @@ use ddpatrol_scan::sighting::{EncodedSpan, Holder, Placement};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Describes placements.
+/// Adds the locations of placements to the collector.
 pub(super) struct Describer<'a> {
     engine: &'a Engine<'a>,
     describer: MatchDescriber<'a>,
@@ -116,7 +116,7 @@ impl<'a> Describer<'a> {
     }
 }
 
-/// Bytes that hold tokens.
+/// Bytes that contain tokens.
 struct Content<'a> {
     bytes: &'a [u8],
     window: WindowMatches<'a>,
@@ -127,8 +127,8 @@ impl<'a> Content<'a> {
         Self { bytes, window: WindowMatches::new(bytes, 0, Position::start_of(bytes)) }
     }
 
-    /// Returns the match at a span, cut at the end of the bytes: they may have changed since they were
-    /// searched.
+    /// Returns the match at a span, clamped to the bytes, which may have changed since the
+    /// search.
     fn matched(&self, span: &EncodedSpan) -> Matched {
         let len = self.bytes.len();
         let clamp = |offset: u64| usize::try_from(offset).map_or(len, |it| it.min(len));
@@ -137,7 +137,7 @@ impl<'a> Content<'a> {
     }
 }
 
-/// Calls `on_match` with each place that a location stands for.
+/// Calls `on_match` with each location that a location represents.
 fn report_each(token: &Token, location: &Location, on_match: OnMatch<'_>) {
     on_match(Occurrence { token, location });
     let mut bare = Location { further: Spots::default(), ..location.clone() };

@@ -1,6 +1,6 @@
-//! The state that the workers of a scan share: the findings so far, and the tokens in git objects.
+//! State that the workers of a scan share: findings, and tokens in git objects.
 //!
-//! Workers hand in matches; the collector and the sightings come out. It knows no source.
+//! Input: matches of workers. Output: the collector and the sightings. This file does not depend on sources.
 
 use super::members::{self, Walk};
 use super::options::Scan;
@@ -60,8 +60,8 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Returns the walk over the members of an archive, and its format; `None` if the bytes are no
-    /// archive, or if archives are not unpacked.
+    /// Returns the walk over the members of an archive, and its format; `None` if the bytes are not
+    /// an archive, or if archives are not unpacked.
     fn archive(&self, bytes: &[u8]) -> Option<(Walk<'_>, Format)> {
         let options = self.scan.archives.as_ref()?;
         let walk = Walk { detector: self.scan.detector, options, run: self.run };
@@ -73,7 +73,7 @@ impl<'a> Engine<'a> {
         &self,
         holder: Holder,
         bytes: &[u8],
-        numbers: &mut Numbers,
+        numbers: &mut TokenNumbers,
     ) -> IsArchive {
         let Some((walk, format)) = self.archive(bytes) else { return IsArchive::No };
         let path = members::object_path(holder);
@@ -104,7 +104,7 @@ pub(super) enum IsArchive {
     No,
 }
 
-/// Cuts the path of the archive off the path of a location in a member.
+/// Removes the path of the archive from the path of a location in a member.
 fn below(location: Location, archive: &Path) -> Location {
     let cut = |path: &Path| {
         let bytes = path.as_os_str().as_encoded_bytes();
@@ -116,14 +116,14 @@ fn below(location: Location, archive: &Path) -> Location {
 
 /// The numbers of the tokens that one worker has found.
 #[derive(Default)]
-pub(super) struct Numbers {
+pub(super) struct TokenNumbers {
     tokens: Tokens,
-    /// The number of each among those of all workers.
+    /// The shared number of each token.
     shared: Vec<TokenNo>,
 }
 
-impl Numbers {
-    /// Returns the number of a token among those of all workers.
+impl TokenNumbers {
+    /// Returns the shared number of a token.
     pub(super) fn of(&mut self, engine: &Engine<'_>, found: Match, secret: &[u8]) -> TokenNo {
         let own = self.tokens.number(engine.scan.detector, found, secret);
         if let Some(&known) = self.shared.get(own) {

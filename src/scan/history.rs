@@ -1,17 +1,19 @@
-//! Scans histories of repositories: search, attribution, description, one after the other.
+//! Scans histories of repositories: search, attribution, locations.
+//!
+//! Input: repositories. Output: locations, to the collector. The history itself reads objects and commits.
 
 use super::describe::Describer;
 use super::engine::Engine;
 use crate::source::Source;
 use crate::source::git::history::{History, OpenHistory};
-use crate::source::repositories::{Entry, Repositories};
+use crate::source::repositories::{Repositories, RepositoryEntry};
 use ddpatrol_pack::Reader;
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenNo};
 use std::collections::HashSet;
 
-/// Scans repositories, and the files of each repository itself.
+/// Scans repositories and their administrative files.
 pub(super) fn scan_repositories(engine: &Engine<'_>, repositories: &Repositories) {
-    repositories.each(engine.run, &mut |Entry { history, admin_files }| {
+    repositories.each(engine.run, &mut |RepositoryEntry { history, admin_files }| {
         let read = scan_history(engine, history);
         let files = admin_files.and_then(|files| files.list(&read));
         if let Some(files) = files {
@@ -30,7 +32,7 @@ fn scan_history(engine: &Engine<'_>, history: &History) -> HashSet<String> {
     open.push_names(engine);
     open.push_lfs(engine);
     let mut sightings = engine.take_sightings();
-    // A state does not know the Git LFS objects, so their tokens are attributed in each scan.
+    // The state does not contain Git LFS objects, so their tokens are attributed in each scan.
     if sightings.is_empty() && recall(engine, &mut open) {
         return open.lfs_names();
     }
@@ -47,7 +49,7 @@ fn scan_history(engine: &Engine<'_>, history: &History) -> HashSet<String> {
     open.lfs_names()
 }
 
-/// Adds what an earlier scan found, if the repository has nothing new; returns whether it did.
+/// Adds the results of an earlier scan if the repository is unchanged; returns `true` if it did.
 fn recall(engine: &Engine<'_>, open: &mut OpenHistory<'_>) -> bool {
     let Some(recall) = open.recall() else { return false };
     open.push_recalled(&recall, engine);

@@ -1,4 +1,4 @@
-//! What a scan reads.
+//! Inputs of a scan: sources, histories and changes.
 
 use crate::source::Source;
 use crate::source::git::changes::Change;
@@ -10,7 +10,7 @@ pub enum Input {
     Source(Box<dyn Source>),
     /// The histories of repositories.
     Repositories(Box<Repositories>),
-    /// What is staged, a range of commits or a push.
+    /// Staged content, a range of commits or a push.
     Change(Box<dyn Change>),
 }
 

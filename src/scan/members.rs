@@ -1,4 +1,4 @@
-//! Archives in git objects: tokens in their members count as held by the object.
+//! Scans archives in git objects: tokens in their members are attributed to the object.
 //!
 //! Such tokens have no offset in the object. Their locations within the archive are recorded with the
 //! sighting; the path of the archive is added when the object is attributed.
@@ -17,10 +17,10 @@ use ddpatrol_scan::sighting::Holder;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-/// How much of an object is looked at to tell an archive.
+/// Number of bytes of an object that are inspected to detect an archive.
 pub(super) const HEAD: usize = archive::HEAD;
 
-/// Tells what archive a whole blob is, if it is one.
+/// Returns the archive format of a whole blob, if it is an archive.
 pub(super) fn format(bytes: &[u8]) -> Option<Format> {
     let head = &bytes[..bytes.len().min(HEAD)];
     match archive::detect(head, Path::new("")) {
@@ -31,10 +31,10 @@ pub(super) fn format(bytes: &[u8]) -> Option<Format> {
     }
 }
 
-/// Takes the matches of members: the window, the match, the token.
+/// Called with the matches in members: the window, the match, the token.
 type OnMember<'a> = &'a mut dyn FnMut(&mut MatchWindow<'_>, Match, &[u8]);
 
-/// What a walk needs.
+/// The parameters of a walk.
 pub(super) struct Walk<'a> {
     pub(super) detector: &'a Detector,
     pub(super) options: &'a ArchiveOptions,

@@ -1,7 +1,7 @@
-//! A scan: inputs through the detector into findings.
+//! Scans inputs with the detector and collects findings.
 //!
-//! Input: what to read, and options. Output: an [`Outcome`], which is the same for the same input, whatever
-//! the number of workers. It prints nothing; matches are reported during the scan through
+//! Input: sources, and options. Output: an [`Outcome`], which does not depend on the number of
+//! workers. It prints nothing; matches are reported during the scan through
 //! [`Scan::on_match`].
 
 mod change;
@@ -19,7 +19,7 @@ mod worker;
 
 pub use input::Input;
 pub use options::Scan;
-pub use outcome::{Counts, Outcome, Strictness, is_left_out};
+pub use outcome::{Counts, Outcome, Strictness, is_excluded};
 
 use crate::source::Run;
 use engine::Engine;

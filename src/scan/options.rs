@@ -8,7 +8,7 @@ use ddpatrol_scan::finding::{InlineAllow, MatchDescriber, OnMatch, context};
 
 /// The detector and the settings of a scan.
 pub struct Scan<'a> {
-    /// Finds tokens.
+    /// Searches for tokens.
     pub detector: &'a Detector,
     /// Masks them.
     pub redactor: &'a Redactor,

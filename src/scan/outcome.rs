@@ -1,4 +1,4 @@
-//! The result of a scan, and what is removed from it before it is reported.
+//! The outcome of a scan, and the removal of locations before it is reported.
 
 use crate::config::Exclude;
 use crate::source::repositories::root_of;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Outcome {
     /// The findings, sorted.
     pub findings: Vec<Finding>,
-    /// What was not scanned, sorted by path.
+    /// Issues, sorted by path.
     pub diagnostics: Vec<Diagnostic>,
     /// Notes for the user on how the scan interpreted its input.
     pub notes: Vec<String>,
@@ -45,7 +45,7 @@ pub struct Counts {
     pub special: u64,
     pub git_folders: u64,
     pub objects: u64,
-    /// Tokens that the base of a change has, too.
+    /// Tokens that the base of a change also contains.
     pub already_there: u64,
 }
 
@@ -99,24 +99,24 @@ impl Outcome {
 
     /// Removes locations in histories and changes whose paths the configuration excludes, and counts
     /// them. The walk over files has already excluded its own.
-    pub fn leave_out(&mut self, exclude: &Exclude, roots: &Roots) {
+    pub fn remove_excluded(&mut self, exclude: &Exclude, roots: &Roots) {
         if exclude.is_empty() {
             return;
         }
-        let mut left_out = 0;
+        let mut excluded = 0;
         self.findings.retain_mut(|finding| {
             finding.locations.retain(|place| {
-                let is_left_out = is_left_out(place, exclude, roots);
-                left_out += if is_left_out { place.count() } else { 0 };
-                !is_left_out
+                let is_excluded = is_excluded(place, exclude, roots);
+                excluded += if is_excluded { place.count() } else { 0 };
+                !is_excluded
             });
             !finding.locations.is_empty()
         });
-        self.counts.excluded += left_out as u64;
+        self.counts.excluded += excluded as u64;
     }
 
-    /// Removes locations that the base of a change has at the same path, and counts the tokens.
-    pub fn set_known_aside(&mut self) {
+    /// Removes locations that the base of a change contains at the same path, and counts the tokens.
+    pub fn remove_preexisting(&mut self) {
         let is_known = |place: &Location| place.change_status == Some(ChangeStatus::Preexisting);
         let mut known = 0;
         self.findings.retain_mut(|finding| {
@@ -131,7 +131,7 @@ impl Outcome {
 
 /// Returns `true` if a location in a history or a change has an excluded path.
 #[must_use]
-pub fn is_left_out(place: &Location, exclude: &Exclude, roots: &Roots) -> bool {
+pub fn is_excluded(place: &Location, exclude: &Exclude, roots: &Roots) -> bool {
     let is_path = matches!(place.part, Part::Content | Part::Name);
     let is_git = place.trace.is_some() || place.change_status.is_some();
     let path = place.path.as_deref().filter(|_| is_path && is_git);

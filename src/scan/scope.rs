@@ -16,7 +16,7 @@ pub(super) fn within(origin: Origin<'_>, offset: u64) -> ContentKind {
     }
 }
 
-/// Returns the names of a tree, outside of which matches do not count; `None` if the bytes are no
+/// Returns the names of a tree, outside of which matches do not count; `None` if the bytes are not a
 /// tree.
 pub(super) fn names<'a>(origin: Origin<'_>, bytes: &'a [u8]) -> Option<TreeNames<'a>> {
     match origin {
@@ -26,7 +26,7 @@ pub(super) fn names<'a>(origin: Origin<'_>, bytes: &'a [u8]) -> Option<TreeNames
 }
 
 /// Returns the range of an object in which tokens can begin. It excludes the ids at the start of a
-/// commit: they are long enough to be taken for encoded text and too short to be a token.
+/// commit: they are long enough to look like encoded text and too short to be a token.
 pub(super) fn own(kind: Kind, bytes: &[u8]) -> Range<usize> {
     let mut start = 0;
     if kind == Kind::Commit {
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_with_something_else_than_an_id_are_searched() {
+    fn lines_without_an_id_are_searched() {
         let short = b"tree 0a0a\nauthor A\n";
         assert_eq!(own(Kind::Commit, short), 0..short.len());
         let text = format!("tree {}\n", "g".repeat(40));

@@ -1,6 +1,6 @@
-//! The tokens seen in git objects: each gets a number, and sightings are collected from all workers.
+//! Numbers the tokens in git objects, and collects the sightings of all workers.
 //!
-//! Commits and paths are not known here.
+//! Input: tokens and spans. Output: sightings, without commits and paths.
 
 use crate::detect::Evidence;
 use ddpatrol_scan::finding::{Location, Token};
@@ -59,12 +59,12 @@ impl Sightings {
         let mut list = std::mem::take(&mut self.list);
         list.sort_by_key(|it| (it.token, it.holder));
         // An object that was read in windows has a sighting for each window.
-        list.dedup_by(|next, kept| {
-            let is_same = (next.token, next.holder) == (kept.token, kept.holder);
+        list.dedup_by(|next, previous| {
+            let is_same = (next.token, next.holder) == (previous.token, previous.holder);
             if is_same {
-                kept.spans = merge(&kept.spans, &next.spans);
-                if kept.members.is_empty() {
-                    kept.members = Arc::clone(&next.members);
+                previous.spans = merge(&previous.spans, &next.spans);
+                if previous.members.is_empty() {
+                    previous.members = Arc::clone(&next.members);
                 }
             }
             is_same

@@ -1,6 +1,8 @@
-//! One worker of a scan: blobs and git objects in, matches to what the workers share.
+//! Worker of a scan.
+//!
+//! Input: blobs and git objects. Output: matches, to the shared state of the workers.
 
-use super::engine::{Engine, IsArchive, Numbers};
+use super::engine::{Engine, IsArchive, TokenNumbers};
 use super::members;
 use super::scope::{names, own, within};
 use super::version::ObjectVersion;
@@ -22,7 +24,7 @@ pub(super) struct Worker<'a> {
     /// The first or the last bytes of an object.
     part: Vec<u8>,
     gatherer: WorkerCollector<'a>,
-    numbers: Numbers,
+    numbers: TokenNumbers,
     /// The tokens of the object that is read.
     found: Vec<(TokenNo, EncodedSpan)>,
 }
@@ -35,7 +37,7 @@ impl<'a> Worker<'a> {
             scratch: engine.scratch(),
             part: Vec::new(),
             gatherer: WorkerCollector::new(scan.describer(), collector, scan.on_match),
-            numbers: Numbers::default(),
+            numbers: TokenNumbers::default(),
             found: Vec::new(),
         }
     }
@@ -102,7 +104,7 @@ impl Worker<'_> {
     }
 }
 
-/// Returns where a match in bytes at an offset is.
+/// Returns the span of a match in bytes that start at an offset.
 fn span(found: &Match, offset: u64) -> EncodedSpan {
     EncodedSpan {
         offset: offset + found.start as u64,

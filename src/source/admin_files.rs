@@ -1,5 +1,5 @@
-//! The files of a repository itself that may hold tokens: its configuration, which names remotes with
-//! their passwords, `FETCH_HEAD`, reflogs, hooks, ignore lists, and Git LFS objects.
+//! Administrative files of a repository that may contain tokens: the configuration, which can contain remote
+//! URLs with passwords, `FETCH_HEAD`, reflogs, hooks, ignore lists, and Git LFS objects.
 //!
 //! Input: a repository. Output: these files as [`Files`]. Git objects and references are read elsewhere.
 
@@ -8,12 +8,11 @@ use ddpatrol_scan::finding::baseline::lexical;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// Transient files of git: where it fetched from, reflogs with the arguments of `git pull`, unfinished
-/// messages.
+/// Transient files of Git: `FETCH_HEAD`, reflogs with the arguments of `git pull`, and unfinished messages.
 const TRANSIENT: [&str; 6] =
     ["FETCH_HEAD", "logs", "COMMIT_EDITMSG", "MERGE_MSG", "SQUASH_MSG", "TAG_EDITMSG"];
 
-/// The files of a repository itself.
+/// The administrative files of a repository.
 pub struct AdminFiles<'a> {
     pub(super) common: PathBuf,
     /// The path by which the repository was reached.
@@ -23,31 +22,30 @@ pub struct AdminFiles<'a> {
 }
 
 impl AdminFiles<'_> {
-    /// Lists the files that exist now, without the Git LFS objects of the names in `read`, which were
-    /// read with the history.
+    /// Returns the files that exist, without the Git LFS objects in `read`, which were scanned with the history.
     #[must_use]
     pub fn list(&self, read: &HashSet<String>) -> Option<Files> {
         let options = self.options;
-        let top = told(&self.common, &self.root);
+        let top = display_path(&self.common, &self.root);
         let mut paths: Vec<PathBuf> =
             ["config", "config.worktree"].map(|name| top.join(name)).into();
         paths.extend(TRANSIENT.map(|name| top.join(name)));
         paths.extend(entries(&top.join("info")));
         let is_sample = |path: &PathBuf| path.extension().is_some_and(|it| it == "sample");
         paths.extend(entries(&top.join("hooks")).filter(|path| !is_sample(path)));
-        // Hooks that were there before `ddpatrol hook install`.
+        // Hooks that existed before `ddpatrol hook install`.
         paths.extend(entries(&top.join("hooks.before-ddpatrol")));
         for linked in entries(&top.join("worktrees")) {
             paths.push(linked.join("config.worktree"));
             paths.extend(TRANSIENT.map(|name| linked.join(name)));
         }
         paths.extend(lfs_objects(top.join("lfs/objects"), read));
-        let is_left_out = |path: &Path| {
+        let is_excluded = |path: &Path| {
             let whole = |path: &Path| lexical(&options.here.join(path));
             options.configured.has_below(&whole(path), &whole(&self.root))
         };
-        paths.retain(|path| path.exists() && !is_left_out(path));
-        // Nothing is excluded, so there is no glob that could be wrong.
+        paths.retain(|path| path.exists() && !is_excluded(path));
+        // There are no exclusions, so no glob can be invalid.
         Files::new(FilesOptions {
             paths,
             exclude: Vec::new(),
@@ -60,7 +58,7 @@ impl AdminFiles<'_> {
     }
 }
 
-/// Lists the files of a store of Git LFS, or the store itself if none of its files was read.
+/// Returns the unread files of a Git LFS store, or the store itself if none of its files was read.
 fn lfs_objects(store: PathBuf, read: &HashSet<String>) -> Vec<PathBuf> {
     if read.is_empty() {
         return vec![store];
@@ -81,21 +79,21 @@ fn lfs_objects(store: PathBuf, read: &HashSet<String>) -> Vec<PathBuf> {
     files
 }
 
-/// Spells a repository's folder by how the user reached it, where it lies there.
-fn told(common: &Path, root: &Path) -> PathBuf {
-    let is_it = |path: &Path| match (path.canonicalize(), common.canonicalize()) {
+/// Returns a repository's git directory by the path that the user named, if it is located there.
+fn display_path(common: &Path, root: &Path) -> PathBuf {
+    let is_same = |path: &Path| match (path.canonicalize(), common.canonicalize()) {
         (Ok(path), Ok(common)) => path == common,
         _ => false,
     };
     let inner = root.join(".git");
-    let spelled = [&*inner, root].into_iter().find(|path| is_it(path));
-    spelled.unwrap_or(common).to_owned()
+    let displayed = [&*inner, root].into_iter().find(|path| is_same(path));
+    displayed.unwrap_or(common).to_owned()
 }
 
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     let mut paths: Vec<PathBuf> = entries.filter_map(|it| Some(it.ok()?.path())).collect();
-    // A link may lead to a file, as some keep their hooks, but to no folder.
+    // Links to files are followed, since hooks are often links; links to folders are not.
     paths.retain(|path| !path.is_symlink() || path.is_file());
     paths.sort();
     paths.into_iter()

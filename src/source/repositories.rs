@@ -4,7 +4,7 @@
 use super::admin_files::AdminFiles;
 use crate::source::Run;
 use crate::source::archive::{ExtractedRepo, ExtractedRepos};
-use crate::source::files::{FilesOptions, Met};
+use crate::source::files::{Discovered, FilesOptions};
 use ddpatrol_git::history::{History, HistoryOptions};
 use ddpatrol_git::repo::{RepoError, Repository};
 use ddpatrol_scan::issue::GitIssue;
@@ -15,57 +15,57 @@ use std::path::{Path, PathBuf};
 /// The repositories of a scan.
 #[derive(Debug)]
 pub struct Repositories {
-    /// The repositories that the user named, each with the folder that its paths are told below.
+    /// The repositories that the user named, each with the folder that its reported paths start with.
     named: Vec<(Repository, PathBuf)>,
-    met: Met,
-    /// Those that lay in archives.
+    discovered: Discovered,
+    /// Repositories extracted from archives.
     packs: ExtractedRepos,
     options: HistoryOptions,
-    /// How the files of the repositories themselves are read.
+    /// Options for reading the administrative files.
     files: FilesOptions,
 }
 
 impl Repositories {
-    /// Prepares to read named repositories and those that are listed by then: met ones, and those that
-    /// lay in archives; of the paths in `files` none is read.
+    /// Prepares to read the named repositories, and those in `discovered` and `packs` at the time of reading.
+    /// The paths in `files` are not read.
     #[must_use]
     pub fn new(
         named: Vec<(Repository, PathBuf)>,
-        met: Met,
+        discovered: Discovered,
         packs: ExtractedRepos,
         options: HistoryOptions,
         files: FilesOptions,
     ) -> Self {
-        Self { named, met, packs, options, files }
+        Self { named, discovered, packs, options, files }
     }
 }
 
-/// A repository, and what to read of it.
-pub struct Entry<'a> {
+/// A repository and its content to scan.
+pub struct RepositoryEntry<'a> {
     /// Its history.
     pub history: &'a History,
-    /// The files of the repository itself; `None` if it lay in an archive, which was scanned.
+    /// Its administrative files; `None` for a repository in an archive, which was scanned as an archive.
     pub admin_files: Option<AdminFiles<'a>>,
 }
 
 impl Repositories {
     /// Calls `on_entry` with each repository, until the run is interrupted.
-    pub fn each(&self, run: &Run, on_entry: &mut dyn FnMut(Entry<'_>)) {
+    pub fn each(&self, run: &Run, on_entry: &mut dyn FnMut(RepositoryEntry<'_>)) {
         let mut known = HashSet::new();
         let mut open = VecDeque::from(self.named.clone());
-        let mut met = lock(&self.met).clone();
-        met.sort();
-        for path in met {
+        let mut discovered = lock(&self.discovered).clone();
+        discovered.sort();
+        for path in discovered {
             let root = root_of(&path);
             match Repository::at(root) {
                 Ok(Some(repository)) => open.push_back((repository, root.to_owned())),
-                // A folder that only bears the name is read as files by whoever names it.
+                // A folder that is only named `.git` is scanned as files if the user names it.
                 Ok(None) => run.report(GitIssue::NotAGitFolder, Some(path)),
                 Err(error) => report_unreadable(run, path, error),
             }
         }
-        // Submodules come last: one that is checked out was met, and its paths are those of its work
-        // tree.
+        // Submodules come last: a submodule that is checked out was discovered by the walk, and then has
+        // the paths of its work tree.
         while let Some((repository, root)) = open.pop_front() {
             if run.is_interrupted() {
                 return;
@@ -89,17 +89,17 @@ impl Repositories {
             let common = repository.common_dir.clone();
             let files = AdminFiles { common, root: root.clone(), options: &self.files };
             let history = History::new(repository, root, self.options.clone());
-            on_entry(Entry { history: &history, admin_files: Some(files) });
+            on_entry(RepositoryEntry { history: &history, admin_files: Some(files) });
         }
         self.each_packed(run, on_entry);
     }
 
-    /// Calls `on_entry` with the repositories that lay in archives, and removes their folders.
-    fn each_packed(&self, run: &Run, on_entry: &mut dyn FnMut(Entry<'_>)) {
+    /// Calls `on_entry` with the repositories extracted from archives, and deletes their folders.
+    fn each_packed(&self, run: &Run, on_entry: &mut dyn FnMut(RepositoryEntry<'_>)) {
         let mut packs = lock(&self.packs);
         let mut packs = std::mem::take(&mut *packs);
         packs.sort_by(|a, b| a.git_dir.cmp(&b.git_dir));
-        // A state names repositories by where they lie, which these do not do for long.
+        // The state identifies repositories by path, and these paths are temporary.
         let options = HistoryOptions { state: None, ..self.options.clone() };
         for ExtractedRepo { folder, git_dir, root } in packs {
             if run.is_interrupted() {
@@ -109,7 +109,7 @@ impl Repositories {
                 Ok(Some(repository)) => {
                     let repository = repository.reported_as(git_dir);
                     let history = History::new(repository, root, options.clone());
-                    on_entry(Entry { history: &history, admin_files: None });
+                    on_entry(RepositoryEntry { history: &history, admin_files: None });
                 }
                 Ok(None) => run.report(GitIssue::ExtractedIncomplete, Some(git_dir)),
                 Err(error) => report_unreadable(run, git_dir, error),
@@ -118,7 +118,7 @@ impl Repositories {
     }
 }
 
-/// The folder that holds a `.git`, or a bare repository itself.
+/// Returns the folder that contains a `.git`, or a bare repository itself.
 #[must_use]
 pub fn root_of(path: &Path) -> &Path {
     match path.file_name() {
@@ -127,7 +127,7 @@ pub fn root_of(path: &Path) -> &Path {
     }
 }
 
-/// Reports a repository that cannot be opened or asked.
+/// Reports a repository that cannot be opened or read.
 fn report_unreadable(run: &Run, path: PathBuf, error: RepoError) {
     run.report(GitIssue::RepositoryUnreadable { source: error.into() }, Some(path));
 }

@@ -1,8 +1,8 @@
-//! A stream as one blob: standard input, or a FIFO that the user names. A thread of its own reads it,
-//! so that waiting can be interrupted.
+//! Source of one stream: standard input, or a FIFO that the user names. A separate thread reads it, so that
+//! waiting can be interrupted.
 //!
-//! If it begins as an archive, its members are looked at as it passes; nothing of it is kept but what
-//! some formats must have whole.
+//! Input: a stream. Output: blobs. If the stream starts as an archive, its members are scanned while it is
+//! read; it is not stored, except for formats that need random access.
 
 use super::archive::{self, ArchiveFile, ArchiveSettings, HEAD, Input, RunSink};
 use super::window::{End, Windows};
@@ -17,11 +17,11 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 use tempfile::SpooledTempFile;
 
-/// How long a wait for input lasts before the wish to stop is looked at.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// Interval at which a wait for input checks for an interruption.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const CHUNK: usize = 256 * 1024;
-/// What is held of a program before it spills into a temporary file.
-const HELD: usize = 4 << 20;
+/// Bytes of a program that are kept in memory before it is spooled to a temporary file.
+const SPOOL_MEMORY: usize = 4 << 20;
 
 /// Standard input, or another stream that cannot be read twice.
 pub struct Stdin<F> {
@@ -33,13 +33,13 @@ pub struct Stdin<F> {
 }
 
 impl<F> Stdin<F> {
-    /// Wraps a function that opens the input on the reading thread; without options for archives they
-    /// are looked at as they are.
+    /// Wraps a function that opens the input on the reading thread. Without `archives`, archives are not
+    /// unpacked.
     pub fn new(open: F, context: Context, archives: Option<ArchiveSettings>) -> Self {
         Self { open, path: None, context, archives }
     }
 
-    /// Gives the stream a path, which its findings and issues then have.
+    /// Sets the path of the stream in findings and issues.
     #[must_use]
     pub fn named(self, path: PathBuf) -> Self {
         Self { path: Some(path), ..self }
@@ -54,12 +54,13 @@ where
     fn read(&self, sinks: &dyn Sinks, run: &Run) {
         let (chunks, received) = mpsc::sync_channel(2);
         let open = self.open.clone();
-        // The thread is not joined: one that waits for input that never comes ends with the process.
+        // The thread is not joined: it may wait for input until the process ends.
         std::thread::spawn(move || read_chunks(open(), &chunks));
         let reader = Chunks { received, chunk: Vec::new(), at: 0, run };
         let path = self.path.as_deref();
-        let look = Look { path, context: self.context, archives: self.archives.as_ref(), run };
-        match look.at(reader, sinks.sink()) {
+        let scan =
+            StreamScan { path, context: self.context, archives: self.archives.as_ref(), run };
+        match scan.run(reader, sinks.sink()) {
             Ok(()) if run.is_interrupted() => {}
             Ok(()) => add(&run.tally.files, 1),
             Err(_) if run.is_interrupted() => {}
@@ -72,8 +73,8 @@ where
     }
 }
 
-/// How a stream is scanned.
-struct Look<'a> {
+/// The scan of a stream.
+struct StreamScan<'a> {
     /// Its path, if it has one.
     path: Option<&'a Path>,
     context: Context,
@@ -81,17 +82,17 @@ struct Look<'a> {
     run: &'a Run,
 }
 
-impl Look<'_> {
-    /// Looks at all of it.
-    fn at(&self, mut reader: impl Read, mut sink: Box<dyn Sink + '_>) -> io::Result<()> {
+impl StreamScan<'_> {
+    /// Scans the whole stream.
+    fn run(&self, mut reader: impl Read, mut sink: Box<dyn Sink + '_>) -> io::Result<()> {
         let Some(ArchiveSettings { options, repositories }) = self.archives else {
-            return self.plain(&mut reader, &mut *sink);
+            return self.scan_plain(&mut reader, &mut *sink);
         };
         let repositories = repositories.as_ref();
         let mut head = [0; HEAD];
         let Filled { len, error } = read_full(&mut reader, &mut head);
         if let Some(error) = error {
-            self.plain(&mut &head[..len], &mut *sink)?;
+            self.scan_plain(&mut &head[..len], &mut *sink)?;
             return Err(error);
         }
         let head = &head[..len];
@@ -103,24 +104,25 @@ impl Look<'_> {
             return archive::walk(Input::Stdin(&mut whole), &found, options, &mut sink);
         }
         if !archive::is_program(head) {
-            return self.plain(&mut whole, &mut *sink);
+            return self.scan_plain(&mut whole, &mut *sink);
         }
         let room = options.limits.spool;
-        let mut keeping = Keeping { reader: whole, kept: SpooledTempFile::new(HELD), room };
-        self.plain(&mut keeping, &mut *sink)?;
-        if keeping.room == 0 {
+        let mut capture =
+            CapturingReader { reader: whole, spool: SpooledTempFile::new(SPOOL_MEMORY), room };
+        self.scan_plain(&mut capture, &mut *sink)?;
+        if capture.room == 0 {
             self.run.report(Issue::StreamSpool { limit: room }, Some(path.to_owned()));
         }
-        let mut kept = keeping.kept;
-        kept.rewind()?;
-        let Some(format) = archive::detect_whole(&mut kept, Path::new(""))? else { return Ok(()) };
+        let mut spool = capture.spool;
+        spool.rewind()?;
+        let Some(format) = archive::detect_whole(&mut spool, Path::new(""))? else { return Ok(()) };
         let found = ArchiveFile { path, format, layer: None };
         let mut sink = RunSink { sink: &mut *sink, run: self.run, repositories };
-        archive::walk(Input::Whole(&mut kept), &found, options, &mut sink)
+        archive::walk(Input::Whole(&mut spool), &found, options, &mut sink)
     }
 
-    /// Looks at bytes as they are.
-    fn plain(&self, reader: &mut dyn Read, sink: &mut dyn Sink) -> io::Result<()> {
+    /// Scans bytes without unpacking.
+    fn scan_plain(&self, reader: &mut dyn Read, sink: &mut dyn Sink) -> io::Result<()> {
         let origin = self.path.map_or(Origin::Stdin, Origin::File);
         let end = Windows::new(self.context).push_all(origin, reader, sink, self.run);
         match end {
@@ -130,19 +132,19 @@ impl Look<'_> {
     }
 }
 
-/// A reader that keeps what passes, for a second look.
-struct Keeping<R> {
+/// A reader that copies its bytes to a spool, for a second pass.
+struct CapturingReader<R> {
     reader: R,
-    kept: SpooledTempFile,
+    spool: SpooledTempFile,
     room: u64,
 }
 
-impl<R: Read> Read for Keeping<R> {
+impl<R: Read> Read for CapturingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.reader.read(buffer)?;
-        let most = usize::try_from(self.room).unwrap_or(usize::MAX).min(len);
-        self.kept.write_all(&buffer[..most])?;
-        self.room -= most as u64;
+        let captured = usize::try_from(self.room).unwrap_or(usize::MAX).min(len);
+        self.spool.write_all(&buffer[..captured])?;
+        self.room -= captured as u64;
         Ok(len)
     }
 }
@@ -165,7 +167,7 @@ fn read_chunks(mut input: impl Read, chunks: &SyncSender<io::Result<Vec<u8>>>) {
     }
 }
 
-/// Reads what the thread sends; gives up when the scan is interrupted.
+/// Reads the chunks of the reading thread; fails when the scan is interrupted.
 struct Chunks<'a> {
     received: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
@@ -176,7 +178,7 @@ struct Chunks<'a> {
 impl Read for Chunks<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.at == self.chunk.len() {
-            match self.received.recv_timeout(PATIENCE) {
+            match self.received.recv_timeout(POLL_INTERVAL) {
                 Ok(chunk) => {
                     self.chunk = chunk?;
                     self.at = 0;

@@ -1,19 +1,21 @@
-//! A text that the caller has read already, as one blob.
+//! Source of text that the caller has already read, as one blob.
+//!
+//! Input: bytes and the path of their file. Output: one blob. This file reads nothing.
 
 use super::{Run, Sinks, Source, add};
 use ddpatrol_scan::blob::{Blob, Origin};
 use std::path::PathBuf;
 
-/// A text and the file that it is from.
+/// Text and the file that contains it.
 #[derive(Clone, Debug)]
-pub struct Text {
-    /// The file.
+pub struct TextSource {
+    /// The path of the file.
     pub path: PathBuf,
-    /// What of it is to be looked at.
+    /// The bytes to scan.
     pub bytes: Vec<u8>,
 }
 
-impl Source for Text {
+impl Source for TextSource {
     fn read(&self, sinks: &dyn Sinks, run: &Run) {
         add(&run.tally.files, 1);
         add(&run.tally.bytes, self.bytes.len() as u64);

@@ -4,7 +4,7 @@
 //! as in the initial file system of a Linux kernel; it is opened as a member named `next`.
 
 use super::bytes::{fill, skip};
-use super::cpio_header::{Header, binary};
+use super::cpio_header::{CpioHeader, binary};
 use super::fault::Fault;
 use super::member_path::MemberPlace;
 use super::walker::Walker;
@@ -59,7 +59,7 @@ fn behind(walker: &Walker<'_>, place: &MemberPlace, reader: &mut dyn Read) -> Re
 }
 
 /// Reads a header; `None` at the end.
-fn next(reader: &mut dyn Read) -> Result<Option<Header>, Fault> {
+fn next(reader: &mut dyn Read) -> Result<Option<CpioHeader>, Fault> {
     let cut = || Fault::from(Damage::HeaderCut);
     let mut mark = [0; 6];
     match fill(reader, &mut mark)? {
@@ -74,7 +74,7 @@ fn next(reader: &mut dyn Read) -> Result<Option<Header>, Fault> {
                 return Err(cut());
             }
             let field = |at: usize| digits(&rest[at * 8..at * 8 + 8], 16);
-            field(6).zip(field(11)).map(|(len, name)| Header { name, len, read: 110, align: 4 })
+            field(6).zip(field(11)).map(|(len, name)| CpioHeader { name, len, read: 110, align: 4 })
         }
         b"070707" => {
             let mut rest = [0; 70];
@@ -82,7 +82,7 @@ fn next(reader: &mut dyn Read) -> Result<Option<Header>, Fault> {
                 return Err(cut());
             }
             let (name, len) = (digits(&rest[53..59], 8), digits(&rest[59..70], 8));
-            name.zip(len).map(|(name, len)| Header { name, len, read: 76, align: 1 })
+            name.zip(len).map(|(name, len)| CpioHeader { name, len, read: 76, align: 1 })
         }
         b"07070X" => return Err(Unsupported::RpmCpio.into()),
         _ => {

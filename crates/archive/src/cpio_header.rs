@@ -1,7 +1,7 @@
 //! The header of a cpio member, and detection of its old binary format.
 
 /// The header of a member: the lengths of its name and content, and their alignment.
-pub(super) struct Header {
+pub(super) struct CpioHeader {
     pub(super) name: u64,
     pub(super) len: u64,
     pub(super) read: u64,
@@ -18,12 +18,12 @@ pub(super) fn is_binary(head: &[u8]) -> bool {
 }
 
 /// Parses a header of the old binary format, in either byte order.
-pub(super) fn binary(header: &[u8; 26]) -> Option<Header> {
+pub(super) fn binary(header: &[u8; 26]) -> Option<CpioHeader> {
     let word = |at: usize| match header[..2] {
         [0xc7, 0x71] => Some(u64::from(u16::from_le_bytes([header[at], header[at + 1]]))),
         [0x71, 0xc7] => Some(u64::from(u16::from_be_bytes([header[at], header[at + 1]]))),
         _ => None,
     };
     let (high, low) = (word(22)?, word(24)?);
-    Some(Header { name: word(20)?, len: high << 16 | low, read: 26, align: 2 })
+    Some(CpioHeader { name: word(20)?, len: high << 16 | low, read: 26, align: 2 })
 }

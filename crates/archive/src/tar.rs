@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::image;
 use super::layers::{Documents, Layers};
 use super::member_path::MemberPlace;
-use super::tar_header::{BLOCK, Extended, Header, extend};
+use super::tar_header::{BLOCK, Extended, TarHeader, extend};
 use super::walker::Walker;
 use ddpatrol_scan::issue::{ArchiveLimit, Damage};
 use std::io::{self, Read, SeekFrom};
@@ -53,8 +53,9 @@ pub(super) fn read_whole(
 /// Finds the layers of an image. Errors are ignored: reading the members meets and reports them.
 fn image_layers(walker: &Walker<'_>, bytes: &mut dyn Bytes) -> Option<Layers> {
     let mut documents = Documents::default();
-    let mut take =
-        |header: &Header, content: &mut dyn Read| documents.take(&header.name, header.len, content);
+    let mut take = |header: &TarHeader, content: &mut dyn Read| {
+        documents.take(&header.name, header.len, content)
+    };
     list(walker, bytes, &mut take).ok()?;
     documents.layers()
 }
@@ -74,7 +75,7 @@ fn begin(reader: &mut (impl Read + ?Sized)) -> io::Result<TarStart> {
         let mut block = [0; BLOCK];
         let len = fill(reader, &mut block)?;
         bytes.extend_from_slice(&block[..len]);
-        let Some(header) = Header::parse(&block).filter(|_| len == BLOCK) else { break };
+        let Some(header) = TarHeader::parse(&block).filter(|_| len == BLOCK) else { break };
         if matches!(header.kind, b'x' | b'g') && header.len <= 8 << 10 {
             reader.take(header.len + header.padding()).read_to_end(&mut bytes)?;
             continue;
@@ -91,7 +92,7 @@ fn begin(reader: &mut (impl Read + ?Sized)) -> io::Result<TarStart> {
 fn list(
     walker: &Walker<'_>,
     bytes: &mut dyn Bytes,
-    on_member: &mut dyn FnMut(&Header, &mut dyn Read) -> io::Result<()>,
+    on_member: &mut dyn FnMut(&TarHeader, &mut dyn Read) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut block = [0; BLOCK];
     let mut extended = Extended::default();
@@ -99,7 +100,7 @@ fn list(
     while fill(bytes, &mut block)? == BLOCK {
         walker.account().check()?;
         at += BLOCK as u64;
-        let Some(mut header) = Header::parse(&block) else { continue };
+        let Some(mut header) = TarHeader::parse(&block) else { continue };
         match header.kind {
             b'x' | b'L' if header.len <= MAX_EXTENDED => {
                 let mut record = Vec::new();
@@ -150,7 +151,7 @@ impl<'a, 'w> TarReader<'a, 'w> {
                 self.ended = any;
                 continue;
             }
-            let Some(header) = Header::parse(&block) else {
+            let Some(header) = TarHeader::parse(&block) else {
                 self.strays += 1;
                 continue;
             };
@@ -170,7 +171,7 @@ impl<'a, 'w> TarReader<'a, 'w> {
     }
 
     /// Reads one member, or an extended header of the next one.
-    fn read_entry(&mut self, mut header: Header, reader: &mut dyn Read) -> Result<(), Fault> {
+    fn read_entry(&mut self, mut header: TarHeader, reader: &mut dyn Read) -> Result<(), Fault> {
         match header.kind {
             b'x' | b'L' if header.len <= MAX_EXTENDED => {
                 let mut record = Vec::new();

@@ -8,19 +8,19 @@ pub(super) const BLOCK: usize = 512;
 
 /// Returns `true` if a block is the header of a member.
 pub(super) fn is_header(block: &[u8]) -> bool {
-    block.first_chunk::<BLOCK>().and_then(Header::parse).is_some()
+    block.first_chunk::<BLOCK>().and_then(TarHeader::parse).is_some()
 }
 
 /// The header of a member.
 #[derive(Clone, Debug)]
-pub(super) struct Header {
+pub(super) struct TarHeader {
     pub(super) name: Vec<u8>,
     pub(super) len: u64,
     pub(super) kind: u8,
     pub(super) is_extended: bool,
 }
 
-impl Header {
+impl TarHeader {
     pub(super) fn parse(block: &[u8; BLOCK]) -> Option<Self> {
         let recorded = octal(&block[148..156])?;
         // The checksum field counts as spaces; old programs summed signed bytes.
@@ -109,7 +109,7 @@ impl Extended {
     }
 }
 
-impl Header {
+impl TarHeader {
     pub(super) fn apply(&mut self, extended: &mut Extended) {
         let Extended { name, len } = std::mem::take(extended);
         self.name = name.unwrap_or_else(|| std::mem::take(&mut self.name));

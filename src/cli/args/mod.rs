@@ -214,7 +214,7 @@ pub(super) struct SharedArgs {
 impl SharedArgs {
     /// Returns how SARIF treats suppressed findings.
     pub(super) fn suppressed(&self) -> Suppressed {
-        if self.sarif_suppressed { Suppressed::Kept } else { Suppressed::LeftOut }
+        if self.sarif_suppressed { Suppressed::Included } else { Suppressed::Omitted }
     }
 }
 

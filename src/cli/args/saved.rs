@@ -35,7 +35,7 @@ pub(in crate::cli) struct ReportCommandArgs {
 impl ReportCommandArgs {
     /// Returns how SARIF treats suppressed findings.
     pub(in crate::cli) fn suppressed(&self) -> Suppressed {
-        if self.sarif_suppressed { Suppressed::Kept } else { Suppressed::LeftOut }
+        if self.sarif_suppressed { Suppressed::Included } else { Suppressed::Omitted }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cli::policy::{BaselineMode, PolicySource};
 use crate::cli::scan_run::{self, Job};
 use crate::cli::signals;
 use crate::scan::Input;
-use crate::source::text::Text;
+use crate::source::text::TextSource;
 use anyhow::Context;
 use ddpatrol_scan::finding::baseline::{Coverage, Roots};
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
         finish: &|_| Ok(()),
     };
     let path = args.file.clone();
-    scan_run::run(job, Box::new(|_| Ok(vec![Input::source(Text { path, bytes })])), &run)
+    scan_run::run(job, Box::new(|_| Ok(vec![Input::source(TextSource { path, bytes })])), &run)
 }
 
 /// Returns the length of the message in a file, in bytes. Comments are included, because it is unknown

@@ -1,5 +1,4 @@
-//! The steps for findings written by hand. That the commands do what they promise is tested in
-//! `tests/advice`.
+//! Tests of the steps for hand-written findings. `tests/advice` runs the commands.
 
 use super::*;
 use crate::detect::encoding::Layer;
@@ -10,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// A folder in which `path` is the git directory of a repository.
+/// Creates a folder in which `path` is the git directory of a repository.
 fn repository(path: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let git = folder.path().join(path);
@@ -20,7 +19,11 @@ fn repository(path: &str) -> TempDir {
     folder
 }
 
-fn listed(folder: &TempDir, finding: &Finding, operation: Option<Operation>) -> Vec<Step> {
+fn listed(
+    folder: &TempDir,
+    finding: &Finding,
+    operation: Option<Operation>,
+) -> Vec<RemediationStep> {
     let here = folder.path().canonicalize().expect("a folder");
     let roots = Roots { here: here.clone(), tops: vec![here] };
     let mut paths = Paths::new(&roots, &[], None);
@@ -30,12 +33,12 @@ fn listed(folder: &TempDir, finding: &Finding, operation: Option<Operation>) -> 
     steps(finding, rule, &mut redactor.masker(), &mut paths, operation)
 }
 
-/// The text and the commands of the step that takes a token out.
+/// Returns the text and the commands of the step that removes a token.
 fn cleaned(folder: &TempDir, finding: &Finding) -> (String, Vec<String>) {
     step(&listed(folder, finding, None)[2])
 }
 
-fn step(step: &Step) -> (String, Vec<String>) {
+fn step(step: &RemediationStep) -> (String, Vec<String>) {
     let commands = step.commands.iter().map(|it| it.text().into_owned()).collect();
     (step.text.text().into_owned(), commands)
 }
@@ -48,7 +51,7 @@ fn change_status(path: &str, change_status: ChangeStatus) -> Location {
     Location { change_status: Some(change_status), ..location(path) }
 }
 
-/// The commands and the folder's own path taken out of them.
+/// Returns the commands with the path of the folder replaced.
 fn commands_in(folder: &TempDir, finding: &Finding) -> Vec<String> {
     let here = folder.path().canonicalize().expect("a folder");
     let here = here.to_string_lossy().into_owned();
@@ -57,7 +60,7 @@ fn commands_in(folder: &TempDir, finding: &Finding) -> Vec<String> {
 }
 
 #[test]
-fn a_token_is_revoked_replaced_cleaned_and_prevented_in_this_order() {
+fn steps_are_revoke_replace_clean_and_prevent_in_this_order() {
     let folder = tempfile::tempdir().expect("a folder");
     let steps = listed(&folder, &finding(vec![location("a")]), None);
     let aims: Vec<Aim> = steps.iter().map(|it| it.aim).collect();
@@ -80,7 +83,7 @@ fn a_rule_without_advice_names_its_issuer() {
 }
 
 #[test]
-fn nothing_of_a_secret_is_in_a_step() {
+fn steps_contain_no_secret() {
     let folder = repository(&format!("{}/.git", token(5)));
     let it =
         finding(vec![traced(&format!("{}/a", token(5)), trace(&format!("{}/.git", token(5))))]);
@@ -90,27 +93,27 @@ fn nothing_of_a_secret_is_in_a_step() {
 }
 
 #[test]
-fn what_no_history_has_is_taken_out_of_where_it_is() {
+fn a_token_outside_of_histories_is_removed_from_its_source() {
     let folder = tempfile::tempdir().expect("a folder");
     let first_words = |place: Location| {
         let (text, commands) = cleaned(&folder, &finding(vec![place]));
         assert!(commands.is_empty());
         text.split([',', '.']).next().unwrap_or_default().to_owned()
     };
-    assert_eq!(first_words(location("a")), "Take it out of the file");
+    assert_eq!(first_words(location("a")), "Remove it from the file");
     let stdin = Location { path: None, ..location("") };
-    assert_eq!(first_words(stdin), "Take it out of where it came from");
+    assert_eq!(first_words(stdin), "Remove it from its source");
     let name = Location { part: Part::Name, ..location("a") };
     assert_eq!(first_words(name), "Rename the file");
     let reference = Location { part: Part::Ref, ..location("a") };
     assert_eq!(first_words(reference), "Rename the branch or tag");
     // Commands do not reach a repository within an archive.
-    let packed = traced("a.tar!/r/x", trace("a.tar!/r/.git"));
-    assert_eq!(first_words(packed), "Take it out of the file");
+    let member = traced("a.tar!/r/x", trace("a.tar!/r/.git"));
+    assert_eq!(first_words(member), "Remove it from the file");
 }
 
 #[test]
-fn staged_files_are_unstaged_each_once() {
+fn each_staged_file_is_unstaged_once() {
     let folder = repository(".git");
     let it = finding(vec![
         change_status("b/x y", ChangeStatus::New),
@@ -123,7 +126,7 @@ fn staged_files_are_unstaged_each_once() {
 }
 
 #[test]
-fn of_an_archive_that_is_staged_the_archive_is_unstaged() {
+fn a_staged_member_unstages_its_archive() {
     let folder = repository(".git");
     std::fs::create_dir_all(folder.path().join("x!")).expect("a folder");
     std::fs::write(folder.path().join("x!/a.zip"), "").expect("a file");
@@ -134,7 +137,7 @@ fn of_an_archive_that_is_staged_the_archive_is_unstaged() {
     };
     assert_eq!(files("b.zip!/c/d.tar.gz!/e"), ":/b.zip");
     assert_eq!(files("b.tar.gz!"), ":/b.tar.gz");
-    // The file system says which mark belongs to a name.
+    // The file system decides which `!` is part of a name.
     assert_eq!(files("x!/a.zip!/b"), "':/x!/a.zip'");
     assert_eq!(files("plain!"), "':/plain!'");
 }
@@ -148,24 +151,24 @@ fn nothing_is_unstaged_while_a_merge_is_in_progress() {
     // Other findings do not depend on the operation.
     let other = finding(vec![location("a")]);
     let (text, _) = step(&listed(&folder, &other, Some(Operation::Merge))[2]);
-    assert!(text.starts_with("Take it out of the file."), "{text}");
+    assert!(text.starts_with("Remove it from the file."), "{text}");
 }
 
 #[test]
-fn what_nothing_reaches_is_forgotten() {
+fn unreachable_objects_are_pruned() {
     let folder = repository(".git");
     let unreachable = Trace { reachable: false, ..trace(".git") };
     assert_eq!(
         commands_in(&folder, &finding(vec![traced("a", unreachable.clone())])),
         ["git -C FOLDER reflog expire --expire=now --all", "git -C FOLDER gc --prune=now"]
     );
-    // A branch that reaches it at another place decides.
+    // A branch that reaches another location takes precedence.
     let both = finding(vec![traced("a", unreachable), traced("a", trace(".git"))]);
     assert!(commands_in(&folder, &both)[0].starts_with("cd FOLDER"));
 }
 
 #[test]
-fn a_new_token_of_a_change_is_taken_out_of_its_commit() {
+fn a_new_token_of_a_change_is_removed_from_its_commit() {
     let folder = repository(".git");
     let of = |change_status| {
         let place = traced("a", trace(".git"));
@@ -178,7 +181,7 @@ fn a_new_token_of_a_change_is_taken_out_of_its_commit() {
     for new in [ChangeStatus::New, ChangeStatus::AlsoUnpushed] {
         assert_eq!(of(new).join("\n"), rebase);
     }
-    // What the base has does not go away by editing the change.
+    // Editing the change does not remove what the base has.
     for old in [ChangeStatus::Preexisting, ChangeStatus::Moved(PathBuf::from("b"))] {
         assert!(of(old)[0].starts_with("cd FOLDER"));
     }
@@ -210,7 +213,7 @@ fn a_history_is_rewritten_in_a_clone() {
 }
 
 #[test]
-fn a_message_is_rewritten_too() {
+fn messages_are_rewritten_too() {
     let folder = repository(".git");
     for part in [Part::Commit, Part::Tag] {
         let message = Location { part, path: None, ..traced("", trace(".git")) };
@@ -221,7 +224,7 @@ fn a_message_is_rewritten_too() {
 }
 
 #[test]
-fn files_that_hold_an_encoded_token_are_stripped() {
+fn files_with_an_encoded_token_are_stripped() {
     let folder = repository(".git");
     let encoded = || Location {
         encoding: Encoding::PLAIN.with([Layer::Base64]),
@@ -242,7 +245,7 @@ fn files_that_hold_an_encoded_token_are_stripped() {
     assert_eq!(commands[2], format!("printf '%s\\n' {b} {c} > \"$clone\".ids &&"));
     let filter = "git -C \"$clone\" filter-repo --strip-blobs-with-ids \"$clone\".ids &&";
     assert_eq!(commands[3], filter);
-    // The member of an archive and a layer of an image are no text to replace either.
+    // Text in members of archives and layers of images cannot be replaced either.
     for place in [
         traced("a.zip!/b", trace(".git")),
         Location { layer: Some("a layer".into()), ..traced("a", trace(".git")) },
@@ -250,23 +253,23 @@ fn files_that_hold_an_encoded_token_are_stripped() {
         let it = Finding { locations: vec![place], ..it.clone() };
         assert_eq!(commands_in(&folder, &it)[3], filter);
     }
-    // Too many blobs for a command are in the JSON report.
-    let ids = (0..=MOST_BLOBS).map(|number| format!("{number:040x}").parse().expect("an id"));
+    // If there are too many blobs for a command, the JSON report lists them.
+    let ids = (0..=MAX_BLOBS).map(|number| format!("{number:040x}").parse().expect("an id"));
     it.objects = ids.map(|id| HeldObject { id, ..held('b', 200) }).collect();
     let (text, commands) = cleaned(&folder, &it);
     assert!(text.contains("The JSON report lists them") && commands.is_empty(), "{text}");
 }
 
 #[test]
-fn names_are_renamed_by_hand() {
+fn names_are_renamed_manually() {
     let folder = repository(".git");
     let name = Location { part: Part::Name, ..traced("a", trace(".git")) };
     let (text, commands) = cleaned(&folder, &finding(vec![name]));
-    assert!(text.contains("It stands in names, too") && commands.is_empty(), "{text}");
+    assert!(text.contains("It also occurs in names") && commands.is_empty(), "{text}");
 }
 
 #[test]
-fn an_expression_matches_characters_that_the_format_allows() {
+fn an_expression_matches_the_characters_of_the_format() {
     let rules = rule_set();
     let rule = rules.get("gitlab-pat").expect("a built-in rule");
     let mut it = finding(vec![]);
@@ -285,7 +288,7 @@ fn another_repository_is_named_by_its_folder() {
 }
 
 #[test]
-fn staged_paths_count_from_the_top_and_match_nothing_else() {
+fn staged_paths_are_relative_to_the_top_and_match_nothing_else() {
     assert_eq!(from_top("sub/f"), ":/sub/f");
     assert_eq!(from_top(".env"), ":/.env");
     for path in ["!x", "_x", "-x", "(x)", "a*b", "a[b]c", "a?", "a\\b", "é"] {

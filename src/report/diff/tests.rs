@@ -1,4 +1,4 @@
-//! Differences of documents written by hand.
+//! Tests of differences between hand-written documents.
 
 use super::*;
 use crate::report::tests::*;
@@ -9,7 +9,7 @@ fn found(fingerprint: &str, paths: &[&str]) -> Record {
     Record { fingerprint: fingerprint.to_owned(), ..record(locations) }
 }
 
-fn place_at(path: &str) -> Place {
+fn place_at(path: &str) -> LocationRecord {
     crate::report::tests::place(path)
 }
 
@@ -34,16 +34,16 @@ fn tokens_are_new_gone_or_unchanged_by_fingerprint_and_rule() {
     let it = between(old, vec![found("d", &["x"]), found("b", &["y"]), other]);
     assert_eq!(fingerprints(&it.new), ["c", "d"]);
     assert_eq!(fingerprints(&it.gone), ["a", "c"]);
-    let [kept] = &it.unchanged[..] else { panic!("one is unchanged: {it:?}") };
-    assert_eq!(kept.fingerprint, "b");
+    let [unchanged] = &it.unchanged[..] else { panic!("one is unchanged: {it:?}") };
+    assert_eq!(unchanged.fingerprint, "b");
     assert_eq!(
-        (&*kept.new_places, &*kept.gone_places),
+        (&*unchanged.new_places, &*unchanged.gone_places),
         (&["y".to_owned()][..], &["x".to_owned()][..])
     );
 }
 
 #[test]
-fn what_does_not_count_is_in_neither_report() {
+fn suppressed_findings_are_in_neither_report() {
     let known =
         || Record { suppression: Some(suppressed(SuppressionKind::Allow)), ..found("a", &["x"]) };
     let it = between(vec![known()], vec![found("a", &["x"])]);
@@ -53,8 +53,8 @@ fn what_does_not_count_is_in_neither_report() {
 }
 
 #[test]
-fn a_line_that_moved_within_a_file_is_no_change() {
-    let moved = Place { line: 99, ..place_at("x") };
+fn a_token_on_another_line_of_a_file_is_unchanged() {
+    let moved = LocationRecord { line: 99, ..place_at("x") };
     let new = Record { locations: vec![moved], ..found("a", &[]) };
     let it = between(vec![found("a", &["x", "x"])], vec![new]);
     assert!(!it.unchanged[0].has_moved());
@@ -67,13 +67,14 @@ fn both_reports_must_be_complete() {
         let of = |complete| Document { complete, ..document(vec![]) };
         let it = Difference::between(&of(old), &of(new));
         assert_eq!(it.complete, old && new);
-        let warning = "One of the reports is incomplete: what is gone may not have been read.\n";
+        let warning =
+            "One of the reports is incomplete: tokens listed as gone may not have been scanned.\n";
         assert_eq!(text(&it).ends_with(warning), !it.complete);
     }
 }
 
 #[test]
-fn people_read_each_token_with_its_first_place() {
+fn the_text_lists_each_token_with_its_first_place() {
     let it = between(
         vec![found("a", &["x"]), found("b", &["p", "q"])],
         vec![found("c", &["y", "z"]), found("d", &[]), found("b", &["q", "r"])],
@@ -89,15 +90,15 @@ fn people_read_each_token_with_its_first_place() {
 }
 
 #[test]
-fn a_place_without_a_path_is_named_by_what_it_is() {
-    let none = Place { path: None, ..place_at("") };
+fn a_location_without_a_path_is_named_by_its_object() {
+    let none = LocationRecord { path: None, ..place_at("") };
     assert_eq!(super::place(&none), "standard input");
-    let object = Place { git: Some(git()), ..none };
+    let object = LocationRecord { git: Some(git()), ..none };
     assert_eq!(super::place(&object), format!("blob {}", "f".repeat(40)));
 }
 
 #[test]
-fn hostile_text_does_not_steer_a_terminal() {
+fn hostile_text_does_not_control_a_terminal() {
     let it = between(vec![], vec![found("a", &["x\u{1b}[2J"])]);
     assert!(text(&it).contains("x\\u{1b}[2J"));
 }

@@ -1,23 +1,23 @@
-//! The outcome of a scan as reports show it: what every format formats.
+//! The document of a scan: the data that every report format writes.
 //!
-//! A document is made from an outcome (`tell`) or read from a saved JSON report (`saved`); in both
+//! A document is built from an outcome (`build`) or read from a saved JSON report (`saved`); in both
 //! cases all its strings have passed the redactor. It is plain data and formats nothing itself.
 
+mod build;
+mod locations;
 pub(super) mod paths;
-mod places;
 mod saved;
 mod suppression;
-mod tell;
 mod verification;
 
+pub use build::{DocumentBuilder, DocumentOptions};
+pub use locations::{ChangeStatusWord, LocationRecord};
 pub use paths::Paths;
-pub use places::{ChangeStatusWord, Place};
 pub use saved::{SavedError, SavedReport, read};
 pub use suppression::{InlineRecord, SuppressedCounts, SuppressionRecord, UnusedRecord};
-pub use tell::{DocumentBuilder, DocumentOptions};
 pub use verification::{RevocationRecord, VerificationRecord};
 
-use super::advice::Step;
+use super::advice::RemediationStep;
 use super::trace::ObjectRecord;
 use crate::detect::Evidence;
 use crate::redact::Clean;
@@ -26,39 +26,39 @@ use crate::source::{Code, Severity};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// The name and version of the JSON form; the number changes when a field changes its meaning.
+/// Name and version of the JSON schema; the version changes when a field changes its meaning.
 pub const SCHEMA: &str = "ddpatrol-report/1";
 
 /// A whole report.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Document {
-    /// The form of this document: [`SCHEMA`].
+    /// The schema of this document: [`SCHEMA`].
     pub schema: String,
-    /// What made it.
+    /// The program that created it.
     pub tool: Tool,
-    /// Whether everything that was to be looked at was.
+    /// Whether everything was scanned.
     pub complete: bool,
     /// Whether the scan was interrupted before its end.
     pub interrupted: bool,
     /// The counts.
     pub summary: Summary,
-    /// What the user should know of how the scan was understood.
+    /// Notes on how the scan interpreted its input.
     pub notes: Vec<Clean>,
     /// The repositories whose history was read.
     pub repositories: Vec<RepositoryRecord>,
-    /// The findings: proven before shaped, then by place.
+    /// The findings: proven before shaped, then by location.
     pub findings: Vec<Record>,
-    /// What was not looked at.
+    /// Not scanned.
     pub diagnostics: Vec<Note>,
-    /// Entries of the allow list and the baseline that no finding needed, or that have expired.
+    /// Entries of the allowlist and the baseline that match no finding or have expired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unused: Vec<UnusedRecord>,
-    /// What the rules are, for formats that describe them.
+    /// The rules, for formats that describe them.
     #[serde(skip)]
     pub rules: Vec<RuleRecord>,
 }
 
-/// What made a report.
+/// The program that created a report.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Tool {
     /// `ddpatrol`.
@@ -76,7 +76,7 @@ impl Default for Tool {
 /// A repository whose history was read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RepositoryRecord {
-    /// The folder that it was reached by.
+    /// The folder, by the path that the scan used.
     pub path: Clean,
     /// The commit that is checked out.
     pub head: Option<String>,
@@ -91,20 +91,20 @@ pub struct RepositoryRecord {
 /// The counts of a report.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Summary {
-    /// Tokens that are proven.
+    /// Proven tokens.
     pub proven: usize,
-    /// Places where proven tokens stand.
+    /// Locations of proven tokens.
     pub proven_locations: usize,
     /// Tokens in a change that its base has at the same path; they are not among the findings.
     pub already_there: u64,
-    /// Tokens that do not count, and by what.
+    /// Suppressed tokens, by the kind of suppression.
     #[serde(default)]
     pub suppressed: SuppressedCounts,
-    /// Places where something has the shape of a token and fails its checksum, or has none.
+    /// Candidates with the shape of a token that fail its checksum, or whose format has none.
     pub shaped_candidates: u64,
     /// Files read, standard input included.
     pub files: u64,
-    /// Files of repositories themselves that were read: configuration, hooks and the like.
+    /// Administrative files of repositories that were read: configuration, hooks and others.
     #[serde(default)]
     pub git_files: u64,
     /// Objects of git repositories read.
@@ -114,22 +114,22 @@ pub struct Summary {
     /// Archives opened.
     #[serde(default)]
     pub archives: u64,
-    /// Members of archives looked at.
+    /// Members of archives scanned.
     #[serde(default)]
     pub members: u64,
     /// Bytes unpacked from archives.
     #[serde(default)]
     pub unpacked: u64,
-    /// What was left out.
-    pub left_out: LeftOut,
+    /// Skipped content.
+    pub left_out: SkippedCounts,
 }
 
-/// What was left out on purpose.
+/// Content that was skipped by choice.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct LeftOut {
-    /// Files that `.gitignore` and its kin exclude.
+pub struct SkippedCounts {
+    /// Files that `.gitignore` and other ignore files exclude.
     pub ignored_files: u64,
-    /// Files and folders that `--exclude` and the configuration name.
+    /// Files and folders that `--exclude` or the configuration excludes.
     pub excluded: u64,
     /// Files above `--max-file-size`.
     pub too_large: u64,
@@ -146,7 +146,7 @@ pub struct LeftOut {
 pub struct Record {
     /// The rule's identifier.
     pub rule: String,
-    /// What people call the token.
+    /// The name of the token for people.
     pub name: String,
     /// Who issues it.
     pub issuer: String,
@@ -159,59 +159,58 @@ pub struct Record {
     /// How to revoke it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
-    /// What to do about it, in order.
+    /// The steps of the remediation, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub steps: Vec<Step>,
-    /// Why it does not count, if it does not.
+    pub steps: Vec<RemediationStep>,
+    /// The suppression, if it is suppressed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppression: Option<SuppressionRecord>,
-    /// The token itself, only where secrets are asked for.
+    /// The token itself, only with `--show-secrets`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
-    /// Whether it is live, where that was asked.
+    /// Whether it is live, if that was verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<VerificationRecord>,
-    /// How its revocation ended, where one was asked for.
+    /// The outcome of its revocation, if that was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revocation: Option<RevocationRecord>,
-    /// Every place where it stands: where it came into a repository first, the earliest leading;
-    /// never empty.
-    #[serde(serialize_with = "places::serialize")]
-    pub locations: Vec<Place>,
-    /// Every git object that holds it.
-    #[serde(serialize_with = "places::serialize_objects")]
+    /// Its locations, never empty: the ones that introduced it to a repository first, earliest first.
+    #[serde(serialize_with = "locations::serialize")]
+    pub locations: Vec<LocationRecord>,
+    /// Every git object that contains it.
+    #[serde(serialize_with = "locations::serialize_objects")]
     pub objects: Vec<ObjectRecord>,
 }
 
-/// A token's identity, as far as it may be shown.
+/// The public identity of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenRecord {
     /// The token with its secret masked.
     pub redacted: String,
-    /// Its alias, where the format has one.
+    /// Its alias, if the format has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
-    /// The identifier that the alias spells.
+    /// The identifier that the alias encodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uuid: Option<String>,
 }
 
-/// Something that was not looked at.
+/// Content that was not scanned.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Note {
-    /// `unread`: should have been read; `opaque`: cannot be, or was left out by a limit.
+    /// `unread`: should have been read; `opaque`: cannot be read, or exceeds a limit.
     pub kind: Severity,
-    /// Its stable code; none in reports of older versions.
+    /// Its stable code; absent in reports of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
-    /// Where, if it has a path.
+    /// Its path, if it has one.
     pub path: Option<Clean>,
-    /// What happened.
+    /// Description of the issue.
     pub message: Clean,
-    /// The path below the top of the work tree that it is in, or in a bare repository.
+    /// The path relative to the top of its work tree, or in a bare repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository_path: Option<Clean>,
-    /// The URI reference in SARIF, as for places.
+    /// The URI reference in SARIF, as for locations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
 }
@@ -221,20 +220,20 @@ pub struct Note {
 pub struct RuleRecord {
     /// Its identifier.
     pub id: String,
-    /// What people call the token.
+    /// The name of the token for people.
     pub name: String,
     /// Who issues it.
     pub issuer: String,
     /// Its format.
     pub format: String,
-    /// Where it is described.
+    /// URL of its documentation.
     pub documentation: Option<String>,
-    /// How the token is revoked.
+    /// How to revoke the token.
     pub advice: Option<String>,
 }
 
 impl RuleRecord {
-    /// Describes a rule.
+    /// Creates the record of a rule.
     #[must_use]
     pub fn new(rule: &Rule) -> Self {
         Self {
@@ -249,7 +248,7 @@ impl RuleRecord {
 }
 
 impl RepositoryRecord {
-    /// Returns the URI reference of the folder: relative to the base of URIs if it is below.
+    /// Returns the URI reference of the folder, relative to the base of URIs if it is below the base.
     #[must_use]
     pub fn uri(&self) -> Cow<'_, str> {
         self.uri.as_ref().map_or_else(|| paths::uri(&self.path).into(), |uri| uri.into())
@@ -257,7 +256,7 @@ impl RepositoryRecord {
 }
 
 impl Note {
-    /// Returns the URI reference of the path, as [`Place::uri`] does.
+    /// Returns the URI reference of the path, as [`LocationRecord::uri`] does.
     #[must_use]
     pub fn uri(&self) -> Option<Cow<'_, str>> {
         match (&self.uri, self.repository_path.as_ref().or(self.path.as_ref())) {
@@ -266,7 +265,7 @@ impl Note {
         }
     }
 
-    /// Tells whether it makes a result incomplete.
+    /// Returns `true` if it makes a result incomplete.
     #[must_use]
     pub fn is_unread(&self) -> bool {
         self.kind == Severity::Unread
@@ -274,26 +273,26 @@ impl Note {
 }
 
 impl Record {
-    /// Returns the number of places where the token is.
+    /// Returns the number of locations, including further ones that are stored compactly.
     #[must_use]
     pub fn count(&self) -> usize {
-        places::count(&self.locations)
+        locations::count(&self.locations)
     }
 
-    /// Calls `on_place` with every place, those in one content by their offsets.
+    /// Calls `on_place` with every location; locations in the same content are in the order of their offsets.
     ///
     /// # Errors
-    /// What `on_place` fails with, at the first failure.
+    /// Returns the first error of `on_place`.
     pub fn each_place<E>(
         &self,
-        on_place: &mut dyn FnMut(&Place) -> Result<(), E>,
+        on_place: &mut dyn FnMut(&LocationRecord) -> Result<(), E>,
     ) -> Result<(), E> {
-        places::each(&self.locations, on_place)
+        locations::each(&self.locations, on_place)
     }
 
-    /// Returns `true` if a token that does not count is at a new place.
+    /// Returns `true` if a suppressed finding has a new location.
     #[must_use]
-    pub fn has_news(&self) -> bool {
+    pub fn has_new_location(&self) -> bool {
         self.locations.iter().any(|place| place.new_place)
     }
 }

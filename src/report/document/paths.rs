@@ -1,8 +1,8 @@
-//! Paths of places as reports have them: relative to the repository, and to the base of URIs.
+//! Paths in reports: relative to the repository, and to the base of URIs.
 //!
-//! Takes the paths of locations as a scan reached them; returns the path below the top of the location's
-//! work tree, and the URI that SARIF and annotations have for it. Looks for `.git` in the folders above a
-//! location; reads no scanned content.
+//! Input: the paths of locations as the scan reached them. Output: the path relative to the top of the
+//! location's work tree, and its URI for SARIF and annotations. This file searches for `.git` in the folders
+//! above a location; it reads no scanned content.
 
 use crate::redact::{Clean, Masker};
 use crate::report::escape;
@@ -17,22 +17,22 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Finds the repository of a path and the base of all URIs of a report, and remembers what it found.
+/// Finds the repository of a path and the base of all URIs of a report, and caches the results.
 #[derive(Clone, Debug)]
 pub struct Paths {
-    /// The folder that relative paths of locations count from.
+    /// The folder that relative paths of locations are relative to.
     here: PathBuf,
-    /// The folder that the program was started in.
+    /// The working directory of the program.
     working: PathBuf,
-    /// The tops of the work trees that the scanned paths are in.
+    /// The tops of the work trees that contain the scanned paths.
     tops: Vec<PathBuf>,
-    /// Scanned paths that lead through symbolic links, and where they lead.
+    /// Scanned paths that contain symbolic links, and their targets.
     links: HashMap<PathBuf, PathBuf>,
-    /// The base that the user asks for.
+    /// The base that the user requested.
     base: Option<PathBuf>,
-    /// For each folder that was looked at, the top of the repository around it.
+    /// For each inspected folder, the top of the repository around it.
     known: HashMap<PathBuf, Option<Arc<Path>>>,
-    /// The answer for the last location: many locations of one file follow each other.
+    /// The result for the last location: a file often has many consecutive locations.
     last: Option<LastLocation>,
 }
 
@@ -43,7 +43,7 @@ struct LastLocation {
     within: Option<Within>,
 }
 
-/// What decides which repository a location is in.
+/// The data that determines the repository of a location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Key {
     path: OsString,
@@ -70,7 +70,7 @@ impl Within {
         Some(Self { top, below })
     }
 
-    /// Returns `true` if URIs count from the top of this repository.
+    /// Returns `true` if URIs are relative to the top of this repository.
     pub(in crate::report) fn is_at(&self, base: Base<'_>) -> bool {
         *self.top == *base.0
     }
@@ -100,13 +100,13 @@ impl Paths {
         }
     }
 
-    /// Returns `true` if commands of git that are started in the user's folder find this repository.
+    /// Returns `true` if `git` finds this repository when started in the working directory.
     pub(in crate::report) fn is_current(&mut self, top: &Path) -> bool {
         let working = self.working.clone();
         self.top_of(&working).is_some_and(|it| *it == *top)
     }
 
-    /// Returns the path from the root of the file system.
+    /// Returns the absolute path.
     pub(in crate::report) fn whole(&self, path: &Path) -> PathBuf {
         let whole = lexical(&self.here.join(path));
         if self.links.is_empty() {
@@ -122,8 +122,8 @@ impl Paths {
 
     /// Returns the repository that a location is in, and its path there.
     ///
-    /// A file in a submodule is in the submodule. The content of a repository that is packed in an archive
-    /// is in the repository that the archive is in.
+    /// A file in a submodule is in the submodule. The content of a repository in an archive is in the
+    /// repository that contains the archive.
     pub(in crate::report) fn within(&mut self, location: &Location) -> Option<Within> {
         let path = location.path.as_deref().filter(|_| location.part != Part::Ref)?;
         let git_dir = location.trace.as_deref().map(|trace| &*trace.repository);
@@ -153,7 +153,7 @@ impl Paths {
             return None;
         }
         let traced = git_dir.and_then(|it| Within::new(&whole, self.whole(root_of(it))));
-        // The repository was reached by its `.git`, which no tree can hold.
+        // The repository was reached by its `.git`, which no tree can contain.
         let traced = traced.map(|it| match it.below.strip_prefix(".git") {
             Ok(below) => Within { below: below.into(), ..it },
             Err(_) => it,
@@ -172,7 +172,7 @@ impl Paths {
         Within::new(&whole, top)
     }
 
-    /// Returns `true` if a path is that of standard input or a member of an archive there.
+    /// Returns `true` if a path is standard input, or a member of an archive in it.
     fn is_stdin(&self, path: &Path) -> bool {
         let first = path.iter().next().map(|it| it.as_encoded_bytes());
         let name = first.map(|it| it.strip_suffix(b"!").unwrap_or(it));
@@ -189,26 +189,26 @@ impl Paths {
 
     /// Returns the top of the repository that a folder is, or is in.
     fn top_of(&mut self, folder: &Path) -> Option<Arc<Path>> {
-        let mut passed = Vec::new();
+        let mut visited = Vec::new();
         let mut found = None;
         for folder in folder.ancestors() {
             if let Some(top) = self.known.get(folder) {
                 found = top.clone();
                 break;
             }
-            passed.push(folder);
+            visited.push(folder);
             if is_top(folder) {
                 found = Some(Arc::from(folder));
                 break;
             }
         }
-        let passed = passed.into_iter().map(|folder| (folder.to_owned(), found.clone()));
-        self.known.extend(passed);
+        let visited = visited.into_iter().map(|folder| (folder.to_owned(), found.clone()));
+        self.known.extend(visited);
         found
     }
 
-    /// Chooses the base of URIs: the folder that the user asks for; else the top of the repository if all
-    /// that was found is in one, or the deepest folder that holds all repositories.
+    /// Returns the base of URIs: the folder that the user requested; otherwise the top of the repository if
+    /// all locations are in one, or the deepest folder that contains all repositories.
     pub(in crate::report) fn base(&mut self, outcome: &Outcome) -> PathBuf {
         if let Some(base) = &self.base {
             return base.clone();
@@ -221,7 +221,7 @@ impl Paths {
             match self.within(location) {
                 Some(within) if tops.iter().any(|top| **top == *within.top) => {}
                 Some(within) => tops.push(within.top.to_path_buf()),
-                // A file outside of all repositories counts from the folder that was scanned from.
+                // The path of a file outside of all repositories is relative to the folder of the scan.
                 None if location.part == Part::Ref || tops.contains(&self.here) => {}
                 None if self.is_stdin(path) => {}
                 None if self.whole(path).starts_with(&self.here) => tops.push(self.here.clone()),
@@ -262,21 +262,20 @@ fn is_top(folder: &Path) -> bool {
     (resembles(".git") || resembles("HEAD")) && matches!(Repository::at(folder), Ok(Some(_)))
 }
 
-/// Returns the file that holds a member of an archive; other paths as they are.
+/// Returns the file that contains a member of an archive; other paths unchanged.
 fn outermost(path: &Path) -> Cow<'_, Path> {
     let file = archives(path).find(|file| file.is_file() || file.is_dir());
     file.map_or(Cow::Borrowed(path), Cow::Owned)
 }
 
-/// Masks secrets in a path as it was reached; the empty path is `.`.
+/// Masks secrets in a path; the empty path becomes `.`.
 pub(in crate::report) fn clean(path: &Path, masker: &mut Masker<'_>) -> Clean {
     let path = plain(path);
     let bytes = path.as_os_str().as_encoded_bytes();
     masker.clean(if bytes.is_empty() { b"." } else { bytes })
 }
 
-/// Returns the URI reference of a path: relative, unless the path counts from the root of the file
-/// system.
+/// Returns the URI reference of a path: relative, unless the path is absolute.
 pub(super) fn uri(path: &Clean) -> String {
     uri_of_bytes(path.as_bytes())
 }
@@ -290,12 +289,12 @@ fn uri_of_bytes(path: &[u8]) -> String {
     if encoded.is_empty() { ".".to_owned() } else { encoded }
 }
 
-/// Returns the URI of a path of a saved report.
+/// Returns the URI of a path in a saved report.
 pub(super) fn uri_of_path(path: &Path) -> String {
     uri_of_bytes(&bytes(path))
 }
 
-/// Returns a URI reference of a saved report if it is one that [`uri`] makes.
+/// Returns the URI reference of a saved report if [`uri`] could have created it.
 pub(super) fn checked(text: String) -> Option<String> {
     path_of_uri(&text).filter(|path| uri_of_bytes(path) == text).map(|_| text)
 }
@@ -311,7 +310,7 @@ pub(super) fn bytes(path: &Path) -> Vec<u8> {
     }
 }
 
-/// Returns the path of a URI reference that [`uri`] made; `None` for text that it does not make.
+/// Returns the path of a URI reference that [`uri`] created; `None` if it is malformed.
 pub(super) fn path_of_uri(uri: &str) -> Option<Vec<u8>> {
     let encoded = match uri.strip_prefix("file://") {
         Some(path) => path,

@@ -1,12 +1,11 @@
 //! Reads a saved JSON report.
 //!
-//! Input: text that anybody may have changed. Output: a document, all of whose text passed the redactor,
-//! and apart from it the tokens that a report with `--show-secrets` holds. This file does not decide
-//! whether what a report says of a token agrees.
+//! Input: untrusted text. Output: a document with redacted text, and separately the tokens of a report that
+//! was written with `--show-secrets`. This file does not check whether the fields of a finding are consistent.
 
 use super::{Document, RuleRecord, SCHEMA};
 use crate::redact::{Masker, Redactor};
-use crate::report::document::tell;
+use crate::report::document::build;
 use crate::rules::RuleSet;
 use ddpatrol_token::Secret;
 use serde_json::Value;
@@ -17,43 +16,42 @@ use std::path::Path;
 pub struct SavedReport {
     /// The report, without secrets.
     pub document: Document,
-    /// The token of each finding, in their order; `None` where the report is redacted. They go to
-    /// issuers, never into output.
+    /// The token of each finding, in the order of the findings; `None` if the report is redacted. Tokens are
+    /// sent to issuers, never written to output.
     pub secrets: Vec<Option<Secret>>,
 }
 
 /// A saved report cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SavedError {
-    /// It is no report.
-    #[error("it is no report of `ddpatrol scan --report json` (line {line}, column {column})")]
+    /// It is not a report.
+    #[error("not a ddpatrol JSON report (line {line}, column {column})")]
     Syntax {
         /// The line, from 1.
         line: usize,
         /// The column, from 1.
         column: usize,
     },
-    /// It has another form.
+    /// It has another schema.
     #[error(
-        "it is a report of the form {}; this program reads {SCHEMA}",
-        found.as_deref().unwrap_or("of no kind")
+        "unsupported report schema {}: expected {SCHEMA}",
+        found.as_deref().unwrap_or("(none)")
     )]
     Schema {
-        /// Its form, if it has one.
+        /// Its schema, if it has one.
         found: Option<String>,
     },
-    /// A field is missing or of the wrong kind.
-    #[error("it is no whole report: {0}")]
+    /// A field is missing or has the wrong type.
+    #[error("invalid report: {0}")]
     Field(String),
 }
 
 /// Reads a saved report.
 ///
-/// `rules` describes the rules that findings name, `root` is the folder that paths in URIs count
-/// from.
+/// `rules` describes the rules of the findings, `root` is the folder that paths in URIs are relative to.
 ///
 /// # Errors
-/// [`SavedError`] if it is no report, or one of another version.
+/// Returns [`SavedError`] if it is not a report, or has another schema version.
 pub fn read(
     text: &str,
     redactor: &Redactor,
@@ -62,7 +60,7 @@ pub fn read(
 ) -> Result<SavedReport, SavedError> {
     let mut value: Value = serde_json::from_str(text)
         .map_err(|error| SavedError::Syntax { line: error.line(), column: error.column() })?;
-    // Before any text of the report is used.
+    // Remove secrets before any text of the report is used.
     let secrets = take_secrets(&mut value);
     clean(&mut value, &mut redactor.masker());
     match value.get("schema").and_then(Value::as_str) {
@@ -82,27 +80,27 @@ pub fn read(
                 id: record.rule.clone(),
                 name: record.name.clone(),
                 issuer: record.issuer.clone(),
-                format: "not known here".to_owned(),
+                format: "unknown".to_owned(),
                 documentation: None,
                 advice: record.advice.clone(),
             });
         }
     }
-    tell::locate(&mut document, root);
+    build::locate(&mut document, root);
     Ok(SavedReport { document, secrets })
 }
 
-/// Removes the tokens from the findings and returns one for each finding, `None` where it has none.
+/// Removes the tokens from the findings and returns one for each finding, or `None`.
 fn take_secrets(report: &mut Value) -> Result<Vec<Option<Secret>>, SavedError> {
     let findings = report.get_mut("findings").and_then(Value::as_array_mut);
-    // All are removed, whatever is wrong with one.
+    // All are removed, even if one is invalid.
     let taken: Vec<_> = findings.into_iter().flatten().map(take_secret).collect();
     let fault = |at: usize, what: &str| SavedError::Field(format!("finding {}: {what}", at + 1));
     taken.into_iter().enumerate().map(|(at, it)| it.map_err(|what| fault(at, what))).collect()
 }
 
 fn take_secret(finding: &mut Value) -> Result<Option<Secret>, &'static str> {
-    // serde would read a list as the fields in their order.
+    // serde would accept a list of the fields in their order.
     let fields = finding.as_object_mut().ok_or("expected an object")?;
     match fields.remove("secret") {
         None | Some(Value::Null) => Ok(None),
@@ -183,26 +181,26 @@ mod tests {
     }
 
     #[test]
-    fn secrets_and_findings_of_a_wrong_type_are_refused_without_being_repeated() {
+    fn secrets_and_findings_of_a_wrong_type_are_rejected_without_being_repeated() {
         let wrong = [json!(["hunter2"]), json!({"a": "hunter2"}), json!(72), json!(true)];
         for secret in wrong {
             let findings = json!([finding(Some(json!("hunter2"))), finding(Some(secret))]);
             let error = read_findings(&findings).expect_err("no string").to_string();
-            assert_eq!(error, "it is no whole report: finding 2: `secret`: expected a string");
+            assert_eq!(error, "invalid report: finding 2: `secret`: expected a string");
         }
         // The fields of a finding, by their position.
         let listed = json!([["x", "X", "X", "proven", "f", ["x_***"], "hunter2"]]);
         let error = read_findings(&listed).expect_err("no object").to_string();
-        assert_eq!(error, "it is no whole report: finding 1: expected an object");
+        assert_eq!(error, "invalid report: finding 1: expected an object");
         let error = read_findings(&json!({"secret": "hunter2"})).expect_err("no list").to_string();
         assert!(error.contains("expected a sequence") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]
-    fn a_report_of_another_form_is_refused_whatever_its_findings_are() {
+    fn a_report_with_another_schema_is_rejected_whatever_its_findings_are() {
         let rules = Arc::new(crate::rules::builtin().expect("the built-in rules"));
         let redactor = Redactor::new(Detector::new(Arc::clone(&rules)).expect("a detector"));
-        for (schema, words) in [(json!("other/2"), "form other/2;"), (json!(2), "form of no kind;")]
+        for (schema, words) in [(json!("other/2"), "schema other/2:"), (json!(2), "schema (none):")]
         {
             let report = json!({"schema": schema, "findings": [{"secret": 5}]});
             let error = read(&report.to_string(), &redactor, &rules, None).expect_err("no report");

@@ -1,22 +1,22 @@
-//! Tokens that do not count, as a report has them: counts, reasons and unused entries.
+//! Suppressions in a report: counts, reasons and unused entries.
 //!
-//! Plain data, written to and read from JSON, and the lines that formats show of them. What counts is
-//! decided in [`ddpatrol_scan::finding::suppressor`].
+//! Plain data, written to and read from JSON, and their text lines. [`ddpatrol_scan::finding::suppressor`]
+//! decides what is suppressed.
 
 use crate::redact::Clean;
 use ddpatrol_scan::finding::suppression::SuppressionKind;
 use serde::{Deserialize, Serialize};
 
-/// Tokens that were found and do not count.
+/// Numbers of suppressed tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuppressedCounts {
-    /// By `ddpatrol:allow` in their lines.
+    /// By an inline `ddpatrol:allow`.
     pub inline: usize,
-    /// By the configuration's allow list.
+    /// By the allowlist of the configuration.
     pub allowed: usize,
     /// By the baseline.
     pub baseline: usize,
-    /// Places of tokens of the baseline that the baseline does not know.
+    /// Locations of baseline tokens that are not in the baseline.
     pub new_places: usize,
 }
 
@@ -28,47 +28,47 @@ impl SuppressedCounts {
     }
 }
 
-/// Why something that was found does not count.
+/// The suppression of a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuppressionRecord {
-    /// By what: `inline`, `allow` or `baseline`.
+    /// Its kind: `inline`, `allow` or `baseline`.
     pub by: SuppressionKind,
-    /// Why, in the words of whoever decided it.
+    /// The reason that the user gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Clean>,
-    /// The last day on which it holds, in ISO 8601.
+    /// The last day on which it is valid, in ISO 8601.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
 }
 
-/// An entry of the allow list or the baseline that no finding needed.
+/// An entry of the allowlist or the baseline that matches no finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnusedRecord {
-    /// The list that it is in: `allow` or `baseline`.
+    /// Its list: `allow` or `baseline`.
     pub by: SuppressionKind,
-    /// The fingerprint that it names.
+    /// Its fingerprint.
     pub fingerprint: String,
-    /// Its reason, or the token that the baseline knows.
+    /// Its reason, or the redacted token of the baseline.
     pub what: Clean,
-    /// The day after which it no longer held, where that is why it is of no use.
+    /// Its last valid day, if it has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expired: Option<String>,
 }
 
-/// A `ddpatrol:allow` in the line of a token.
+/// An inline `ddpatrol:allow` in the line of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InlineRecord {
-    /// Whether it suppresses the place; otherwise it is shown only.
+    /// Whether it suppresses the location; otherwise it is only shown.
     pub counts: bool,
-    /// The reason that it gives.
+    /// Its reason.
     pub reason: Clean,
 }
 
 impl SuppressionRecord {
-    /// Returns in a line why a finding does not count.
+    /// Formats the suppression as one line.
     #[must_use]
     pub fn line(&self) -> String {
-        let mut line = format!("does not count: {}", self.by.words());
+        let mut line = format!("suppressed: {}", self.by.words());
         if let Some(reason) = &self.reason {
             line.push_str(": ");
             line.push_str(&reason.text());
@@ -81,40 +81,38 @@ impl SuppressionRecord {
 }
 
 impl InlineRecord {
-    /// Returns in a line what the comment beside the token says.
+    /// Formats the comment and its effect as one line.
     #[must_use]
     pub fn line(&self) -> String {
         let reason = self.reason.text();
         match (self.counts, reason.is_empty()) {
-            (true, _) => format!("its line allows it: {reason}"),
+            (true, _) => format!("allowed inline: {reason}"),
             (false, true) => {
-                "its line says ddpatrol:allow without a reason, which does not count: \
-                              write the reason behind it"
+                "inline ddpatrol:allow without a reason has no effect: add the reason after it"
                     .to_owned()
             }
             (false, false) => format!(
-                "its line allows it ({reason}), which does not count here: the change that is \
-                 judged brings that line"
+                "inline ddpatrol:allow ({reason}) has no effect here: the judged change adds that line"
             ),
         }
     }
 }
 
 impl UnusedRecord {
-    /// Returns in a line which entry can be removed, and why.
+    /// Formats as one line which entry can be removed, and why.
     #[must_use]
     pub fn line(&self) -> String {
         let place = match self.by {
-            SuppressionKind::Allow => "allow list",
+            SuppressionKind::Allow => "allowlist",
             SuppressionKind::Baseline => "baseline",
             SuppressionKind::Inline => "file",
         };
         let (fingerprint, what) = (&self.fingerprint, self.what.text());
         match &self.expired {
-            Some(day) => format!("The {place}'s entry {fingerprint} ({what}) expired after {day}."),
+            Some(day) => format!("The {place} entry {fingerprint} ({what}) expired after {day}."),
             None => format!(
-                "The {place}'s entry {fingerprint} ({what}) is unused: nothing that was scanned \
-                 holds the token."
+                "The {place} entry {fingerprint} ({what}) is unused: no scanned content \
+                 contains the token."
             ),
         }
     }

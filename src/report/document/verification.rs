@@ -1,9 +1,9 @@
-//! The records of a verification and of a revocation in a report.
+//! Records of verifications and revocations in a report.
 //!
-//! Plain data, written to and read from JSON; [`crate::report::response`] makes them.
+//! Plain data, written to and read from JSON; [`crate::report::response`] creates them.
 
 use crate::redact::Clean;
-use crate::respond::{Outcome, Verdict};
+use crate::respond::{RevocationOutcome, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// Whether a token is live.
@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 pub struct VerificationRecord {
     /// `live`, `dead` or `unknown`.
     pub verdict: Verdict,
-    /// Who answered, or why nobody did.
+    /// The reason for the verdict.
     pub reason: Clean,
 }
 
-/// How a token's revocation ended.
+/// The outcome of a token's revocation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RevocationRecord {
     /// `revoked`, `already_dead`, `planned`, `failed` or `cannot_revoke`.
-    pub outcome: Outcome,
+    pub outcome: RevocationOutcome,
     /// How it was revoked, or why it was not.
     pub detail: Clean,
 }

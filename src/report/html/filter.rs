@@ -3,25 +3,25 @@
 use super::markup::visible;
 use crate::detect::Evidence;
 use crate::report::document::Record;
-use crate::report::status::{Life, Presence};
+use crate::report::status::{Liveness, Presence};
 use ddpatrol_scan::quantity::number;
 use maud::{Markup, html};
 use std::fmt::Write as _;
 
 /// Maximum number of rules that have a filter.
-const MOST_RULES: usize = 40;
-/// The states that can be filtered by: the class of a finding, and what people call it.
+const MAX_RULES: usize = 40;
+/// The states that can be filtered by: the class of a finding, and its label.
 const STATES: [(&str, &str); 7] = [
     ("live", "Live"),
     ("dead", "Dead or revoked"),
-    ("unsure", "Not known if live"),
+    ("unsure", "Unknown if live"),
     ("here", "Still there"),
     ("gone", "Not in HEAD"),
-    ("shaped", "Look-alikes"),
+    ("shaped", "Unproven"),
     ("known", "Suppressed"),
 ];
 
-/// What the findings of one page can be filtered by.
+/// The filters of the findings of a page.
 pub(super) struct Filters<'a> {
     all: &'a [&'a Record],
     /// The rules with findings, the most frequent first.
@@ -56,7 +56,7 @@ impl<'a> Filters<'a> {
     /// Returns the part of the style sheet that acts on the rules' buttons.
     pub(super) fn style(&self) -> String {
         let mut style = String::new();
-        for at in 0..self.rules.len().min(MOST_RULES) {
+        for at in 0..self.rules.len().min(MAX_RULES) {
             let _ = writeln!(
                 style,
                 "body:has(#rule-{at}:checked) .finding:not(.rule-{at}){{display:none}}"
@@ -65,7 +65,7 @@ impl<'a> Filters<'a> {
         style
     }
 
-    /// Returns the buttons; none if there is nothing to choose from.
+    /// Returns the buttons; none if there are fewer than two findings.
     pub(super) fn buttons(&self) -> Markup {
         if self.all.len() < 2 {
             return Markup::default();
@@ -95,17 +95,17 @@ impl<'a> Filters<'a> {
     }
 
     fn kinds(&self) -> Markup {
-        let more = self.rules.len().saturating_sub(MOST_RULES);
+        let more = self.rules.len().saturating_sub(MAX_RULES);
         html! {
             @if self.rules.len() > 1 {
                 fieldset {
                     legend { "Kind" } "\n"
                     (button("rule", "all", "All", self.all.len()))
-                    @for (at, rule) in self.rules.iter().enumerate().take(MOST_RULES) {
+                    @for (at, rule) in self.rules.iter().enumerate().take(MAX_RULES) {
                         (button("rule", &at.to_string(), rule.name, rule.amount))
                     }
                     @if more > 0 {
-                        span { "and " (more) " more kinds, which have no filter" } "\n"
+                        span { "and " (more) " more kinds without a filter" } "\n"
                     }
                 }
                 "\n"
@@ -129,10 +129,10 @@ fn button(group: &str, value: &str, word: &str, amount: usize) -> Markup {
 
 /// Lists the classes of a finding that filters act on.
 pub(super) fn classes(record: &Record) -> String {
-    let life = match record.life() {
-        Life::Live => "live",
-        Life::Dead => "dead",
-        Life::Unknown => "unsure",
+    let life = match record.liveness() {
+        Liveness::Live => "live",
+        Liveness::Dead => "dead",
+        Liveness::Unknown => "unsure",
     };
     let presence = match record.presence() {
         Presence::Here | Presence::Change => "here",

@@ -1,27 +1,27 @@
-//! One finding: a summary line, and behind it all that the report has about it.
+//! One finding: a summary line, and all details of the report below it.
 
 use super::filter;
 use super::markup::{code, omitted, visible};
 use crate::detect::Evidence;
-use crate::report::advice::{Aim, Step};
-use crate::report::document::{Place, Record};
-use crate::report::status::{Life, Presence};
-use crate::report::trace::{CommitRecord, GitPlace, day, short};
+use crate::report::advice::{Aim, RemediationStep};
+use crate::report::document::{LocationRecord, Record};
+use crate::report::status::{Liveness, Presence};
+use crate::report::trace::{CommitRecord, TraceRecord, day, short};
 use ddpatrol_scan::quantity::count;
 use maud::{Markup, html};
 
 /// Maximum number of places that a finding lists.
-const MOST_PLACES: usize = 100;
+const MAX_PLACES: usize = 100;
 /// Maximum number of places that are visible at once.
-const MOST_SEEN: usize = 3;
+const MAX_SEEN: usize = 3;
 
-/// How a finding is shown.
+/// Layout of a finding.
 pub(super) struct Form {
     /// Its number, from 0.
     pub(super) at: usize,
     /// Whether it is unfolded.
     pub(super) is_open: bool,
-    /// Whether it has steps and all places, or only the facts and the first place.
+    /// Whether it has steps and all locations, or only the facts and the first location.
     pub(super) is_whole: bool,
     /// The number of its rule among the filters.
     pub(super) rule: usize,
@@ -62,7 +62,7 @@ fn summary(record: &Record) -> Markup {
         span.sub { "\n"
             @if let Some(first) = record.locations.first() { (code(&first.label())) "\n" }
             @if more > 0 { span { "and " (count(more, "more place")) } "\n" }
-            @if let Some(commit) = record.brought() {
+            @if let Some(commit) = record.introduced() {
                 span {
                     "since " (visible(day(&commit.author.date)))
                     ", by " (visible(&commit.author.name.text()))
@@ -77,14 +77,14 @@ fn summary(record: &Record) -> Markup {
 fn tags(record: &Record) -> Vec<(&'static str, &'static str)> {
     let mut tags = Vec::new();
     if record.evidence == Evidence::Shaped {
-        tags.push(("", "look-alike"));
+        tags.push(("", "unproven"));
     } else {
-        let tone = match record.life() {
-            Life::Live => "bad",
-            Life::Dead => "good",
-            Life::Unknown => "warn",
+        let tone = match record.liveness() {
+            Liveness::Live => "bad",
+            Liveness::Dead => "good",
+            Liveness::Unknown => "warn",
         };
-        tags.push((tone, record.life_words()));
+        tags.push((tone, record.liveness_words()));
     }
     let presence = record.presence();
     let tone = match presence {
@@ -92,7 +92,7 @@ fn tags(record: &Record) -> Vec<(&'static str, &'static str)> {
         Presence::Elsewhere | Presence::Removed | Presence::Unreachable => "",
     };
     tags.push((tone, presence.words()));
-    if record.has_news() {
+    if record.has_new_location() {
         tags.push(("warn", "new place"));
     }
     if let Some(suppression) = &record.suppression {
@@ -108,19 +108,19 @@ fn token(record: &Record) -> Markup {
 fn facts(record: &Record) -> Markup {
     let text = |text: &str| html! { (visible(text)) };
     let evidence = match record.evidence {
-        Evidence::Proven => "proven: its checksum holds",
-        Evidence::Shaped => "a look-alike: no checksum proves it",
+        Evidence::Proven => "proven: its checksum matches",
+        Evidence::Shaped => "unproven: it has no valid checksum",
     };
     let life = match record.response_lines() {
-        lines if lines.is_empty() => record.life_words().to_owned(),
+        lines if lines.is_empty() => record.liveness_words().to_owned(),
         lines => lines.join("; "),
     };
     let facts = [
         ("Token id", record.token.uuid.as_deref().map(code)),
         ("Issuer", Some(text(&record.issuer))),
         ("Live or dead", Some(text(&life))),
-        ("Since", record.brought().map(commit)),
-        ("Does not count", record.suppression.as_ref().map(|it| text(&it.line()))),
+        ("Since", record.introduced().map(commit)),
+        ("Suppressed", record.suppression.as_ref().map(|it| text(&it.line()))),
         ("Alias", record.token.alias.as_deref().map(code)),
         ("Evidence", Some(text(evidence))),
         ("Rule", Some(code(&record.rule))),
@@ -140,10 +140,10 @@ fn facts(record: &Record) -> Markup {
 }
 
 fn steps(record: &Record) -> Markup {
-    if record.is_over() {
-        return html! { p.done { "The token does no harm any more." } "\n" };
+    if record.is_dead_or_revoked() {
+        return html! { p.done { "The token is no longer valid." } "\n" };
     }
-    if !record.is_to_do() {
+    if !record.needs_action() {
         return Markup::default();
     }
     let advice = record.advice.as_deref().unwrap_or("Revoke it where it was issued.");
@@ -160,7 +160,7 @@ fn steps(record: &Record) -> Markup {
     }
 }
 
-fn step(step: &Step) -> Markup {
+fn step(step: &RemediationStep) -> Markup {
     let aim = match step.aim {
         Aim::Revoke => "Revoke",
         Aim::Replace => "Replace",
@@ -182,10 +182,10 @@ fn step(step: &Step) -> Markup {
 
 fn places(record: &Record) -> Markup {
     let all = record.count();
-    let listed = &record.locations[..record.locations.len().min(MOST_PLACES)];
-    let (seen, folded) = listed.split_at(listed.len().min(MOST_SEEN));
+    let listed = &record.locations[..record.locations.len().min(MAX_PLACES)];
+    let (seen, folded) = listed.split_at(listed.len().min(MAX_SEEN));
     html! {
-        h4 { "Where it is: " (count(all, "place")) } "\n"
+        h4 { "Found in " (count(all, "place")) } "\n"
         (list(seen))
         @if !folded.is_empty() {
             details.fold {
@@ -198,7 +198,7 @@ fn places(record: &Record) -> Markup {
     }
 }
 
-fn list(places: &[Place]) -> Markup {
+fn list(places: &[LocationRecord]) -> Markup {
     html! {
         ul.places { "\n"
             @for place in places {
@@ -209,7 +209,7 @@ fn list(places: &[Place]) -> Markup {
                     @if let Some(git) = &place.git {
                         (origin(place, git))
                     } @else if place.change_status.is_none() && place.path.is_some() {
-                        p { "In the file as it is now." } "\n"
+                        p { "In the current file." } "\n"
                     }
                 }
                 "\n"
@@ -219,7 +219,7 @@ fn list(places: &[Place]) -> Markup {
     }
 }
 
-fn origin(place: &Place, git: &GitPlace) -> Markup {
+fn origin(place: &LocationRecord, git: &TraceRecord) -> Markup {
     html! {
         @if let Some(introduced) = &git.introduced {
             p { "Introduced " (commit(introduced)) } "\n"
@@ -237,7 +237,7 @@ fn capitalized(text: &str) -> String {
     first.into_iter().chain(letters).collect()
 }
 
-/// Returns a commit: moment, id, author, subject.
+/// Returns a commit: date, id, author, subject.
 fn commit(commit: &CommitRecord) -> Markup {
     html! {
         time { (visible(&commit.author.date.replace('T', " "))) }
@@ -248,17 +248,17 @@ fn commit(commit: &CommitRecord) -> Markup {
     }
 }
 
-/// Returns a finding that does not count, as an entry of a list.
+/// Returns a suppressed finding as an entry of a list.
 pub(super) fn suppressed_entry(record: &Record, rule: usize) -> Markup {
     let class = format!("finding rule-{rule} {}", filter::classes(record));
     let why = record.suppression.as_ref().map(|it| it.line()).unwrap_or_default();
-    let more = record.count() - record.locations.len().min(MOST_SEEN);
+    let more = record.count() - record.locations.len().min(MAX_SEEN);
     html! {
         li class=(class) {
             strong { (visible(&record.name)) } " " (token(record))
             p { (visible(&why)) }
             ul { "\n"
-                @for place in record.locations.iter().take(MOST_SEEN) {
+                @for place in record.locations.iter().take(MAX_SEEN) {
                     li { (code(&place.label())) } "\n"
                 }
                 @if more > 0 { li { "and " (count(more, "more place")) } "\n" }

@@ -1,4 +1,4 @@
-//! What the parts of the page share: visible text, lists that are cut off, and writing in pieces.
+//! Shared helpers of the page: visible text, truncated lists, and writing in pieces.
 //!
 //! Markup comes from `maud`, which escapes every value. A piece is small; the page is never held as
 //! a whole.
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_list_that_is_cut_off_states_how_many_entries_it_omits() {
+    fn only_truncated_lists_count_the_omitted_entries() {
         assert_eq!(omitted(3, 3).0, "");
         assert!(omitted(1_204, 3).0.contains("And 1,201 more, which"));
     }

@@ -1,10 +1,9 @@
-//! One self-contained HTML file for people: what leaked, whose, since when, where else, live or
-//! dead, what to do.
+//! Self-contained HTML report: what leaked, when, where, whether it is live, and what to do.
 //!
-//! In comes a document, out comes a page that loads nothing and is whole without its script:
-//! filters are radio buttons and a style sheet, the script adds a search. A policy in the page forbids
-//! everything but its own style and script, by their hashes. The page has no date of today, so that
-//! the same document makes the same page.
+//! Input: a document. Output: a page that loads nothing and works without its script: filters are radio buttons
+//! and a style sheet, the script adds a search. A content security policy allows only the page's own style and
+//! script, by their hashes. The page does not contain the current date, so that the same document yields the
+//! same page.
 
 mod filter;
 mod finding;
@@ -15,20 +14,20 @@ mod timeline;
 use self::filter::Filters;
 use self::markup::{CONTENT, code, omitted, put, put_around, visible};
 use super::document::{Document, Note, Record};
-use super::status::{Life, Presence};
+use super::status::{Liveness, Presence};
 use ddpatrol_scan::quantity::{count, number};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::io::{self, Write};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
-/// Maximum number of findings with steps and all places, and of findings at all.
-const MOST_WHOLE: usize = 250;
-const MOST_FINDINGS: usize = 10_000;
+/// Maximum number of findings with steps and all locations, and of all findings.
+const MAX_WHOLE: usize = 250;
+const MAX_FINDINGS: usize = 10_000;
 /// Maximum number of findings that a browser lays out at once.
-const MOST_LAID_OUT: usize = 100;
+const MAX_LAID_OUT: usize = 100;
 /// Maximum number of entries of another list.
-const MOST_ENTRIES: usize = 1_000;
+const MAX_ENTRIES: usize = 1_000;
 
 /// Writes the report.
 ///
@@ -101,24 +100,24 @@ fn header(document: &Document, listed: &[&Record]) -> Markup {
             p class=(state) {
                 (visible(&document.completeness()))
                 @if !document.diagnostics.is_empty() {
-                    " " a href="#gaps" { "What was not looked at" }
+                    " " a href="#gaps" { "Details" }
                 }
             }
             "\n"
-            @for repository in document.repositories.iter().take(MOST_ENTRIES) {
+            @for repository in document.repositories.iter().take(MAX_ENTRIES) {
                 p.scope {
                     "Repository " (code(&repository.path.text()))
                     @if let Some(head) = &repository.head { " at " (code(head)) }
                 }
                 "\n"
             }
-            (omitted(document.repositories.len(), MOST_ENTRIES))
+            (omitted(document.repositories.len(), MAX_ENTRIES))
             (counts(document, listed))
             @for line in document.sentences() { p.line { (visible(&line)) } "\n" }
-            @for note in document.notes.iter().take(MOST_ENTRIES) {
+            @for note in document.notes.iter().take(MAX_ENTRIES) {
                 p.line { "Note: " (visible(&note.text())) "." } "\n"
             }
-            (omitted(document.notes.len(), MOST_ENTRIES))
+            (omitted(document.notes.len(), MAX_ENTRIES))
         }
         "\n"
     }
@@ -126,8 +125,8 @@ fn header(document: &Document, listed: &[&Record]) -> Markup {
 
 fn counts(document: &Document, listed: &[&Record]) -> Markup {
     let summary = &document.summary;
-    let dead = listed.iter().filter(|it| it.life() == Life::Dead).count();
-    let live = listed.iter().filter(|it| it.life() == Life::Live).count();
+    let dead = listed.iter().filter(|it| it.liveness() == Liveness::Dead).count();
+    let live = listed.iter().filter(|it| it.liveness() == Liveness::Live).count();
     let is_here = |it: &&&Record| matches!(it.presence(), Presence::Here | Presence::Change);
     let here = listed.iter().filter(is_here).count();
     let is_suppressed = |it: &&Record| it.suppression.is_some();
@@ -164,11 +163,11 @@ fn gaps(document: &Document) -> Markup {
     gaps.sort_by_key(|it| !it.is_unread());
     html! {
         section id="gaps" class=(class) aria-labelledby="gaps-title" { "\n"
-            h2 #gaps-title { "What was not looked at" } "\n"
+            h2 #gaps-title { "Not scanned" } "\n"
             details open[!document.complete] {
-                summary { (count(gaps.len(), "thing")) } "\n"
+                summary { (count(gaps.len(), "item")) } "\n"
                 ul { "\n"
-                    @for note in gaps.iter().take(MOST_ENTRIES) {
+                    @for note in gaps.iter().take(MAX_ENTRIES) {
                         li {
                             @if let Some(path) = &note.path { (code(&path.text())) ": " }
                             (visible(&note.message.text())) " " span.tag { (note.kind.name()) }
@@ -177,7 +176,7 @@ fn gaps(document: &Document) -> Markup {
                     }
                 }
                 "\n"
-                (omitted(gaps.len(), MOST_ENTRIES))
+                (omitted(gaps.len(), MAX_ENTRIES))
             }
             "\n"
         }
@@ -198,22 +197,22 @@ fn write_findings(
                 p.empty { (nothing_found(document)) } "\n"
             } @else {
                 (filters.buttons())
-                // A browser need not lay out what is far from the window; short lists print and
-                // copy better.
-                div.list.many[listed.len() > MOST_LAID_OUT] { "\n" (CONTENT) } "\n"
+                // The browser can skip the layout of findings far from the viewport; short lists
+                // print and copy better with full layout.
+                div.list.many[listed.len() > MAX_LAID_OUT] { "\n" (CONTENT) } "\n"
                 p.shown aria-hidden="true" {} "\n"
                 (shortened(listed.len()))
-                (omitted(listed.len(), MOST_FINDINGS))
+                (omitted(listed.len(), MAX_FINDINGS))
             }
         }
         "\n"
     };
     put_around(&section, out, |out| {
-        for (at, record) in listed.iter().enumerate().take(MOST_FINDINGS) {
+        for (at, record) in listed.iter().enumerate().take(MAX_FINDINGS) {
             let form = finding::Form {
                 at,
                 is_open: listed.len() <= 3 || at == 0,
-                is_whole: at < MOST_WHOLE,
+                is_whole: at < MAX_WHOLE,
                 rule: filters.rule(record),
             };
             put(&finding::entry(record, &form), out)?;
@@ -226,17 +225,17 @@ fn nothing_found(document: &Document) -> &'static str {
     if document.complete {
         "Nothing was found."
     } else {
-        "Nothing was found in what was looked at; not everything was."
+        "Nothing was found, but not everything was scanned."
     }
 }
 
 /// Returns a remark on the findings without steps, if there are any.
 fn shortened(amount: usize) -> Markup {
     html! {
-        @if amount > MOST_WHOLE {
+        @if amount > MAX_WHOLE {
             p.more {
-                "From number " (number(MOST_WHOLE + 1)) " on, findings are told in short: "
-                "their first place, without the steps. " code { "--report json" } " has all of each."
+                "From number " (number(MAX_WHOLE + 1)) " on, findings are shown in short form: "
+                "the first place, without the steps. " code { "--report json" } " has all details."
             }
             "\n"
         }
@@ -253,18 +252,18 @@ fn write_suppressed(
     }
     let section = html! {
         section id="suppressed" aria-labelledby="suppressed-title" { "\n"
-            h2 #suppressed-title { "What does not count" } "\n"
+            h2 #suppressed-title { "Suppressed" } "\n"
             details.fold {
                 summary { (count(suppressed.len(), "token")) ", and why" } "\n"
                 ul.plain { "\n" (CONTENT) } "\n"
-                (omitted(suppressed.len(), MOST_ENTRIES))
+                (omitted(suppressed.len(), MAX_ENTRIES))
             }
             "\n"
         }
         "\n"
     };
     put_around(&section, out, |out| {
-        for record in suppressed.iter().take(MOST_ENTRIES) {
+        for record in suppressed.iter().take(MAX_ENTRIES) {
             put(&finding::suppressed_entry(record, filters.rule(record)), out)?;
         }
         Ok(())
@@ -277,14 +276,14 @@ fn unused(document: &Document) -> Markup {
     }
     html! {
         section id="unused" aria-labelledby="unused-title" { "\n"
-            h2 #unused-title { "Entries that nothing needs" } "\n"
+            h2 #unused-title { "Unused entries" } "\n"
             ul { "\n"
-                @for unused in document.unused.iter().take(MOST_ENTRIES) {
+                @for unused in document.unused.iter().take(MAX_ENTRIES) {
                     li { (visible(&unused.line())) } "\n"
                 }
             }
             "\n"
-            (omitted(document.unused.len(), MOST_ENTRIES))
+            (omitted(document.unused.len(), MAX_ENTRIES))
         }
         "\n"
     }
@@ -293,9 +292,9 @@ fn unused(document: &Document) -> Markup {
 fn scope(document: &Document) -> Markup {
     html! {
         section id="scope" aria-labelledby="scope-title" { "\n"
-            h2 #scope-title { "What was looked at" } "\n"
+            h2 #scope-title { "Scanned content" } "\n"
             p { (visible(&document.reading())) "." } "\n"
-            @for line in document.unpacked().into_iter().chain(document.left_out()) {
+            @for line in document.unpacked().into_iter().chain(document.skipped()) {
                 p { (visible(&line)) } "\n"
             }
             p { (visible(&document.completeness())) } "\n"
@@ -309,7 +308,7 @@ fn footer(document: &Document) -> Markup {
         footer {
             p {
                 "Made by " (visible(&document.tool.name)) " " (visible(&document.tool.version))
-                ". Secrets are masked: what is shown of a token is its public part."
+                ". Secrets are masked: only the public part of a token is shown."
             }
         }
         "\n"

@@ -25,7 +25,7 @@
     clearTimeout(timer);
     timer = setTimeout(search, 120);
   });
-  // What does not count is folded: unfold it where it is asked for.
+  // The section of suppressed findings is folded: unfold it when its filter is chosen.
   document.getElementById("state-known")?.addEventListener("change", () => {
     const fold = document.querySelector("#suppressed details");
     if (fold) fold.open = true;

@@ -1,8 +1,7 @@
-//! The timeline: when tokens came in and when they were taken away, a lane for each token, and the
-//! same as a list in words.
+//! Timeline of the commits that introduced and removed tokens: a lane for each token, and a list.
 //!
-//! Lanes are drawings whose lengths are percentages, so that they fit any width and their text,
-//! which is HTML, keeps its size. The axis ends at the last commit in the report, not today.
+//! Lanes are drawings with lengths in percent, so that they fit any width, and their HTML text keeps its size.
+//! The axis ends at the last commit in the report, not today.
 
 use super::markup::{code, omitted, visible};
 use crate::report::document::Record;
@@ -14,24 +13,24 @@ use maud::{Markup, html};
 use std::collections::BTreeSet;
 
 /// Maximum number of tokens with a lane, and of events in the list.
-const MOST_LANES: usize = 40;
-const MOST_EVENTS: usize = 2_000;
+const MAX_LANES: usize = 40;
+const MAX_EVENTS: usize = 2_000;
 /// Maximum number of marks of a kind in a lane.
-const MOST_MARKS: usize = 200;
+const MAX_MARKS: usize = 200;
 /// Number of parts of the axis.
 const PARTS: i64 = 4;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum What {
-    CameIn,
-    TakenAway,
+enum EventKind {
+    Introduced,
+    Removed,
 }
 
-/// Something that a commit did to a token at a path.
+/// The introduction or removal of a token at a path by a commit.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Event<'a> {
     moment: i64,
-    what: What,
+    what: EventKind,
     /// The number of the finding, from 0.
     finding: usize,
     place: String,
@@ -54,8 +53,8 @@ pub(super) fn section(listed: &[&Record]) -> Markup {
                 }
                 None => undated += 1,
             };
-            git.introduced.iter().for_each(|it| add(it, What::CameIn));
-            git.removed.iter().for_each(|it| add(it, What::TakenAway));
+            git.introduced.iter().for_each(|it| add(it, EventKind::Introduced));
+            git.removed.iter().for_each(|it| add(it, EventKind::Removed));
         }
     }
     let events: Vec<Event<'_>> = events.into_iter().collect();
@@ -80,8 +79,8 @@ pub(super) fn section(listed: &[&Record]) -> Markup {
 fn key() -> Markup {
     html! {
         p.key aria-hidden="true" {
-            span { svg { circle.in cx="50%" cy="50%" r="5" {} } "came in" } "\n"
-            span { svg { path.out d="M5 4l8 8m0-8l-8 8" {} } "taken away" } "\n"
+            span { svg { circle.in cx="50%" cy="50%" r="5" {} } "introduced" } "\n"
+            span { svg { path.out d="M5 4l8 8m0-8l-8 8" {} } "removed" } "\n"
             span { svg { line.open x1="0" x2="100%" y1="50%" y2="50%" {} } "still there" } "\n"
             span { svg { line.gone x1="0" x2="100%" y1="50%" y2="50%" {} } "in the history only" }
         }
@@ -93,7 +92,7 @@ fn event<'a>(
     finding: usize,
     record: &'a Record,
     commit: &'a CommitRecord,
-    what: What,
+    what: EventKind,
 ) -> Option<Event<'a>> {
     let date = commit.author.date.as_str();
     Some(Event {
@@ -116,13 +115,13 @@ struct Span {
 }
 
 impl Span {
-    /// Returns the position of a moment in percent of the width, with a margin for the marks.
+    /// Returns the position of a time in percent of the width, with a margin for the marks.
     fn at(self, moment: i64) -> f64 {
         let whole = self.last.saturating_sub(self.first).max(1) as f64;
         2.0 + 92.0 * moment.saturating_sub(self.first) as f64 / whole
     }
 
-    /// Lists the moments with a label on the axis.
+    /// Returns the times with a label on the axis.
     fn ticks(self) -> Vec<i64> {
         let part = self.last.saturating_sub(self.first) / PARTS;
         if part == 0 {
@@ -138,7 +137,7 @@ fn lanes(listed: &[&Record], events: &[Event<'_>], span: Span) -> Markup {
         if !order.contains(&event.finding) {
             order.push(event.finding);
         }
-        if order.len() == MOST_LANES {
+        if order.len() == MAX_LANES {
             break;
         }
     }
@@ -156,11 +155,11 @@ fn lanes(listed: &[&Record], events: &[Event<'_>], span: Span) -> Markup {
 /// Returns the number of tokens that have events but no lane.
 fn undrawn(events: &[Event<'_>]) -> Markup {
     let with_events: BTreeSet<usize> = events.iter().map(|it| it.finding).collect();
-    let more = with_events.len().saturating_sub(MOST_LANES);
+    let more = with_events.len().saturating_sub(MAX_LANES);
     html! {
         @if more > 0 {
             p.more {
-                "The first " (MOST_LANES) " tokens are drawn; " (number(more))
+                "The first " (MAX_LANES) " tokens are drawn; " (number(more))
                 " more are in the list below."
             }
             "\n"
@@ -176,9 +175,9 @@ fn lane(record: &Record, own: &[&Event<'_>], span: Span) -> Markup {
         Presence::Here | Presence::Change => ("open", 100.0),
         Presence::Elsewhere | Presence::Unreachable => ("gone", 100.0),
     };
-    let went = own.iter().rfind(|it| it.what == What::TakenAway);
-    let went = went.map(|it| format!(", taken away {}", day(it.date))).unwrap_or_default();
-    let label = format!("came in {}{went}; {}", day(first.date), presence.words());
+    let removed = own.iter().rfind(|it| it.what == EventKind::Removed);
+    let removed = removed.map(|it| format!(", removed {}", day(it.date))).unwrap_or_default();
+    let label = format!("introduced {}{removed}; {}", day(first.date), presence.words());
     html! {
         li {
             a href={ "#f" (first.finding + 1) } { (code(&record.token.redacted)) } "\n"
@@ -186,8 +185,8 @@ fn lane(record: &Record, own: &[&Event<'_>], span: Span) -> Markup {
                 line class=(class) x1=(percent(span.at(first.moment))) x2=(percent(end))
                     y1="50%" y2="50%" {}
                 "\n"
-                @for what in [What::CameIn, What::TakenAway] {
-                    @for event in own.iter().filter(|it| it.what == what).take(MOST_MARKS) {
+                @for what in [EventKind::Introduced, EventKind::Removed] {
+                    @for event in own.iter().filter(|it| it.what == what).take(MAX_MARKS) {
                         (mark(what, span.at(event.moment)))
                     }
                 }
@@ -197,11 +196,11 @@ fn lane(record: &Record, own: &[&Event<'_>], span: Span) -> Markup {
     }
 }
 
-fn mark(what: What, at: f64) -> Markup {
+fn mark(what: EventKind, at: f64) -> Markup {
     html! {
         @match what {
-            What::CameIn => circle.in cx=(percent(at)) cy="50%" r="5" {},
-            What::TakenAway => svg x=(percent(at)) y="50%" overflow="visible" {
+            EventKind::Introduced => circle.in cx=(percent(at)) cy="50%" r="5" {},
+            EventKind::Removed => svg x=(percent(at)) y="50%" overflow="visible" {
                 path.out d="M-4 -4L4 4M4 -4L-4 4" {}
             },
         }
@@ -223,21 +222,21 @@ fn axis(span: Span) -> Markup {
     }
 }
 
-/// Returns the events in words.
+/// Returns the events as a list.
 fn list(events: &[Event<'_>], undated: usize) -> Markup {
     html! {
         details.fold {
-            summary { "The same in words: " (count(events.len(), "event")) } "\n"
+            summary { "As a list: " (count(events.len(), "event")) } "\n"
             ol.events { "\n"
-                @for event in events.iter().take(MOST_EVENTS) {
+                @for event in events.iter().take(MAX_EVENTS) {
                     (entry(event))
                 }
             }
             "\n"
-            (omitted(events.len(), MOST_EVENTS))
+            (omitted(events.len(), MAX_EVENTS))
             @if undated > 0 {
                 p.more {
-                    (count(undated, "event")) " without a date that a calendar has left out."
+                    (count(undated, "event")) " omitted because of an invalid date."
                 }
                 "\n"
             }
@@ -248,8 +247,8 @@ fn list(events: &[Event<'_>], undated: usize) -> Markup {
 
 fn entry(event: &Event<'_>) -> Markup {
     let what = match event.what {
-        What::CameIn => "came in",
-        What::TakenAway => "taken away",
+        EventKind::Introduced => "introduced",
+        EventKind::Removed => "removed",
     };
     html! {
         li {

@@ -1,9 +1,9 @@
-//! Markdown of documents written by hand.
+//! Tests of Markdown for hand-written documents.
 
 use super::*;
 use crate::report::document::ChangeStatusWord;
 use crate::report::tests::{clean, document, git, note, place, record, suppressed, verified};
-use crate::report::trace::GitPlace;
+use crate::report::trace::TraceRecord;
 use crate::source::Severity;
 use ddpatrol_scan::finding::suppression::SuppressionKind;
 
@@ -14,21 +14,22 @@ fn text(document: &Document) -> String {
 }
 
 #[test]
-fn what_does_not_fit_is_counted_and_order_is_kept() {
+fn omitted_items_are_counted_and_the_order_is_kept() {
     let item = |len: usize| "x".repeat(len);
     let fitted = |items: &[usize], room| fitted(items.iter().map(|&it| item(it)), room, "listed");
     assert_eq!(fitted(&[10, 20], 230), item(30));
     let one = fitted(&[10, 20], 229);
-    let words = "**1 more is not listed here**, for want of room; `--report json` has all.";
+    let words =
+        "**1 more is not listed here** because of the size limit; `--report json` lists all.";
     assert_eq!(one, format!("{}\n{words}\n\n", item(10)));
-    // A small one behind a large one is not taken out of the order.
+    // A small item after a large one does not change the order.
     let two = fitted(&[10, 200, 1], 300);
     assert!(two.starts_with(&format!("{}\n**2 more are not", item(10))), "{two}");
     assert_eq!(fitted(&[], 0), "");
 }
 
 #[test]
-fn an_incomplete_report_says_so_first() {
+fn an_incomplete_report_starts_with_a_caution() {
     let mut it = document(vec![]);
     assert!(text(&it).starts_with("## ddpatrol: No proven tokens\n"));
     it.complete = false;
@@ -41,15 +42,15 @@ fn an_incomplete_report_says_so_first() {
 #[test]
 fn notes_beyond_the_limit_are_counted() {
     let mut it = document(vec![]);
-    it.notes = vec![clean("a note"); MOST_PLACES + 1];
+    it.notes = vec![clean("a note"); MAX_PLACES + 1];
     let text = text(&it);
-    assert_eq!(text.matches("- Note: a note.\n").count(), MOST_PLACES);
+    assert_eq!(text.matches("- Note: a note.\n").count(), MAX_PLACES);
     assert!(text.contains("- 1 more note.\n"), "{text}");
 }
 
 #[test]
 fn a_row_has_the_first_place_and_counts_the_others() {
-    let git = Place { git: Some(git()), ..place("a|b") };
+    let git = LocationRecord { git: Some(git()), ..place("a|b") };
     let mut it = record(vec![git, place("c")]);
     it.token.uuid = Some("id".to_owned());
     assert_eq!(
@@ -64,12 +65,12 @@ fn a_row_has_the_first_place_and_counts_the_others() {
 #[test]
 fn the_next_step_depends_on_the_state() {
     let known = Record { suppression: Some(suppressed(SuppressionKind::Allow)), ..record(vec![]) };
-    assert_eq!(next(&known), "does not count: on the allow list: an example");
+    assert_eq!(next(&known), "suppressed: on the allow list: an example");
     let shaped = Record { evidence: Evidence::Shaped, ..record(vec![]) };
-    assert_eq!(next(&shaped), "look at it: no checksum proves it");
+    assert_eq!(next(&shaped), "review it: it has no valid checksum");
     let dead = verified(record(vec![]), "dead");
-    assert_eq!(next(&dead), "nothing: it is no danger any more");
-    let step = super::super::advice::Step {
+    assert_eq!(next(&dead), "nothing: the token is no longer valid");
+    let step = super::super::advice::RemediationStep {
         aim: super::super::advice::Aim::Revoke,
         text: clean("first this"),
         commands: vec![clean("a `command`")],
@@ -86,40 +87,41 @@ fn the_next_step_depends_on_the_state() {
 }
 
 #[test]
-fn details_list_so_many_places_and_count_the_rest() {
+fn details_list_places_up_to_a_limit_and_count_the_rest() {
     let of = |len: usize| details(&record(vec![place("a"); len]));
     let line = "- `a:3:5`\n";
-    assert_eq!(of(MOST_PLACES).matches(line).count(), MOST_PLACES);
-    assert!(!of(MOST_PLACES).contains("more"));
-    assert!(of(MOST_PLACES + 1).contains("- … and 1 more place\n"));
-    assert!(of(MOST_PLACES + 2).contains("- … and 2 more places\n"));
+    assert_eq!(of(MAX_PLACES).matches(line).count(), MAX_PLACES);
+    assert!(!of(MAX_PLACES).contains("more"));
+    assert!(of(MAX_PLACES + 1).contains("- … and 1 more place\n"));
+    assert!(of(MAX_PLACES + 2).contains("- … and 2 more places\n"));
 }
 
 #[test]
-fn a_place_says_who_brought_the_token_and_what_became_of_it() {
-    let traced = Place { git: Some(git()), ..place("a") };
-    let brought = "introduced by aaaaaaaaaaaa (2026-01-02, Ada) a subject";
-    let fate = "still in HEAD; reached by refs/heads/main";
-    assert_eq!(super::place(&traced), format!("`a:3:5`; {brought}; {fate}"));
-    // What became of it later is no matter of the change.
-    let new = Place { change_status: Some(ChangeStatusWord::New), ..traced.clone() };
-    assert_eq!(super::place(&new), format!("`a:3:5`; {brought}"));
-    let unheld = Place { git: Some(GitPlace { introduced: None, ..git() }), ..place("a") };
+fn a_location_has_its_introducing_commit_and_its_current_state() {
+    let traced = LocationRecord { git: Some(git()), ..place("a") };
+    let introduced = "introduced by aaaaaaaaaaaa (2026-01-02, Ada) a subject";
+    let fate = "still in HEAD; on main";
+    assert_eq!(super::place(&traced), format!("`a:3:5`; {introduced}; {fate}"));
+    // The current state is not shown for a change.
+    let new = LocationRecord { change_status: Some(ChangeStatusWord::New), ..traced.clone() };
+    assert_eq!(super::place(&new), format!("`a:3:5`; {introduced}"));
+    let unheld =
+        LocationRecord { git: Some(TraceRecord { introduced: None, ..git() }), ..place("a") };
     assert_eq!(super::place(&unheld), format!("`a:3:5`; {fate}"));
 }
 
 #[test]
-fn what_does_not_count_is_in_a_section_of_its_own() {
+fn suppressed_findings_have_a_section_of_their_own() {
     let known = |new_place| Record {
         suppression: Some(suppressed(SuppressionKind::Baseline)),
-        ..record(vec![Place { new_place, ..place("a") }])
+        ..record(vec![LocationRecord { new_place, ..place("a") }])
     };
-    let title = "<details><summary>What does not count</summary>";
+    let title = "<details><summary>Suppressed</summary>";
     let it = text(&document(vec![known(false)]));
     assert!(it.contains(title) && !it.contains("### Findings"), "{it}");
-    let line = "- Example Token `t_***` at `a:3:5`: does not count: in the baseline: an example\n";
+    let line = "- Example Token `t_***` at `a:3:5`: suppressed: in the baseline: an example\n";
     assert!(it.contains(line), "{it}");
-    // A new place makes it a finding to look at.
+    // A finding with a new location is listed.
     let it = text(&document(vec![known(true)]));
     assert!(!it.contains(title) && it.contains("### Findings"), "{it}");
 }
@@ -136,7 +138,7 @@ fn gaps_name_their_place_and_kind() {
 }
 
 #[test]
-fn secrets_are_shown_only_where_the_report_has_them() {
+fn secrets_are_shown_only_if_the_report_contains_them() {
     let shown = Record { secret: Some("t_secret".to_owned()), ..record(vec![place("a")]) };
     assert!(text(&document(vec![shown])).contains("`t_secret`"));
 }

@@ -1,14 +1,14 @@
-//! SARIF of documents written by hand.
+//! Tests of SARIF for hand-written documents.
 
 use super::*;
 use crate::report::document::{ChangeStatusWord, UnusedRecord};
 use crate::report::tests::*;
-use crate::report::trace::GitPlace;
+use crate::report::trace::TraceRecord;
 use crate::source::{Code, Severity};
 
 /// The run of a report without suppressed findings.
 fn run_of(document: &Document) -> Value {
-    written(document, Suppressed::LeftOut)
+    written(document, Suppressed::Omitted)
 }
 
 fn written(document: &Document, suppressed: Suppressed) -> Value {
@@ -23,7 +23,7 @@ fn result_of(record: Record) -> Value {
     run["results"][0].take()
 }
 
-fn location_of(place: Place) -> Value {
+fn location_of(place: LocationRecord) -> Value {
     result_of(record(vec![place]))["locations"][0].take()
 }
 
@@ -37,7 +37,7 @@ fn notifications(run: &Value) -> &Value {
 }
 
 #[test]
-fn the_level_is_that_of_the_evidence_and_the_change() {
+fn the_level_depends_on_the_evidence_and_the_change() {
     let level = |record: Record| result_of(record)["level"].clone();
     assert_eq!(level(record(vec![place("a")])), "error");
     assert_eq!(level(record(vec![change_status(ChangeStatusWord::New)])), "error");
@@ -71,8 +71,9 @@ fn a_result_names_its_rule_token_and_fingerprint() {
 }
 
 #[test]
-fn places_beyond_the_first_are_related_and_those_beyond_the_limit_counted() {
-    let places = |len: usize| -> Vec<Place> { (0..len).map(|it| place(&it.to_string())).collect() };
+fn further_places_are_related_and_those_beyond_the_limit_counted() {
+    let places =
+        |len: usize| -> Vec<LocationRecord> { (0..len).map(|it| place(&it.to_string())).collect() };
     let of = |len| {
         let result = result_of(record(places(len)));
         let related = result["relatedLocations"].as_array().map_or(0, Vec::len);
@@ -82,26 +83,26 @@ fn places_beyond_the_first_are_related_and_those_beyond_the_limit_counted() {
     };
     assert_eq!(of(1), (0, None, String::new()));
     assert_eq!(of(2), (1, None, String::new()));
-    assert_eq!(of(1 + MOST_RELATED), (MOST_RELATED, None, String::new()));
+    assert_eq!(of(1 + MAX_RELATED), (MAX_RELATED, None, String::new()));
     let one = "; 1 more place is not listed".to_owned();
-    assert_eq!(of(2 + MOST_RELATED), (MOST_RELATED, Some(1), one));
+    assert_eq!(of(2 + MAX_RELATED), (MAX_RELATED, Some(1), one));
     let two = "; 2 more places are not listed".to_owned();
-    assert_eq!(of(3 + MOST_RELATED), (MOST_RELATED, Some(2), two));
+    assert_eq!(of(3 + MAX_RELATED), (MAX_RELATED, Some(2), two));
     let empty = result_of(record(vec![]));
     assert_eq!(empty["locations"], json!([]));
 }
 
 #[test]
 fn results_beyond_the_limit_are_counted() {
-    let records = vec![record(vec![]); MOST_RESULTS + 1];
+    let records = vec![record(vec![]); MAX_RESULTS + 1];
     let run = run_of(&document(records));
-    assert_eq!(run["results"].as_array().map(Vec::len), Some(MOST_RESULTS));
-    let text = "1 more findings are not in this file: a run holds 25000.";
+    assert_eq!(run["results"].as_array().map(Vec::len), Some(MAX_RESULTS));
+    let text = "1 more findings are not in this file: a run is limited to 25000 results.";
     assert_eq!(texts(notifications(&run)), [text]);
 }
 
 #[test]
-fn suppressed_findings_are_left_out_or_marked() {
+fn suppressed_findings_are_omitted_or_marked() {
     let by = |by| Record { suppression: Some(suppressed(by)), ..record(vec![place("a")]) };
     let document = document(vec![
         by(SuppressionKind::Inline),
@@ -110,9 +111,9 @@ fn suppressed_findings_are_left_out_or_marked() {
     ]);
     let run = run_of(&document);
     assert_eq!(run["results"].as_array().map(Vec::len), Some(1));
-    let left_out = "2 findings do not count and are left out.";
+    let left_out = "2 suppressed findings are omitted.";
     assert_eq!(texts(notifications(&run)), [left_out]);
-    let run = written(&document, Suppressed::Kept);
+    let run = written(&document, Suppressed::Included);
     let kinds: Vec<&Value> = run["results"]
         .as_array()
         .expect("a list")
@@ -137,7 +138,7 @@ fn content_has_a_region_and_its_line_as_context() {
     );
     assert_eq!(physical["contextRegion"]["snippet"]["text"], "key = t_***");
     assert!(it.get("logicalLocations").is_none() && it.get("message").is_none(), "{it}");
-    // What is outside of the base has no base.
+    // Paths outside of the base are absolute.
     let outside = location_of(place("/w/a"));
     let artifact = &outside["physicalLocation"]["artifactLocation"];
     assert_eq!(artifact, &json!({"uri": "file:///w/a"}));
@@ -149,7 +150,7 @@ fn a_name_is_at_line_1_of_its_path() {
         (Part::Name, "in the name of the file or folder"),
         (Part::Ref, "in the name of a reference"),
     ] {
-        let it = location_of(Place { part, git: Some(git()), ..place("a") });
+        let it = location_of(LocationRecord { part, git: Some(git()), ..place("a") });
         assert_eq!(it["physicalLocation"]["region"], json!({"startLine": 1}));
         assert!(it["physicalLocation"].get("contextRegion").is_none(), "{it}");
         assert_eq!(it["logicalLocations"], json!([{"kind": "name", "name": "key = t_***"}]));
@@ -158,31 +159,34 @@ fn a_name_is_at_line_1_of_its_path() {
 }
 
 #[test]
-fn what_is_no_file_has_a_logical_location() {
-    let no_path = |part| Place { path: None, part, ..place("") };
+fn a_place_without_a_file_has_a_logical_location() {
+    let no_path = |part| LocationRecord { path: None, part, ..place("") };
     let it = location_of(no_path(Part::Content));
     assert_eq!(it["physicalLocation"]["artifactLocation"]["uri"], "stdin");
     assert_eq!(it["logicalLocations"], json!([{"kind": "content", "name": "stdin"}]));
-    let commit = GitPlace { kind: "commit".to_owned(), ..git() };
-    let it = location_of(Place { git: Some(commit), ..no_path(Part::Commit) });
+    let commit = TraceRecord { kind: "commit".to_owned(), ..git() };
+    let it = location_of(LocationRecord { git: Some(commit), ..no_path(Part::Commit) });
     let name = format!("git/commit/{}", "f".repeat(40));
     assert_eq!(it["logicalLocations"], json!([{"kind": "commit", "name": name}]));
 }
 
 #[test]
-fn a_location_says_how_the_token_came_there() {
-    let text = |place: Place| location_of(place)["message"]["text"].clone();
-    let brought = "introduced by aaaaaaaaaaaa (2026-01-02, Ada) a subject; ";
-    let fate = "still in HEAD; reached by refs/heads/main";
-    let traced = |git| Place { git: Some(git), ..place("a") };
-    assert_eq!(text(traced(git())), format!("{brought}{fate}"));
-    assert_eq!(text(traced(GitPlace { introduced: None, ..git() })), fate);
-    let layer = Place { layer: Some(clean("layer 2")), ..place("a") };
+fn the_message_of_a_location_has_its_attribution_layer_and_encoding() {
+    let text = |place: LocationRecord| location_of(place)["message"]["text"].clone();
+    let introduced = "introduced by aaaaaaaaaaaa (2026-01-02, Ada) a subject; ";
+    let fate = "still in HEAD; on main";
+    let traced = |git| LocationRecord { git: Some(git), ..place("a") };
+    assert_eq!(text(traced(git())), format!("{introduced}{fate}"));
+    assert_eq!(text(traced(TraceRecord { introduced: None, ..git() })), fate);
+    let layer = LocationRecord { layer: Some(clean("layer 2")), ..place("a") };
     assert_eq!(text(layer.clone()), "in layer 2");
     let encoding = Some("base64".to_owned());
-    assert_eq!(text(Place { encoding: encoding.clone(), ..layer }), "encoded: base64; in layer 2");
-    assert_eq!(text(Place { encoding, ..place("a") }), "encoded: base64");
-    let properties = location_of(traced(GitPlace { removed: vec![commit('b')], ..git() }));
+    assert_eq!(
+        text(LocationRecord { encoding: encoding.clone(), ..layer }),
+        "encoded: base64; in layer 2"
+    );
+    assert_eq!(text(LocationRecord { encoding, ..place("a") }), "encoded: base64");
+    let properties = location_of(traced(TraceRecord { removed: vec![commit('b')], ..git() }));
     assert_eq!(
         properties["properties"],
         json!({
@@ -216,7 +220,7 @@ fn gaps_notes_and_unused_entries_are_notifications() {
             "cannot be read",
             "a note",
             "The scan was interrupted: this report is partial.",
-            "The allow list's entry f (an example) expired after 2026-01-01.",
+            "The allowlist entry f (an example) expired after 2026-01-01.",
         ]
     );
     let levels: Vec<&Value> =
@@ -229,7 +233,7 @@ fn gaps_notes_and_unused_entries_are_notifications() {
 }
 
 #[test]
-fn repositories_are_mapped_to_where_uris_count_from() {
+fn repositories_are_mapped_to_the_base_of_uris() {
     let mut document = document(vec![]);
     assert!(run_of(&document).get("versionControlProvenance").is_none());
     document.repositories = vec![RepositoryRecord {
@@ -248,7 +252,7 @@ fn repositories_are_mapped_to_where_uris_count_from() {
 }
 
 #[test]
-fn a_number_that_sarif_cannot_hold_is_cut() {
+fn numbers_beyond_the_range_of_sarif_are_clamped() {
     assert_eq!(signed(5), 5);
     assert_eq!(signed(u64::MAX), i64::MAX);
 }

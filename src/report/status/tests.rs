@@ -1,20 +1,20 @@
-//! The state of a finding in words, from records written by hand.
+//! Tests of the status of hand-written records.
 
 use super::*;
 use crate::report::document::InlineRecord;
 use crate::report::tests::*;
-use crate::report::trace::GitPlace;
+use crate::report::trace::TraceRecord;
 use ddpatrol_scan::finding::suppression::SuppressionKind;
 
-fn in_git(git: GitPlace) -> Place {
-    Place { git: Some(git), ..place("a") }
+fn in_git(git: TraceRecord) -> LocationRecord {
+    LocationRecord { git: Some(git), ..place("a") }
 }
 
 #[test]
-fn a_change_passes_only_if_no_place_is_new() {
+fn a_change_passes_only_if_no_location_is_new() {
     let moved = |words: &[Option<ChangeStatusWord>]| {
-        record(words.iter().map(|&it| Place { change_status: it, ..place("a") }).collect())
-            .is_moved()
+        record(words.iter().map(|&it| LocationRecord { change_status: it, ..place("a") }).collect())
+            .passes_change()
     };
     let (old, also) = (Some(ChangeStatusWord::Preexisting), Some(ChangeStatusWord::AlsoUnpushed));
     assert!(moved(&[Some(ChangeStatusWord::Moved), old, also]));
@@ -24,27 +24,27 @@ fn a_change_passes_only_if_no_place_is_new() {
 }
 
 #[test]
-fn a_suppressed_finding_is_listed_only_at_a_new_place() {
+fn a_suppressed_finding_is_listed_only_with_a_new_location() {
     let mut it = record(vec![place("a")]);
-    assert!(it.is_listed() && it.is_to_do());
+    assert!(it.is_listed() && it.needs_action());
     it.suppression = Some(suppressed(SuppressionKind::Baseline));
-    assert!(!it.is_listed() && !it.is_to_do());
+    assert!(!it.is_listed() && !it.needs_action());
     it.locations[0].new_place = true;
-    assert!(it.is_listed() && !it.is_to_do());
+    assert!(it.is_listed() && !it.needs_action());
 }
 
 #[test]
-fn steps_are_for_proven_tokens_that_are_not_known_to_be_dead() {
+fn only_proven_tokens_not_known_to_be_dead_need_action() {
     let shaped = Record { evidence: Evidence::Shaped, ..record(vec![place("a")]) };
-    assert!(!shaped.is_to_do());
-    assert!(!verified(record(vec![]), "dead").is_to_do());
-    assert!(!revoked(record(vec![]), "revoked").is_to_do());
-    assert!(verified(record(vec![]), "live").is_to_do());
-    assert!(revoked(record(vec![]), "failed").is_to_do());
+    assert!(!shaped.needs_action());
+    assert!(!verified(record(vec![]), "dead").needs_action());
+    assert!(!revoked(record(vec![]), "revoked").needs_action());
+    assert!(verified(record(vec![]), "live").needs_action());
+    assert!(revoked(record(vec![]), "failed").needs_action());
 }
 
 #[test]
-fn secrets_are_shown_only_where_the_report_has_them() {
+fn secrets_are_shown_only_if_the_report_contains_them() {
     let mut it = record(vec![]);
     assert_eq!(it.shown_token(), "t_***");
     it.secret = Some("t_secret".to_owned());
@@ -52,21 +52,21 @@ fn secrets_are_shown_only_where_the_report_has_them() {
 }
 
 #[test]
-fn what_issuers_said_has_words() {
+fn verdicts_and_outcomes_have_texts() {
     for (verdict, outcome, life, words) in [
-        (None, None, Life::Unknown, "not verified"),
-        (Some("unknown"), None, Life::Unknown, "unknown if live"),
-        (Some("live"), None, Life::Live, "live"),
-        (Some("dead"), None, Life::Dead, "dead"),
-        (Some("dead"), Some("planned"), Life::Dead, "dead"),
-        (Some("live"), Some("planned"), Life::Live, "live"),
-        (None, Some("planned"), Life::Unknown, "not verified"),
-        (Some("live"), Some("revoked"), Life::Dead, "revoked"),
-        (None, Some("already_dead"), Life::Dead, "dead"),
-        (Some("live"), Some("failed"), Life::Live, "live, not revoked"),
-        (Some("live"), Some("cannot_revoke"), Life::Live, "live, not revoked"),
-        (Some("unknown"), Some("failed"), Life::Unknown, "not revoked"),
-        (None, Some("cannot_revoke"), Life::Unknown, "not revoked"),
+        (None, None, Liveness::Unknown, "not verified"),
+        (Some("unknown"), None, Liveness::Unknown, "unknown if live"),
+        (Some("live"), None, Liveness::Live, "live"),
+        (Some("dead"), None, Liveness::Dead, "dead"),
+        (Some("dead"), Some("planned"), Liveness::Dead, "dead"),
+        (Some("live"), Some("planned"), Liveness::Live, "live"),
+        (None, Some("planned"), Liveness::Unknown, "not verified"),
+        (Some("live"), Some("revoked"), Liveness::Dead, "revoked"),
+        (None, Some("already_dead"), Liveness::Dead, "dead"),
+        (Some("live"), Some("failed"), Liveness::Live, "live, not revoked"),
+        (Some("live"), Some("cannot_revoke"), Liveness::Live, "live, not revoked"),
+        (Some("unknown"), Some("failed"), Liveness::Unknown, "not revoked"),
+        (None, Some("cannot_revoke"), Liveness::Unknown, "not revoked"),
     ] {
         let mut it = record(vec![]);
         if let Some(verdict) = verdict {
@@ -75,21 +75,24 @@ fn what_issuers_said_has_words() {
         if let Some(outcome) = outcome {
             it = revoked(it, outcome);
         }
-        assert_eq!((it.life(), it.life_words()), (life, words), "{verdict:?}, {outcome:?}");
+        assert_eq!((it.liveness(), it.liveness_words()), (life, words), "{verdict:?}, {outcome:?}");
     }
 }
 
 #[test]
-fn a_place_is_where_its_history_says() {
-    let gone = || GitPlace { in_head: false, ..git() };
-    let removed = || GitPlace { removed: vec![commit('b')], ..gone() };
+fn the_attribution_decides_where_a_location_still_is() {
+    let gone = || TraceRecord { in_head: false, ..git() };
+    let removed = || TraceRecord { removed: vec![commit('b')], ..gone() };
     for (place, presence) in [
         (change_status(ChangeStatusWord::Preexisting), Presence::Change),
-        (Place { change_status: Some(ChangeStatusWord::New), ..in_git(gone()) }, Presence::Change),
+        (
+            LocationRecord { change_status: Some(ChangeStatusWord::New), ..in_git(gone()) },
+            Presence::Change,
+        ),
         (place("a"), Presence::Here),
         (in_git(git()), Presence::Here),
-        (in_git(GitPlace { reachable: false, ..git() }), Presence::Here),
-        (in_git(GitPlace { reachable: false, ..removed() }), Presence::Unreachable),
+        (in_git(TraceRecord { reachable: false, ..git() }), Presence::Here),
+        (in_git(TraceRecord { reachable: false, ..removed() }), Presence::Unreachable),
         (in_git(removed()), Presence::Removed),
         (in_git(gone()), Presence::Elsewhere),
     ] {
@@ -98,10 +101,10 @@ fn a_place_is_where_its_history_says() {
 }
 
 #[test]
-fn a_finding_is_where_its_worst_place_is() {
-    let unreachable = in_git(GitPlace { in_head: false, reachable: false, ..git() });
-    let removed = in_git(GitPlace { in_head: false, removed: vec![commit('b')], ..git() });
-    let elsewhere = in_git(GitPlace { in_head: false, ..git() });
+fn a_finding_has_the_most_severe_presence_of_its_locations() {
+    let unreachable = in_git(TraceRecord { in_head: false, reachable: false, ..git() });
+    let removed = in_git(TraceRecord { in_head: false, removed: vec![commit('b')], ..git() });
+    let elsewhere = in_git(TraceRecord { in_head: false, ..git() });
     let mut places = vec![unreachable];
     assert_eq!(record(places.clone()).presence(), Presence::Unreachable);
     for (place, presence) in [
@@ -117,28 +120,30 @@ fn a_finding_is_where_its_worst_place_is() {
 }
 
 #[test]
-fn the_first_place_with_a_commit_says_who_brought_the_token() {
-    let unheld = in_git(GitPlace { introduced: None, ..git() });
-    let other = in_git(GitPlace { introduced: Some(commit('b')), ..git() });
+fn the_first_location_with_a_commit_has_the_introducing_commit() {
+    let unheld = in_git(TraceRecord { introduced: None, ..git() });
+    let other = in_git(TraceRecord { introduced: Some(commit('b')), ..git() });
     let it = record(vec![place("a"), unheld, in_git(git()), other]);
-    assert_eq!(it.brought().and_then(|it| it.commit.chars().next()), Some('a'));
-    assert!(record(vec![place("a")]).brought().is_none());
+    assert_eq!(it.introduced().and_then(|it| it.commit.chars().next()), Some('a'));
+    assert!(record(vec![place("a")]).introduced().is_none());
 }
 
 #[test]
-fn labels_name_a_place_with_what_it_has() {
-    let no_path = || Place { path: None, ..place("") };
-    let of = |part, kind: &str| Place {
+fn labels_use_the_path_or_the_object() {
+    let no_path = || LocationRecord { path: None, ..place("") };
+    let of = |part, kind: &str| LocationRecord {
         part,
-        git: Some(GitPlace { kind: kind.to_owned(), ..git() }),
+        git: Some(TraceRecord { kind: kind.to_owned(), ..git() }),
         ..no_path()
     };
-    let unheld =
-        Place { git: Some(GitPlace { introduced: None, ..git() }), ..of(Part::Commit, "commit") };
+    let unheld = LocationRecord {
+        git: Some(TraceRecord { introduced: None, ..git() }),
+        ..of(Part::Commit, "commit")
+    };
     for (place, label) in [
         (place("a/b"), "a/b:3:5"),
-        (Place { part: Part::Name, ..place("a/b") }, "a/b"),
-        (Place { part: Part::Ref, ..place("a/b") }, "key = t_***"),
+        (LocationRecord { part: Part::Name, ..place("a/b") }, "a/b"),
+        (LocationRecord { part: Part::Ref, ..place("a/b") }, "key = t_***"),
         (no_path(), "standard input:3:5"),
         (of(Part::Content, "blob"), "blob ffffffffffff:3:5"),
         (of(Part::Tag, "tag"), "tag ffffffffffff, line 3"),
@@ -150,35 +155,36 @@ fn labels_name_a_place_with_what_it_has() {
 }
 
 #[test]
-fn remarks_say_what_a_label_does_not() {
+fn remarks_complete_the_label() {
     assert_eq!(place("a").remarks(), Vec::<String>::new());
     for (part, words) in [
         (Part::Name, "in the name of the file or folder"),
         (Part::Ref, "in the name of a branch, tag or other reference"),
-        (Part::Commit, "in a commit's text"),
-        (Part::Tag, "in a tag's text"),
+        (Part::Commit, "in the text of a commit"),
+        (Part::Tag, "in the text of a tag"),
     ] {
-        assert_eq!(Place { part, ..place("a") }.remarks(), [words]);
+        assert_eq!(LocationRecord { part, ..place("a") }.remarks(), [words]);
     }
-    let all = Place {
+    let all = LocationRecord {
         encoding: Some("base64".to_owned()),
         layer: Some(clean("layer 2")),
         new_place: true,
         inline: Some(InlineRecord { counts: true, reason: clean("a test") }),
         ..change_status(ChangeStatusWord::Preexisting)
     };
-    let new = "a new place: the baseline does not know the token here";
-    let inline = "its line allows it: a test";
-    let expected = ["encoded: base64", "in layer 2", "it was already there", new, inline];
+    let new = "new place: the baseline does not list the token here";
+    let inline = "allowed inline: a test";
+    let expected = ["encoded: base64", "in layer 2", "existed before the change", new, inline];
     assert_eq!(all.remarks(), expected);
-    let moved = Place { moved_from: Some(clean("b")), ..change_status(ChangeStatusWord::Moved) };
+    let moved =
+        LocationRecord { moved_from: Some(clean("b")), ..change_status(ChangeStatusWord::Moved) };
     assert_eq!(moved.remarks(), ["moved here from b"]);
     assert_eq!(change_status(ChangeStatusWord::AlsoUnpushed).remarks(), [ALSO_UNPUSHED]);
     assert_eq!(change_status(ChangeStatusWord::New).remarks(), Vec::<String>::new());
 }
 
 #[test]
-fn text_is_cut_by_characters_and_shows_it() {
+fn text_is_truncated_by_characters_with_an_ellipsis() {
     assert_eq!(cut("é日x", 3), "é日x");
     assert_eq!(cut("é日xy", 2), "é日…");
     assert_eq!((short("abc"), short("0123456789abcdef")), ("abc", "0123456789ab"));

@@ -12,19 +12,19 @@ use std::path::{Path, PathBuf};
 
 /// An invalid glob of `--exclude`.
 #[derive(Debug, thiserror::Error)]
-#[error("--exclude {glob}: {what}")]
-pub struct ExcludeError {
+#[error("--exclude {glob}: {reason}")]
+pub struct GlobError {
     glob: String,
-    what: String,
+    reason: String,
 }
 
 /// Compiles the globs of `--exclude`.
-pub(super) fn compile(globs: &[String]) -> Result<Override, ExcludeError> {
+pub(super) fn compile(globs: &[String]) -> Result<Override, GlobError> {
     let mut builder = OverrideBuilder::new("");
     for glob in globs {
-        let error = |what| ExcludeError { glob: glob.clone(), what };
+        let error = |reason| GlobError { glob: glob.clone(), reason };
         if glob.starts_with('!') {
-            return Err(error("it takes back nothing; leave out the `!`".to_owned()));
+            return Err(error("negated globs have no effect; remove the `!`".to_owned()));
         }
         builder.add(&format!("!{glob}")).map_err(|source| {
             error(match source {
@@ -35,7 +35,7 @@ pub(super) fn compile(globs: &[String]) -> Result<Override, ExcludeError> {
     }
     builder
         .build()
-        .map_err(|source| ExcludeError { glob: globs.join(" "), what: source.to_string() })
+        .map_err(|source| GlobError { glob: globs.join(" "), reason: source.to_string() })
 }
 
 /// The exclusions of one walk.

@@ -1,10 +1,12 @@
 //! Builds the parallel walk over folders, and recognizes the folders that it does not enter.
+//!
+//! Input: paths, or an entry. Output: a walk, or whether to skip the entry. This file applies no ignore rules.
 
 use ignore::{DirEntry, WalkBuilder};
 use std::path::PathBuf;
 
-/// Prepares a walk over files and folders; `None` if there are none. It follows no links and knows no
-/// ignore rules.
+/// Returns a walk over files and folders, or `None` for no paths. It does not follow links or apply ignore
+/// rules.
 pub(super) fn walk(paths: &[PathBuf], threads: usize) -> Option<WalkBuilder> {
     let (first, rest) = paths.split_first()?;
     let mut builder = WalkBuilder::new(first);

@@ -1,27 +1,27 @@
-//! Files and folders: a parallel walk, one reused buffer per worker.
+//! Source of files and folders: a parallel walk with one reused buffer per worker.
 //!
 //! Hidden files are read, `.git` folders are not. Inside a git work tree the files that `.gitignore`
-//! and its kin exclude are counted but not read, unless git tracks them. Symbolic links are not
-//! followed; devices, sockets and pipes are not read. File and folder names are blobs too: they can
-//! hold tokens. An archive is scanned as a file first, then unpacked.
+//! and other ignore files exclude are counted but not read, unless git tracks them. Symbolic links are not
+//! followed; devices, sockets and pipes are not read. File and folder names are blobs too, because they can
+//! contain tokens. An archive is scanned as a file first, then unpacked.
 
+mod change_guard;
 mod exclusion;
 mod folders;
 mod ignored;
-mod left_out;
+mod ignored_count;
 mod options;
 mod tracked;
-mod watched;
 mod worker;
 
-pub use self::exclusion::ExcludeError;
 use self::exclusion::Exclusion;
+pub use self::exclusion::GlobError;
 use self::ignored::Ignored;
 pub use self::ignored::UserRules;
-use self::left_out::LeftOut;
-pub use self::options::{FilesOptions, Met};
+use self::ignored_count::IgnoredCount;
+pub use self::options::{Discovered, FilesOptions};
 use self::tracked::{Tracked, TrackedKind};
-use self::worker::Worker;
+use self::worker::WalkWorker;
 use super::git::lfs::{Lfs, LfsError, Pointer};
 use super::git::repo::{Environment, Repository};
 use super::window::Windows;
@@ -44,8 +44,8 @@ impl Files {
     /// Prepares the walk.
     ///
     /// # Errors
-    /// [`ExcludeError`] for an exclusion that is not a valid glob.
-    pub fn new(options: FilesOptions) -> Result<Self, ExcludeError> {
+    /// Returns [`GlobError`] for an invalid glob of `--exclude`.
+    pub fn new(options: FilesOptions) -> Result<Self, GlobError> {
         let exclude = exclusion::compile(&options.exclude)?;
         Ok(Self { options, exclude })
     }
@@ -54,7 +54,7 @@ impl Files {
         Exclusion { options: &self.options, globs: &self.exclude }
     }
 
-    /// Reports the content that is not scanned because only its Git LFS pointer is here.
+    /// Reports content that is not scanned because only its Git LFS pointer is available.
     fn report_pointers(&self, pointers: Vec<(PathBuf, Pointer)>, run: &Run) {
         let mut stores: HashMap<PathBuf, Option<Lfs>> = HashMap::new();
         for (path, pointer) in pointers {
@@ -93,10 +93,10 @@ impl Source for Files {
             folders.for_each(|folder| ignored.enter_root(folder, run));
             ignored
         });
-        let left_out = LeftOut::default();
+        let ignored_count = IgnoredCount::default();
         let pointers = Mutex::default();
         let tracked = (!self.options.is_store).then(|| Tracked::new(&paths));
-        let make = || Worker {
+        let make = || WalkWorker {
             options: &self.options,
             exclusion,
             sink: sinks.sink(),
@@ -104,10 +104,10 @@ impl Source for Files {
             run,
             ignored: ignored.as_ref(),
             rules: None,
-            left_out: &left_out,
+            ignored_count: &ignored_count,
             pointers: &pointers,
             tracked: tracked.as_ref(),
-            passed: Vec::new(),
+            visited: Vec::new(),
         };
         builder.build_parallel().run(|| {
             let mut worker = make();
@@ -116,14 +116,14 @@ impl Source for Files {
         let mut submodules = Vec::new();
         if let Some(tracked) = &tracked {
             let mut worker = make();
-            tracked.missed(run, &mut |path, depth, kind| {
+            tracked.each_unvisited(run, &mut |path, depth, kind| {
                 if exclusion.has_below(path, depth) || exclusion.is_own(path) {
                     return;
                 }
                 match kind {
                     TrackedKind::Submodule => {
-                        // Git tracks a submodule whatever an ignore rule says.
-                        if left_out.remove_folder(path) {
+                        // Git tracks a submodule regardless of ignore rules.
+                        if ignored_count.remove_folder(path) {
                             submodules.push(path.to_owned());
                         }
                         report_submodule(path, run);
@@ -136,7 +136,7 @@ impl Source for Files {
             return;
         }
         self.report_pointers(pointers.into_inner().unwrap_or_else(PoisonError::into_inner), run);
-        left_out.count(exclusion, run);
+        ignored_count.count(exclusion, run);
         if !submodules.is_empty() {
             let options = FilesOptions { paths: submodules, ..self.options.clone() };
             Self { options, exclude: self.exclude.clone() }.read(sinks, run);
@@ -144,7 +144,7 @@ impl Source for Files {
     }
 }
 
-/// Reports a submodule whose files are not here.
+/// Reports a submodule that is not checked out.
 fn report_submodule(path: &Path, run: &Run) {
     if path.join(".git").symlink_metadata().is_err() {
         run.report(Issue::SubmoduleMissing, Some(path.to_owned()));

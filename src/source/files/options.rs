@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 pub struct FilesOptions {
     /// The files and folders to read.
     pub paths: Vec<PathBuf>,
-    /// Whether to read what `.gitignore` excludes, too.
+    /// Whether to read files that ignore rules exclude.
     pub no_ignore: bool,
     /// The user's own ignore rules.
     pub user_rules: UserRules,
@@ -32,12 +32,11 @@ pub struct FilesOptions {
     pub context: Context,
     /// How archives are unpacked; without it only their own bytes are scanned.
     pub archives: Option<ArchiveSettings>,
-    /// The list to which the walk adds the repositories that it finds; without it they are counted as
-    /// skipped.
-    pub repositories: Option<Met>,
-    /// Whether the paths are a repository's own files, which are counted separately.
+    /// List for the repositories that the walk discovers; without it they are counted as skipped.
+    pub repositories: Option<Discovered>,
+    /// Whether the paths are administrative files of a repository, which are counted separately.
     pub is_store: bool,
 }
 
-/// Repositories that a walk has found: their `.git` folders or files, and bare ones.
-pub type Met = Arc<Mutex<Vec<PathBuf>>>;
+/// Repositories that a walk discovered: their `.git` folders or files, and bare repositories.
+pub type Discovered = Arc<Mutex<Vec<PathBuf>>>;

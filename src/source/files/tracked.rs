@@ -1,4 +1,4 @@
-//! Files that git tracks although an ignore file names them: to git they are files as any other.
+//! Files that git tracks although ignore rules match them; git treats them like other tracked files.
 //!
 //! Input: the folders that a walk was given, and the work trees that it finds. Output: the paths in the
 //! indexes of their repositories that the walk has not visited.
@@ -13,75 +13,79 @@ use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-/// What has to be known of a walk to tell what it has missed.
+/// Records a walk to find the tracked files that it did not visit.
 #[derive(Debug)]
 pub(super) struct Tracked {
-    trees: Mutex<Vec<Tree>>,
-    passed: Mutex<HashSet<u64>>,
-    /// Repositories below the walked paths, of which the files are not read as such.
+    trees: Mutex<Vec<WorkTree>>,
+    visited: Mutex<HashSet<u64>>,
+    /// Repositories below the walked paths whose files are not read as files.
     stores: Mutex<HashSet<PathBuf>>,
     hasher: RandomState,
 }
 
 /// A work tree, or the part of it that is walked.
 #[derive(Debug)]
-struct Tree {
-    /// Its top or the part's, as the walk spells it.
-    spelled: PathBuf,
-    /// How many folders that is below the path that was named.
+struct WorkTree {
+    /// The path of its top, or of the walked part, as in the walk.
+    path: PathBuf,
+    /// Depth of that path below the named path.
     depth: usize,
-    /// The part's path from the top.
+    /// Path of the part relative to the top.
     part: PathBuf,
     repository: Repository,
 }
 
 impl Tracked {
-    /// Takes note of the work trees that the walked paths lie in.
+    /// Records the work trees that contain the walked paths.
     pub(super) fn new(paths: &[PathBuf]) -> Self {
         let trees = paths.iter().filter(|path| path.is_dir()).filter_map(|path| {
             let repository = Repository::discover(path, &Environment::default()).ok()?;
             let top = repository.work_tree.as_ref()?.canonicalize().ok()?;
             let part = path.canonicalize().ok()?.strip_prefix(top).ok()?.to_owned();
-            Some(Tree { spelled: path.clone(), depth: 0, part, repository })
+            Some(WorkTree { path: path.clone(), depth: 0, part, repository })
         });
         Self {
             trees: Mutex::new(trees.collect()),
-            passed: Mutex::default(),
+            visited: Mutex::default(),
             stores: Mutex::default(),
             hasher: RandomState::new(),
         }
     }
 
-    /// Takes note of the top of a work tree, which the walk has met.
+    /// Records the top of a work tree that the walk entered.
     pub(super) fn add(&self, top: &Path, depth: usize) {
         let nothing = Environment::default();
         if let Ok(repository) = Repository::discover(top, &nothing) {
             let part = PathBuf::new();
-            let tree = Tree { spelled: top.to_owned(), depth, part, repository };
+            let tree = WorkTree { path: top.to_owned(), depth, part, repository };
             lock(&self.trees).push(tree);
         }
     }
 
-    /// Takes note of the folder of a repository, which was not walked.
+    /// Records the folder of a repository that was not walked.
     pub(super) fn skip(&self, store: &Path) {
         lock(&self.stores).insert(store.to_owned());
     }
 
-    /// Stands for a path among those that were passed by.
+    /// Returns the key of a path in the set of visited paths.
     pub(super) fn key(&self, path: &Path) -> u64 {
         self.hasher.hash_one(path)
     }
 
-    /// Takes note of what was passed by.
-    pub(super) fn pass(&self, keys: &[u64]) {
-        lock(&self.passed).extend(keys);
+    /// Marks paths as visited.
+    pub(super) fn mark_visited(&self, keys: &[u64]) {
+        lock(&self.visited).extend(keys);
     }
 
-    /// Calls `on_path` with every tracked path that the walk has not passed, and the folders above it,
-    /// with the depth below the folder that was named; and with every submodule.
-    pub(super) fn missed(&self, run: &Run, on_path: &mut dyn FnMut(&Path, usize, TrackedKind)) {
+    /// Calls `on_path` with every tracked path that the walk did not visit and the folders above it, with their
+    /// depth below the named folder; and with every submodule.
+    pub(super) fn each_unvisited(
+        &self,
+        run: &Run,
+        on_path: &mut dyn FnMut(&Path, usize, TrackedKind),
+    ) {
         let trees = std::mem::take(&mut *lock(&self.trees));
-        let mut passed = std::mem::take(&mut *lock(&self.passed));
+        let mut visited = std::mem::take(&mut *lock(&self.visited));
         let stores = std::mem::take(&mut *lock(&self.stores));
         for tree in trees {
             let paths = match tree.repository.tracked() {
@@ -100,22 +104,22 @@ impl Tracked {
                 let Ok(below) = path.strip_prefix(&tree.part) else { continue };
                 if *kind == TrackedKind::Submodule {
                     let depth = tree.depth + below.iter().count();
-                    on_path(&tree.spelled.join(below), depth, *kind);
+                    on_path(&tree.path.join(below), depth, *kind);
                     continue;
                 }
-                // Who has passed a file by has passed the folders above it by.
-                if passed.contains(&self.key(&tree.spelled.join(below))) {
+                // If a file was visited, so were the folders above it.
+                if visited.contains(&self.key(&tree.path.join(below))) {
                     continue;
                 }
                 let mut depth = tree.depth;
-                let mut path = tree.spelled.clone();
+                let mut path = tree.path.clone();
                 for part in below {
-                    // What a link leads to is not what git tracks there.
+                    // The target of a link is not tracked by git at this path.
                     if path.is_symlink() && depth > 0 || stores.contains(&path) {
                         break;
                     }
                     (path, depth) = (path.join(part), depth + 1);
-                    if passed.insert(self.key(&path)) {
+                    if visited.insert(self.key(&path)) {
                         on_path(&path, depth, TrackedKind::File);
                     }
                 }

@@ -1,14 +1,15 @@
-//! One worker of a walk: entries in, blobs to its sink.
+//! Worker of a walk over files.
 //!
-//! It decides which entries are read: regular files that are neither ignored nor excluded, no links.
+//! Input: the entries of the walk. Output: blobs, to its sink. It reads regular files that are neither ignored
+//! nor excluded, and does not follow links.
 
+use super::change_guard::{ArchiveHint, ChangeGuard, has_changed};
 use super::exclusion::Exclusion;
 use super::folders::is_git_folder;
-use super::ignored::{Entry, Ignored, Rules};
-use super::left_out::LeftOut;
+use super::ignored::{Ignored, PathEntry, Rules};
+use super::ignored_count::IgnoredCount;
 use super::options::FilesOptions;
 use super::tracked::Tracked;
-use super::watched::{ArchiveHint, Watched, changed};
 use crate::config::PathKind;
 use crate::source::archive::{self, ArchiveFile, Input, RunSink, image};
 use crate::source::git::lfs::Pointer;
@@ -28,32 +29,32 @@ use std::sync::{Arc, Mutex};
 const MAX_STORE_FILE: u64 = 256 << 20;
 
 /// One worker of the walk.
-pub(super) struct Worker<'a> {
+pub(super) struct WalkWorker<'a> {
     pub(super) options: &'a FilesOptions,
     pub(super) exclusion: Exclusion<'a>,
     pub(super) sink: Box<dyn Sink + 'a>,
     pub(super) windows: Windows,
     pub(super) run: &'a Run,
     pub(super) ignored: Option<&'a Ignored>,
-    /// The folder that was asked about last, and the rules that apply in it.
+    /// The folder of the last query, and its ignore rules.
     pub(super) rules: Option<(PathBuf, Option<Arc<Rules>>)>,
-    pub(super) left_out: &'a LeftOut,
-    /// The files that are pointers of Git LFS.
+    pub(super) ignored_count: &'a IgnoredCount,
+    /// The files that are Git LFS pointers.
     pub(super) pointers: &'a Mutex<Vec<(PathBuf, Pointer)>>,
     pub(super) tracked: Option<&'a Tracked>,
     /// The keys of the paths that the worker has visited, for [`Tracked`].
-    pub(super) passed: Vec<u64>,
+    pub(super) visited: Vec<u64>,
 }
 
-impl Drop for Worker<'_> {
+impl Drop for WalkWorker<'_> {
     fn drop(&mut self) {
         if let Some(tracked) = self.tracked {
-            tracked.pass(&self.passed);
+            tracked.mark_visited(&self.visited);
         }
     }
 }
 
-impl Worker<'_> {
+impl WalkWorker<'_> {
     pub(super) fn enter(&mut self, entry: Result<DirEntry, ignore::Error>) -> WalkState {
         if self.run.is_interrupted() {
             return WalkState::Quit;
@@ -61,7 +62,7 @@ impl Worker<'_> {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                let is_gone = error.io_error().is_some_and(|it| self.is_taken_away(it));
+                let is_gone = error.io_error().is_some_and(|it| self.is_removed_by_git(it));
                 if !is_gone {
                     let (path, issue) = walk_issue(error);
                     self.run.report(issue, path);
@@ -77,7 +78,7 @@ impl Worker<'_> {
             match &self.options.repositories {
                 // The folder that contains it has reported the repository.
                 Some(_) if is_inner => {}
-                Some(met) => lock(met).push(entry.into_path()),
+                Some(discovered) => lock(discovered).push(entry.into_path()),
                 None => add(&self.run.tally.git_folders, 1),
             }
             return WalkState::Skip;
@@ -86,7 +87,7 @@ impl Worker<'_> {
             return WalkState::Skip;
         }
         if let Some(tracked) = self.tracked {
-            self.passed.push(tracked.key(entry.path()));
+            self.visited.push(tracked.key(entry.path()));
         }
         if self.exclusion.has(&entry, entry.depth()) {
             add(&self.run.tally.excluded, 1);
@@ -114,28 +115,28 @@ impl Worker<'_> {
         WalkState::Continue
     }
 
-    /// Returns `true` if git ignores an entry, and counts it. What the user named is never ignored.
+    /// Returns `true` if git ignores an entry, and counts it. Paths that the user named are never ignored.
     fn is_ignored(&mut self, entry: &DirEntry) -> bool {
         let Some(folder) = entry.path().parent().filter(|_| entry.depth() > 0) else {
             return false;
         };
         let Some(rules) = self.rules_in(folder) else { return false };
         let kind = PathKind::of(entry);
-        if !rules.ignore(Entry { path: entry.path(), kind }) {
+        if !rules.ignore(PathEntry { path: entry.path(), kind }) {
             return false;
         }
         let file_type = entry.file_type();
         if kind.is_folder() {
-            self.left_out.add_folder(entry.path(), entry.depth());
+            self.ignored_count.add_folder(entry.path(), entry.depth());
         } else if self.exclusion.has(entry, entry.depth()) {
             add(&self.run.tally.excluded, 1);
         } else if file_type.is_some_and(|it| it.is_file()) && !self.exclusion.is_own(entry.path()) {
-            add(&self.left_out.files, 1);
+            add(&self.ignored_count.files, 1);
         }
         true
     }
 
-    /// Returns the ignore rules that apply to what a folder holds.
+    /// Returns the ignore rules that apply to the contents of a folder.
     fn rules_in(&mut self, folder: &Path) -> Option<Arc<Rules>> {
         let ignored = self.ignored?;
         match &self.rules {
@@ -148,8 +149,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Reads the ignore rules of a folder that the walk enters, and notes the repository whose work
-    /// tree it is.
+    /// Reads the ignore rules of a folder that the walk enters, and records its repository if it is a work
+    /// tree.
     fn folder(&mut self, path: &Path, depth: usize) {
         let git = path.join(".git");
         let is_top = git.symlink_metadata().is_ok();
@@ -166,49 +167,49 @@ impl Worker<'_> {
         if let Some(tracked) = self.tracked.filter(|_| depth > 0) {
             tracked.add(path, depth);
         }
-        if let Some(met) = &self.options.repositories {
-            lock(met).push(git);
+        if let Some(discovered) = &self.options.repositories {
+            lock(discovered).push(git);
         }
     }
 
-    /// Reads a file that git tracks although an ignore file names it; of a folder above one, the name.
+    /// Scans an ignored file that git tracks; for a folder above one, only its name.
     pub(super) fn tracked(&mut self, path: &Path) {
-        // What was removed is tracked until that is staged.
+        // A removed file stays tracked until the removal is staged.
         let Ok(metadata) = path.symlink_metadata() else { return };
         self.name(path);
         if metadata.is_file() {
-            add(&self.left_out.read, 1);
+            add(&self.ignored_count.read, 1);
             self.file(path);
         } else if metadata.is_symlink() {
             add(&self.run.tally.symlinks, 1);
         }
     }
 
-    /// Looks at the last component of a path.
+    /// Scans the last component of a path.
     fn name(&mut self, path: &Path) {
         let Some(name) = path.file_name() else { return };
         let name = name.as_encoded_bytes();
-        // The shortest head has three bytes, and few names hold more than a head.
+        // The shortest head has three bytes; shorter names cannot contain a token.
         if name.len() > 8 {
             self.sink.blob(&Blob::whole(Origin::Name(path), name));
         }
     }
 
-    /// Returns `true` if git, which may do so at any moment, has removed a file of its own.
-    fn is_taken_away(&self, error: &io::Error) -> bool {
+    /// Returns `true` if git has removed one of its administrative files, which can happen at any time.
+    fn is_removed_by_git(&self, error: &io::Error) -> bool {
         self.options.is_store && error.kind() == io::ErrorKind::NotFound
     }
 
     fn file(&mut self, path: &Path) {
         if let Err(source) = self.read(path)
-            && !self.is_taken_away(&source)
+            && !self.is_removed_by_git(&source)
         {
             self.run.report(Issue::FileUnreadable { source }, Some(path.to_owned()));
         }
     }
 
     fn read(&mut self, path: &Path) -> io::Result<()> {
-        // A FIFO that has taken the place of a file must not be waited for.
+        // Opening a FIFO that replaced a file must not block.
         let mut file = regular::nonblocking().open(path)?;
         if self.options.is_store && !path.components().any(|part| part.as_os_str() == "lfs") {
             let size = file.metadata()?.len();
@@ -225,16 +226,16 @@ impl Worker<'_> {
                 return Ok(());
             }
         }
-        let mut watched = Watched::new(&mut file, path);
+        let mut guard = ChangeGuard::new(&mut file, path);
         let origin = Origin::File(path);
-        let end = self.windows.push_all(origin, &mut watched, &mut *self.sink, self.run);
-        let (before, hint, pointer) = (watched.before, watched.hint, watched.pointer);
+        let end = self.windows.push_all(origin, &mut guard, &mut *self.sink, self.run);
+        let (before, hint, pointer) = (guard.before, guard.hint, guard.pointer);
         match end {
             End::Whole(len) => {
                 let tally = &self.run.tally;
                 let is_store = self.options.is_store;
                 add(if is_store { &tally.git_files } else { &tally.files }, 1);
-                if before.is_some_and(|before| changed(&before, &file, len)) {
+                if before.is_some_and(|before| has_changed(&before, &file, len)) {
                     self.run.report(Issue::FileChanged, Some(path.to_owned()));
                 }
                 if let Some(pointer) = pointer.filter(|_| !is_store) {
@@ -248,14 +249,14 @@ impl Worker<'_> {
     }
 }
 
-impl Worker<'_> {
-    /// Walks a file that looks like an archive.
+impl WalkWorker<'_> {
+    /// Unpacks a file that may be an archive.
     fn unpack(&mut self, path: &Path, file: &mut File, hint: ArchiveHint) -> io::Result<()> {
         let Some(archives) = &self.options.archives else { return Ok(()) };
         let format = match hint {
             ArchiveHint::None => None,
             ArchiveHint::Format(format) => Some(format),
-            ArchiveHint::Perhaps => archive::detect_whole(file, path)?,
+            ArchiveHint::MaybeAtEnd => archive::detect_whole(file, path)?,
         };
         let Some(format) = format else { return Ok(()) };
         let found = ArchiveFile { path, format, layer: image::of_folder(path) };
@@ -265,7 +266,7 @@ impl Worker<'_> {
     }
 }
 
-/// Splits an error of the walk into its path and the issue.
+/// Converts an error of the walk to its path and issue.
 fn walk_issue(error: ignore::Error) -> (Option<PathBuf>, Issue) {
     match error {
         ignore::Error::WithPath { path, err } => (Some(path), walk_issue(*err).1),

@@ -145,7 +145,7 @@ fn the_policy_of_the_server_branch_applies_to_a_push() {
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
     repo.commit_files(&[("b", &line)], "let me in");
     let printed = rejected(&repo, &["main"]);
-    assert!(printed.contains("which does not count here"), "{printed}");
+    assert!(printed.contains("has no effect here"), "{printed}");
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
     repo.commit_files(&[(".ddpatrol.toml", &allow(1))], "an example is decided on");
     accepted(&repo, &["main"]);

@@ -153,7 +153,7 @@ fn every_version_of_a_conflicted_path_is_scanned() {
     assert_staged(&repo, "0; 1 already there");
     let text = repo.run(&["staged"]).stdout();
     assert!(text.contains("a is in conflict"), "{text}");
-    assert!(!text.contains("ot looked at"), "{text}");
+    assert!(!text.contains("ot scanned"), "{text}");
     std::fs::remove_file(repo.path().join(".git/MERGE_HEAD")).expect("a merge");
     assert_staged(&repo, "1; new a; 1 already there");
 }
@@ -164,11 +164,11 @@ fn an_edit_next_to_an_existing_token_passes_and_is_counted() {
     repo.stage(&[("a", &format!("{}\na line beside it\n", token(1)))]);
     assert_staged(&repo, "0; 1 already there");
     let text = repo.run(&["staged"]).stdout();
-    assert!(text.contains("1 token already there before the change"), "{text}");
+    assert!(text.contains("1 token existed before the change"), "{text}");
     let ran = repo.run(&["staged", "--report", "json", "--all"]);
     assert!(verdict(&ran).starts_with("1; already-there a"), "{ran:?}");
     let text = repo.run(&["staged", "--all"]).stdout();
-    assert!(text.contains("it was already there"), "{text}");
+    assert!(text.contains("existed before the change"), "{text}");
 }
 
 #[test]

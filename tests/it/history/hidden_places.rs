@@ -120,7 +120,7 @@ fn tokens_only_in_the_reflog_are_found_and_marked_unreachable() {
         assert_eq!(place["git"]["refs_total"], 0);
     }
     let text = repo.run_without_git(repo.path(), &["scan"]).stdout();
-    assert!(text.contains("unreachable: no branch or tag reaches it"), "{text}");
+    assert!(text.contains("unreachable from any branch or tag"), "{text}");
 }
 
 #[test]

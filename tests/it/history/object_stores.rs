@@ -208,7 +208,7 @@ fn a_shallow_clone_is_scanned_and_reported_as_shallow() {
     assert_eq!((at_boundary(&old), at_boundary(&new)), (true.into(), false.into()));
     assert!(ran.locations(&token(8)).is_empty());
     let text = repo.run_without_git(&clone, &["scan"]).stdout();
-    assert!(text.contains("perhaps older: what comes before is not in this clone"), "{text}");
+    assert!(text.contains("possibly older: earlier history is not in this clone"), "{text}");
     let nothing = ["scan", "--rule", "npm-token"];
     assert_eq!(repo.run_without_git(&clone, &nothing).code(), Some(0));
     assert!(repo.run_without_git(&clone, &nothing).stdout().contains("this is a shallow clone"));

@@ -117,7 +117,7 @@ fn an_allowed_token_is_counted_and_not_verified_until_its_entry_expires() {
     let wanted = json!({"by": "allow", "reason": "revoked on Monday", "expires": "9999-01-31"});
     assert_eq!(*mark, wanted);
     let text = tree.run(&["scan"]).stdout();
-    assert!(text.contains("1 token does not count: 1 by the allow list."), "{text}");
+    assert!(text.contains("1 token suppressed: 1 by the allowlist."), "{text}");
     assert!(!text.contains("x:1:1"), "{text}");
     tree.write(".ddpatrol.toml", format!("{entry}expires = 2020-01-31\n"));
     let ran = scan(&tree, &[]);
@@ -156,7 +156,7 @@ fn sarif_omits_suppressed_findings_unless_requested() {
     let without = run(&[]);
     assert_eq!(without["results"].as_array().map(Vec::len), Some(1));
     let printed = without["invocations"].to_string();
-    assert!(printed.contains("1 findings do not count and are left out"), "{printed}");
+    assert!(printed.contains("1 suppressed findings are omitted"), "{printed}");
     let with = run(&["--sarif-suppressed"]);
     let results = with["results"].as_array().expect("a list");
     let mut suppressed = results.iter().filter_map(|it| it.get("suppressions"));

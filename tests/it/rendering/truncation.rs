@@ -34,7 +34,7 @@ fn annotations_are_limited_to_ten_per_level_and_count_the_rest() {
         printed.contains(&format!("::{} more findings are not annotated", 75 - shown)),
         "{printed}"
     );
-    assert!(printed.contains("Incomplete: 1 thing was not looked at.%0Ax: gone\n"), "{printed}");
+    assert!(printed.contains("Incomplete: 1 item was not scanned.%0Ax: gone\n"), "{printed}");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn the_page_of_many_findings_is_small_and_states_what_it_omits() {
     });
     assert_eq!(printed.count(), 5_000);
     assert!(page.len() < 10_000_000, "{}", page.len());
-    assert!(page.contains("From number 251 on, findings are told in short"));
+    assert!(page.contains("From number 251 on, findings are shown in short form"));
     let mut many = findings;
     many.extend((0..5_500).map(|n| plain(n, "b")));
     let page = render(&document(&report(&many)), "html");
@@ -134,17 +134,17 @@ fn suppressed_findings_are_listed_separately_with_their_reasons() {
     report["summary"]["suppressed"] =
         json!({"inline": 0, "allowed": 1, "baseline": 0, "new_places": 0});
     let document = document(&report);
-    let why = "does not count: on the allow list: a sample (until 2027-01-01)";
+    let why = "suppressed: on the allow list: a sample (until 2027-01-01)";
     for format in ["html", "markdown"] {
         let printed = render(&document, format);
         assert!(printed.contains(why), "{format}");
-        assert!(printed.contains("1 token does not count: 1 by the allow list."), "{printed}");
+        assert!(printed.contains("1 token suppressed: 1 by the allowlist."), "{printed}");
         assert!(printed.contains("entry f00"), "{format}");
-        assert!(printed.contains("Left out: 3 files by .gitignore"), "{format}");
+        assert!(printed.contains("Skipped: 3 files by .gitignore"), "{format}");
     }
     let printed = render(&document, "github");
     assert!(!printed.contains("sample.py") && commands(&printed, "error") == 1, "{printed}");
-    assert!(printed.contains("1 token does not count"), "{printed}");
+    assert!(printed.contains("1 token suppressed"), "{printed}");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn incompleteness_is_reported_first() {
     report["diagnostics"] = json!([{"kind": "unread", "path": null, "message": "lost"}]);
     let document = document(&report);
     let printed = render(&document, "markdown");
-    assert!(printed.starts_with("> [!CAUTION]\n> **Incomplete: 1 thing was not looked at.**\n"));
+    assert!(printed.starts_with("> [!CAUTION]\n> **Incomplete: 1 item was not scanned.**\n"));
     assert!(render(&document, "github").starts_with("::warning title=ddpatrol%3A incomplete::"));
     let page = render(&document, "html");
     let (banner, verdict) = (page.find("class=\"incomplete\""), page.find("<main>"));

@@ -216,7 +216,7 @@ fn formats_that_omit_locations_state_how_many() {
     assert!(text.contains("… and 1,213 more places"), "{text}");
     assert_eq!(text.matches("the same token again").count(), 20);
     assert!(run("markdown").contains("- … and 1,214 more places"));
-    assert!(run("github").contains("It stands in 1,233 more places, too."));
+    assert!(run("github").contains("Also in 1,233 more places."));
     let page = run("html");
     assert!(page.contains("And 1,134 more, which <code>--report json</code> lists."));
     assert!(page.contains("1,234 places"));

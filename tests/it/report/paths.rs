@@ -66,8 +66,8 @@ fn paths_are_relative_to_the_repository_root_from_any_folder() {
     let wanted = &["services/api/x.env"][..];
     let (top, api) = (repo.path(), repo.path().join("services/api"));
     let whole = api.to_string_lossy().into_owned();
-    expect(&repo, &top, &["scan"], wanted);
-    expect(&repo, &top, &["scan", "services"], wanted);
+    expect(&repo, top, &["scan"], wanted);
+    expect(&repo, top, &["scan", "services"], wanted);
     expect(&repo, &api, &["scan"], wanted);
     expect(&repo, &api, &["scan", "x.env"], wanted);
     expect(&repo, &api, &["scan", "--history-only", "../.."], wanted);
@@ -100,7 +100,7 @@ fn paths_of_several_repositories_are_relative_to_their_common_folder() {
     let wanted = &["repo/x", "other/clone/x"][..];
     expect(&repo, &around, &["scan"], wanted);
     expect(&repo, &around, &["scan", "repo", "other"], wanted);
-    expect(&repo, &top, &["scan", ".", "../other/clone"], wanted);
+    expect(&repo, top, &["scan", ".", "../other/clone"], wanted);
     expect(&repo, Path::new("/"), &["scan", &around.to_string_lossy()], wanted);
     // All repositories are scanned, and one contains a token.
     repo.try_git(&around.join("other/clone"), &["rm", "-q", "x"], "");

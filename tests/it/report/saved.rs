@@ -76,8 +76,8 @@ fn an_invalid_report_is_rejected_with_its_position() {
     let tree = Tree::new();
     for (text, words) in [
         ("{", "line 1, column 1"),
-        ("[]", "of the form of no kind"),
-        ("{\"schema\": \"ddpatrol-report/9\"}", "of the form ddpatrol-report/9"),
+        ("[]", "report schema (none)"),
+        ("{\"schema\": \"ddpatrol-report/9\"}", "report schema ddpatrol-report/9"),
         ("{\"schema\": \"ddpatrol-report/1\"}", "missing field"),
     ] {
         tree.write("r.json", text);

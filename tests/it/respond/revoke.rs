@@ -180,7 +180,7 @@ fn a_saved_report_is_enough_if_only_the_id_is_needed() {
     assert_eq!(ran.code(), Some(2), "GitHub's token is still live: {ran:?}");
     assert!(ran.stdout().contains("_***: revoked: by DELETE at 127.0.0.1:"), "{ran:?}");
     assert!(
-        ran.stdout().contains("ghp_***: cannot revoke: GitHub needs the token itself"),
+        ran.stdout().contains("ghp_***: cannot revoke: GitHub needs the whole token"),
         "{ran:?}"
     );
     assert!(api.asked().is_empty());

@@ -80,8 +80,8 @@ fn rows() -> Vec<Row> {
             "base64 longer than 16 MiB: nested encodings were decoded only in its first part";
         Issue::DecodingLimit = Issue::DecodingLimit,
             Unread, "limit.decoding",
-            "its base64 was decoded in part only: the content exceeds the limits on decoding; \
-             decode it and scan the result";
+            "base64 was decoded only in part: it exceeds the decoding limits; decode it and scan \
+             the result";
         Issue::ArchiveInLargeObject = Issue::ArchiveInLargeObject,
             Opaque, "limit.object-size", "archives in git objects of this size are not opened";
         Issue::Recorded { .. } =

@@ -56,8 +56,8 @@ impl Display for Issue {
                 limit >> 20
             ),
             Self::DecodingLimit => f.write_str(
-                "its base64 was decoded in part only: the content exceeds the limits on decoding; \
-                 decode it and scan the result",
+                "base64 was decoded only in part: it exceeds the decoding limits; decode it and scan \
+                 the result",
             ),
             Self::ArchiveInLargeObject => {
                 f.write_str("archives in git objects of this size are not opened")

@@ -1,4 +1,4 @@
-//! Paths and URIs of places in repositories that are made of a few files.
+//! Tests of paths and URIs in repositories of a few files.
 
 use super::*;
 use crate::report::tests::{finding, location, trace};
@@ -51,7 +51,7 @@ fn a_file_is_in_the_innermost_repository_around_it() {
 }
 
 #[test]
-fn the_last_answer_serves_the_same_location_only() {
+fn the_last_result_is_reused_for_the_same_location_only() {
     let (_guard, here) = folder(&["r", "r/sub"]);
     let mut paths = paths(&here);
     let traced =
@@ -65,14 +65,14 @@ fn the_last_answer_serves_the_same_location_only() {
 }
 
 #[test]
-fn what_a_history_has_below_its_git_folder_counts_from_there() {
+fn paths_below_a_git_folder_are_relative_to_it() {
     let (_guard, here) = folder(&["r"]);
     let place = Location { trace: Some(Arc::new(trace("r/.git"))), ..location("r/.git/a/b") };
     assert_eq!(split(paths(&here).within(&place), &here), pair("r", "a/b"));
 }
 
 #[test]
-fn a_member_is_where_the_outermost_archive_is() {
+fn a_member_is_in_the_repository_of_the_outermost_archive() {
     let (_guard, here) = folder(&["r"]);
     fs::write(here.join("r/a.zip"), "").expect("a file");
     let mut paths = paths(&here);
@@ -80,7 +80,7 @@ fn a_member_is_where_the_outermost_archive_is() {
         split(paths.within(&location("r/a.zip!/b/c.gz!")), &here),
         pair("r", "a.zip!/b/c.gz!")
     );
-    // A repository in an archive is no repository for the user.
+    // A repository in an archive does not count as a repository of the user.
     let packed = trace("r/a.zip!/b/.git");
     let place = Location { trace: Some(Arc::new(packed)), ..location("r/a.zip!/b/c") };
     assert_eq!(split(paths.within(&place), &here), pair("r", "a.zip!/b/c"));
@@ -98,7 +98,7 @@ fn standard_input_is_in_no_repository_unless_a_file_has_its_name() {
 }
 
 #[test]
-fn a_folder_is_in_the_repository_that_it_is() {
+fn the_top_folder_is_in_its_own_repository() {
     let (_guard, here) = folder(&["r"]);
     let mut paths = paths(&here);
     assert_eq!(split(paths.file_within(Path::new("r")), &here), pair("r", ""));
@@ -115,14 +115,14 @@ fn base_of(here: &Path, findings: Vec<Finding>, repositories: &[&str]) -> String
 }
 
 #[test]
-fn the_base_of_uris_holds_all_that_was_found() {
+fn the_base_of_uris_contains_all_locations() {
     let (_guard, here) = folder(&["x/r", "x/s"]);
     let at = |path: &str| finding(vec![location(path)]);
     assert_eq!(base_of(&here, vec![at("x/r/a")], &[]), "x/r");
     assert_eq!(base_of(&here, vec![at("x/r/a"), at("x/s/a")], &[]), "x");
     assert_eq!(base_of(&here, vec![at("x/r/a"), at("b")], &[]), "");
     assert_eq!(base_of(&here, vec![], &["x/r/.git", "x/s"]), "x");
-    // What has no path of its own has no say.
+    // Locations without a path of their own do not affect the base.
     assert_eq!(base_of(&here, vec![at("x/r/a"), at("stdin!/b")], &["a.zip!/r/.git"]), "x/r");
     let reference = Location { part: Part::Ref, ..location("y") };
     assert_eq!(base_of(&here, vec![at("x/r/a"), finding(vec![reference])], &[]), "x/r");
@@ -130,7 +130,7 @@ fn the_base_of_uris_holds_all_that_was_found() {
 }
 
 #[test]
-fn the_user_may_choose_the_base_of_uris() {
+fn the_user_can_choose_the_base_of_uris() {
     let (_guard, here) = folder(&["r"]);
     let roots = Roots { here: here.clone(), tops: Vec::new() };
     let mut paths = Paths::new(&roots, &[], Some(&here.join("r/..")));
@@ -164,7 +164,7 @@ fn a_scanned_link_is_followed() {
 }
 
 #[test]
-fn uris_are_read_as_they_are_written() {
+fn uris_are_decoded_as_they_are_encoded() {
     for (path, uri) in
         [("a b/%", "a%20b/%25"), ("/w/é", "file:///w/%C3%A9"), ("/w/", "file:///w"), ("", ".")]
     {

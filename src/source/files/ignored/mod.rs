@@ -1,9 +1,9 @@
-//! Which files of a work tree git ignores.
+//! Ignore rules of git work trees.
 //!
-//! Input: the paths that a walk passes, folders before what they hold. Output: `true` for those that
-//! `.gitignore` files, `info/exclude` or `core.excludesFile` name, by git's own rules (gitignore(5)):
-//! no brace expansion, no symbolic links, and rules end at the top of a work tree. Whether git tracks
-//! an ignored file is not known here.
+//! Input: the paths of a walk, folders before their contents. Output: `true` for paths that `.gitignore`
+//! files, `info/exclude` or `core.excludesFile` exclude, by git's rules (gitignore(5)):
+//! no brace expansion, no symbolic links, and rules end at the top of a work tree. This module
+//! does not check whether git tracks an ignored file.
 
 mod pattern;
 
@@ -21,44 +21,44 @@ use std::sync::{Arc, PoisonError, RwLock};
 #[derive(Debug)]
 pub(super) struct Ignored {
     user: UserRules,
-    /// The rules that apply in a folder and below it, for folders with rules of their own and for
-    /// tops of work trees.
+    /// The rules for each folder that has rules of its own, and for tops of work trees. They also apply below
+    /// the folder.
     folders: RwLock<HashMap<PathBuf, Arc<Rules>>>,
 }
 
-/// What the user's own settings say about ignore rules.
+/// Ignore settings of the user.
 #[derive(Clone, Debug, Default)]
 pub struct UserRules {
     /// The user's `core.excludesFile`, for repositories that set none.
     pub excludes_file: Option<PathBuf>,
-    /// The home folder, from which a repository's `core.excludesFile` may count.
+    /// The home folder, which a repository's `core.excludesFile` can refer to.
     pub home: Option<PathBuf>,
 }
 
 /// The rules that apply in a folder.
 #[derive(Debug)]
 pub(super) struct Rules {
-    /// The folder, by the path that the walk has for it.
+    /// The path of the folder in the walk.
     folder: PathBuf,
-    /// Its path from the top of the work tree with `/` behind each name; empty for the top.
+    /// Its path from the top of the work tree with `/` after each name; empty for the top.
     from_top: Vec<u8>,
-    /// Rules of the folder and of those above it, the ones that count first leading.
-    lists: Vec<Arc<List>>,
+    /// Rules of the folder and of those above it, highest precedence first.
+    lists: Vec<Arc<RuleList>>,
     case: Case,
 }
 
 /// The rules of one file.
 #[derive(Debug)]
-struct List {
-    /// The length of [`Rules::from_top`] for the folder that the patterns count from.
+struct RuleList {
+    /// The length of [`Rules::from_top`] for the folder that the patterns are relative to.
     base: usize,
-    /// In the order of the file; the last that matches counts.
+    /// Patterns in the order of the file; the last match decides.
     patterns: Vec<Pattern>,
 }
 
-/// A file that ignore rules are asked about.
+/// A path to check against ignore rules.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry<'a> {
+pub(super) struct PathEntry<'a> {
     pub(super) path: &'a Path,
     pub(super) kind: PathKind,
 }
@@ -68,10 +68,10 @@ impl Ignored {
         Self { user, folders: RwLock::default() }
     }
 
-    /// Reads the rules for a folder that the user named: those above it, too.
+    /// Reads the rules for a folder that the user named, including the rules above it.
     ///
-    /// A folder that is ignored itself, or of which everything is, was named all the same: then the
-    /// rules above it do not apply.
+    /// If the folder or all of its contents are ignored, the rules above it do not apply, because the user
+    /// named it.
     pub(super) fn enter_root(&self, folder: &Path, run: &Run) {
         let Ok(whole) = folder.canonicalize() else { return };
         let is_top = |folder: &&Path| folder.join(".git").symlink_metadata().is_ok();
@@ -82,14 +82,14 @@ impl Ignored {
         let mut path = top.to_owned();
         let mut is_ignored = false;
         for name in below {
-            let entry = Entry { path: &path.join(name), kind: PathKind::Folder };
+            let entry = PathEntry { path: &path.join(name), kind: PathKind::Folder };
             is_ignored |= rules.ignore(entry);
             path.push(name);
             rules = rules.below(&path);
             rules.read(run);
         }
-        // No file has this name; a pattern that matches it matches them all.
-        let any = Entry { path: &path.join("\u{1}"), kind: PathKind::File };
+        // No file has this name; a pattern that matches it matches everything.
+        let any = PathEntry { path: &path.join("\u{1}"), kind: PathKind::File };
         if !below.as_os_str().is_empty() && (is_ignored || rules.ignore(any)) {
             let base = rules.from_top.len();
             rules.lists.retain(|list| list.base == base);
@@ -115,7 +115,7 @@ impl Ignored {
         }
     }
 
-    /// Returns the rules that apply to what a folder holds; `None` outside of work trees.
+    /// Returns the rules for the contents of a folder; `None` outside of work trees.
     pub(super) fn rules(&self, folder: &Path) -> Option<Arc<Rules>> {
         let folders = self.folders.read().unwrap_or_else(PoisonError::into_inner);
         if folders.is_empty() {
@@ -129,8 +129,8 @@ impl Ignored {
         folders.insert(rules.folder.clone(), Arc::new(rules));
     }
 
-    /// The rules for the whole work tree below `folder`: `info/exclude` before `core.excludesFile`. A
-    /// `.git` that is no repository has neither.
+    /// Returns the rules for the whole work tree at `folder`: `info/exclude` before `core.excludesFile`. A
+    /// `.git` that is not a repository has neither.
     fn top(&self, folder: &Path, run: &Run) -> Rules {
         let repository = Repository::at(folder).ok().flatten();
         let folds = repository.as_ref().is_some_and(Repository::ignores_case);
@@ -145,17 +145,22 @@ impl Ignored {
             ExcludesFile::File(path) => Some(path),
         };
         for path in [exclude, global].into_iter().flatten() {
-            rules.lists.extend(List::read(&path, Count { base: 0, case }, Links::Follow, run));
+            rules.lists.extend(RuleList::read(
+                &path,
+                ListOptions { base: 0, case },
+                Links::Follow,
+                run,
+            ));
         }
         rules
     }
 }
 
 impl Rules {
-    /// Returns `true` if git ignores the entry, which lies in the folder or below it.
+    /// Returns `true` if git ignores the entry, which must be in the folder or below it.
     ///
-    /// The result says nothing about entries of an ignored folder, which a walk does not enter.
-    pub(super) fn ignore(&self, entry: Entry<'_>) -> bool {
+    /// The result is not valid for entries of an ignored folder, which a walk does not enter.
+    pub(super) fn ignore(&self, entry: PathEntry<'_>) -> bool {
         if self.lists.is_empty() {
             return false;
         }
@@ -167,7 +172,7 @@ impl Rules {
         matching.is_some_and(|pattern| !pattern.is_negative)
     }
 
-    /// The path of something in the folder or below it, from the top of the work tree.
+    /// Returns the path of an entry in the folder or below it, from the top of the work tree.
     fn path_from_top(&self, path: &Path) -> Vec<u8> {
         let below = path.strip_prefix(&self.folder).unwrap_or(path);
         let mut from_top = self.from_top.clone();
@@ -180,7 +185,7 @@ impl Rules {
         from_top
     }
 
-    /// The same rules for a folder below, without those of its own.
+    /// Returns the same rules for a folder below, without its own rules.
     fn below(&self, folder: &Path) -> Self {
         let mut from_top = self.path_from_top(folder);
         from_top.push(b'/');
@@ -190,28 +195,28 @@ impl Rules {
     /// Adds the rules of the folder's own `.gitignore`, before all others.
     fn read(&mut self, run: &Run) {
         let path = self.folder.join(".gitignore");
-        let count = Count { base: self.from_top.len(), case: self.case };
-        if let Some(list) = List::read(&path, count, Links::Refuse, run) {
+        let options = ListOptions { base: self.from_top.len(), case: self.case };
+        if let Some(list) = RuleList::read(&path, options, Links::Refuse, run) {
             self.lists.insert(0, list);
         }
     }
 }
 
-/// How the patterns of a file count.
+/// How to interpret the patterns of a file.
 #[derive(Clone, Copy, Debug)]
-struct Count {
-    /// See [`List::base`].
+struct ListOptions {
+    /// See [`RuleList::base`].
     base: usize,
     case: Case,
 }
 
-impl List {
+impl RuleList {
     /// Reads a file; `None` if it does not exist, cannot be read (which is reported) or has no rules.
-    fn read(path: &Path, count: Count, links: Links, run: &Run) -> Option<Arc<Self>> {
+    fn read(path: &Path, options: ListOptions, links: Links, run: &Run) -> Option<Arc<Self>> {
         match regular::read(path, links, MAX_TEXT) {
             Ok(bytes) => {
-                let patterns = pattern::parse(&bytes, count.case);
-                (!patterns.is_empty()).then(|| Arc::new(Self { base: count.base, patterns }))
+                let patterns = pattern::parse(&bytes, options.case);
+                (!patterns.is_empty()).then(|| Arc::new(Self { base: options.base, patterns }))
             }
             Err(error) if is_absent(&error) => None,
             Err(source) => {
@@ -222,7 +227,7 @@ impl List {
     }
 }
 
-/// Returns `true` if there is no such file, or a folder has its name: git reads neither.
+/// Returns `true` if the file does not exist or is a folder: git ignores both.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -1,15 +1,15 @@
 //! One line of an ignore file, matched as git does (gitignore(5)), with its quirks: `a**/b` matches
 //! `ab`, a class never matches `/`, and a malformed pattern matches nothing.
 //!
-//! Input: the bytes of a file, then paths. Nothing is read here.
+//! Input: the bytes of a file, and paths. Output: whether a pattern matches. This file reads nothing.
 
 use crate::config::PathKind;
 
-/// Whether upper and lower case differ.
+/// Case sensitivity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Case {
     Sensitive,
-    /// ASCII letters are compared without case: `core.ignoreCase`.
+    /// ASCII case is ignored: `core.ignoreCase`.
     Folded,
 }
 
@@ -32,17 +32,17 @@ impl Case {
 /// A pattern.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    /// Whether the pattern takes back what one before it matches: `!`.
+    /// Whether the pattern negates an earlier match (`!`).
     pub(super) is_negative: bool,
-    /// Whether the pattern matches folders only: it ends with `/`.
+    /// Whether the pattern matches only folders (it ends with `/`).
     folders_only: bool,
-    text: Text,
+    matcher: Matcher,
     case: Case,
 }
 
-/// What a pattern is compared with, and how.
+/// The part of a path that a pattern matches, and how.
 #[derive(Debug)]
-enum Text {
+enum Matcher {
     /// The last name of a path is equal to this.
     Name(Vec<u8>),
     /// The last name ends with this.
@@ -98,23 +98,23 @@ impl Pattern {
             Some(rest) => (true, rest),
             None => (false, pattern),
         };
-        let text = if pattern.contains(&b'/') {
+        let matcher = if pattern.contains(&b'/') {
             let pattern = pattern.strip_prefix(b"/").unwrap_or(pattern);
             let (prefix, rest) = pattern.split_at(literal_len(pattern));
-            Text::Path(prefix.to_owned(), glob(rest, case))
+            Matcher::Path(prefix.to_owned(), glob(rest, case))
         } else if literal_len(pattern) == pattern.len() {
-            Text::Name(pattern.to_owned())
+            Matcher::Name(pattern.to_owned())
         } else {
             match pattern.strip_prefix(b"*") {
-                Some(end) if literal_len(end) == end.len() => Text::NameEnd(end.to_owned()),
-                _ => Text::NameGlob(glob(pattern, case)),
+                Some(end) if literal_len(end) == end.len() => Matcher::NameEnd(end.to_owned()),
+                _ => Matcher::NameGlob(glob(pattern, case)),
             }
         };
-        Some(Self { is_negative, folders_only, text, case })
+        Some(Self { is_negative, folders_only, matcher, case })
     }
 
-    /// Returns `true` if the pattern matches a path, which counts from the folder of the ignore file
-    /// and has `/` between its names.
+    /// Returns `true` if the pattern matches a path, which is relative to the folder of the ignore
+    /// file and has `/` between its names.
     pub(super) fn matches(&self, path: &[u8], kind: PathKind) -> bool {
         if self.folders_only && !kind.is_folder() {
             return false;
@@ -123,15 +123,15 @@ impl Pattern {
             let start = memchr::memrchr(b'/', path).map_or(0, |at| at + 1);
             &path[start..]
         };
-        match &self.text {
-            Text::Name(text) => self.case.equal(name(), text),
-            Text::NameEnd(end) => {
+        match &self.matcher {
+            Matcher::Name(text) => self.case.equal(name(), text),
+            Matcher::NameEnd(end) => {
                 let name = name();
                 let start = name.len().checked_sub(end.len());
                 start.is_some_and(|start| self.case.equal(&name[start..], end))
             }
-            Text::NameGlob(glob) => self.matches_glob(glob, name()),
-            Text::Path(prefix, glob) => {
+            Matcher::NameGlob(glob) => self.matches_glob(glob, name()),
+            Matcher::Path(prefix, glob) => {
                 path.split_at_checked(prefix.len()).is_some_and(|(start, rest)| {
                     self.case.equal(start, prefix) && self.matches_glob(glob, rest)
                 })
@@ -139,12 +139,12 @@ impl Pattern {
         }
     }
 
-    /// Matches text from left to right. On a mismatch the last `*` takes one byte more; where that is
-    /// a `/`, the last `**/` takes one folder more.
+    /// Matches text from left to right. On a mismatch the last `*` matches one more byte; if that is a
+    /// `/`, the last `**/` matches one more folder.
     fn matches_glob(&self, glob: &Glob, text: &[u8]) -> bool {
         let Some(tokens) = glob else { return false };
         let (mut token, mut at) = (0, 0);
-        // The token behind the last `*` or `**/`, and where the text goes on after what it has taken.
+        // The token after the last `*` or `**/`, and the position in the text after its match.
         let mut star: Option<(usize, usize)> = None;
         let mut folders: Option<(usize, usize)> = None;
         loop {
@@ -186,7 +186,7 @@ impl Pattern {
 }
 
 impl Token {
-    /// Returns `true` if the token stands for a byte, which was folded if case is.
+    /// Returns `true` if the token matches a byte, which is already case-folded if necessary.
     fn has(&self, byte: u8) -> bool {
         match self {
             Self::Byte(own) => *own == byte,
@@ -203,7 +203,7 @@ fn without_trailing_spaces(line: &[u8]) -> &[u8] {
         at += 1;
         match byte {
             b' ' => continue,
-            // Whatever is escaped stays, and so does a backslash at the end.
+            // Escaped characters and a final backslash are kept.
             b'\\' => at += 1,
             _ => {}
         }
@@ -257,13 +257,13 @@ fn glob(pattern: &[u8], case: Case) -> Glob {
     Some(tokens)
 }
 
-/// Parses a class behind its `[`; returns where the pattern goes on behind the `]`.
+/// Parses a class after its `[`; returns it with the position after the `]`.
 fn class(pattern: &[u8], start: usize, case: Case) -> Option<(Token, usize)> {
     let mut at = start;
     let is_negated = matches!(pattern.get(at), Some(b'!' | b'^'));
     at += usize::from(is_negated);
     let mut has = [false; 256];
-    // The beginning of a range, should a `-` follow.
+    // The start of a range, if a `-` follows.
     let mut before = None;
     let first = at;
     while at == first || *pattern.get(at)? != b']' {
@@ -295,7 +295,7 @@ fn class(pattern: &[u8], start: usize, case: Case) -> Option<(Token, usize)> {
                         at += len + 2;
                         before = None;
                     }
-                    // Not a named class, so `[` is a byte like others.
+                    // Not a named class, so `[` is an ordinary byte.
                     _ => {
                         has[usize::from(b'[')] = true;
                         before = Some(b'[');
@@ -323,7 +323,7 @@ fn add_range(has: &mut [bool; 256], range: std::ops::RangeInclusive<u8>, case: C
     }
 }
 
-/// Finds what `[:name:]` stands for; `None` for a name that does not exist.
+/// Returns the predicate of `[:name:]`; `None` for an unknown name.
 fn named_class(name: &[u8], case: Case) -> Option<fn(u8) -> bool> {
     Some(match name {
         b"alnum" => |byte| byte.is_ascii_alphanumeric(),
@@ -335,7 +335,7 @@ fn named_class(name: &[u8], case: Case) -> Option<fn(u8) -> bool> {
         b"lower" => |byte| byte.is_ascii_lowercase(),
         b"print" => |byte| matches!(byte, 0x20..=0x7e),
         b"punct" => |byte| byte.is_ascii_punctuation(),
-        // As git has it: no vertical tab, no form feed.
+        // Like git: no vertical tab, no form feed.
         b"space" => |byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'),
         b"upper" if case == Case::Folded => |byte| byte.is_ascii_alphabetic(),
         b"upper" => |byte| byte.is_ascii_uppercase(),
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_cost_no_more_than_the_product_of_the_lengths() {
+    fn matching_many_stars_is_at_most_quadratic() {
         let pattern = format!("{}b", "*a".repeat(2_000));
         assert!(!matches(&pattern, &"a".repeat(4_000)));
         let pattern = format!("{}b", "**/a/".repeat(500));

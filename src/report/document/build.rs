@@ -1,18 +1,18 @@
-//! Makes the document of a scan's outcome.
+//! Builds the document of a scan's outcome.
 //!
-//! Input: the outcome of a scan, and the rules and paths that it refers to. Output: a document, all of
-//! whose text passed the redactor. It formats nothing.
+//! Input: the outcome of a scan, and the rules and paths that it refers to. Output: a document with redacted
+//! text. This file formats nothing.
 
 use super::paths::{self, Base};
 use super::{
-    ChangeStatusWord, Document, InlineRecord, LeftOut, Note, Paths, Place, Record,
-    RepositoryRecord, RuleRecord, SCHEMA, Summary, SuppressedCounts, SuppressionRecord,
-    TokenRecord, Tool, UnusedRecord,
+    ChangeStatusWord, Document, InlineRecord, LocationRecord, Note, Paths, Record,
+    RepositoryRecord, RuleRecord, SCHEMA, SkippedCounts, Summary, SuppressedCounts,
+    SuppressionRecord, TokenRecord, Tool, UnusedRecord,
 };
 use crate::detect::Evidence;
 use crate::redact::{Clean, Masker, Redactor};
 use crate::report::advice;
-use crate::report::trace::{GitPlace, ObjectRecord};
+use crate::report::trace::{ObjectRecord, TraceRecord};
 use crate::rules::RuleSet;
 use crate::scan::{Counts, Outcome};
 use crate::source::git::repo::Operation;
@@ -22,22 +22,22 @@ use ddpatrol_scan::finding::suppression::{Suppression, SuppressionKind, UnusedSu
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, plain};
 use std::path::Path;
 
-/// How to make a document of an outcome.
+/// Options for building a document.
 #[derive(Clone, Copy, Debug)]
 pub struct DocumentOptions<'a> {
     /// The rules that the findings refer to.
     pub rules: &'a RuleSet,
     /// Masks secrets in text.
     pub redactor: &'a Redactor,
-    /// Whether what is opaque makes the result incomplete.
+    /// Whether opaque content makes the result incomplete.
     pub strict: bool,
     /// Whether the tokens themselves are shown.
     pub show_secrets: bool,
-    /// The operation that the commit of what is staged ends.
+    /// The operation in progress that committing the staged content completes.
     pub operation: Option<Operation>,
 }
 
-/// Makes documents and records. One worker owns it, with the memory to mask text and find paths.
+/// Builds documents and records. Each worker has its own, because it caches masking and paths.
 #[derive(Debug)]
 pub struct DocumentBuilder<'a> {
     options: DocumentOptions<'a>,
@@ -46,7 +46,7 @@ pub struct DocumentBuilder<'a> {
 }
 
 impl<'a> DocumentBuilder<'a> {
-    /// Prepares for an outcome; `paths` relates the paths of the scan to repositories.
+    /// Creates a builder; `paths` relates the paths of the scan to repositories.
     #[must_use]
     pub fn new(options: DocumentOptions<'a>, paths: Paths) -> Self {
         Self { options, masker: options.redactor.masker(), paths }
@@ -57,15 +57,16 @@ impl<'a> DocumentBuilder<'a> {
         &mut self.masker
     }
 
-    /// Makes the document of an outcome.
+    /// Builds the document of an outcome.
     #[must_use]
     pub fn document(&mut self, outcome: &Outcome) -> Document {
         let base = self.paths.base(outcome);
         let base = Base::new(&base);
         let record = |it| self.record(it, base);
         let findings: Vec<Record> = outcome.findings.iter().map(record).collect();
-        let counts = |it: &&Record| it.suppression.is_none();
-        let proven = || findings.iter().filter(counts).filter(|it| it.evidence == Evidence::Proven);
+        let is_unsuppressed = |it: &&Record| it.suppression.is_none();
+        let proven =
+            || findings.iter().filter(is_unsuppressed).filter(|it| it.evidence == Evidence::Proven);
         let summary = Summary {
             proven: proven().count(),
             proven_locations: proven().map(Record::count).sum(),
@@ -79,7 +80,7 @@ impl<'a> DocumentBuilder<'a> {
             archives: outcome.counts.archives,
             members: outcome.counts.members,
             unpacked: outcome.counts.unpacked,
-            left_out: LeftOut::new(&outcome.counts),
+            left_out: SkippedCounts::new(&outcome.counts),
         };
         Document {
             schema: SCHEMA.to_owned(),
@@ -96,7 +97,7 @@ impl<'a> DocumentBuilder<'a> {
         }
     }
 
-    /// Describes one match while the scan still runs. The base of URIs is not known yet.
+    /// Builds the record of one match while the scan is running. The base of URIs is not known yet.
     #[must_use]
     pub fn occurrence(&mut self, found: &Finding) -> Record {
         let places = found.locations.iter().map(|it| self.place(it, None)).collect();
@@ -111,7 +112,7 @@ impl<'a> DocumentBuilder<'a> {
         RepositoryRecord {
             head: scanned.head.map(|id| id.to_string()),
             uri: self.uri(root_of(&scanned.root), base, &path),
-            absolute_uri: paths::uri(&self.spelled(&self.paths.whole(root_of(&scanned.root)))),
+            absolute_uri: paths::uri(&self.clean_path(&self.paths.whole(root_of(&scanned.root)))),
             path,
         }
     }
@@ -119,7 +120,7 @@ impl<'a> DocumentBuilder<'a> {
     fn note(&mut self, diagnostic: &Diagnostic, base: Base<'_>) -> Note {
         let path = diagnostic.path.as_deref();
         let within = path.and_then(|path| self.paths.file_within(path));
-        let repository_path = within.map(|it| self.spelled(&it.below));
+        let repository_path = within.map(|it| self.clean_path(&it.below));
         let cleaned = path.map(|path| self.path(path));
         let default = repository_path.as_ref().or(cleaned.as_ref());
         Note {
@@ -165,8 +166,8 @@ impl<'a> DocumentBuilder<'a> {
         }
     }
 
-    /// Describes a finding by its rule, its token and its places.
-    fn identity(&self, finding: &Finding, locations: Vec<Place>) -> Record {
+    /// Builds the record of a finding from its rule, token and locations.
+    fn identity(&self, finding: &Finding, locations: Vec<LocationRecord>) -> Record {
         let Finding { evidence, fingerprint, token, secret, .. } = finding;
         let rule = &self.options.rules.rules()[finding.rule];
         let shown = || String::from_utf8_lossy(secret.expose()).into_owned();
@@ -192,10 +193,10 @@ impl<'a> DocumentBuilder<'a> {
         }
     }
 
-    fn place(&mut self, location: &Location, base: Option<Base<'_>>) -> Place {
+    fn place(&mut self, location: &Location, base: Option<Base<'_>>) -> LocationRecord {
         let path = location.path.as_deref().map(|path| self.path(path));
         let within = self.paths.within(location);
-        let repository_path = within.as_ref().map(|it| self.spelled(&it.below));
+        let repository_path = within.as_ref().map(|it| self.clean_path(&it.below));
         let uri = location.path.as_deref().zip(base).and_then(|(reached, base)| {
             let default = repository_path.as_ref().or(path.as_ref())?;
             match &within {
@@ -205,7 +206,7 @@ impl<'a> DocumentBuilder<'a> {
             }
         });
         let hex = |path: &Clean| path.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
-        Place {
+        LocationRecord {
             path_hex: path.as_ref().filter(|path| !path.is_utf8()).map(hex),
             path,
             part: location.part,
@@ -230,7 +231,7 @@ impl<'a> DocumentBuilder<'a> {
                 .map(|it| InlineRecord { counts: it.counts, reason: it.reason.clone() }),
             new_place: location.is_new_place,
             layer: location.layer.as_ref().map(|it| self.masker.clean(it.as_bytes())),
-            git: location.trace.as_deref().map(|trace| GitPlace::new(trace, &mut self.masker)),
+            git: location.trace.as_deref().map(|trace| TraceRecord::new(trace, &mut self.masker)),
             further: location.further.clone(),
         }
     }
@@ -239,21 +240,21 @@ impl<'a> DocumentBuilder<'a> {
         paths::clean(path, &mut self.masker)
     }
 
-    /// Masks secrets in a path, which has `/` between its components.
-    fn spelled(&mut self, path: &Path) -> Clean {
+    /// Masks secrets in a path with `/` between its components.
+    fn clean_path(&mut self, path: &Path) -> Clean {
         self.masker.clean(&paths::bytes(path))
     }
 
-    /// Returns the URI reference of a path unless a reader can make it of `default`.
+    /// Returns the URI reference of a path, or `None` if it follows from `default`.
     fn uri(&mut self, path: &Path, base: Base<'_>, default: &Clean) -> Option<String> {
         let below = self.paths.below(path, base);
-        let uri = paths::uri(&self.spelled(&below.unwrap_or_else(|| self.paths.whole(path))));
+        let uri = paths::uri(&self.clean_path(&below.unwrap_or_else(|| self.paths.whole(path))));
         (uri != paths::uri(default) || !default.is_utf8()).then_some(uri)
     }
 }
 
 /// Checks and completes the URIs of a document that was read from a saved report; `root` is the folder
-/// that relative paths count from if the report does not say where its repositories are.
+/// that relative paths are relative to if the report has no absolute URIs of its repositories.
 pub(super) fn locate(document: &mut Document, root: Option<&Path>) {
     for place in document.findings.iter_mut().flat_map(|it| &mut it.locations) {
         place.uri = place.uri.take().and_then(paths::checked);
@@ -297,13 +298,13 @@ impl SuppressedCounts {
                 .iter()
                 .flat_map(|it| &it.locations)
                 .filter(|it| it.new_place)
-                .map(Place::count)
+                .map(LocationRecord::count)
                 .sum(),
         }
     }
 }
 
-impl LeftOut {
+impl SkippedCounts {
     fn new(counts: &Counts) -> Self {
         Self {
             ignored_files: counts.ignored,

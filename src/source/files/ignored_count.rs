@@ -1,6 +1,6 @@
-//! Counts the files that ignore rules leave out of a walk.
+//! Counts the files that a walk skips because of ignore rules.
 //!
-//! Ignored folders are not entered by the walk, so a second walk that opens no file counts their
+//! Input: the ignored entries of a walk. Output: counts. Ignored folders are not entered by the walk, so a second walk that opens no file counts their
 //! files.
 
 use super::exclusion::Exclusion;
@@ -13,18 +13,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
-/// Files and folders that ignore rules leave out of a walk.
+/// Counter of ignored files and folders.
 #[derive(Debug, Default)]
-pub(super) struct LeftOut {
+pub(super) struct IgnoredCount {
     /// Ignored files in folders that are not ignored.
     pub(super) files: AtomicU64,
-    /// Ignored folders, with their depth below the path that was named.
+    /// Ignored folders, with their depth below the named path.
     folders: Mutex<HashMap<PathBuf, usize>>,
-    /// Ignored files that git tracks, which are read nevertheless.
+    /// Ignored files that git tracks, which are read.
     pub(super) read: AtomicU64,
 }
 
-impl LeftOut {
+impl IgnoredCount {
     /// Adds an ignored folder with its depth below the path that was named.
     pub(super) fn add_folder(&self, path: &Path, depth: usize) {
         lock(&self.folders).insert(path.to_owned(), depth);

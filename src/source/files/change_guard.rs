@@ -1,4 +1,7 @@
-//! Watches a file while it is read: whether it is an archive, and whether it changes meanwhile.
+//! Reader that recognizes archives and detects changes of a file during the read.
+//!
+//! Input: an open file. Output: its bytes, the archive format, and the metadata from before the read. This file
+//! reports nothing.
 
 use crate::source::archive::{self, Format};
 use crate::source::git::lfs::Pointer;
@@ -6,43 +9,43 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 
-/// What the bytes of a file have shown while they were read.
+/// Result of archive detection in the first bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ArchiveHint {
-    /// It is no archive.
+    /// Not an archive.
     None,
-    /// It is one of this format.
+    /// An archive of this format.
     Format(Format),
-    /// It is not of the kind that begins as an archive; its end may be one.
-    Perhaps,
+    /// Does not start as an archive, but may end as one.
+    MaybeAtEnd,
 }
 
-/// A file that takes note of its metadata once it turns out to need more than one read.
+/// A reader of a file that saves the metadata if the file needs more than one read.
 ///
-/// One read of a small file sees one state of it; only what takes several can be torn.
-pub(super) struct Watched<'a> {
+/// A single read is consistent; only a file that needs several can change in between.
+pub(super) struct ChangeGuard<'a> {
     file: &'a mut File,
     path: &'a Path,
     reads: u32,
     pub(super) before: Option<Metadata>,
     pub(super) hint: ArchiveHint,
-    /// The pointer that the file is, where Git LFS has not put the content in its place.
+    /// The Git LFS pointer, if the file is one.
     pub(super) pointer: Option<Pointer>,
 }
 
-/// The part of a file that bytes are.
+/// Whether bytes are a whole file or its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extent {
     Whole,
     Beginning,
 }
 
-impl<'a> Watched<'a> {
+impl<'a> ChangeGuard<'a> {
     pub(super) fn new(file: &'a mut File, path: &'a Path) -> Self {
         Self { file, path, reads: 0, before: None, hint: ArchiveHint::None, pointer: None }
     }
 
-    /// Recognizes the file by its bytes.
+    /// Detects archives and Git LFS pointers.
     fn recognize(&mut self, bytes: &[u8], extent: Extent) {
         let is_whole = extent == Extent::Whole;
         if is_whole {
@@ -51,13 +54,13 @@ impl<'a> Watched<'a> {
         let ends_as_zip = || !is_whole || archive::ends_as_zip(bytes);
         self.hint = match archive::detect(bytes, self.path) {
             Some(format) => ArchiveHint::Format(format),
-            None if archive::may_end_as_zip(bytes) && ends_as_zip() => ArchiveHint::Perhaps,
+            None if archive::may_end_as_zip(bytes) && ends_as_zip() => ArchiveHint::MaybeAtEnd,
             None => ArchiveHint::None,
         };
     }
 }
 
-impl io::Read for Watched<'_> {
+impl io::Read for ChangeGuard<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.file.read(buffer)?;
         self.reads += 1;
@@ -72,8 +75,8 @@ impl io::Read for Watched<'_> {
     }
 }
 
-/// Tells whether a file of which so much was read has changed since.
-pub(super) fn changed(before: &Metadata, file: &File, read: u64) -> bool {
+/// Returns `true` if a file of which `read` bytes were read has changed since `before`.
+pub(super) fn has_changed(before: &Metadata, file: &File, read: u64) -> bool {
     let Ok(after) = file.metadata() else {
         return true;
     };

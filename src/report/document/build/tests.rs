@@ -1,4 +1,4 @@
-//! Documents made of outcomes that are written by hand.
+//! Tests of documents of hand-written outcomes.
 
 use super::*;
 use crate::detect::encoding::{Encoding, Layer};
@@ -14,7 +14,7 @@ use ddpatrol_scan::finding::{HeldObject, Inline, Part, Span};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// How a test makes a document.
+/// Options of a test document.
 #[derive(Clone, Copy, Default)]
 struct Choices {
     strict: bool,
@@ -43,7 +43,7 @@ fn of(findings: Vec<Finding>) -> Document {
     made(&Outcome { findings, ..Outcome::default() }, Choices::default())
 }
 
-fn place_of(location: Location) -> Place {
+fn place_of(location: Location) -> LocationRecord {
     let mut document = of(vec![finding(vec![location])]);
     document.findings.remove(0).locations.remove(0)
 }
@@ -53,19 +53,19 @@ fn suppression(by: SuppressionKind) -> Option<Suppression> {
 }
 
 #[test]
-fn findings_keep_their_order_and_all_their_places() {
+fn findings_keep_their_order_and_all_locations() {
     let document =
         of(vec![finding(vec![location("z"), location("a")]), finding(vec![location("b")])]);
     let paths: Vec<Vec<String>> = document
         .findings
         .iter()
-        .map(|it| it.locations.iter().map(Place::label).collect())
+        .map(|it| it.locations.iter().map(LocationRecord::label).collect())
         .collect();
     assert_eq!(paths, [vec!["z:3:5", "a:3:5"], vec!["b:3:5"]]);
 }
 
 #[test]
-fn only_proven_findings_that_count_are_counted() {
+fn only_unsuppressed_proven_findings_are_counted() {
     let proven = finding(vec![location("a"), location("b")]);
     let shaped = Finding { evidence: Evidence::Shaped, ..finding(vec![location("c")]) };
     let known = Finding {
@@ -78,8 +78,8 @@ fn only_proven_findings_that_count_are_counted() {
 }
 
 #[test]
-fn suppressed_findings_are_counted_by_what_suppresses_them() {
-    let new = Place { new_place: true, ..place("a") };
+fn suppressed_findings_are_counted_by_kind() {
+    let new = LocationRecord { new_place: true, ..place("a") };
     let by = |by| {
         let record = record(vec![place("a"), new.clone()]);
         Record { suppression: Some(suppressed(by)), ..record }
@@ -129,7 +129,7 @@ fn message(severity: Severity, message: String) -> Issue {
 }
 
 #[test]
-fn a_gap_makes_a_document_incomplete_by_its_kind() {
+fn the_severity_of_a_gap_decides_completeness() {
     let complete = |kind, strict| {
         let path = Some(PathBuf::from("a"));
         let issue = Arc::new(message(kind, "x".to_owned()));
@@ -237,7 +237,7 @@ fn a_path_that_is_not_utf_8_is_given_in_hexadecimal() {
 }
 
 #[test]
-fn a_place_says_how_it_stands_and_in_what_it_is_encoded() {
+fn a_location_has_its_change_status_and_encoding() {
     let plain = place_of(location("a"));
     assert_eq!((plain.change_status, plain.encoding, plain.moved_from), (None, None, None));
     let encoded = Encoding::PLAIN.with([Layer::Base64, Layer::Gzip]);
@@ -260,7 +260,7 @@ fn a_place_says_how_it_stands_and_in_what_it_is_encoded() {
 }
 
 #[test]
-fn a_uri_is_given_only_where_it_does_not_follow_from_the_path() {
+fn a_uri_is_given_only_if_it_does_not_follow_from_the_path() {
     // Below the base, which is the folder of the scan.
     assert_eq!(place_of(location("a b")).uri, None);
     let outside = place_of(location("/elsewhere/a b"));
@@ -272,11 +272,11 @@ fn a_uri_is_given_only_where_it_does_not_follow_from_the_path() {
 }
 
 #[test]
-fn uris_of_a_saved_report_are_checked_and_missing_ones_made() {
+fn uris_of_a_saved_report_are_checked_and_missing_ones_added() {
     let mut document = document(vec![record(vec![
-        Place { uri: Some("a%20b".to_owned()), ..place("a") },
-        Place { uri: Some("a b".to_owned()), ..place("a") },
-        Place { uri: Some("https://example.org/a".to_owned()), ..place("a") },
+        LocationRecord { uri: Some("a%20b".to_owned()), ..place("a") },
+        LocationRecord { uri: Some("a b".to_owned()), ..place("a") },
+        LocationRecord { uri: Some("https://example.org/a".to_owned()), ..place("a") },
     ])]);
     let repository = |path: &str, absolute_uri: &str| RepositoryRecord {
         path: clean(path),

@@ -1,4 +1,4 @@
-//! Places that represent others, written one by one.
+//! Tests of the expansion of locations that represent others.
 
 use super::*;
 use crate::report::tests::{clean, git, place, record};
@@ -6,19 +6,26 @@ use ddpatrol_scan::finding::Span;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// A place at an offset, in line 1; the column is the offset.
-fn at(path: &str, offset: u64) -> Place {
-    Place { line: 1, end_line: 1, column: offset, end_column: offset + 4, offset, ..place(path) }
+/// Returns a location at an offset, in line 1; the column is the offset.
+fn at(path: &str, offset: u64) -> LocationRecord {
+    LocationRecord {
+        line: 1,
+        end_line: 1,
+        column: offset,
+        end_column: offset + 4,
+        offset,
+        ..place(path)
+    }
 }
 
-/// A place and what it represents.
-fn leading(path: &str, offset: u64, further: &[u64]) -> Place {
+/// Returns a location that represents further ones.
+fn leading(path: &str, offset: u64, further: &[u64]) -> LocationRecord {
     let spot = |&offset: &u64| Spot { offset, start: Position { line: 2, column: offset } };
     let further = Spots::from(further.iter().map(spot).collect::<Vec<_>>());
-    Place { further, ..at(path, offset) }
+    LocationRecord { further, ..at(path, offset) }
 }
 
-fn visited(places: &[Place]) -> Vec<(String, u64)> {
+fn visited(places: &[LocationRecord]) -> Vec<(String, u64)> {
     let mut visited = Vec::new();
     let result = each::<()>(places, &mut |it| {
         visited.push((it.label(), it.offset));
@@ -33,7 +40,7 @@ fn pairs(list: &[(&str, u64)]) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn further_places_are_merged_by_their_offsets_within_a_content() {
+fn further_locations_are_merged_by_offset_within_a_content() {
     let places = [at("a", 1), leading("a", 3, &[5, 9]), leading("a", 4, &[7]), at("b", 2)];
     assert_eq!(
         visited(&places),
@@ -51,9 +58,9 @@ fn further_places_are_merged_by_their_offsets_within_a_content() {
 }
 
 #[test]
-fn contents_are_not_mixed() {
-    let other = || Place { git: Some(git()), ..leading("a", 1, &[3]) };
-    let name = || Place { part: Part::Name, ..at("a", 2) };
+fn locations_of_different_contents_are_not_mixed() {
+    let other = || LocationRecord { git: Some(git()), ..leading("a", 1, &[3]) };
+    let name = || LocationRecord { part: Part::Name, ..at("a", 2) };
     // The same path in the work tree, in a commit, and as a name.
     let offsets: Vec<u64> =
         visited(&[leading("a", 1, &[3]), other(), name()]).iter().map(|it| it.1).collect();
@@ -61,8 +68,9 @@ fn contents_are_not_mixed() {
 }
 
 #[test]
-fn a_further_place_has_the_extent_of_its_leader_and_no_snippet() {
-    let leader = Place { line: 4, column: 2, end_line: 6, end_column: 3, ..leading("a", 1, &[8]) };
+fn a_further_location_has_the_extent_of_its_record_and_no_snippet() {
+    let leader =
+        LocationRecord { line: 4, column: 2, end_line: 6, end_column: 3, ..leading("a", 1, &[8]) };
     let mut last = None;
     let result = each::<()>(&[leader], &mut |it| {
         last = Some(it.clone());
@@ -75,7 +83,7 @@ fn a_further_place_has_the_extent_of_its_leader_and_no_snippet() {
 }
 
 #[test]
-fn the_first_failure_ends_the_visit() {
+fn the_first_error_ends_the_iteration() {
     let mut visits = 0;
     let result = each(&[leading("a", 1, &[2, 3])], &mut |it| {
         visits += 1;
@@ -85,7 +93,7 @@ fn the_first_failure_ends_the_visit() {
 }
 
 #[test]
-fn json_lists_all_places_and_all_that_a_token_has_in_an_object() {
+fn json_lists_all_locations_and_all_spans_in_objects() {
     let object = |spans: &[(u64, u64)]| {
         let spans: Vec<Span> = spans.iter().map(|&(offset, len)| Span { offset, len }).collect();
         ObjectRecord {
@@ -110,18 +118,18 @@ fn json_lists_all_places_and_all_that_a_token_has_in_an_object() {
 }
 
 #[test]
-fn a_uri_is_made_of_what_a_place_has() {
-    let uri = |it: &Place| it.uri().into_owned();
+fn a_uri_is_derived_from_the_fields_of_a_location() {
+    let uri = |it: &LocationRecord| it.uri().into_owned();
     assert_eq!(uri(&place("a b")), "a%20b");
-    let within = Place { repository_path: Some(clean("b")), ..place("r/b") };
+    let within = LocationRecord { repository_path: Some(clean("b")), ..place("r/b") };
     assert_eq!(uri(&within), "b");
-    let own = Place { uri: Some("c%20d".to_owned()), ..within.clone() };
+    let own = LocationRecord { uri: Some("c%20d".to_owned()), ..within.clone() };
     assert_eq!(uri(&own), "c%20d");
-    let no_path = Place { path: None, ..place("") };
+    let no_path = LocationRecord { path: None, ..place("") };
     assert_eq!(uri(&no_path), "stdin");
-    let object = Place { git: Some(git()), ..no_path.clone() };
+    let object = LocationRecord { git: Some(git()), ..no_path.clone() };
     assert_eq!(uri(&object), format!("git/blob/{}", "f".repeat(40)));
-    let path = |it: &Place| it.uri_path().map(|it| it.into_owned());
+    let path = |it: &LocationRecord| it.uri_path().map(|it| it.into_owned());
     assert_eq!(path(&within).as_deref(), Some(&b"b"[..]));
     assert_eq!(path(&own).as_deref(), Some(&b"c d"[..]));
     assert_eq!((path(&no_path), path(&object)), (None, None));

@@ -1,41 +1,41 @@
-//! The places of a finding, and how JSON lists them one by one.
+//! Locations of a finding, and their expansion in JSON.
 //!
-//! Input: the places and git objects of a finding. Output: each place by itself. Places are made from
-//! locations elsewhere (`tell`).
+//! Input: the locations and git objects of a finding. Output: each location by itself. `build` creates the
+//! records.
 //!
-//! A [`Place`] of a document represents further places that differ from it in where they begin only; an
-//! [`ObjectRecord`] all that the token has in an object. JSON lists them all: they are made while it is
-//! written, so that none but the first ones takes more room than its position. Such a place has an empty
-//! snippet.
+//! A [`LocationRecord`] can represent further locations that differ only in their position; an
+//! [`ObjectRecord`] represents all spans of the token in an object. JSON lists each of them: they are expanded
+//! while it is written, so that further locations need memory only for their positions. An expanded location
+//! has an empty snippet.
 
 use super::paths;
 use super::suppression::InlineRecord;
 use crate::redact::Clean;
-use crate::report::trace::{GitPlace, ObjectRecord};
+use crate::report::trace::{ObjectRecord, TraceRecord};
 use ddpatrol_scan::blob::Position;
 use ddpatrol_scan::finding::{Location, Part, Spot, Spots, end_of};
 use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// One place.
+/// One location.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Place {
-    /// The path; `null` is standard input, or a git object that has none. Bytes that are no UTF-8
-    /// are spelled `\xNN`.
+pub struct LocationRecord {
+    /// The path; `null` for standard input, or for a git object without a path. Bytes that are not UTF-8 are
+    /// written as `\xNN`.
     pub path: Option<Clean>,
-    /// The path's bytes in hexadecimal, only where they are no UTF-8.
+    /// The bytes of the path in hexadecimal, only if they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_hex: Option<String>,
-    /// The path below the top of the work tree that the place is in, or in a bare repository.
+    /// The path relative to the top of the work tree, or in a bare repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository_path: Option<Clean>,
     /// The URI reference in SARIF, only if it differs from `repository_path`, or from `path` outside of
     /// repositories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
-    /// `content`; `name` where the token is in the last component of the path; `commit` or `tag`
-    /// in the text of such an object; `ref` in the name of a reference of the repository at `path`.
+    /// `content`; `name` for the last component of the path; `commit` or `tag` for the text of such an
+    /// object; `ref` for the name of a reference of the repository at `path`.
     pub part: Part,
     /// The line, from 1.
     pub line: u64,
@@ -49,51 +49,51 @@ pub struct Place {
     pub offset: u64,
     /// The length in bytes.
     pub length: u64,
-    /// The line around it, masked and cut.
+    /// The line around it, masked and truncated.
     pub snippet: Clean,
-    /// In what it is encoded there, the outermost first, if it is: `base64 of gzip of base64`.
+    /// Its encodings, outermost first, if it is encoded: `base64 of gzip of base64`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
-    /// How it came in, for a place in a repository's history.
+    /// Its attribution, for a location in a repository's history.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub git: Option<GitPlace>,
-    /// For a place in a change: `new`, `moved`, `already-there` or `also-unpushed`.
+    pub git: Option<TraceRecord>,
+    /// For a location in a change: `new`, `moved`, `already-there` or `also-unpushed`.
     #[serde(rename = "standing", skip_serializing_if = "Option::is_none")]
     pub change_status: Option<ChangeStatusWord>,
-    /// The path that the base has it at, where it moved.
+    /// The path of the token in the base, if it moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<Clean>,
-    /// What its own line says about it.
+    /// The inline allow comment in its line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inline: Option<InlineRecord>,
-    /// Whether the baseline knows the token, but not at this path.
+    /// Whether the baseline lists the token, but not at this path.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub new_place: bool,
-    /// For a place in a container image: the layer, and the command that created it.
+    /// For a location in a container image: the layer, and the command that created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<Clean>,
-    /// Further places that differ from this one in where they begin only, and have no snippet.
+    /// Further locations that differ from this one only in their position, and have no snippet.
     #[serde(skip)]
     pub further: Spots,
 }
 
-/// Whether a token in a change is new, as a word in reports.
+/// Status of a token in a change, as in reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeStatusWord {
-    /// The base does not have it.
+    /// The base does not contain it.
     New,
-    /// The base has it at another path.
+    /// The base contains it at another path.
     Moved,
-    /// The base has it at this path.
+    /// The base contains it at this path.
     #[serde(rename = "already-there")]
     Preexisting,
-    /// It is not part of the push that was judged, but not pushed yet either.
+    /// It is not part of the judged push, but also not pushed yet.
     AlsoUnpushed,
 }
 
-impl Place {
-    /// Returns the URI reference of the place: relative to the base of URIs if it is below.
+impl LocationRecord {
+    /// Returns the URI reference of the location, relative to the base of URIs if it is below the base.
     #[must_use]
     pub fn uri(&self) -> Cow<'_, str> {
         match (&self.uri, &self.path, &self.git) {
@@ -106,7 +106,7 @@ impl Place {
         }
     }
 
-    /// Returns the path that [`Place::uri`] encodes.
+    /// Returns the path that [`LocationRecord::uri`] encodes.
     pub(in crate::report) fn uri_path(&self) -> Option<Cow<'_, [u8]>> {
         let path = self.path.as_ref()?;
         match &self.uri {
@@ -115,20 +115,20 @@ impl Place {
         }
     }
 
-    /// Returns the number of places that it represents.
+    /// Returns the number of locations that it represents.
     #[must_use]
     pub fn count(&self) -> usize {
         1 + self.further.len()
     }
 
-    /// Moves it to a location that differs in its position only.
+    /// Moves it to a location that differs only in its position.
     pub(crate) fn move_to(&mut self, location: &Location) {
         (self.line, self.column) = (location.start.line, location.start.column);
         (self.end_line, self.end_column) = (location.end.line, location.end.column);
         self.offset = location.offset;
     }
 
-    /// Moves it to a further place that it represents.
+    /// Moves it to a further location that it represents.
     fn move_to_spot(&mut self, spot: &Spot) {
         let start = Position { line: self.line, column: self.column };
         let end = end_of(spot, (start, Position { line: self.end_line, column: self.end_column }));
@@ -137,12 +137,12 @@ impl Place {
         self.offset = spot.offset;
     }
 
-    /// Returns a copy that represents nothing else, without the text around it.
+    /// Returns a copy without snippet and further locations.
     fn bare(&self) -> Self {
         Self { snippet: Clean::default(), further: Spots::default(), ..self.clone() }
     }
 
-    /// Returns `true` if two places are in the same content.
+    /// Returns `true` if two locations are in the same content.
     fn is_beside(&self, other: &Self) -> bool {
         let content = |place: &Self| {
             let git = place.git.as_ref();
@@ -153,19 +153,19 @@ impl Place {
     }
 }
 
-/// Counts all places.
-pub(super) fn count(places: &[Place]) -> usize {
-    places.iter().map(Place::count).sum()
+/// Counts all locations.
+pub(super) fn count(places: &[LocationRecord]) -> usize {
+    places.iter().map(LocationRecord::count).sum()
 }
 
-/// Calls `on_place` with every place, those in one content by their offsets.
+/// Calls `on_place` with every location; locations in the same content are in the order of their offsets.
 pub(super) fn each<E>(
-    places: &[Place],
-    on_place: &mut dyn FnMut(&Place) -> Result<(), E>,
+    places: &[LocationRecord],
+    on_place: &mut dyn FnMut(&LocationRecord) -> Result<(), E>,
 ) -> Result<(), E> {
-    for beside in places.chunk_by(Place::is_beside) {
-        let mut moved: Vec<Option<Place>> = vec![None; beside.len()];
-        let mut on_entry = |entry: Entry| match entry.further {
+    for beside in places.chunk_by(LocationRecord::is_beside) {
+        let mut moved: Vec<Option<LocationRecord>> = vec![None; beside.len()];
+        let mut on_entry = |entry: LocationIndex| match entry.further {
             None => on_place(&beside[entry.place]),
             Some(further) => {
                 let place = &beside[entry.place];
@@ -174,11 +174,11 @@ pub(super) fn each<E>(
                 on_place(moved)
             }
         };
-        // Usually only the last place represents others, all of which follow it.
+        // Usually only the last location represents others, all of which follow it.
         if entries(beside).is_sorted_by_key(|entry| entry.offset) {
             entries(beside).try_for_each(&mut on_entry)?;
         } else {
-            let mut order: Vec<Entry> = entries(beside).collect();
+            let mut order: Vec<LocationIndex> = entries(beside).collect();
             order.sort_unstable();
             order.into_iter().try_for_each(on_entry)?;
         }
@@ -186,30 +186,33 @@ pub(super) fn each<E>(
     Ok(())
 }
 
-/// A place, or a further place that it represents.
+/// The index of a location, or of a further location that it represents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
+struct LocationIndex {
     offset: u64,
-    /// The index of the place.
+    /// The index of the record.
     place: usize,
-    /// The index among its further places; `None` for the place itself.
+    /// The index among its further locations; `None` for the record itself.
     further: Option<usize>,
 }
 
-/// Lists places and the further places that they represent.
-fn entries(places: &[Place]) -> impl Iterator<Item = Entry> {
+/// Lists locations and the further locations that they represent.
+fn entries(places: &[LocationRecord]) -> impl Iterator<Item = LocationIndex> {
     places.iter().enumerate().flat_map(|(place, it)| {
-        let own = Entry { offset: it.offset, place, further: None };
+        let own = LocationIndex { offset: it.offset, place, further: None };
         let spots = it.further.list().iter().enumerate();
-        let spots =
-            spots.map(move |(at, spot)| Entry { offset: spot.offset, place, further: Some(at) });
+        let spots = spots.map(move |(at, spot)| LocationIndex {
+            offset: spot.offset,
+            place,
+            further: Some(at),
+        });
         std::iter::once(own).chain(spots)
     })
 }
 
-/// Writes a list of all places.
+/// Serializes all locations as a list.
 pub(super) fn serialize<S: Serializer>(
-    locations: &[Place],
+    locations: &[LocationRecord],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut list = serializer.serialize_seq(Some(count(locations)))?;
@@ -217,7 +220,7 @@ pub(super) fn serialize<S: Serializer>(
     list.end()
 }
 
-/// Writes a list of objects, one entry for each place that the token has in one.
+/// Serializes objects as a list with an entry for each span of the token.
 pub(super) fn serialize_objects<S: Serializer>(
     objects: &[ObjectRecord],
     serializer: S,

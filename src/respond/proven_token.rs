@@ -1,13 +1,13 @@
-//! A proven token to act on.
+//! A proven token to verify or revoke.
 //!
-//! Input: a finding, or the record of one in a saved report. Output: what providers need of it. This
-//! file decides nothing about the token.
+//! Input: a finding, or its record in a saved report. Output: the data that providers need. This file does
+//! not judge the token.
 
 use ddpatrol_token::{Secret, Uuid};
 
-/// A proven token to act on.
+/// A proven token to verify or revoke.
 #[derive(Clone, Debug)]
-pub struct Subject {
+pub struct ProvenToken {
     /// The identifier of its rule.
     pub rule: String,
     /// The token with its secret masked.
@@ -16,6 +16,6 @@ pub struct Subject {
     pub uuid: Option<Uuid>,
     /// The token itself; `None` if the saved report is redacted.
     pub secret: Option<Secret>,
-    /// Where it was found, in words that have passed the redactor.
+    /// Where it was found; redacted text.
     pub location: String,
 }
