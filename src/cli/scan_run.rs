@@ -1,7 +1,6 @@
 //! The run of a scan, shared by all commands that scan.
 //!
-//! Input: a job and its sources. Output: reports and an exit code. Does not find anything itself: `scan`
-//! does.
+//! Input: a job and its sources. Output: reports and an exit code. The search itself is in `scan`.
 
 use super::args::{ReportFormat, RunArgs, SharedArgs};
 use super::exit::{Exit, is_closed_pipe};
@@ -87,7 +86,7 @@ pub(super) fn workers(args: &RunArgs) -> Arc<Workers> {
     Arc::new(Workers::new(args.threads.map_or_else(cores, usize::from)))
 }
 
-/// Runs a scan and tells its outcome.
+/// Runs a scan, writes its reports and returns its exit code.
 pub(super) fn run(
     mut job: Job<'_>,
     sources: OpenSources<'_>,
@@ -274,7 +273,7 @@ impl ScanRun<'_> {
         written.collect::<Vec<_>>().into_iter().collect()
     }
 
-    /// Prints the issues of the scan to standard error, if no report on the terminal shows them.
+    /// Prints the issues of the scan to standard error.
     fn print_issues(&self, document: &Document) {
         for note in &document.diagnostics {
             // For a change, all issues are printed, even with --quiet.

@@ -21,7 +21,7 @@ pub struct Outcome {
     pub repositories: Vec<ScannedRepo>,
     /// The counts of what was scanned and skipped.
     pub counts: Counts,
-    /// Entries of the allow list and the baseline that match no finding.
+    /// Entries of the allowlist and the baseline that match no finding.
     pub unused: Vec<UnusedSuppression>,
     /// Whether the scan was interrupted.
     pub interrupted: bool,

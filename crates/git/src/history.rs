@@ -1,8 +1,8 @@
 //! The whole history of a repository: pushes every object, then attributes the sightings.
 //!
 //! A scan opens a [`History`] and takes its steps in order: the history pushes names, Git LFS objects and
-//! git objects to the sinks, then attributes the sightings to commits and paths. The history knows
-//! neither the detector nor findings.
+//! git objects to the sinks, then attributes the sightings to commits and paths. The history searches
+//! nothing and creates no findings.
 
 use super::attribution::{Attributor, Partial};
 use super::cache::{Cache, KeyOf, Known, Read, Recall, Recalled, State};

@@ -65,7 +65,7 @@ fn a_row_has_the_first_place_and_counts_the_others() {
 #[test]
 fn the_next_step_depends_on_the_state() {
     let known = Record { suppression: Some(suppressed(SuppressionKind::Allow)), ..record(vec![]) };
-    assert_eq!(next(&known), "suppressed: on the allow list: an example");
+    assert_eq!(next(&known), "suppressed: on the allowlist: an example");
     let shaped = Record { evidence: Evidence::Shaped, ..record(vec![]) };
     assert_eq!(next(&shaped), "review it: it has no valid checksum");
     let dead = verified(record(vec![]), "dead");

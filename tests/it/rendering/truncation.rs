@@ -134,7 +134,7 @@ fn suppressed_findings_are_listed_separately_with_their_reasons() {
     report["summary"]["suppressed"] =
         json!({"inline": 0, "allowed": 1, "baseline": 0, "new_places": 0});
     let document = document(&report);
-    let why = "suppressed: on the allow list: a sample (until 2027-01-01)";
+    let why = "suppressed: on the allowlist: a sample (until 2027-01-01)";
     for format in ["html", "markdown"] {
         let printed = render(&document, format);
         assert!(printed.contains(why), "{format}");

@@ -109,7 +109,8 @@ pub(crate) struct DeltaCheck<'a> {
 
 impl DeltaCheck<'_> {
     /// Returns `true` if an object may contain a token that its base does not: if a needle, or a run that
-    /// may be an encoded token, is in the fresh bytes or crosses a junction.
+    /// may be an encoded token, is in the fresh bytes or crosses a junction, or if zeros in or next to the
+    /// fresh bytes may be part of UTF-16.
     pub(crate) fn may_differ(self, object: &impl DeltaObject, window: &mut Vec<u8>) -> bool {
         let (fresh, base) = (object.fresh(), object.base());
         let is_text = object.kind() != ContentKind::TreeNames;
@@ -165,7 +166,7 @@ impl DeltaCheck<'_> {
         near.run >= MIN_RUN && self.has_new_run(object, pieces, searched, window).is_none()
     }
 
-    /// Returns `true` if a needle crosses the junction.
+    /// Returns `true` if a needle may cross the junction: one is in the bytes around it.
     #[inline]
     fn is_new_literal(
         &self,

@@ -90,7 +90,7 @@ pub(super) struct Compare<'a> {
     changes: Changes,
 }
 
-/// A token that is below one tree and below none of others.
+/// A token at a path below a tree that other trees do not have at the same path.
 struct Only {
     token: TokenNo,
     name: u32,
@@ -175,7 +175,7 @@ impl<'a> Compare<'a> {
         found.into_iter().map(key).collect()
     }
 
-    /// Calls `on_only` for every token below `tree` that is at that path below none of `others`.
+    /// Calls `on_only` for every token below `tree` that none of `others` has at the same path.
     fn only(
         &self,
         tree: Option<ObjectNo>,

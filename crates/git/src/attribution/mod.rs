@@ -45,7 +45,7 @@ pub(super) enum Partial {
 const MOST_NAMED: usize = 3;
 
 impl Attributor<'_> {
-    /// Reports objects that others name and that are missing; returns the codes and messages.
+    /// Reports missing objects that other objects refer to; returns the codes and messages.
     pub(super) fn missing(&self, is_partial: Partial) -> Vec<(Code, String)> {
         let is_missing = |(id, _): &&(ObjectId, ObjectNo)| {
             self.number(id).is_none() && !self.objects.broken.iter().any(|it| it.0 == Some(*id))

@@ -197,7 +197,7 @@ impl State {
         Ok((Self { path, rules, old, new, failure }, why))
     }
 
-    /// Finishes the scan: writes the state, if no repository has done so.
+    /// Finishes the scan: writes the state, unless writing it failed before.
     ///
     /// # Errors
     /// Returns the first error from writing the file, now or during the scan.

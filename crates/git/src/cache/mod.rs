@@ -51,7 +51,8 @@ impl<'a> Cache<'a> {
         std::fs::canonicalize(common).unwrap_or_else(|_| common.clone())
     }
 
-    /// Returns the state of an earlier scan; `None` if that scan could not read the whole repository.
+    /// Returns the state of an earlier scan; `None` if there was none, or if it could not read the whole
+    /// repository.
     pub(super) fn known(&self) -> Option<&'a Known> {
         self.state.known(&self.name()).filter(|known| !known.refs.is_empty())
     }

@@ -1,4 +1,4 @@
-//! The fingerprint of a token, which identifies it in reports, allow lists and baselines.
+//! The fingerprint of a token, which identifies it in reports, allowlists and baselines.
 //!
 //! Input: the bytes of a token, or 32 hexadecimal digits. Output: 128 bits of a hash, which do not reveal
 //! the token and are not secret.

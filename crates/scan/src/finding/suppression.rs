@@ -1,6 +1,6 @@
-//! Suppressions of findings: an inline comment, the allow list or the baseline.
+//! Suppressions of findings: an inline comment, the allowlist or the baseline.
 //!
-//! Plain data without logic: suppressions, entries of the allow list, and entries that no finding needed.
+//! Plain data without logic: suppressions, entries of the allowlist, and entries that match no finding.
 //! [`super::suppressor`] applies them.
 
 use super::fingerprint::Fingerprint;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub enum SuppressionKind {
     /// A `ddpatrol:allow` comment in the line.
     Inline,
-    /// The allow list of the configuration.
+    /// The allowlist of the configuration.
     Allow,
     /// The baseline.
     Baseline,
@@ -25,7 +25,7 @@ impl SuppressionKind {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Inline => "allowed in its own line",
-            Self::Allow => "on the allow list",
+            Self::Allow => "on the allowlist",
             Self::Baseline => "in the baseline",
         }
     }
@@ -42,7 +42,7 @@ pub struct Suppression {
     pub expires: Option<Date>,
 }
 
-/// An entry of the allow list.
+/// An entry of the allowlist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowlistEntry {
     /// The token that is allowed.

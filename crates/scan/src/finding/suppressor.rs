@@ -1,6 +1,6 @@
-//! Marks the findings that an inline comment, the allow list or the baseline suppresses.
+//! Marks the findings that an inline comment, the allowlist or the baseline suppresses.
 //!
-//! Input: findings, the allow list and the baseline. Output: the same findings, marked, and the entries that
+//! Input: findings, the allowlist and the baseline. Output: the same findings, marked, and the entries that
 //! no finding needed. No finding is removed: suppressed findings are still reported.
 
 use super::baseline::{Baseline, Coverage, Roots};
@@ -11,10 +11,10 @@ use jiff::civil::Date;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-/// The allow list and baseline of a scan.
+/// The allowlist and baseline of a scan.
 #[derive(Clone, Debug, Default)]
 pub struct Suppressor {
-    /// The allow list.
+    /// The allowlist.
     pub allowed: Vec<AllowlistEntry>,
     /// The baseline.
     pub baseline: Option<Baseline>,
@@ -27,7 +27,7 @@ pub struct Suppressor {
 }
 
 impl Suppressor {
-    /// Marks suppressed findings. Returns the entries that no finding needed, if the scan would have found
+    /// Marks suppressed findings. Returns the entries that match no finding, if the scan would have found
     /// their tokens.
     pub fn apply(
         &self,
