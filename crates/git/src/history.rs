@@ -221,9 +221,15 @@ impl<'a> OpenHistory<'a> {
     /// broken objects.
     pub fn attribute(&mut self, sightings: &[Sighting]) -> Vec<Placement> {
         if let Some(known) = self.known {
-            if !sightings.is_empty() || !known.gaps.is_empty() {
+            // Links show which objects are missing.
+            let needs_links = !known.gaps.is_empty() || known.lacks_loose(&self.store);
+            if !sightings.is_empty() || needs_links {
                 let reader = self.object_reader(None);
                 reader.read_links(&self.store, &mut self.objects);
+            }
+            // The objects of packs that no longer exist were read again.
+            if known.has_packs(&self.store) {
+                self.objects.links.pointers.extend(known.pointers());
             }
             add(&self.run.tally.shaped, known.shaped);
             Cache::report_issues(known, &self.store, self.run);
@@ -250,19 +256,28 @@ impl<'a> OpenHistory<'a> {
 
     /// Stores the results for the next scan, if the user keeps a state.
     pub fn remember(&self, sightings: &[Sighting], placements: &[Placement], key_of: KeyOf<'_>) {
-        let Some(cache) = &self.cache else { return };
+        // An interrupted scan knows less than the last complete one.
+        let Some(cache) = self.cache.as_ref().filter(|_| !self.run.is_interrupted()) else {
+            return;
+        };
         let Before { unread, shaped, issues, reported } = self.before;
         let (before, run) = (issues, self.run);
         let issues = run.diagnostics_since(before);
         let issues = issues.get(..reported.saturating_sub(before)).unwrap_or_default();
         // The next scan would not know the pointers in objects that it does not read again.
-        let is_incomplete = run.unread() > unread || run.is_interrupted() || self.lacks_lfs;
+        let is_incomplete = run.unread() > unread || self.lacks_lfs;
         match cache.issues(issues).filter(|_| !is_incomplete) {
             Some(issues) => {
                 let shaped = run.tally.shaped.load(Ordering::Relaxed) - shaped;
                 let (refs, gaps) = (self.refs_digest.clone(), self.gaps.clone());
                 let found = Known { shaped, refs, gaps, issues, ..Known::default() };
-                let read = Read { store: &self.store, sightings, placements };
+                let read = Read {
+                    store: &self.store,
+                    loose: &self.objects.loose,
+                    pointers: self.objects.links.pointers.iter().cloned().collect(),
+                    sightings,
+                    placements,
+                };
                 cache.remember(found, &read, key_of);
             }
             None => cache.forget(),

@@ -91,7 +91,7 @@ impl LfsObjects {
         let Some((lfs, pointer)) = self.lfs.as_ref().zip(pointer) else {
             return Some(store.read(&id, reader).map(|(_, bytes)| Content::Blob(bytes)));
         };
-        // A failure resources that the object has vanished or was damaged during the scan.
+        // A failure means that the object has vanished or was damaged during the scan.
         let broken = |cause| ReadError::Broken { id, cause };
         Some(lfs.open(pointer).map(Content::Lfs).map_err(|error| broken(error.into())))
     }

@@ -120,12 +120,15 @@ impl Placement {
         }
     }
 
-    /// Returns the git object of a change that contains the token. Returns `None` for names, uncommitted
-    /// content, and scans that are not changes: there the sightings give the objects.
+    /// Returns the git object of a change that contains the token. Returns `None` for names, Git LFS
+    /// objects, uncommitted content, and scans that are not changes: there the sightings give the objects.
     #[must_use]
     pub fn object_of_change(&self) -> Option<HeldObject> {
         let trace = self.trace.as_ref().filter(|trace| trace.kind != Kind::Tree)?;
         self.change_status.as_ref()?;
+        if !matches!(self.holder, Holder::Object(..)) {
+            return None;
+        }
         Some(held(trace.object, trace.kind, &self.spans, &self.members))
     }
 }

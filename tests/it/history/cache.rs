@@ -326,3 +326,34 @@ fn tokens_in_members_of_one_archive_are_not_confused_when_nothing_is_new() {
     assert_eq!(objects(&again), 0, "nothing is new");
     assert_eq!(again.only_location(&token(1))["path"], "a.env.gz!/a.env");
 }
+
+#[test]
+fn an_object_that_vanishes_is_missing_although_a_state_knows_it() {
+    let repo = Repo::new();
+    repo.commit_file("a", "nothing");
+    repo.commit_file("b", "nothing else");
+    scan(&repo);
+    let id = repo.git(&["rev-parse", "HEAD:b"]);
+    let (folder, file) = id.trim().split_at(2);
+    let objects = repo.path().join(".git/objects");
+    std::fs::remove_file(objects.join(folder).join(file)).expect("a loose object");
+    assert_eq!(scan(&repo).code(), Some(2));
+}
+
+#[test]
+fn an_lfs_object_that_vanishes_is_missing_although_a_state_knows_its_pointer() {
+    let repo = Repo::new();
+    let oid = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
+    let stored = repo.path().join(".git/lfs/objects/4d/7a").join(oid);
+    std::fs::create_dir_all(stored.parent().expect("a folder")).expect("a folder");
+    std::fs::write(&stored, "x".repeat(12_345)).expect("a file");
+    let pointer =
+        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 12345\n");
+    repo.commit_file("large", pointer);
+    scan(&repo);
+    std::fs::remove_file(&stored).expect("the object");
+    let ran = scan(&repo);
+    assert!(ran.json()["diagnostics"].to_string().contains("git.lfs-missing"), "{ran:?}");
+    repo.commit_file("other", "nothing");
+    scan(&repo);
+}

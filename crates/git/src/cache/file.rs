@@ -5,6 +5,8 @@
 //! repositories that could be read completely are recorded. A state that is damaged, or was written by
 //! another version or with other rules, is not used.
 
+use crate::lfs::Pointer;
+use crate::store::Store;
 use ddpatrol_detect::redact::Redactor;
 use ddpatrol_detect::rules::RuleSet;
 use ddpatrol_pack::{Kind, ObjectId, Pack};
@@ -54,6 +56,8 @@ pub(crate) struct Known {
     pub(crate) packs: BTreeSet<String>,
     /// The loose objects that were read.
     pub(crate) loose: BTreeSet<String>,
+    /// The Git LFS pointers among the objects: the digests and sizes of their objects.
+    pub(crate) pointers: Vec<(String, u64)>,
     /// The tokens, and the objects that hold each.
     pub(crate) tokens: Vec<KnownToken>,
     /// A digest of the references and of the other input of attribution besides the objects.
@@ -248,6 +252,22 @@ impl State {
 }
 
 impl Known {
+    /// Returns `true` if a loose object that was read no longer exists, not even in a pack.
+    pub(crate) fn lacks_loose(&self, store: &Store) -> bool {
+        self.loose.iter().any(|id| id.parse().is_ok_and(|id: ObjectId| !store.has(&id)))
+    }
+
+    /// Returns `true` if all packs that were read still exist.
+    pub(crate) fn has_packs(&self, store: &Store) -> bool {
+        let packs: BTreeSet<String> = store.packs().iter().map(|pack| pack_name(pack)).collect();
+        self.packs.is_subset(&packs)
+    }
+
+    /// Returns the Git LFS pointers among the objects.
+    pub(crate) fn pointers(&self) -> impl Iterator<Item = Pointer> {
+        self.pointers.iter().filter_map(|(oid, size)| Pointer::new(oid, *size))
+    }
+
     /// Returns the objects that hold tokens.
     pub(crate) fn holders(&self) -> BTreeSet<ObjectId> {
         let objects = self.tokens.iter().flat_map(|token| &token.objects);

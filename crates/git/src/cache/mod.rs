@@ -10,6 +10,8 @@ pub use file::State;
 pub(super) use file::{Known, pack_name};
 
 use super::commits::describe;
+use super::lfs::{Lfs, Pointer};
+use super::numbers::ObjectNo;
 use super::repo::Repository;
 use super::store::Store;
 use super::tree_path::join;
@@ -30,6 +32,10 @@ pub type KeyOf<'a> = &'a dyn Fn(TokenNo) -> TokenKey;
 /// The results of a scan.
 pub(super) struct Read<'a> {
     pub(super) store: &'a Store,
+    /// The loose objects that were read; others may have appeared since.
+    pub(super) loose: &'a [(ObjectNo, ObjectId)],
+    /// The Git LFS pointers in the history.
+    pub(super) pointers: BTreeSet<Pointer>,
     pub(super) sightings: &'a [Sighting],
     pub(super) placements: &'a [Placement],
 }
@@ -66,9 +72,13 @@ impl<'a> Cache<'a> {
         let places = known.places.as_deref()?;
         let packs: BTreeSet<String> = store.packs().iter().map(|pack| pack_name(pack)).collect();
         let is_old = |id: &ObjectId| known.loose.contains(&id.to_string()) || store.is_packed(id);
+        let lfs = Lfs::new(self.repository);
+        let is_here = |pointer: Pointer| lfs.path(&pointer).is_some();
         let is_unchanged = known.refs == refs
             && packs == known.packs
-            && store.loose(&mut |_| ()).iter().all(is_old);
+            && store.loose(&mut |_| ()).iter().all(is_old)
+            && !known.lacks_loose(store)
+            && known.pointers().all(is_here);
         let (root, repository) = (self.root, self.repository);
         is_unchanged.then_some(Recall { known, places, root, repository })
     }
@@ -88,9 +98,9 @@ impl<'a> Cache<'a> {
     /// Stores the results of a scan. Sightings in Git LFS objects are not stored, since every scan searches
     /// those objects.
     pub(super) fn remember(&self, found: Known, read: &Read<'_>, key_of: KeyOf<'_>) {
-        let &Read { store, sightings, placements } = read;
+        let Read { store, loose, pointers, sightings, placements } = read;
         let mut objects: BTreeMap<TokenNo, Vec<KnownObject>> = BTreeMap::new();
-        for sighting in sightings {
+        for sighting in *sightings {
             if let Some(object) = sighting.object() {
                 objects.entry(sighting.token).or_default().push(KnownObject::new(&object));
             }
@@ -103,7 +113,8 @@ impl<'a> Cache<'a> {
         };
         let known = Known {
             packs: store.packs().iter().map(|pack| pack_name(pack)).collect(),
-            loose: store.loose(&mut |_| ()).iter().map(ToString::to_string).collect(),
+            loose: loose.iter().map(|(_, id)| id.to_string()).collect(),
+            pointers: pointers.iter().map(|it| (it.oid().to_owned(), it.size())).collect(),
             places: self.places(placements, &numbers),
             tokens: objects.into_iter().map(known_token).collect(),
             ..found
