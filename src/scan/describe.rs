@@ -1,19 +1,20 @@
 //! Converts placements of tokens in git objects to locations: line, column and snippet.
 //!
 //! Input: placements, and the bytes that contain the tokens. Output: locations, to the collector. Nothing
-//! is searched: the sightings contain where each token is and how it is encoded.
+//! is searched, except the members of archives: the sightings contain where each token is and how it is
+//! encoded.
 
 use super::engine::Engine;
 use super::members;
 use crate::redact::Clean;
-use crate::source::archive;
 use ddpatrol_scan::blob::Position;
 use ddpatrol_scan::finding::{
-    Location, LocationContext, MatchDescriber, Matched, Occurrence, OnMatch, Spots, Token,
+    Finding, Location, LocationContext, MatchDescriber, Matched, Occurrence, OnMatch, Spots, Token,
     TokenLocations, WindowMatch, WindowMatches, end_of, plain,
 };
-use ddpatrol_scan::sighting::{EncodedSpan, Holder, Placement};
-use std::path::Path;
+use ddpatrol_scan::sighting::{EncodedSpan, Holder, Placement, TokenKey};
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Adds the locations of placements to the collector.
@@ -90,25 +91,23 @@ impl<'a> Describer<'a> {
     fn in_members(
         &self,
         placement: &Placement,
-        content: &Content<'_>,
+        content: &mut Content<'_>,
         token: &Token,
     ) -> Vec<Location> {
-        let Placement { members, trace, change_status, holder, .. } = placement;
-        if members.is_empty() {
+        let Placement { trace, change_status, holder, .. } = placement;
+        if !placement.is_in_members {
             return Vec::new();
         }
         let archive =
             placement.path.as_deref().map_or_else(|| members::object_path(*holder), plain);
-        let file_name = archive.file_name().filter(|_| placement.path.is_some());
-        let name = file_name
-            .and_then(|name| archive::content_name(content.bytes, name.as_encoded_bytes()));
-        let place = |member: &Location| {
-            let below = member.path.as_deref().unwrap_or(Path::new(""));
-            let path = members::below(&archive, name.as_deref(), below);
-            let (trace, change_status) = (trace.clone(), change_status.clone());
-            Location { path: Some(path), trace, change_status, ..member.clone() }
+        let place = |location: &Location| Location {
+            trace: trace.clone(),
+            change_status: change_status.clone(),
+            ..location.clone()
         };
-        let locations: Vec<Location> = members.iter().map(place).collect();
+        let members = content.members(self.engine, archive);
+        let key = TokenKey { rule: token.rule, fingerprint: token.fingerprint };
+        let locations: Vec<Location> = members.get(&key).into_iter().flatten().map(place).collect();
         if let Some(on_match) = self.engine.scan.on_match {
             locations.iter().for_each(|location| report_each(token, location, on_match));
         }
@@ -116,15 +115,40 @@ impl<'a> Describer<'a> {
     }
 }
 
+/// The number of paths of one archive whose members are remembered.
+const MAX_PATHS: usize = 8;
+
+/// The locations in the members of an archive, by token.
+type MemberLocations = HashMap<TokenKey, Vec<Location>>;
+
 /// Bytes that contain tokens.
 struct Content<'a> {
     bytes: &'a [u8],
     window: WindowMatches<'a>,
+    /// What the members contain at the last paths of the archive, if that was asked for.
+    members: Vec<(PathBuf, MemberLocations)>,
 }
 
 impl<'a> Content<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, window: WindowMatches::new(bytes, 0, Position::start_of(bytes)) }
+        let window = WindowMatches::new(bytes, 0, Position::start_of(bytes));
+        Self { bytes, window, members: Vec::new() }
+    }
+
+    /// Returns what the members of the archive at a path contain; each path is walked once.
+    fn members(&mut self, engine: &Engine<'_>, archive: PathBuf) -> &MemberLocations {
+        let known = self.members.iter().position(|(path, _)| *path == archive);
+        let at = known.unwrap_or_else(|| {
+            let findings = engine.findings_in_members(self.bytes, &archive);
+            let key = |it: &Finding| TokenKey { rule: it.rule, fingerprint: it.fingerprint };
+            let locations = findings.into_iter().map(|it| (key(&it), it.locations)).collect();
+            if self.members.len() >= MAX_PATHS {
+                self.members.remove(0);
+            }
+            self.members.push((archive, locations));
+            self.members.len() - 1
+        });
+        &self.members[at].1
     }
 
     /// Returns the match at a span, clamped to the bytes, which may have changed since the

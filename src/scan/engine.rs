@@ -2,15 +2,16 @@
 //!
 //! Input: matches of workers. Output: the collector and the sightings. This file does not depend on sources.
 
-use super::members::{self, Walk};
+use super::members::{self, Reporting, Walk};
 use super::options::Scan;
 use super::sightings::{Novelty, Sightings};
 use crate::detect::{Evidence, Match, Scratch};
 use crate::source::archive::Format;
 use crate::source::{Run, add};
-use ddpatrol_scan::finding::{Collector, Location, Tokens, WorkerCollector};
+use ddpatrol_scan::finding::{Collector, Finding, Tokens, WorkerCollector};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, Sighting, TokenKey, TokenNo};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -62,9 +63,9 @@ impl<'a> Engine<'a> {
 
     /// Returns the walk over the members of an archive, and its format; `None` if the bytes are not
     /// an archive, or if archives are not unpacked.
-    fn archive(&self, bytes: &[u8]) -> Option<(Walk<'_>, Format)> {
+    fn archive(&self, bytes: &[u8], reporting: Reporting) -> Option<(Walk<'_>, Format)> {
         let options = self.scan.archives.as_ref()?;
-        let walk = Walk { detector: self.scan.detector, options, run: self.run };
+        let walk = Walk { detector: self.scan.detector, options, run: self.run, reporting };
         Some((walk, members::format(bytes)?))
     }
 
@@ -75,25 +76,39 @@ impl<'a> Engine<'a> {
         bytes: &[u8],
         numbers: &mut TokenNumbers,
     ) -> IsArchive {
-        let Some((walk, format)) = self.archive(bytes) else { return IsArchive::No };
+        let Some((walk, format)) = self.archive(bytes, Reporting::Full) else {
+            return IsArchive::No;
+        };
+        let mut tokens = BTreeSet::new();
         let path = members::object_path(holder);
-        let collector = Collector::default();
-        let mut gatherer = WorkerCollector::new(self.scan.describer(), &collector, None);
-        walk.walk(bytes, format, &path, &mut |window, found, secret| {
-            numbers.of(self, found, secret);
+        walk.walk(bytes, format, &path, &mut |_, found, secret| {
+            let token = numbers.of(self, found, secret);
             if found.evidence == Evidence::Proven || self.scan.keep_shaped {
-                gatherer.add(window, (found, secret));
+                tokens.insert(token);
             }
         });
-        drop(gatherer);
-        for finding in collector.into_findings() {
-            let token = finding.token();
-            let members = finding.locations.into_iter().map(|it| below(it, &path)).collect();
-            let mut sightings = self.sightings();
-            let (token, _) = sightings.number(&token);
-            sightings.add(Sighting { token, holder, spans: Arc::new([]), members });
+        let mut sightings = self.sightings();
+        for token in tokens {
+            sightings.add(Sighting { token, holder, spans: Arc::new([]), is_in_members: true });
         }
         IsArchive::Yes
+    }
+
+    /// Returns the findings in the members of an archive at a path. The archive was searched before, so
+    /// nothing is counted or reported again.
+    pub(super) fn findings_in_members(&self, bytes: &[u8], path: &Path) -> Vec<Finding> {
+        let Some((walk, format)) = self.archive(bytes, Reporting::Silent) else {
+            return Vec::new();
+        };
+        let collector = Collector::default();
+        let mut matches = WorkerCollector::new(self.scan.describer(), &collector, None);
+        walk.walk(bytes, format, path, &mut |window, found, secret| {
+            if found.evidence == Evidence::Proven || self.scan.keep_shaped {
+                matches.add(window, (found, secret));
+            }
+        });
+        drop(matches);
+        collector.into_findings().collect()
     }
 }
 
@@ -102,16 +117,6 @@ impl<'a> Engine<'a> {
 pub(super) enum IsArchive {
     Yes,
     No,
-}
-
-/// Removes the path of the archive from the path of a location in a member.
-fn below(location: Location, archive: &Path) -> Location {
-    let cut = |path: &Path| {
-        let bytes = path.as_os_str().as_encoded_bytes();
-        let rest = bytes.strip_prefix(archive.as_os_str().as_encoded_bytes());
-        members::path_from(rest.unwrap_or(bytes))
-    };
-    Location { path: location.path.as_deref().map(cut), ..location }
 }
 
 /// The numbers of the tokens that one worker has found.

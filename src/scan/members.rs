@@ -1,7 +1,7 @@
 //! Scans archives in git objects: tokens in their members are attributed to the object.
 //!
-//! Such tokens have no offset in the object. Their locations within the archive are recorded with the
-//! sighting; the path of the archive is added when the object is attributed.
+//! Such tokens have no offset in the object. Their locations depend on the path of the archive, so the
+//! archive is walked again once the object is attributed.
 
 use super::scope::within;
 use crate::detect::{Detector, Haystack, Match, Scratch};
@@ -39,6 +39,15 @@ pub(super) struct Walk<'a> {
     pub(super) detector: &'a Detector,
     pub(super) options: &'a ArchiveOptions,
     pub(super) run: &'a Run,
+    pub(super) reporting: Reporting,
+}
+
+/// Whether a walk counts members and reports issues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reporting {
+    Full,
+    /// An earlier walk has done so.
+    Silent,
 }
 
 impl Walk<'_> {
@@ -70,16 +79,21 @@ impl MemberSink for Members<'_> {
         detector.find(haystack, blob.own.clone(), &mut self.scratch, |found, token| {
             on_match(&mut window, found, token);
         });
-        if self.scratch.take_overrun() {
+        if self.scratch.take_overrun() && self.walk.reporting == Reporting::Full {
             report_overrun(self.walk.run, blob.origin);
         }
     }
 
     fn issue(&mut self, issue: ArchiveIssue, path: &Path) {
-        self.walk.run.report(issue, Some(path.to_owned()));
+        if self.walk.reporting == Reporting::Full {
+            self.walk.run.report(issue, Some(path.to_owned()));
+        }
     }
 
     fn count(&mut self, counted: WalkCount) {
+        if self.walk.reporting == Reporting::Silent {
+            return;
+        }
         let tally = &self.walk.run.tally;
         match counted {
             WalkCount::Archive => add(&tally.archives, 1),
@@ -125,33 +139,4 @@ pub(super) fn object_path(holder: Holder) -> PathBuf {
         Holder::Lfs(id) => format!("git/blob/{id}").into(),
         Holder::Text(_) => "stdin".into(),
     }
-}
-
-/// Returns the path of a member: that of the archive, and what follows it. `content` replaces the name
-/// of the content of a compressed file that was searched under another name.
-pub(super) fn below(archive: &Path, content: Option<&[u8]>, below: &Path) -> PathBuf {
-    let below = below.as_os_str().as_encoded_bytes();
-    let rest = content.and_then(|_| below.strip_prefix(b"!/content"));
-    let mut path = archive.as_os_str().as_encoded_bytes().to_vec();
-    match content.zip(rest) {
-        Some((name, rest)) => {
-            path.extend_from_slice(b"!/");
-            path.extend_from_slice(name);
-            path.extend_from_slice(rest);
-        }
-        None => path.extend_from_slice(below),
-    }
-    path_from(&path)
-}
-
-/// Returns the path of these bytes, which were cut out of another path at an ASCII character.
-#[cfg(unix)]
-pub(super) fn path_from(bytes: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
-    std::ffi::OsStr::from_bytes(bytes).into()
-}
-
-#[cfg(not(unix))]
-pub(super) fn path_from(bytes: &[u8]) -> PathBuf {
-    String::from_utf8_lossy(bytes).as_ref().into()
 }

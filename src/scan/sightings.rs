@@ -3,7 +3,7 @@
 //! Input: tokens and spans. Output: sightings, without commits and paths.
 
 use crate::detect::Evidence;
-use ddpatrol_scan::finding::{Location, Token};
+use ddpatrol_scan::finding::Token;
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, Sighting, TokenKey, TokenNo};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -63,9 +63,7 @@ impl Sightings {
             let is_same = (next.token, next.holder) == (previous.token, previous.holder);
             if is_same {
                 previous.spans = merge(&previous.spans, &next.spans);
-                if previous.members.is_empty() {
-                    previous.members = Arc::clone(&next.members);
-                }
+                previous.is_in_members |= next.is_in_members;
             }
             is_same
         });
@@ -91,12 +89,11 @@ pub(super) fn sightings_in(
 ) -> Vec<Sighting> {
     found.sort_unstable();
     found.dedup_by_key(|(token, span)| (*token, span.offset, span.len));
-    let none: Arc<[Location]> = Arc::new([]);
     let sightings = found.chunk_by(|a, b| a.0 == b.0).map(|same| Sighting {
         token: same[0].0,
         holder,
         spans: same.iter().map(|it| it.1).collect(),
-        members: Arc::clone(&none),
+        is_in_members: false,
     });
     let sightings = sightings.collect();
     found.clear();

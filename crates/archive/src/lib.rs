@@ -63,7 +63,6 @@ pub use format::{
 pub use bytes::Bytes;
 pub use options::{ArchiveOptions, Limits};
 pub use sink::{ExtractedRepo, ExtractedRepos, GitHandling, MemberSink, WalkCount};
-pub use stream::content_name;
 pub use walker::ArchiveFile;
 pub use zip_directory::END_REACH;
 

@@ -73,21 +73,6 @@ fn open<'a>(format: Format, reader: impl Read + 'a) -> io::Result<Opened<'a>> {
     Ok(Opened { name, decoder })
 }
 
-/// Returns the name of the content of a compressed file, derived from `file_name`; `None` if the file stores a
-/// name or contains an archive.
-pub fn content_name(bytes: &[u8], file_name: &[u8]) -> Option<Vec<u8>> {
-    let format = detect(&bytes[..bytes.len().min(HEAD)], Path::new(""))?;
-    if !format.is_stream() {
-        return None;
-    }
-    let Opened { name: None, mut decoder } = open(format, bytes).ok()? else { return None };
-    let mut head = [0; HEAD];
-    let len = read_full(&mut decoder, &mut head).len;
-    let inner = detect(&head[..len], Path::new(""));
-    let is_archive = matches!(inner, Some(Format::Tar | Format::Cpio));
-    (!is_archive).then(|| strip(file_name, format))
-}
-
 /// Yields an error that occurred after the bytes before it.
 struct FailOnRead(Option<io::Error>);
 

@@ -3,7 +3,7 @@
 //! A scan records a [`Sighting`] for each token in each object, without a path or a commit. Attribution
 //! and the classification of changes turn sightings into [`Placement`]s. Nothing is read or searched here.
 
-use crate::finding::{ChangeStatus, Fingerprint, HeldObject, Location, Part, Span, Trace};
+use crate::finding::{ChangeStatus, Fingerprint, HeldObject, Part, Span, Trace};
 use ddpatrol_detect::encoding::Encoding;
 use ddpatrol_pack::{Kind, ObjectId};
 use std::path::PathBuf;
@@ -64,9 +64,9 @@ pub struct Sighting {
     pub holder: Holder,
     /// Its positions in the bytes, in ascending order; empty if only members contain it.
     pub spans: Arc<[EncodedSpan]>,
-    /// Its locations in members, if the bytes are an archive. The path of each location is the part after
-    /// the path of the archive, such as `!/a.env`.
-    pub members: Arc<[Location]>,
+    /// Whether the bytes are an archive whose members contain the token. Their locations depend on the path
+    /// of the archive, so they are determined after attribution.
+    pub is_in_members: bool,
 }
 
 impl Sighting {
@@ -74,7 +74,7 @@ impl Sighting {
     #[must_use]
     pub fn object(&self) -> Option<HeldObject> {
         match self.holder {
-            Holder::Object(id, kind) => Some(held(id, kind, &self.spans, &self.members)),
+            Holder::Object(id, kind) => Some(held(id, kind, &self.spans, self.is_in_members)),
             Holder::Lfs(_) | Holder::Text(_) => None,
         }
     }
@@ -91,8 +91,8 @@ pub struct Placement {
     pub name: Option<Vec<u8>>,
     /// The positions of the token in the bytes or in the name.
     pub spans: Arc<[EncodedSpan]>,
-    /// Its locations in the members of an archive; see [`Sighting::members`].
-    pub members: Arc<[Location]>,
+    /// Whether members of the archive that the bytes are contain it.
+    pub is_in_members: bool,
     /// The path; `None` if no commit gives the object a path.
     pub path: Option<PathBuf>,
     /// The kind of content that contains the token.
@@ -112,7 +112,7 @@ impl Placement {
             holder: sighting.holder,
             name: None,
             spans: Arc::clone(&sighting.spans),
-            members: Arc::clone(&sighting.members),
+            is_in_members: sighting.is_in_members,
             path: None,
             part,
             trace: None,
@@ -129,13 +129,13 @@ impl Placement {
         if !matches!(self.holder, Holder::Object(..)) {
             return None;
         }
-        Some(held(trace.object, trace.kind, &self.spans, &self.members))
+        Some(held(trace.object, trace.kind, &self.spans, self.is_in_members))
     }
 }
 
-fn held(id: ObjectId, kind: Kind, spans: &[EncodedSpan], members: &[Location]) -> HeldObject {
+fn held(id: ObjectId, kind: Kind, spans: &[EncodedSpan], is_in_members: bool) -> HeldObject {
     let mut spans: Vec<Span> =
         spans.iter().map(|it| Span { offset: it.offset, len: it.len }).collect();
     spans.dedup();
-    HeldObject { id, kind, spans: spans.into(), is_in_members: !members.is_empty() }
+    HeldObject { id, kind, spans: spans.into(), is_in_members }
 }

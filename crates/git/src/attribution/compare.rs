@@ -278,7 +278,7 @@ mod tests {
             token,
             holder: Holder::Object(id, Kind::Blob),
             spans: Arc::new([span]),
-            members: Arc::new([]),
+            is_in_members: false,
         }
     }
 

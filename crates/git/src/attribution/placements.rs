@@ -211,7 +211,7 @@ fn placement_in_name(found: &NameMatch, tree: ObjectId, name: &[u8]) -> Placemen
         holder: Holder::Object(tree, Kind::Tree),
         name: Some(name.to_vec()),
         spans: Arc::new([span]),
-        members: Arc::new([]),
+        is_in_members: false,
         path: None,
         part: Part::Name,
         trace: None,

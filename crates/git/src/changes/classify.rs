@@ -185,7 +185,7 @@ mod tests {
 
     fn sighting(holder: Holder) -> Sighting {
         let span = EncodedSpan { offset: 3, len: 78, encoding: Encoding::PLAIN };
-        Sighting { token: TOKEN, holder, spans: Arc::new([span]), members: Arc::new([]) }
+        Sighting { token: TOKEN, holder, spans: Arc::new([span]), is_in_members: false }
     }
 
     fn in_blob(number: u8) -> Sighting {
