@@ -220,7 +220,7 @@ def test_contents_that_cannot_be_fetched_are_an_error_that_mentions_the_filter(h
     for name in ("push", "schedule"):
         step = hosting.step(hosting.event(name, before, after))
         assert step.code == 2
-        assert "leave out filter and sparse-checkout" in step.annotations[0].text
+        assert "remove filter and sparse-c" in step.annotations[0].text
 
 
 class Private(BaseHTTPRequestHandler):

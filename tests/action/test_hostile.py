@@ -254,7 +254,7 @@ def test_a_full_scan_rejects_the_configuration_of_a_pull_request(hosting, name):
     hosting.checkout("refs/pull/7/merge")
     step = hosting.step(hosting.event(name, base, head), mode="full")
     assert step.code == 2
-    assert "which the author of a pull request writes" in step.annotations[0].text
+    assert "because it reads the configuration from the work tree" in step.annotations[0].text
 
 
 def test_sarif_and_json_reports_contain_hostile_text_as_text(hosting):

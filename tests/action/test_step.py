@@ -140,7 +140,7 @@ def test_the_step_has_the_exit_code_of_the_program(double, code):
 def test_a_failed_program_leaves_outputs_empty_and_is_reported_in_the_summary(double):
     step = double.step(2, {"json": "", "sarif": "", "markdown": ""}, stderr="no such commit")
     assert step.outputs == {"findings": "", "sarif-file": "", "report-json": "", "exit-code": "2"}
-    assert "the scan failed" in step.summary
+    assert "The scan failed" in step.summary
     assert "no such commit" in step.log
 
 
