@@ -125,7 +125,7 @@ type MemberLocations = HashMap<TokenKey, Vec<Location>>;
 struct Content<'a> {
     bytes: &'a [u8],
     window: WindowMatches<'a>,
-    /// What the members contain at the last paths of the archive, if that was asked for.
+    /// The locations in members for the last paths of the archive that were needed.
     members: Vec<(PathBuf, MemberLocations)>,
 }
 
@@ -135,7 +135,7 @@ impl<'a> Content<'a> {
         Self { bytes, window, members: Vec::new() }
     }
 
-    /// Returns what the members of the archive at a path contain; each path is walked once.
+    /// Returns the locations in the members of the archive at a path. Each path is walked once.
     fn members(&mut self, engine: &Engine<'_>, archive: PathBuf) -> &MemberLocations {
         let known = self.members.iter().position(|(path, _)| *path == archive);
         let at = known.unwrap_or_else(|| {

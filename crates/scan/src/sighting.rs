@@ -74,7 +74,12 @@ impl Sighting {
     #[must_use]
     pub fn object(&self) -> Option<HeldObject> {
         match self.holder {
-            Holder::Object(id, kind) => Some(held(id, kind, &self.spans, self.is_in_members)),
+            Holder::Object(id, kind) => Some(HeldObject {
+                id,
+                kind,
+                spans: plain_spans(&self.spans),
+                is_in_members: self.is_in_members,
+            }),
             Holder::Lfs(_) | Holder::Text(_) => None,
         }
     }
@@ -129,13 +134,19 @@ impl Placement {
         if !matches!(self.holder, Holder::Object(..)) {
             return None;
         }
-        Some(held(trace.object, trace.kind, &self.spans, self.is_in_members))
+        Some(HeldObject {
+            id: trace.object,
+            kind: trace.kind,
+            spans: plain_spans(&self.spans),
+            is_in_members: self.is_in_members,
+        })
     }
 }
 
-fn held(id: ObjectId, kind: Kind, spans: &[EncodedSpan], is_in_members: bool) -> HeldObject {
+/// Returns spans without their encodings.
+fn plain_spans(spans: &[EncodedSpan]) -> Arc<[Span]> {
     let mut spans: Vec<Span> =
         spans.iter().map(|it| Span { offset: it.offset, len: it.len }).collect();
     spans.dedup();
-    HeldObject { id, kind, spans: spans.into(), is_in_members }
+    spans.into()
 }
