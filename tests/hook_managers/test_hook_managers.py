@@ -205,7 +205,7 @@ def test_the_lefthook_hook_is_unchanged_and_the_printed_lines_work(project):
     hook = project.read(".git/hooks/pre-commit")
     every = ("--pre-commit", "--pre-merge-commit", "--commit-msg", "--pre-push")
     done = project.run("ddpatrol", "hook", "install", *every)
-    assert done.returncode == 2 and "belongs to lefthook" in done.stderr, done.stderr
+    assert done.returncode == 2 and "managed by lefthook" in done.stderr, done.stderr
     assert project.read(".git/hooks/pre-commit") == hook
     assert not (project.folder / ".git" / "hooks" / "commit-msg").exists()
     lines = printed(done, "lefthook.yml, then run `lefthook install`:")
@@ -217,7 +217,7 @@ def test_the_lefthook_hook_is_unchanged_and_the_printed_lines_work(project):
     done, _ = project.commits("-m", token(8))
     assert done.returncode != 0 and "COMMIT_EDITMSG:1:1: proven" in done.stdout + done.stderr
     output = project.must("ddpatrol", "hook", "status")
-    assert f"the hooks of lefthook, from {project.folder / 'lefthook.yml'}, which names" in output
+    assert f"the hooks of lefthook, from {project.folder / 'lefthook.yml'}, which mentions" in output
     project.must("git", "init", "-q", "--bare", "../server.git")
     project.must("git", "push", "-q", "../server.git", "main")
     project.write("file", token(9))
@@ -247,7 +247,7 @@ def test_the_simple_git_hooks_hook_is_unchanged_and_the_printed_lines_work(proje
     project.must("simple-git-hooks")
     hook = project.read(".git/hooks/pre-commit")
     done = project.run("ddpatrol", "hook", "install")
-    assert done.returncode == 2 and "belongs to simple-git-hooks" in done.stderr, done.stderr
+    assert done.returncode == 2 and "managed by simple-git-hooks" in done.stderr, done.stderr
     assert project.read(".git/hooks/pre-commit") == hook
     lines = json.loads("{" + printed(done, "package.json, then run `npx simple-git-hooks`:") + "}")
     commands = lines["simple-git-hooks"]

@@ -339,7 +339,7 @@ def test_the_pre_commit_hook_is_unchanged_and_the_printed_lines_work(plain):
     path = plain.folder / ".git" / "hooks" / "pre-commit"
     text = path.read_text()
     done = plain.run("ddpatrol", "hook", "install")
-    assert done.returncode == 2 and "belongs to pre-commit" in done.stderr, done.stderr
+    assert done.returncode == 2 and "managed by pre-commit" in done.stderr, done.stderr
     assert path.read_text() == text
     start, *lines = done.stdout.splitlines()
     command = start.split("`")[1]
