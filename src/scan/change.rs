@@ -6,7 +6,6 @@ use super::describe::Describer;
 use super::engine::Engine;
 use crate::source::git::changes::{Change, ChangePart};
 use ddpatrol_pack::Reader;
-use ddpatrol_scan::sighting::Holder;
 use std::collections::HashMap;
 
 /// Scans a change.
@@ -31,13 +30,5 @@ fn scan_part(engine: &Engine<'_>, part: &ChangePart<'_>) {
     }
     placements.sort_by_key(|it| first[&it.holder]);
     let mut reader = Reader::default();
-    Describer::new(engine).describe(&placements, &mut |holder: Holder| match part
-        .read(holder, &mut reader)?
-    {
-        Ok(content) => Some(content),
-        Err(error) => {
-            part.report_unreadable(error);
-            None
-        }
-    });
+    Describer::new(engine).describe(&placements, &mut |holder| part.read(holder, &mut reader));
 }

@@ -106,8 +106,8 @@ impl<'a> Describer<'a> {
             ..location.clone()
         };
         let members = content.members(self.engine, archive);
-        let key = TokenKey { rule: token.rule, fingerprint: token.fingerprint };
-        let locations: Vec<Location> = members.get(&key).into_iter().flatten().map(place).collect();
+        let locations: Vec<Location> =
+            members.get(&TokenKey::from(token)).into_iter().flatten().map(place).collect();
         if let Some(on_match) = self.engine.scan.on_match {
             locations.iter().for_each(|location| report_each(token, location, on_match));
         }
@@ -140,8 +140,8 @@ impl<'a> Content<'a> {
         let known = self.members.iter().position(|(path, _)| *path == archive);
         let at = known.unwrap_or_else(|| {
             let findings = engine.findings_in_members(self.bytes, &archive);
-            let key = |it: &Finding| TokenKey { rule: it.rule, fingerprint: it.fingerprint };
-            let locations = findings.into_iter().map(|it| (key(&it), it.locations)).collect();
+            let by_token = |it: Finding| (TokenKey::from(&it), it.locations);
+            let locations = findings.into_iter().map(by_token).collect();
             if self.members.len() >= MAX_PATHS {
                 self.members.remove(0);
             }

@@ -37,9 +37,9 @@ impl<'a> Engine<'a> {
         self.sightings().take()
     }
 
-    /// Returns the keys of all tokens seen so far, by their numbers.
-    pub(super) fn keys(&self) -> Vec<TokenKey> {
-        self.sightings().keys()
+    /// Returns the key of a token.
+    pub(super) fn key_of(&self, token: TokenNo) -> TokenKey {
+        TokenKey::from(&**self.sightings().token(token))
     }
 
     /// Creates scratch space for one worker. Its searches end when the scan is interrupted.

@@ -8,7 +8,7 @@ use crate::source::Source;
 use crate::source::git::history::{History, OpenHistory};
 use crate::source::repositories::{Repositories, RepositoryEntry};
 use ddpatrol_pack::Reader;
-use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenNo};
+use ddpatrol_scan::sighting::{Placement, Sighting};
 use std::collections::HashSet;
 
 /// Scans repositories and their administrative files.
@@ -44,8 +44,7 @@ fn scan_history(engine: &Engine<'_>, history: &History) -> HashSet<String> {
     add_objects(engine, &sightings);
     let placements = open.attribute(&sightings);
     describe(engine, &open, &placements);
-    let keys = engine.keys();
-    open.remember(&sightings, &placements, &|token: TokenNo| keys[token.0 as usize]);
+    open.remember(&sightings, &placements, &|token| engine.key_of(token));
     open.lfs_names()
 }
 
@@ -54,9 +53,8 @@ fn recall(engine: &Engine<'_>, open: &mut OpenHistory<'_>) -> bool {
     let Some(recall) = open.recall() else { return false };
     open.push_recalled(&recall, engine);
     let sightings = engine.take_sightings();
-    let keys = engine.keys();
-    let key_of = |token: TokenNo| keys[token.0 as usize];
-    let Some(recalled) = open.resolve(&recall, &sightings, &key_of) else { return false };
+    let recalled = open.resolve(&recall, &sightings, &|token| engine.key_of(token));
+    let Some(recalled) = recalled else { return false };
     for (token, object) in recalled.objects {
         let token = engine.sightings().token(token).clone();
         engine.collector.add_object(&token, object);
@@ -76,13 +74,5 @@ fn add_objects(engine: &Engine<'_>, sightings: &[Sighting]) {
 
 fn describe(engine: &Engine<'_>, open: &OpenHistory<'_>, placements: &[Placement]) {
     let mut reader = Reader::default();
-    Describer::new(engine).describe(placements, &mut |holder: Holder| match open
-        .read(holder, &mut reader)?
-    {
-        Ok(content) => Some(content),
-        Err(error) => {
-            open.report_unreadable(error);
-            None
-        }
-    });
+    Describer::new(engine).describe(placements, &mut |holder| open.read(holder, &mut reader));
 }

@@ -27,7 +27,7 @@ impl Sightings {
     /// Returns the number of a token.
     pub(super) fn number(&mut self, token: &Token) -> (TokenNo, Novelty) {
         let next = TokenNo(self.tokens.len() as u32);
-        let number = *self.numbers.entry(key(token)).or_insert(next);
+        let number = *self.numbers.entry(TokenKey::from(token)).or_insert(next);
         if number != next {
             return (number, Novelty::Known);
         }
@@ -38,11 +38,6 @@ impl Sightings {
     /// Returns a token.
     pub(super) fn token(&self, number: TokenNo) -> &Arc<Token> {
         &self.tokens[number.0 as usize]
-    }
-
-    /// Returns the keys of all tokens, by their numbers.
-    pub(super) fn keys(&self) -> Vec<TokenKey> {
-        self.tokens.iter().map(|token| key(token)).collect()
     }
 
     pub(super) fn is_shaped(&self, number: TokenNo) -> bool {
@@ -76,10 +71,6 @@ fn merge(a: &[EncodedSpan], b: &[EncodedSpan]) -> Arc<[EncodedSpan]> {
     spans.sort_unstable();
     spans.dedup_by_key(|it| (it.offset, it.len));
     spans.into()
-}
-
-fn key(token: &Token) -> TokenKey {
-    TokenKey { rule: token.rule, fingerprint: token.fingerprint }
 }
 
 /// Creates the sightings in one holder from the spans of its tokens, in any order; empties the list.

@@ -222,8 +222,7 @@ impl<'a> OpenHistory<'a> {
     pub fn attribute(&mut self, sightings: &[Sighting]) -> Vec<Placement> {
         if let Some(known) = self.known {
             // Links show which objects are missing.
-            let needs_links = !known.gaps.is_empty() || known.lacks_loose(&self.store);
-            if !sightings.is_empty() || needs_links {
+            if !sightings.is_empty() || !known.gaps.is_empty() || known.lacks_loose(&self.store) {
                 let reader = self.object_reader(None);
                 reader.read_links(&self.store, &mut self.objects);
             }
@@ -284,14 +283,13 @@ impl<'a> OpenHistory<'a> {
         }
     }
 
-    /// Reads the bytes of a holder; `None` if the history pushes no such holder.
-    pub fn read(&self, holder: Holder, reader: &mut Reader) -> Option<Result<Content, ReadError>> {
-        self.lfs.read(holder, &self.store, reader)
-    }
-
-    /// Reports that a holder can no longer be read.
-    pub fn report_unreadable(&self, error: ReadError) {
-        self.report(GitIssue::ObjectUnreadable { source: error.into() });
+    /// Reads the bytes of a holder. Returns `None` if they can no longer be read, which is reported, and
+    /// for texts.
+    pub fn read(&self, holder: Holder, reader: &mut Reader) -> Option<Content> {
+        let report = |error: ReadError| {
+            self.report(GitIssue::ObjectUnreadable { source: error.into() });
+        };
+        self.lfs.read(holder, &self.store, reader)?.map_err(report).ok()
     }
 
     /// Returns the names of the files of the Git LFS objects that were pushed.

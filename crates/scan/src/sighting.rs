@@ -3,7 +3,7 @@
 //! A scan records a [`Sighting`] for each token in each object, without a path or a commit. Attribution
 //! and the classification of changes turn sightings into [`Placement`]s. Nothing is read or searched here.
 
-use crate::finding::{ChangeStatus, Fingerprint, HeldObject, Part, Span, Trace};
+use crate::finding::{ChangeStatus, Finding, Fingerprint, HeldObject, Part, Span, Token, Trace};
 use ddpatrol_detect::encoding::Encoding;
 use ddpatrol_pack::{Kind, ObjectId};
 use std::path::PathBuf;
@@ -20,6 +20,18 @@ pub struct TokenKey {
     pub rule: usize,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
+}
+
+impl From<&Token> for TokenKey {
+    fn from(token: &Token) -> Self {
+        Self { rule: token.rule, fingerprint: token.fingerprint }
+    }
+}
+
+impl From<&Finding> for TokenKey {
+    fn from(finding: &Finding) -> Self {
+        Self { rule: finding.rule, fingerprint: finding.fingerprint }
+    }
 }
 
 /// The bytes that contain a token.

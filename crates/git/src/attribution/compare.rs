@@ -333,7 +333,7 @@ mod tests {
         facts
     }
 
-    /// One blob with a token at `key`, in tree 1; tree 2 has nothing that leads to a token.
+    /// One blob with a token at `key`, in tree 1. No token is below tree 2.
     fn key_tree() -> Vec<(u32, Vec<(&'static str, Child)>)> {
         vec![(1, vec![("key", Child::Blob(no(10)))])]
     }

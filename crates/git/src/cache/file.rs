@@ -259,8 +259,7 @@ impl Known {
 
     /// Returns `true` if all packs that were read still exist.
     pub(crate) fn has_packs(&self, store: &Store) -> bool {
-        let packs: BTreeSet<String> = store.packs().iter().map(|pack| pack_name(pack)).collect();
-        self.packs.is_subset(&packs)
+        self.packs.is_subset(&pack_names(store))
     }
 
     /// Returns the Git LFS pointers among the objects.
@@ -341,6 +340,11 @@ fn name(repository: &Path) -> String {
 /// Returns the name of a pack in a state: its checksum, as its index has it, and its length.
 pub(crate) fn pack_name(pack: &Pack) -> String {
     format!("{}-{}", hex(pack.index().pack_checksum()), pack.len())
+}
+
+/// Returns the names of all packs of a store.
+pub(super) fn pack_names(store: &Store) -> BTreeSet<String> {
+    store.packs().iter().map(|pack| pack_name(pack)).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -21,7 +21,7 @@ use ddpatrol_scan::commit::Commit;
 use ddpatrol_scan::finding::{HeldObject, Removed, Trace};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenKey, TokenNo};
 use ddpatrol_scan::{Diagnostic, Issue, Run, Severity, add};
-use file::{KnownIssue, KnownObject, KnownPlace, KnownToken};
+use file::{KnownIssue, KnownObject, KnownPlace, KnownToken, pack_names};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,12 +70,11 @@ impl<'a> Cache<'a> {
     /// Returns the stored places, if the repository is unchanged; `refs` is the digest of its references.
     pub(super) fn recall(&self, known: &'a Known, store: &Store, refs: &str) -> Option<Recall<'a>> {
         let places = known.places.as_deref()?;
-        let packs: BTreeSet<String> = store.packs().iter().map(|pack| pack_name(pack)).collect();
         let is_old = |id: &ObjectId| known.loose.contains(&id.to_string()) || store.is_packed(id);
         let lfs = Lfs::new(self.repository);
         let is_here = |pointer: Pointer| lfs.path(&pointer).is_some();
         let is_unchanged = known.refs == refs
-            && packs == known.packs
+            && known.packs == pack_names(store)
             && store.loose(&mut |_| ()).iter().all(is_old)
             && !known.lacks_loose(store)
             && known.pointers().all(is_here);
@@ -112,7 +111,7 @@ impl<'a> Cache<'a> {
             KnownToken { rule, fingerprint, objects }
         };
         let known = Known {
-            packs: store.packs().iter().map(|pack| pack_name(pack)).collect(),
+            packs: pack_names(store),
             loose: loose.iter().map(|(_, id)| id.to_string()).collect(),
             pointers: pointers.iter().map(|it| (it.oid().to_owned(), it.size())).collect(),
             places: self.places(placements, &numbers),

@@ -136,22 +136,16 @@ impl<'a> ChangePart<'a> {
         Classification { set, scope, texts, new, base, old, top: &top }.classify()
     }
 
-    /// Reads the bytes of a holder; `None` for texts.
-    pub fn read(&self, holder: Holder, reader: &mut Reader) -> Option<Result<Content, ReadError>> {
+    /// Reads the bytes of a holder. Returns `None` if they can no longer be read, which is reported, and
+    /// for texts.
+    pub fn read(&self, holder: Holder, reader: &mut Reader) -> Option<Content> {
         let id = holder.id()?;
-        let bytes = match self.source.store.read(&id, reader) {
-            Ok((_, bytes)) => bytes,
-            Err(error) => return Some(Err(error)),
-        };
-        let Holder::Lfs(_) = holder else { return Some(Ok(Content::Blob(bytes))) };
+        let report = |error: ReadError| self.report_object(error.into());
+        let (_, bytes) = self.source.store.read(&id, reader).map_err(report).ok()?;
+        let Holder::Lfs(_) = holder else { return Some(Content::Blob(bytes)) };
         let object = self.lfs.open(&Pointer::parse(&bytes)?);
         let broken = |cause| ReadError::Broken { id, cause };
-        Some(object.map(Content::Lfs).map_err(|error| broken(error.into())))
-    }
-
-    /// Reports that a holder can no longer be read.
-    pub fn report_unreadable(&self, error: ReadError) {
-        self.report_object(error.into());
+        object.map(Content::Lfs).map_err(|error| report(broken(error.into()))).ok()
     }
 
     fn blob_reader(&self) -> BlobReader<'_> {

@@ -1,5 +1,5 @@
-//! Storage failures: a full disk and failing writes. The service reports them, loses nothing that
-//! it acknowledged, and recovers without a restart.
+//! Storage failures: a full disk and failing writes. The service reports them, keeps every change that it
+//! acknowledged, and recovers without a restart.
 
 use crate::database::Database;
 use crate::http::Request;
