@@ -4,4 +4,5 @@ pub(crate) mod encode;
 pub(crate) mod mint;
 pub(crate) mod oracle;
 pub(crate) mod repo;
+pub(crate) mod sarif;
 pub(crate) mod tree;
