@@ -123,7 +123,7 @@ impl Policy {
     }
 }
 
-/// A file that is part of the policy, and the trust in its path.
+/// A file that is part of the policy, and whether its path is trusted.
 struct PolicyFile {
     path: PathBuf,
     /// The folder of the scanned tree below which the path may not lead through a symbolic link;

@@ -272,7 +272,8 @@ enum Signature {
     Possible,
 }
 
-/// Reads the entries of a zip without a directory, in file order.
+/// Reads the entries that are found by their signatures, in file order: all those of a zip without a
+/// directory, else those that the directory does not list.
 fn read_in_order(
     walker: &Walker<'_>,
     place: &MemberPlace,

@@ -16,8 +16,8 @@ use std::ops::Range;
 
 /// The minimum length of a cut-off secret that is masked, in characters.
 const SHORTEST_MASKED: usize = 8;
-/// Text of lower-case letters only, shorter than this, counts as a word: `npm_installer`. One in a thousand
-/// secrets begins with eight lower-case letters.
+/// Text of lower-case letters only counts as a word if it is shorter than this, in characters:
+/// `npm_installer`.
 const LONGEST_WORD: usize = 20;
 
 /// The minimum length of a run of base64 that may contain a secret encoded more than once, in characters.

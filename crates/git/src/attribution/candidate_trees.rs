@@ -103,7 +103,8 @@ impl CandidateTrees {
         (self.entries, self.trees) = (entries, trees);
     }
 
-    /// Returns the entries of a tree that lead to a token, sorted by name.
+    /// Returns the entries of a tree that lead to a token, sorted by the number of
+    /// their name.
     pub(super) fn entries(&self, tree: ObjectNo) -> &[Candidate] {
         self.trees.get(&tree).map_or(&[], |range| &self.entries[range.clone()])
     }

@@ -275,7 +275,8 @@ impl Known {
 }
 
 impl KnownPlace {
-    /// Converts a place without its tokens; `None` if the result would contain a secret.
+    /// Converts a place without its tokens; `None` if it cannot be written: it is in a name, a reference is
+    /// not UTF-8, or the result would contain a secret.
     pub(crate) fn new(
         redactor: &Redactor,
         part: Part,

@@ -27,8 +27,8 @@ pub struct Suppressor {
 }
 
 impl Suppressor {
-    /// Marks suppressed findings. Returns the entries that match no finding, if the scan would have found
-    /// their tokens.
+    /// Marks suppressed findings. Returns the expired entries, and those that match no finding although the
+    /// scan would have found their tokens.
     pub fn apply(
         &self,
         findings: &mut [Finding],

@@ -88,7 +88,8 @@ pub enum Disagreement {
 }
 
 impl Disagreement {
-    /// Returns `true` if a clock was changed; clocks agree again after such a change.
+    /// Returns `true` if a clock was changed or the system was suspended. Clocks agree again after such an
+    /// event.
     #[must_use]
     pub const fn is_step(&self) -> bool {
         !matches!(self, Self::Difference(_))

@@ -17,9 +17,10 @@ const HEADERS_WITHIN: u32 = ticks(10);
 const IDLE_FOR: u32 = ticks(60);
 /// Time limit for a client to read a response.
 const READ_WITHIN: u32 = ticks(30);
+/// The length of a slot of the time limit on requests.
+const SLOT: u32 = ticks(5);
 /// Time limit of a request until its response is sent: `SLOTS - 1` slots. The limit is greater than
 /// the sum of the limits on requests in [`crate::api`].
-const SLOT: u32 = ticks(5);
 const SLOTS: usize = 18;
 
 /// The state of a connection.
