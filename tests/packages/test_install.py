@@ -1,0 +1,91 @@
+"""The install script, with a mirror of releases in a folder."""
+
+import hashlib
+import platform
+import tarfile
+
+import pytest
+from conftest import ROOT, assert_found
+
+TARGET = f"{platform.machine()}-unknown-linux-musl"
+TOOLS = ["awk", "chmod", "cp", "curl", "cut", "gzip", "mkdir", "mktemp", "mv", "rm", "sha256sum", "tar"]
+
+
+@pytest.fixture
+def releases(tmp_path, programs):
+    """A mirror whose newest release is 1.2.3."""
+    folder = tmp_path / "releases" / "download" / "v1.2.3"
+    folder.mkdir(parents=True)
+    latest = tmp_path / "releases" / "latest"
+    latest.mkdir()
+    (latest / "download").symlink_to(folder)
+    sums = []
+    for name, program in programs.items():
+        path = folder / f"{name}-v1.2.3-{TARGET}.tar.gz"
+        with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+            archive.add(program, name)
+        sums.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
+    (folder / "SHA256SUMS").write_text("".join(sums))
+    return folder
+
+
+@pytest.fixture
+def install(machine, releases):
+    """Runs the install script on a machine with common tools."""
+    made = machine(*TOOLS)
+    made.environment["DDPATROL_RELEASES"] = (releases.parent.parent).as_uri()
+    script = str(ROOT / "packaging" / "install.sh")
+    made.install = lambda *arguments: made.run("sh", script, *arguments)
+    return made
+
+
+@pytest.mark.parametrize("arguments", [[], ["--version", "1.2.3"], ["--version", "v1.2.3"]])
+def test_a_verified_release_is_installed(install, arguments):
+    done = install.install(*arguments)
+    program = install.home / ".local" / "bin" / "ddpatrol"
+    assert done.returncode == 0, done.stderr
+    assert f"as {program}" in done.stdout and "is not in PATH" in done.stdout
+    assert_found(install.run(str(program), "scan", cwd=install.repository()))
+
+
+def test_the_service_is_installed_in_another_folder(install):
+    folder = install.folder / "a folder"
+    done = install.install("--program", "ddpatrold", "--to", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert install.must(str(folder / "ddpatrold"), "--version").startswith("ddpatrold ")
+
+
+def test_a_wrong_checksum_installs_nothing(install, releases):
+    with (releases / f"ddpatrol-v1.2.3-{TARGET}.tar.gz").open("ab") as archive:
+        archive.write(b"\0")
+    assert_refused(install, [], "checksum mismatch")
+
+
+def test_a_release_without_the_platform_is_named(install, releases):
+    (releases / "SHA256SUMS").write_text(f"{'0' * 64}  ddpatrol-v1.2.3-other.tar.gz\n")
+    assert_refused(install, [], f"has no ddpatrol for {TARGET}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--version", "9.9.9"], "version 9.9.9 may not exist"),
+        (["--version", "../x"], 'invalid version "../x"'),
+        (["--version"], "the option --version needs a value"),
+        (["--program", "x"], 'unknown program "x"'),
+        (["--force"], 'unknown argument "--force"'),
+    ],
+)
+def test_mistakes_are_explained(install, arguments, message):
+    assert_refused(install, arguments, message)
+
+
+def test_plain_http_is_refused(install):
+    install.environment["DDPATROL_RELEASES"] = "http://127.0.0.1:9"
+    assert_refused(install, [], "cannot download")
+
+
+def assert_refused(install, arguments, message):
+    done = install.install(*arguments)
+    assert done.returncode == 1 and message in done.stderr, done.stderr
+    assert not (install.home / ".local").exists()
