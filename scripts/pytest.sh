@@ -4,6 +4,7 @@
 #   scripts/pytest.sh tests/matrix [PYTEST ARGUMENTS...]       every encoding, container and source
 #   scripts/pytest.sh tests/advice [PYTEST ARGUMENTS...]       the commands in reports, with git-filter-repo
 #   scripts/pytest.sh tests/pre_commit [PYTEST ARGUMENTS...]   the hooks, with the real pre-commit
+#   scripts/pytest.sh tests/packages [PYTEST ARGUMENTS...]     the packages, on machines without Rust; needs DDPATROLD
 #   scripts/pytest.sh tests/hook_managers [PYTEST ARGUMENTS...]   the hooks together with husky, lefthook, simple-git-hooks
 #
 # DDPATROL is the path of the program (default: the debug program, after building it). The packages in

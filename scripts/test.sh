@@ -3,12 +3,12 @@
 # required tools. A missing tool that cannot be installed fails the run: nothing is skipped.
 #
 #   scripts/test.sh              everything
-#   scripts/test.sh SECTION...   only these: lint scanner service action matrix browser journey oracle fuzz msrv
+#   scripts/test.sh SECTION...   only these: lint scanner service action packages matrix browser journey oracle fuzz msrv
 #
 # CI runs the sections as separate jobs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-all=(lint scanner service action matrix journey browser oracle fuzz msrv)
+all=(lint scanner service action packages matrix journey browser oracle fuzz msrv)
 export PYTHONDONTWRITEBYTECODE=1
 
 step() { printf '\n== %s\n' "$*"; }
@@ -135,6 +135,19 @@ action() {
   scripts/pytest.sh tests/pre_commit
   step "the hooks with other hook managers"
   scripts/pytest.sh tests/hook_managers
+}
+
+packages() {
+  need git git
+  need npm npm
+  need curl curl
+  need dpkg-deb dpkg
+  need buildah buildah
+  need_python
+  need_cargo deb
+  build
+  step "packages, installed without Rust"
+  scripts/pytest.sh tests/packages
 }
 
 matrix() {

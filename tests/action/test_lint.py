@@ -94,7 +94,7 @@ def test_the_linters_detect_a_fault(tmp_path, text, linter):
 
 
 def test_the_scripts_pass_shellcheck():
-    scripts = [*ROOT.glob("scripts/**/*.sh"), ROOT / ".ci" / "run"]
+    scripts = [*ROOT.glob("scripts/**/*.sh"), *ROOT.glob("packaging/**/*.sh"), ROOT / ".ci" / "run"]
     assert len(scripts) > 10
     assert_clean("shellcheck", *scripts)
 

@@ -2,29 +2,36 @@
 
 import hashlib
 import platform
-import tarfile
+import shutil
 
 import pytest
-from conftest import ROOT, assert_found
+from conftest import ROOT, assert_found, must
 
 TARGET = f"{platform.machine()}-unknown-linux-musl"
 TOOLS = ["awk", "chmod", "cp", "curl", "cut", "gzip", "mkdir", "mktemp", "mv", "rm", "sha256sum", "tar"]
 
 
+@pytest.fixture(scope="session")
+def archives(tmp_path_factory, programs):
+    """The archives that the release workflow packs."""
+    folder = tmp_path_factory.mktemp("archives")
+    must(str(ROOT / "packaging" / "archives.sh"), str(programs["ddpatrol"].parent), "v1.2.3", TARGET, str(folder))
+    found = sorted(folder.iterdir())
+    assert [it.name.split("-")[0] for it in found] == ["ddpatrol", "ddpatrold"]
+    return found
+
+
 @pytest.fixture
-def releases(tmp_path, programs):
+def releases(tmp_path, archives):
     """A mirror whose newest release is 1.2.3."""
     folder = tmp_path / "releases" / "download" / "v1.2.3"
     folder.mkdir(parents=True)
     latest = tmp_path / "releases" / "latest"
     latest.mkdir()
     (latest / "download").symlink_to(folder)
-    sums = []
-    for name, program in programs.items():
-        path = folder / f"{name}-v1.2.3-{TARGET}.tar.gz"
-        with tarfile.open(path, "w:gz", compresslevel=1) as archive:
-            archive.add(program, name)
-        sums.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
+    for archive in archives:
+        shutil.copy(archive, folder)
+    sums = [f"{hashlib.sha256(it.read_bytes()).hexdigest()}  {it.name}\n" for it in archives]
     (folder / "SHA256SUMS").write_text("".join(sums))
     return folder
 

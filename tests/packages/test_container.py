@@ -1,0 +1,95 @@
+"""The container images, built from scratch by buildah. Their root folder is entered by chroot: running a
+container needs control groups, which a container of CI lacks. chroot needs root."""
+
+import pathlib
+import subprocess
+
+import pytest
+from conftest import ROOT, assert_found, must
+
+BUILD = str(ROOT / "packaging" / "container" / "build.sh")
+CRATES = {"ddpatrol": "ddpatrol", "ddpatrold": "ddpatrol-service"}
+
+
+def static(name, folder):
+    """Links a program statically from the crates that the debug build compiled."""
+    path = folder / name
+    flags = ["--", "-C", "target-feature=+crt-static", "-C", "relocation-model=static", "--emit", f"link={path}"]
+    command = ["cargo", "rustc", "--locked", "--quiet", "--package", CRATES[name], "--bin", name, *flags]
+    must(*command, cwd=ROOT)
+    return path
+
+
+class Container:
+    """The mounted root folder of an image."""
+
+    def __init__(self, name, folder):
+        self.image = f"localhost/{name}:test"
+        must("sh", BUILD, name, str(static(name, folder)), self.image)
+        self.id = must("buildah", "from", self.image).strip()
+        self.root = must("buildah", "mount", self.id).strip()
+        # A container runtime provides the devices.
+        (pathlib.Path(self.root) / "dev").mkdir(exist_ok=True)
+        for name, minor in (("random", "8"), ("urandom", "9")):
+            must("mknod", "-m", "666", f"{self.root}/dev/{name}", "c", "1", minor)
+
+    def command(self, *command):
+        path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+        return ["env", "-i", path, "chroot", "--userspec=65532:65532", self.root, *command]
+
+    def run(self, *command):
+        return subprocess.run(self.command(*command), capture_output=True, text=True)
+
+    def config(self):
+        return must("buildah", "inspect", "--format", "{{.OCIv1.Config}}", self.image)
+
+    def remove(self):
+        must("buildah", "rm", self.id)
+        must("buildah", "rmi", self.image)
+
+
+@pytest.fixture
+def container(tmp_path):
+    """Builds and mounts the image of a program."""
+    made = []
+
+    def build(name):
+        made.append(Container(name, tmp_path))
+        return made[-1]
+
+    yield build
+    for it in made:
+        it.remove()
+
+
+def test_the_image_scans_a_mounted_repository(container, machine, version):
+    image = container("ddpatrol")
+    assert image.run("/usr/bin/ddpatrol", "--version").stdout == f"ddpatrol {version}\n"
+    repository = machine().repository()
+    must("cp", "-r", f"{repository}/.", f"{image.root}/work")
+    assert_found(image.run("/usr/bin/ddpatrol", "scan", "--history-only", "/work"))
+    assert "/usr/bin/ddpatrol" in image.config() and "65532" in image.config()
+
+
+def test_the_image_of_the_service_owns_its_data(container, version):
+    image = container("ddpatrold")
+    assert image.run("/usr/bin/ddpatrold", "--version").stdout == f"ddpatrold {version}\n"
+    serve = ["/usr/bin/ddpatrold", "serve", "--database", "sqlite:/data/ddpatrol.db", "--listen", "127.0.0.1:0"]
+    service = subprocess.Popen(
+        image.command(*serve), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    lines = []
+    for line in service.stderr:
+        lines.append(line)
+        if "listening" in line:
+            break
+    service.terminate()
+    service.communicate()
+    assert "listening" in lines[-1], lines
+    assert (pathlib.Path(image.root) / "data" / "ddpatrol.db").is_file()
+    assert "8200" in image.config() and "/data" in image.config()
+
+
+def test_an_image_of_a_dynamic_program_is_refused(programs):
+    done = subprocess.run(["sh", BUILD, "ddpatrol", programs["ddpatrol"], "x"], capture_output=True, text=True)
+    assert done.returncode == 1 and "is linked dynamically" in done.stderr
