@@ -3,46 +3,15 @@
 # ddpatrol once, and writes the annotations, the job summary and the outputs.
 #
 # Inputs are passed as INPUT_*, the event as GITHUB_EVENT_NAME and GITHUB_EVENT_PATH. DDPATROL_BINARY is
-# the path of an existing program. Runs in the workspace, whose content is never executed. Works with
+# the path of the program; without it, the program is built. Runs in the workspace, whose content is never executed. Works with
 # bash 3.2, the version of macOS.
 set -euo pipefail
 action=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${GITHUB_OUTPUT:?this is the step of a GitHub Action}" "${GITHUB_STEP_SUMMARY:?}"
 : "${GITHUB_EVENT_NAME:?}" "${GITHUB_EVENT_PATH:?}" "${RUNNER_TEMP:?}"
 
-random() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
-
-# The runner executes every line that begins with `::`, and messages of git and ddpatrol contain names from
-# the repository. So commands are disabled except for our own.
-resume=$(random)
-echo "::stop-commands::$resume"
-trap 'echo "::$resume::"' EXIT
-with_commands() {
-  echo "::$resume::"
-  "$@"
-  echo "::stop-commands::$resume"
-}
-
-# Prints an annotation: LEVEL TEXT.
-annotate() {
-  local text=$2
-  text=${text//'%'/%25}
-  text=${text//$'\r'/%0D}
-  text=${text//$'\n'/%0A}
-  with_commands echo "::$1 title=ddpatrol::$text"
-}
-
-output() { # NAME VALUE
-  local end
-  end=$(random)
-  printf '%s<<%s\n%s\n%s\n' "$1" "$end" "$2" "$end" >>"$GITHUB_OUTPUT"
-}
-
-fail() {
-  annotate error "$*"
-  output exit-code 2
-  exit 2
-}
+# shellcheck source=scripts/action/commands.sh
+. "$action/scripts/action/commands.sh"
 
 # Prints a field of a JSON file: FILE .A.B; prints nothing if it is missing.
 field() {
@@ -123,6 +92,7 @@ code=0
 "$ddpatrol" "${scope[@]}" ${judging[@]+"${judging[@]}"} ${responding[@]+"${responding[@]}"} "${reports[@]}" \
   ${operands[@]+"${operands[@]}"} >"$folder/annotations" 2>"$folder/messages" </dev/null || code=$?
 cat "$folder/messages"
+annotate_errors
 [ ! -e "$folder/report.txt" ] || cat "$folder/report.txt"
 with_commands cat "$folder/annotations"
 [ "$code" != 0 ] || [ -s "$folder/ddpatrol.json" ] || fail "ddpatrol wrote no report"

@@ -4,6 +4,17 @@
 # GitHub drops summaries of more than 1 MiB; the difference is reserved for the text below the table.
 summary_limit=$((1024 * 1024 - 32 * 1024))
 
+# A program that failed before it wrote a report printed why; the first ten lines become annotations. Issues of a
+# scan are in the report.
+annotate_errors() {
+  local line
+  if [ "$code" != 2 ] || [ -s "$folder/ddpatrol.json" ]; then return 0; fi
+  sed 's/^ddpatrol: //' "$folder/messages" | head -n 10 >"$folder/errors"
+  while IFS= read -r line; do
+    [ -z "$line" ] || annotate error "$line"
+  done <"$folder/errors"
+}
+
 summarize() {
   local file=$folder/summary.md size
   if [ ! -s "$file" ]; then

@@ -99,13 +99,27 @@ def test_the_scripts_pass_shellcheck():
     assert_clean("shellcheck", *scripts)
 
 
+def scripts_of_the_action():
+    """Returns the steps that run a script, with the script's path."""
+    steps = [step for step in ACTION["runs"]["steps"] if "run" in step]
+    start, end = 'bash "$GITHUB_ACTION_PATH/', '"'
+    assert all(step["run"].startswith(start) and step["run"].endswith(end) for step in steps)
+    return {ROOT / step["run"][len(start) : -len(end)]: step for step in steps}
+
+
 def test_no_expression_is_expanded_in_a_shell_script():
-    (step,) = ACTION["runs"]["steps"]
-    assert step["run"] == 'bash "$GITHUB_ACTION_PATH/scripts/action.sh"'
-    passed = {name: value for name, value in step["env"].items() if name.startswith("INPUT_")}
+    passed = {}
+    for script, step in scripts_of_the_action().items():
+        assert script.is_file()
+        passed |= {name: value for name, value in step["env"].items() if name.startswith("INPUT_")}
     assert passed == {
         f"INPUT_{name.upper().replace('-', '_')}": f"${{{{ inputs.{name} }}}}" for name in ACTION["inputs"]
     }
+
+
+def test_the_action_pins_the_actions_that_it_uses():
+    used = [step["uses"] for step in ACTION["runs"]["steps"] if "uses" in step]
+    assert used and all(re.fullmatch(r"[a-zA-Z0-9./-]+@[0-9a-f]{40}", it) for it in used)
 
 
 def test_all_inputs_and_outputs_of_the_action_are_documented():
@@ -118,9 +132,12 @@ def test_all_inputs_and_outputs_of_the_action_are_documented():
 
 
 def test_the_scripts_read_exactly_the_inputs_of_the_action():
-    (step,) = ACTION["runs"]["steps"]
-    text = "".join(file.read_text() for file in [ROOT / "scripts" / "action.sh", *ROOT.glob("scripts/action/*.sh")])
-    assert set(re.findall(r"INPUT_[A-Z_]+[A-Z]", text)) == {name for name in step["env"] if name.startswith("INPUT_")}
+    common = "".join(file.read_text() for file in ROOT.glob("scripts/action/*.sh"))
+    for script, step in scripts_of_the_action().items():
+        text = script.read_text()
+        if script.name == "action.sh":
+            text += common
+        assert set(re.findall(r"INPUT_[A-Z_]+[A-Z]", text)) == {it for it in step["env"] if it.startswith("INPUT_")}
 
 
 def pinned(workflow):

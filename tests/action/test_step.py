@@ -104,7 +104,6 @@ def test_a_scheduled_scan_scans_the_path_input(double):
         ({"revoke": "1"}, "true or false"),
         ({"report": "html"}, "FORMAT=PATH"),
         ({"environment": {"DDPATROL_BINARY": "/nowhere"}}, "cannot run DDPATROL_BINARY"),
-        ({"environment": {"DDPATROL_BINARY": ""}, "version": "v1/../x"}, "expected a release"),
     ],
 )
 def test_an_invalid_input_is_an_error_that_lists_the_valid_values(double, inputs, message):
@@ -142,6 +141,12 @@ def test_a_failed_program_leaves_outputs_empty_and_is_reported_in_the_summary(do
     assert step.outputs == {"findings": "", "sarif-file": "", "report-json": "", "exit-code": "2"}
     assert "The scan failed" in step.summary
     assert "no such commit" in step.log
+    assert [(one.name, one.text) for one in step.annotations] == [("error", "no such commit")]
+
+
+def test_messages_of_a_program_that_wrote_a_report_are_not_repeated_as_annotations(double):
+    step = double.step(2, {"json": "{}"}, "::error::a.zip is damaged", "ddpatrol: a.zip is damaged\n")
+    assert [one.text for one in step.annotations] == ["a.zip is damaged"]
 
 
 def test_a_program_that_writes_no_report_never_passes(double):
