@@ -73,6 +73,8 @@ lint() {
   need_cargo deny
   step "format, structure, names, documents, spelling"
   TYPOS=$(dirname "$(scripts/venv.sh scripts/lint/requirements.txt)")/typos scripts/lint.sh
+  step "the web site of the documentation"
+  scripts/docs.sh
   step "clippy"
   cargo clippy --locked --workspace --all-targets -- -D warnings
   step "documentation"
