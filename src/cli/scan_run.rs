@@ -106,7 +106,7 @@ pub(super) fn run(
     };
     let redactor = install_redactor(&all)?;
     let detector = Detector::new(wanted)?;
-    let outputs = Output::open_all(&shared.reports, job.default_report)?;
+    let outputs = Output::open_all(&shared.reports()?, job.default_report)?;
     let scan_run = ScanRun {
         job: &job,
         args: shared,

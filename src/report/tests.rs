@@ -79,6 +79,7 @@ pub(super) fn place(path: &str) -> LocationRecord {
         path_hex: None,
         repository_path: None,
         uri: None,
+        archive: None,
         owners: Vec::new(),
         url: None,
         part: Part::Content,

@@ -224,6 +224,7 @@ impl<'a> DocumentBuilder<'a> {
         let mut git =
             location.trace.as_deref().map(|trace| TraceRecord::new(trace, &mut self.masker));
         let url = git.as_mut().and_then(|git| self.link(location, within.as_ref(), git));
+        let archive = self.paths.archive(location).map(|it| self.path(&it));
         let owners = within.as_ref().map(|it| self.linker.owners(it, &mut self.masker));
         let hex = |path: &Clean| path.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
         LocationRecord {
@@ -240,6 +241,7 @@ impl<'a> DocumentBuilder<'a> {
             encoding: (!location.encoding.is_plain()).then(|| location.encoding.to_string()),
             repository_path,
             uri,
+            archive,
             owners: owners.unwrap_or_default(),
             url,
             change_status: location.change_status.as_ref().map(ChangeStatusWord::new),
@@ -298,6 +300,9 @@ pub(super) fn locate(document: &mut Document, root: Option<&Path>) {
     for place in document.findings.iter_mut().flat_map(|it| &mut it.locations) {
         place.uri = place.uri.take().and_then(paths::checked);
         place.url = place.url.take().and_then(web_links::checked);
+        if place.member().is_none() {
+            place.archive = None;
+        }
         let git = place.git.iter_mut();
         for commit in git.flat_map(|git| git.introduced.iter_mut().chain(&mut git.removed)) {
             commit.url = commit.url.take().and_then(web_links::checked);

@@ -11,6 +11,7 @@
 use super::suppression::InlineRecord;
 use super::{paths, web_links};
 use crate::redact::Clean;
+use crate::report::escape;
 use crate::report::trace::{ObjectRecord, TraceRecord};
 use ddpatrol_scan::blob::Position;
 use ddpatrol_scan::finding::{Location, Part, Spot, Spots, end_of};
@@ -34,6 +35,9 @@ pub struct LocationRecord {
     /// repositories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
+    /// The path of the archive, for a member of one: the beginning of `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<Clean>,
     /// The owners of the path, as `CODEOWNERS` in `HEAD` names them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<Clean>,
@@ -98,6 +102,18 @@ pub enum ChangeStatusWord {
     AlsoUnpushed,
 }
 
+impl ChangeStatusWord {
+    /// Returns its name in reports.
+    pub(in crate::report) const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Moved => "moved",
+            Self::Preexisting => "already-there",
+            Self::AlsoUnpushed => "also-unpushed",
+        }
+    }
+}
+
 impl LocationRecord {
     /// Returns the URI reference of the location, relative to the base of URIs if it is below the base.
     #[must_use]
@@ -119,6 +135,27 @@ impl LocationRecord {
             Some(uri) => paths::path_of_uri(uri).map(Cow::Owned),
             None => Some(self.repository_path.as_ref().unwrap_or(path).as_bytes().into()),
         }
+    }
+
+    /// Returns the name of the member in its archive, which begins with `!`.
+    pub(in crate::report) fn member(&self) -> Option<&[u8]> {
+        let (path, archive) = (self.path.as_ref()?, self.archive.as_ref()?);
+        path.as_bytes().strip_prefix(archive.as_bytes()).filter(|it| it.starts_with(b"!"))
+    }
+
+    /// Returns the URI reference of the file: of the archive, for a member of one.
+    pub(in crate::report) fn file_uri(&self) -> Cow<'_, str> {
+        let uri = self.uri();
+        let end = self.member().map(escape::uri_path);
+        let archive = end.and_then(|end| uri.strip_suffix(&*end).map(str::to_owned));
+        archive.map_or(uri, Cow::Owned)
+    }
+
+    /// Returns the path that [`LocationRecord::file_uri`] encodes.
+    pub(in crate::report) fn file_path(&self) -> Option<Cow<'_, [u8]>> {
+        let path = self.uri_path()?;
+        let archive = self.member().and_then(|end| path.strip_suffix(end).map(<[u8]>::to_vec));
+        Some(archive.map_or(path, Cow::Owned))
     }
 
     /// Returns the number of locations that it represents.
