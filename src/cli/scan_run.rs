@@ -252,9 +252,18 @@ impl ScanRun<'_> {
         }
         let Policy { exclude, decisions, .. } = self.policy;
         outcome.remove_excluded(exclude, &decisions.roots);
+        let unused_acknowledgments = self.policy.acknowledgments.apply(
+            &mut outcome.diagnostics,
+            &decisions.roots,
+            decisions.today,
+        );
         let unused = decisions.apply(&mut outcome.findings, &mut self.redactor.masker());
         if !outcome.interrupted {
             outcome.unused = unused;
+            let is_whole = decisions.coverage == Coverage::All;
+            let mut entries = unused_acknowledgments;
+            entries.retain(|it| it.has_expired || is_whole);
+            outcome.unused_acknowledgments = entries;
         }
         outcome
     }
@@ -284,6 +293,9 @@ impl ScanRun<'_> {
     /// Prints the issues of the scan to standard error.
     fn print_issues(&self, document: &Document) {
         for note in &document.diagnostics {
+            if note.acknowledged.is_some() {
+                continue;
+            }
             // For a change, all issues are printed, even with --quiet.
             if self.args.run.quiet && !note.is_unread() && !self.job.scanned.is_empty() {
                 continue;

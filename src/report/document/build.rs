@@ -6,10 +6,11 @@
 use super::links::{self, Linker, TracedLocation};
 use super::paths::{self, Base, Within};
 use super::{
-    ChangeStatusWord, Document, InlineRecord, LocationRecord, Note, Paths, Record,
-    RepositoryRecord, RuleRecord, SCHEMA, SkippedCounts, Summary, SuppressedCounts,
-    SuppressionRecord, TokenRecord, Tool, UnusedRecord, web_links,
+    AcknowledgmentRecord, ChangeStatusWord, Document, InlineRecord, LocationRecord, Note, Paths,
+    Record, RepositoryRecord, RuleRecord, SCHEMA, SkippedCounts, Summary, SuppressedCounts,
+    SuppressionRecord, TokenRecord, Tool, UnusedAcknowledgmentRecord, UnusedRecord, web_links,
 };
+use crate::config::{IssueTarget, UnusedAcknowledgment};
 use crate::detect::Evidence;
 use crate::redact::{Clean, Masker, Redactor};
 use crate::report::advice;
@@ -22,7 +23,7 @@ use crate::source::{Diagnostic, ScannedRepo};
 use ddpatrol_scan::finding::suppression::{Suppression, SuppressionKind, UnusedSuppression};
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, is_member, plain};
 use jiff::Timestamp;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Options for building a document.
 #[derive(Clone, Copy, Debug)]
@@ -46,13 +47,28 @@ pub struct DocumentBuilder<'a> {
     masker: Masker<'a>,
     paths: Paths,
     linker: Linker,
+    /// The repositories whose history was read.
+    read: Vec<ReadRepository>,
+}
+
+/// A repository whose history was read: its absolute path, and its path in the report.
+#[derive(Debug)]
+struct ReadRepository {
+    whole: PathBuf,
+    path: Clean,
 }
 
 impl<'a> DocumentBuilder<'a> {
     /// Creates a builder; `paths` relates the paths of the scan to repositories.
     #[must_use]
     pub fn new(options: DocumentOptions<'a>, paths: Paths) -> Self {
-        Self { options, masker: options.redactor.masker(), paths, linker: Linker::default() }
+        Self {
+            options,
+            masker: options.redactor.masker(),
+            paths,
+            linker: Linker::default(),
+            read: Vec::new(),
+        }
     }
 
     /// Returns the masker, for decisions about findings.
@@ -64,18 +80,20 @@ impl<'a> DocumentBuilder<'a> {
     #[must_use]
     pub fn document(&mut self, outcome: &Outcome) -> Document {
         let base = self.paths.base(outcome);
+        self.read = outcome.repositories.iter().map(|it| self.scanned(it)).collect();
         let base = Base::new(&base);
         let record = |it| self.record(it, base);
         let findings: Vec<Record> = outcome.findings.iter().map(record).collect();
         let is_unsuppressed = |it: &&Record| it.suppression.is_none();
         let proven =
             || findings.iter().filter(is_unsuppressed).filter(|it| it.evidence == Evidence::Proven);
+        let acknowledged = outcome.diagnostics.iter().filter(|it| it.acknowledged.is_some());
         let summary = Summary {
             proven: proven().count(),
             proven_locations: proven().map(Record::count).sum(),
             already_there: outcome.counts.already_there,
             suppressed: SuppressedCounts::new(&findings),
-            acknowledged: 0,
+            acknowledged: acknowledged.count(),
             shaped_candidates: outcome.counts.shaped,
             files: outcome.counts.files,
             git_files: outcome.counts.git_files,
@@ -99,7 +117,11 @@ impl<'a> DocumentBuilder<'a> {
             findings,
             diagnostics: outcome.diagnostics.iter().map(|it| self.note(it, base)).collect(),
             unused: outcome.unused.iter().map(|it| self.unused(it)).collect(),
-            unused_acknowledgments: Vec::new(),
+            unused_acknowledgments: outcome
+                .unused_acknowledgments
+                .iter()
+                .map(|it| self.unused_acknowledgment(it))
+                .collect(),
             rules: self.options.rules.rules().iter().map(RuleRecord::new).collect(),
         }
     }
@@ -127,6 +149,36 @@ impl<'a> DocumentBuilder<'a> {
         }
     }
 
+    fn scanned(&mut self, scanned: &ScannedRepo) -> ReadRepository {
+        let whole = self.paths.whole(root_of(&scanned.root));
+        ReadRepository { whole, path: self.path(&scanned.root) }
+    }
+
+    /// Returns the repository that contains a path, as the list of repositories names it.
+    fn repository_of(&self, path: &Path) -> Option<Clean> {
+        let whole = self.paths.whole(path);
+        let around = self.read.iter().filter(|it| whole.starts_with(&it.whole));
+        around.max_by_key(|it| it.whole.as_os_str().len()).map(|it| it.path.clone())
+    }
+
+    fn unused_acknowledgment(
+        &mut self,
+        unused: &UnusedAcknowledgment,
+    ) -> UnusedAcknowledgmentRecord {
+        let UnusedAcknowledgment { entry, has_expired } = unused;
+        let (path, object) = match &entry.target {
+            IssueTarget::Path(path) => (Some(self.masker.clean(path.as_bytes())), None),
+            IssueTarget::Object(id) => (None, Some(id.clone())),
+        };
+        UnusedAcknowledgmentRecord {
+            code: entry.code.name().to_owned(),
+            path,
+            object,
+            reason: self.masker.clean(entry.reason.as_bytes()),
+            expired: has_expired.then(|| entry.expires.to_string()),
+        }
+    }
+
     fn note(&mut self, diagnostic: &Diagnostic, base: Base<'_>) -> Note {
         let path = diagnostic.path.as_deref();
         let within = path.and_then(|path| self.paths.file_within(path));
@@ -140,10 +192,13 @@ impl<'a> DocumentBuilder<'a> {
             uri: path.zip(default).and_then(|(path, default)| self.uri(path, base, default)),
             path: cleaned,
             repository_path,
-            repository: None,
-            commit: None,
-            object: None,
-            acknowledged: None,
+            repository: diagnostic.path.as_deref().and_then(|it| self.repository_of(it)),
+            commit: diagnostic.commit().map(|id| id.to_string()),
+            object: diagnostic.object(),
+            acknowledged: diagnostic.acknowledged.as_ref().map(|it| AcknowledgmentRecord {
+                reason: self.masker.clean(it.reason.as_bytes()),
+                expires: Some(it.expires.to_string()),
+            }),
         }
     }
 
