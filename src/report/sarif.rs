@@ -9,6 +9,8 @@
 
 mod artifacts;
 
+use artifacts::{MAX_RELATED, MAX_RESULTS, ROOT, artifact, message};
+
 use super::document::{
     Document, LocationRecord, Note, Record, RepositoryRecord, RuleRecord, SuppressionRecord,
 };
@@ -17,7 +19,7 @@ use ddpatrol_scan::finding::Part;
 use ddpatrol_scan::finding::suppression::SuppressionKind;
 use serde_json::{Value, json};
 use serde_sarif::sarif::{
-    ArtifactContent, ArtifactLocation, Invocation, Location, LogicalLocation, Message,
+    ArtifactContent, ArtifactLocation, Invocation, Location, LogicalLocation,
     MultiformatMessageString, Notification, PhysicalLocation, PropertyBag, Region,
     ReportingConfiguration, ReportingDescriptor, ReportingDescriptorReference,
     Result as SarifResult, ResultLevel, Run, Sarif, Suppression, Tool, ToolComponent,
@@ -25,12 +27,6 @@ use serde_sarif::sarif::{
 };
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-
-/// Maximum number of results per run that GitHub accepts.
-const MAX_RESULTS: usize = 25_000;
-/// Maximum number of related locations per result; GitHub accepts 1,000 locations and keeps 100.
-const MAX_RELATED: usize = 999;
-const ROOT: &str = "%SRCROOT%";
 
 /// Treatment of suppressed findings. GitHub code scanning ignores `suppressions`, so files for it must omit
 /// these findings.
@@ -259,8 +255,15 @@ fn location(place: &LocationRecord, record: &Record) -> Location {
         (text, encoded) => text.or(encoded),
     };
     location.message = text.map(|text| message(&text));
+    let facts = location_facts(place);
+    location.properties = (!facts.is_empty()).then(|| properties(facts));
+    location
+}
+
+/// Returns the properties of a location.
+fn location_facts(place: &LocationRecord) -> Vec<(&'static str, Value)> {
     let mut facts = Vec::new();
-    if member.is_some() {
+    if place.member().is_some() {
         facts.extend([("memberLine", json!(place.line)), ("memberColumn", json!(place.column))]);
     }
     if !place.owners.is_empty() {
@@ -279,13 +282,7 @@ fn location(place: &LocationRecord, record: &Record) -> Location {
             ("reachable", json!(git.reachable)),
         ]);
     }
-    location.properties = (!facts.is_empty()).then(|| properties(facts));
-    location
-}
-
-fn artifact(uri: &str) -> ArtifactLocation {
-    let artifact = ArtifactLocation::builder().uri(uri);
-    if uri.starts_with("file:") { artifact.build() } else { artifact.uri_base_id(ROOT).build() }
+    facts
 }
 
 fn invocation(document: &Document, suppressed: Suppressed) -> Invocation {
@@ -347,10 +344,6 @@ fn notification(note: &Note) -> Notification {
         vec![Location::builder().physical_location(physical).build()]
     });
     notification
-}
-
-fn message(text: &str) -> Message {
-    Message::builder().text(text).build()
 }
 
 fn multiformat(text: &str) -> MultiformatMessageString {

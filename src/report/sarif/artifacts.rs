@@ -1,13 +1,18 @@
-//! Nested artifacts: the archives of a report and the members with tokens.
+//! Artifacts: locations of files, the archives of a report and the members with tokens.
 //!
 //! Input: the locations of a document. Output: SARIF artifacts, each member with the index of its archive.
 
-use super::{MAX_RELATED, MAX_RESULTS, artifact};
 use crate::report::document::{Document, LocationRecord};
 use crate::report::escape;
 use serde_json::json;
-use serde_sarif::sarif::{Artifact, ArtifactLocation};
+use serde_sarif::sarif::{Artifact, ArtifactLocation, Message};
 use std::collections::HashMap;
+
+/// Maximum number of results per run that GitHub accepts.
+pub(super) const MAX_RESULTS: usize = 25_000;
+/// Maximum number of related locations per result; GitHub accepts 1,000 locations and keeps 100.
+pub(super) const MAX_RELATED: usize = 999;
+pub(super) const ROOT: &str = "%SRCROOT%";
 
 /// An artifact: its parent, and its URI or name.
 type Key = (Option<i64>, String);
@@ -52,11 +57,22 @@ fn names(place: &LocationRecord, member: &[u8]) -> Vec<String> {
 
 /// Returns the location of a member. A name that would lead out of the archive as a URI is a description only.
 fn nested(name: &str) -> ArtifactLocation {
-    let description = super::message(name);
+    let description = message(name);
     let is_below =
         !name.starts_with('/') && name.split('/').all(|it| !matches!(it, "" | "." | ".."));
     match is_below {
         true => ArtifactLocation::builder().uri(escape::uri_path(name.as_bytes())).build(),
         false => ArtifactLocation::builder().description(description).build(),
     }
+}
+
+/// Returns the location of a file.
+pub(super) fn artifact(uri: &str) -> ArtifactLocation {
+    let artifact = ArtifactLocation::builder().uri(uri);
+    if uri.starts_with("file:") { artifact.build() } else { artifact.uri_base_id(ROOT).build() }
+}
+
+/// Returns a message of plain text.
+pub(super) fn message(text: &str) -> Message {
+    Message::builder().text(text).build()
 }

@@ -79,7 +79,7 @@ fn reports_match_the_schema() {
     repo.write("shaped.txt", failed_candidate(3));
     repo.commit("<script>alert(1)</script> [x](javascript:alert(1))");
     repo.remove("gone.env");
-    repo.commit(&format!("remove {}", token(4)));
+    repo.commit(format!("remove {}", token(4)));
     repo.write("untracked.env", token(5));
     repo.git(&["remote", "add", "origin", "git@github.com:o/r.git"]);
     let validator = jsonschema::validator_for(&schema()).expect("a schema");
