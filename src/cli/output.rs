@@ -4,7 +4,7 @@ use super::args::{Color, ReportArg, ReportFormat};
 use crate::report::document::Document;
 use crate::report::sarif::{self, Suppressed};
 use crate::report::text::{self, TextOptions};
-use crate::report::{github, html, json, markdown};
+use crate::report::{csv, github, gitlab, html, json, junit, markdown};
 use anyhow::{Context, bail};
 use ddpatrol_scan::lock::lock;
 use std::fs::{File, OpenOptions};
@@ -127,6 +127,9 @@ impl Output {
             ReportFormat::Html => html::write(document, out)?,
             ReportFormat::Markdown => markdown::write(document, out)?,
             ReportFormat::Github => github::write(document, out)?,
+            ReportFormat::Csv => csv::write(document, out)?,
+            ReportFormat::Junit => junit::write(document, out)?,
+            ReportFormat::Gitlab => gitlab::write(document, out)?,
             ReportFormat::Jsonl => json::write_lines(document, out)?,
         }
         self.finish()

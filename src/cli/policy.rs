@@ -5,7 +5,7 @@
 //! base's policy, never by its own. Does not scan.
 
 use super::args::SharedArgs;
-use crate::config::{Config, Exclude, FailLevel, NAME};
+use crate::config::{Acknowledgments, Config, Exclude, FailLevel, NAME};
 use crate::decode;
 use crate::rules::{self, RuleFileError, RuleSet};
 use crate::source::git::changes::Snapshot;
@@ -50,6 +50,8 @@ pub(super) struct Policy {
     pub(super) exclude: Exclude,
     pub(super) fail_on: FailLevel,
     pub(super) decisions: Suppressor,
+    /// Acknowledged issues.
+    pub(super) acknowledgments: Acknowledgments,
     pub(super) inline: InlineAllow,
     /// Notes for the user on how the policy was found.
     pub(super) notes: Vec<String>,
@@ -90,6 +92,9 @@ impl Policy {
         }
         let exclude = Exclude::new(folder.clone(), &config.exclude)
             .with_context(|| path.display().to_string())?;
+        let acknowledgments = Acknowledgments::new(&folder, config.acknowledged)
+            .map_err(|error| anyhow::anyhow!("invalid `path` of an acknowledgment: {error}"))
+            .with_context(|| path.display().to_string())?;
         let flag = shared.baseline.as_ref().map(|it| PolicyFile::by_user(here.join(it)));
         let configured = || Some(PolicyFile::by_configuration(&folder, config.baseline.as_ref()?));
         let baseline = flag.or_else(configured);
@@ -116,6 +121,7 @@ impl Policy {
                 coverage: Coverage::default(),
                 today: today(),
             },
+            acknowledgments,
             inline,
             notes: loader.notes,
             baseline: baseline.map(|file| file.path),

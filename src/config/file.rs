@@ -2,8 +2,10 @@
 //!
 //! Input: the text. Output: settings, or the position of an unknown key or invalid value. Reads no files.
 
+use super::acknowledge::{AcknowledgeEntry, IssueTarget};
 use super::settings::{Config, ConfigError, FailLevel, NamedRule};
 use crate::rules::line_column::{self, LineColumn};
+use ddpatrol_scan::Code;
 use ddpatrol_scan::finding::suppression::AllowlistEntry;
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -25,6 +27,8 @@ struct ConfigFile {
     baseline: Option<PathBuf>,
     #[serde(default)]
     allow: Vec<Spanned<AllowTable>>,
+    #[serde(default)]
+    acknowledge: Vec<Spanned<AcknowledgeTable>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -45,6 +49,18 @@ struct AllowTable {
     expires: Option<Spanned<Day>>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AcknowledgeTable {
+    code: Spanned<String>,
+    #[serde(default)]
+    path: Option<Spanned<String>>,
+    #[serde(default)]
+    object: Option<Spanned<String>>,
+    reason: Spanned<String>,
+    expires: Spanned<Day>,
+}
+
 /// A day, as a TOML date or a string.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -57,6 +73,11 @@ enum Day {
 struct ConfigText<'a> {
     path: &'a Path,
     text: &'a str,
+}
+
+/// Returns `true` for the id of an object in a SHA-1 or SHA-256 repository.
+fn is_object_id(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
@@ -86,6 +107,11 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         fail_on,
         baseline: file.baseline,
         allowed,
+        acknowledged: file
+            .acknowledge
+            .iter()
+            .map(|it| place.acknowledged(it))
+            .collect::<Result<_, _>>()?,
     })
 }
 
@@ -129,13 +155,55 @@ impl ConfigText<'_> {
             .get_ref()
             .parse()
             .map_err(|error| self.error(at.clone(), format!("{error}")))?;
+        let text = self.reason(reason, "this token is allowed")?;
+        let expires = expires.as_ref().map(|day| self.day(day)).transpose()?;
+        Ok((AllowlistEntry { fingerprint, reason: text, expires }, at))
+    }
+
+    /// Reads an acknowledgment of issues.
+    fn acknowledged(
+        &self,
+        entry: &Spanned<AcknowledgeTable>,
+    ) -> Result<AcknowledgeEntry, ConfigError> {
+        let AcknowledgeTable { code, path, object, reason, expires } = entry.get_ref();
+        let known = Code::ALL.iter().find(|it| it.name() == code.get_ref());
+        let known = *known.ok_or_else(|| {
+            let near = line_column::nearest(code.get_ref(), Code::ALL.iter().map(|it| it.name()));
+            let near = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+            self.error(code.span(), format!("unknown issue code `{}`{near}", code.get_ref()))
+        })?;
+        let target = match (path, object) {
+            (Some(path), None) if !path.get_ref().starts_with('!') => {
+                IssueTarget::Path(path.get_ref().clone())
+            }
+            (Some(path), None) => {
+                let message = "negated patterns are not supported: remove the `!`".to_owned();
+                return Err(self.error(path.span(), message));
+            }
+            (None, Some(object)) if is_object_id(object.get_ref()) => {
+                IssueTarget::Object(object.get_ref().clone())
+            }
+            (None, Some(object)) => {
+                let message = "invalid object: expected the full id of a git object".to_owned();
+                return Err(self.error(object.span(), message));
+            }
+            (Some(_), Some(_)) | (None, None) => {
+                let message = "expected either `path` or `object`".to_owned();
+                return Err(self.error(code.span(), message));
+            }
+        };
+        let reason = self.reason(reason, "this content need not be scanned")?;
+        Ok(AcknowledgeEntry { code: known, target, reason, expires: self.day(expires)? })
+    }
+
+    /// Reads a reason, which consists of words.
+    fn reason(&self, reason: &Spanned<String>, what: &str) -> Result<String, ConfigError> {
         let text = reason.get_ref().trim();
         if text.chars().filter(|c| c.is_alphabetic()).count() < 3 {
-            let message = "invalid reason: explain in words why this token is allowed".to_owned();
+            let message = format!("invalid reason: explain in words why {what}");
             return Err(self.error(reason.span(), message));
         }
-        let expires = expires.as_ref().map(|day| self.day(day)).transpose()?;
-        Ok((AllowlistEntry { fingerprint, reason: text.to_owned(), expires }, at))
+        Ok(text.to_owned())
     }
 
     fn day(&self, day: &Spanned<Day>) -> Result<Date, ConfigError> {

@@ -4,10 +4,12 @@
 //! commit. Paths in a configuration are relative to its folder. A configuration contains neither endpoints
 //! nor credentials, because scanned content must not determine where tokens are sent.
 
+mod acknowledge;
 mod exclude;
 mod file;
 mod settings;
 
+pub use acknowledge::{AcknowledgeEntry, Acknowledgments, IssueTarget, UnusedAcknowledgment};
 pub use exclude::{Exclude, ExcludePatternError, PathKind};
 pub use settings::{Config, ConfigError, FailLevel, NamedRule};
 

@@ -1,5 +1,6 @@
 //! The settings of a project, and the error of a configuration.
 
+use super::acknowledge::AcknowledgeEntry;
 use ddpatrol_scan::finding::suppression::AllowlistEntry;
 use std::path::PathBuf;
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub baseline: Option<PathBuf>,
     /// AllowlistEntry tokens.
     pub allowed: Vec<AllowlistEntry>,
+    /// Acknowledged issues.
+    pub acknowledged: Vec<AcknowledgeEntry>,
 }
 
 /// The id of a rule and its position, for errors.

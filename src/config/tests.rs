@@ -65,6 +65,24 @@ fn errors_contain_a_position_and_a_suggestion() {
         (format!("{good}{good}"), "x.toml:5:15", "duplicate"),
         ("exclude = [\"!a\"]".to_owned(), "x.toml:1:12", "remove the `!`"),
         ("exclude = 1".to_owned(), "x.toml:1:11", ""),
+        (
+            "[[acknowledge]]\ncode = \"archive.encrypte\"\npath = \"a\"\nreason = \"words\"\n\
+             expires = 2027-01-01"
+                .to_owned(),
+            "x.toml:2:8",
+            "did you mean \"archive.encrypted\"?",
+        ),
+        (
+            "[[acknowledge]]\ncode = \"archive.encrypted\"\nreason = \"words\"\nexpires = 2027-01-01"
+                .to_owned(),
+            "x.toml:2:8",
+            "either `path` or `object`",
+        ),
+        (
+            "[[acknowledge]]\ncode = \"archive.encrypted\"\npath = \"a\"\nreason = \"words\"".to_owned(),
+            "x.toml:1:1",
+            "missing field `expires`",
+        ),
         ("exclude = [".to_owned(), "x.toml:1:", ""),
     ] {
         let error = error_of(&text);

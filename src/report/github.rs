@@ -176,7 +176,7 @@ fn rank(place: &LocationRecord) -> u8 {
 /// Returns the path of a location in the content of a file as GitHub expects it: relative to the root of the
 /// repository, wherever in the workspace it was checked out. `None` if the path is masked or escaped.
 fn line_of(place: &LocationRecord) -> Option<String> {
-    let path = String::from_utf8(place.uri_path()?.into_owned()).ok()?;
+    let path = String::from_utf8(place.file_path()?.into_owned()).ok()?;
     let is_whole = place.path_hex.is_none() && !path.contains(MASK) && terminal(&path) == path;
     (place.part == Part::Content && is_whole).then_some(path)
 }
@@ -228,9 +228,14 @@ fn write_annotation(annotation: &Annotation<'_>, out: &mut dyn Write) -> io::Res
         && let Some(path) = line_of(place)
     {
         properties.push(format!("file={}", command_property(&path)));
-        properties.push(format!("line={}", place.line));
-        properties.push(format!("endLine={}", place.end_line));
-        if place.line == place.end_line {
+        // The lines of a member are not lines of the archive.
+        if place.member().is_some() {
+            properties.push("line=1".to_owned());
+        } else {
+            properties.push(format!("line={}", place.line));
+            properties.push(format!("endLine={}", place.end_line));
+        }
+        if place.line == place.end_line && place.member().is_none() {
             properties.push(format!("col={}", place.column));
             let last = place.end_column.saturating_sub(1).max(place.column);
             properties.push(format!("endColumn={last}"));

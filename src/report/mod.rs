@@ -4,12 +4,15 @@
 //! read documents and never see findings.
 
 pub mod advice;
+pub mod csv;
 pub mod diff;
 pub mod document;
 pub mod escape;
 pub mod github;
+pub mod gitlab;
 pub mod html;
 pub mod json;
+pub mod junit;
 pub mod markdown;
 pub mod response;
 pub mod sarif;

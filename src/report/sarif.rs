@@ -2,9 +2,14 @@
 //!
 //! One result per token: its first place is the location, the others are related locations. A place
 //! without a file (standard input) has the synthetic URI `stdin`. A token in the name of a file or folder
-//! is at line 1 of that path, with a logical location for the name. GitHub accepts 25,000 results per run
+//! is at line 1 of that path, with a logical location for the name. A token in a member is at line 1 of the
+//! archive, the file that the repository has; the member is a nested artifact and the logical location. GitHub accepts 25,000 results per run
 //! and 1,000 locations per result: omitted results are counted in a notification, omitted locations in the
 //! message of the result.
+
+mod artifacts;
+
+use artifacts::{MAX_RELATED, MAX_RESULTS, ROOT, artifact, message};
 
 use super::document::{
     Document, LocationRecord, Note, Record, RepositoryRecord, RuleRecord, SuppressionRecord,
@@ -14,7 +19,7 @@ use ddpatrol_scan::finding::Part;
 use ddpatrol_scan::finding::suppression::SuppressionKind;
 use serde_json::{Value, json};
 use serde_sarif::sarif::{
-    ArtifactContent, ArtifactLocation, Invocation, Location, LogicalLocation, Message,
+    ArtifactContent, ArtifactLocation, Invocation, Location, LogicalLocation,
     MultiformatMessageString, Notification, PhysicalLocation, PropertyBag, Region,
     ReportingConfiguration, ReportingDescriptor, ReportingDescriptorReference,
     Result as SarifResult, ResultLevel, Run, Sarif, Suppression, Tool, ToolComponent,
@@ -22,12 +27,6 @@ use serde_sarif::sarif::{
 };
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-
-/// Maximum number of results per run that GitHub accepts.
-const MAX_RESULTS: usize = 25_000;
-/// Maximum number of related locations per result; GitHub accepts 1,000 locations and keeps 100.
-const MAX_RELATED: usize = 999;
-const ROOT: &str = "%SRCROOT%";
 
 /// Treatment of suppressed findings. GitHub code scanning ignores `suppressions`, so files for it must omit
 /// these findings.
@@ -80,6 +79,8 @@ fn run(document: &Document, suppressed: Suppressed) -> Run {
         .invocations(vec![invocation(document, suppressed)])
         .results(results)
         .build();
+    let artifacts = artifacts::members(document);
+    run.artifacts = (!artifacts.is_empty()).then_some(artifacts);
     run.version_control_provenance = (!provenance.is_empty()).then_some(provenance);
     run
 }
@@ -195,8 +196,12 @@ fn location(place: &LocationRecord, record: &Record) -> Location {
     let text = |text: &str| ArtifactContent::builder().text(text).build();
     let is_file = matches!(place.part, Part::Content | Part::Name) && place.path.is_some();
     let in_name = matches!(place.part, Part::Name | Part::Ref);
+    let member = place.member().map(|it| String::from_utf8_lossy(it).into_owned());
     let (region, context) = if in_name {
         (Region::builder().start_line(1).build(), None)
+    } else if member.is_some() {
+        // The lines of a member are not lines of the archive.
+        (Region::builder().start_line(1).snippet(text(record.shown_token())).build(), None)
     } else {
         let region = Region::builder()
             .start_line(signed(place.line))
@@ -215,7 +220,7 @@ fn location(place: &LocationRecord, record: &Record) -> Location {
         (region, Some(context))
     };
     let mut physical = PhysicalLocation::builder()
-        .artifact_location(artifact(&place.uri()))
+        .artifact_location(artifact(&place.file_uri()))
         .region(region)
         .build();
     physical.context_region = context;
@@ -226,6 +231,13 @@ fn location(place: &LocationRecord, record: &Record) -> Location {
         let name = if in_name { place.snippet.text() } else { place.uri() };
         let name = LogicalLocation::builder().kind(kind).name(name).build();
         location.logical_locations = Some(vec![name]);
+    } else if let Some(member) = &member {
+        let path = place.path.as_ref().map(|it| it.text().into_owned()).unwrap_or_default();
+        let name = member.trim_start_matches(['!', '/']);
+        let mut logical =
+            LogicalLocation::builder().kind("member").fully_qualified_name(path).build();
+        logical.name = (!name.is_empty()).then(|| name.to_owned());
+        location.logical_locations = Some(vec![logical]);
     }
     let traced = place.git.as_ref().map(|git| match &git.introduced {
         Some(commit) => format!("introduced by {}; {}", commit.line(), git.fate()),
@@ -243,24 +255,34 @@ fn location(place: &LocationRecord, record: &Record) -> Location {
         (text, encoded) => text.or(encoded),
     };
     location.message = text.map(|text| message(&text));
+    let facts = location_facts(place);
+    location.properties = (!facts.is_empty()).then(|| properties(facts));
+    location
+}
+
+/// Returns the properties of a location.
+fn location_facts(place: &LocationRecord) -> Vec<(&'static str, Value)> {
+    let mut facts = Vec::new();
+    if place.member().is_some() {
+        facts.extend([("memberLine", json!(place.line)), ("memberColumn", json!(place.column))]);
+    }
+    if !place.owners.is_empty() {
+        facts.push(("owners", json!(place.owners)));
+    }
+    facts.extend(place.url.as_ref().map(|url| ("url", json!(url))));
     if let Some(git) = &place.git {
         let commit = git.introduced.as_ref().map(|it| it.commit.as_str());
         let removed: Vec<&str> = git.removed.iter().map(|it| it.commit.as_str()).collect();
-        location.properties = Some(properties([
+        facts.extend([
             ("commit", json!(commit)),
             ("object", json!(git.object)),
             ("kind", json!(git.kind)),
             ("removed", json!(removed)),
             ("inHead", json!(git.in_head)),
             ("reachable", json!(git.reachable)),
-        ]));
+        ]);
     }
-    location
-}
-
-fn artifact(uri: &str) -> ArtifactLocation {
-    let artifact = ArtifactLocation::builder().uri(uri);
-    if uri.starts_with("file:") { artifact.build() } else { artifact.uri_base_id(ROOT).build() }
+    facts
 }
 
 fn invocation(document: &Document, suppressed: Suppressed) -> Invocation {
@@ -293,13 +315,20 @@ fn invocation(document: &Document, suppressed: Suppressed) -> Invocation {
         notifications
             .push(Notification::builder().level(json!("note")).message(message(&text)).build());
     }
-    notifications.extend(document.unused.iter().map(|unused| {
-        Notification::builder().level(json!("note")).message(message(&unused.line())).build()
-    }));
-    Invocation::builder()
+    let acknowledgments = document.unused_acknowledgments.iter().map(|it| it.line());
+    let unused = document.unused.iter().map(|it| it.line()).chain(acknowledgments);
+    notifications.extend(
+        unused.map(|line| {
+            Notification::builder().level(json!("note")).message(message(&line)).build()
+        }),
+    );
+    let mut invocation = Invocation::builder()
         .execution_successful(document.complete)
         .tool_execution_notifications(notifications)
-        .build()
+        .build();
+    invocation.start_time_utc.clone_from(&document.start_time);
+    invocation.end_time_utc.clone_from(&document.end_time);
+    invocation
 }
 
 fn notification(note: &Note) -> Notification {
@@ -315,10 +344,6 @@ fn notification(note: &Note) -> Notification {
         vec![Location::builder().physical_location(physical).build()]
     });
     notification
-}
-
-fn message(text: &str) -> Message {
-    Message::builder().text(text).build()
 }
 
 fn multiformat(text: &str) -> MultiformatMessageString {

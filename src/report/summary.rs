@@ -23,7 +23,7 @@ impl Document {
     /// Returns whether everything was scanned.
     #[must_use]
     pub fn completeness(&self) -> String {
-        let gaps = self.diagnostics.len();
+        let gaps = self.diagnostics.iter().filter(|it| it.acknowledged.is_none()).count();
         let verb = if gaps == 1 { "was" } else { "were" };
         let items = format!("{} {verb} not scanned", count(gaps, "item"));
         if self.interrupted {
@@ -56,6 +56,12 @@ impl Document {
         if summary.suppressed.new_places > 0 {
             let places = count(summary.suppressed.new_places, "new place");
             lines.push(format!("Baseline tokens occur in {places}."));
+        }
+        if summary.acknowledged > 0 {
+            lines.push(format!(
+                "{} acknowledged by the configuration.",
+                count(summary.acknowledged, "issue")
+            ));
         }
         if summary.already_there > 0 {
             let tokens = count(summary.already_there, "token");
@@ -162,7 +168,10 @@ mod tests {
 
     fn repositories(len: usize) -> Vec<RepositoryRecord> {
         let absolute_uri = "file:///r".to_owned();
-        vec![RepositoryRecord { path: clean("r"), head: None, uri: None, absolute_uri }; len]
+        vec![
+            RepositoryRecord { path: clean("r"), head: None, uri: None, absolute_uri, url: None };
+            len
+        ]
     }
 
     #[test]

@@ -45,6 +45,7 @@ impl Scan<'_> {
             repositories: run.take_repositories(),
             counts: Counts::of(&run.tally),
             unused: Vec::new(),
+            unused_acknowledgments: Vec::new(),
             interrupted: run.is_interrupted(),
         }
     }

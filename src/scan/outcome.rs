@@ -1,6 +1,6 @@
 //! The outcome of a scan, and the removal of locations before it is reported.
 
-use crate::config::Exclude;
+use crate::config::{Exclude, UnusedAcknowledgment};
 use crate::source::repositories::root_of;
 use crate::source::{Diagnostic, ScannedRepo, Severity, Tally};
 use ddpatrol_scan::finding::baseline::Roots;
@@ -23,6 +23,8 @@ pub struct Outcome {
     pub counts: Counts,
     /// Entries of the allowlist and the baseline that match no finding.
     pub unused: Vec<UnusedSuppression>,
+    /// Acknowledgments that no issue needed.
+    pub unused_acknowledgments: Vec<UnusedAcknowledgment>,
     /// Whether the scan was interrupted.
     pub interrupted: bool,
 }
@@ -93,7 +95,10 @@ impl Outcome {
     #[must_use]
     pub fn is_complete(&self, strictness: Strictness) -> bool {
         let is_strict = strictness == Strictness::Strict;
-        let matters = |issue: &Diagnostic| is_strict || issue.severity() == Severity::Unread;
+        let matters = |issue: &Diagnostic| {
+            let counts = is_strict || issue.severity() == Severity::Unread;
+            counts && issue.acknowledged.is_none()
+        };
         !self.interrupted && !self.diagnostics.iter().any(matters)
     }
 

@@ -249,7 +249,9 @@ fn a_closed_output_pipe_is_not_an_error() {
     for seed in 0..400 {
         tree.write(format!("{seed}"), token(seed));
     }
-    for format in ["text", "json", "jsonl", "sarif", "html", "markdown", "github"] {
+    for format in
+        ["text", "json", "jsonl", "sarif", "html", "markdown", "github", "csv", "junit", "gitlab"]
+    {
         let mut command = tree.command(&["scan", "--report", format]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the command runs");

@@ -37,5 +37,5 @@ pub mod workers;
 pub use code::Code;
 pub use issue::{Issue, Severity};
 pub use read_full::{Filled, read_full};
-pub use run::{Diagnostic, Run, ScannedRepo, Tally, add};
+pub use run::{Acknowledgment, Diagnostic, Run, ScannedRepo, Tally, add};
 pub use sink::{ArchiveHint, BlobSink, ScannedObject, Sink, Sinks, Source};

@@ -2,9 +2,10 @@
 //! printed here.
 
 use super::code::Code;
-use super::issue::{Issue, Severity};
+use super::issue::{GitIssue, Issue, Severity};
 use crate::lock::lock;
 use ddpatrol_pack::ObjectId;
+use jiff::civil::Date;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -63,7 +64,7 @@ impl Run {
     /// Reports something that was not scanned, and the path that it concerns.
     pub fn report(&self, issue: impl Into<Issue>, path: Option<PathBuf>) {
         let issue = Arc::new(issue.into());
-        lock(&self.diagnostics).push(Diagnostic { path, issue });
+        lock(&self.diagnostics).push(Diagnostic { path, issue, acknowledged: None });
     }
 
     /// Adds a note for the user about how the scan was interpreted.
@@ -130,6 +131,17 @@ pub struct Diagnostic {
     pub path: Option<PathBuf>,
     /// The reason why it was not scanned.
     pub issue: Arc<Issue>,
+    /// The acknowledgment of the user, if there is one: the issue does not make a result incomplete.
+    pub acknowledged: Option<Acknowledgment>,
+}
+
+/// The acknowledgment of an issue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acknowledgment {
+    /// The reason that the user gives.
+    pub reason: String,
+    /// The last day on which it applies.
+    pub expires: Date,
 }
 
 impl Diagnostic {
@@ -149,6 +161,28 @@ impl Diagnostic {
     #[must_use]
     pub fn message(&self) -> String {
         self.issue.to_string()
+    }
+
+    /// Returns the commit that the issue concerns, if it is known.
+    #[must_use]
+    pub fn commit(&self) -> Option<ObjectId> {
+        match &*self.issue {
+            Issue::Git(GitIssue::ShallowRange { commit }) => Some(*commit),
+            _ => None,
+        }
+    }
+
+    /// Returns the id of the git object that the issue concerns, if its path or its message names one.
+    #[must_use]
+    pub fn object(&self) -> Option<String> {
+        let path = self.path.as_ref().map(|it| it.to_string_lossy().into_owned());
+        let message = self.message();
+        let texts = path.iter().chain(std::iter::once(&message));
+        texts.flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric())).find_map(|word| {
+            let is_id = matches!(word.len(), 40 | 64)
+                && word.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+            is_id.then(|| word.to_owned())
+        })
     }
 
     fn sort_key(&self) -> (Option<&Path>, Severity, Code) {

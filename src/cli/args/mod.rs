@@ -151,10 +151,22 @@ pub(super) struct ChangeArgs {
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Output")]
 pub(super) struct SharedArgs {
-    /// Write a report: text, json, jsonl, sarif, html, markdown or github (annotations); to standard
-    /// output, or atomically to a file.
+    /// Write a report: text, json, jsonl, sarif, html, markdown, github (annotations), csv, junit or
+    /// gitlab (secret detection); to standard output, or atomically to a file.
     #[arg(long = "report", value_name = "FORMAT[=PATH]")]
     pub(super) reports: Vec<ReportArg>,
+
+    /// Write a JSON report, as `--report json`.
+    #[arg(long, conflicts_with = "format")]
+    pub(super) json: bool,
+
+    /// Write a report in this format, as `--report FORMAT`.
+    #[arg(long, short = 'f', value_name = "FORMAT")]
+    pub(super) format: Option<ReportFormat>,
+
+    /// Write the report of `--format` or `--json` to this file.
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
 
     /// Folder that paths in SARIF and annotations are relative to; by default the root of the repository,
     /// or the folder that contains all scanned repositories.
@@ -212,6 +224,26 @@ pub(super) struct SharedArgs {
 }
 
 impl SharedArgs {
+    /// Returns the reports that the user requests.
+    ///
+    /// # Errors
+    /// There is a file and no format for it.
+    pub(super) fn reports(&self) -> anyhow::Result<Vec<ReportArg>> {
+        let format = self.json.then_some(ReportFormat::Json).or(self.format);
+        let mut reports = self.reports.clone();
+        match (format, &self.output) {
+            (Some(format), path) => {
+                let path = path.clone().filter(|path| path.as_os_str() != "-");
+                reports.push(ReportArg { format, path });
+            }
+            (None, Some(_)) => {
+                anyhow::bail!("--output has no format: add --format FORMAT, such as -f sarif")
+            }
+            (None, None) => {}
+        }
+        Ok(reports)
+    }
+
     /// Returns how SARIF treats suppressed findings.
     pub(super) fn suppressed(&self) -> Suppressed {
         if self.sarif_suppressed { Suppressed::Included } else { Suppressed::Omitted }

@@ -23,6 +23,35 @@ pub(in crate::cli) enum ReportFormat {
     Html,
     Markdown,
     Github,
+    Csv,
+    Junit,
+    Gitlab,
+}
+
+impl FromStr for ReportFormat {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Ok(match name {
+            "text" => Self::Text,
+            "json" => Self::Json,
+            "jsonl" => Self::Jsonl,
+            "sarif" => Self::Sarif,
+            "html" => Self::Html,
+            "markdown" => Self::Markdown,
+            "github" => Self::Github,
+            "csv" => Self::Csv,
+            "junit" => Self::Junit,
+            "gitlab" => Self::Gitlab,
+            _ => {
+                return Err(
+                    "expected text, json, jsonl, sarif, html, markdown, github, csv, junit \
+                            or gitlab"
+                        .to_owned(),
+                );
+            }
+        })
+    }
 }
 
 /// `FORMAT` or `FORMAT=PATH`.
@@ -40,22 +69,9 @@ impl FromStr for ReportArg {
             Some((name, path)) => (name, Some(path)),
             None => (text, None),
         };
-        let format = match name {
-            "text" => ReportFormat::Text,
-            "json" => ReportFormat::Json,
-            "jsonl" => ReportFormat::Jsonl,
-            "sarif" => ReportFormat::Sarif,
-            "html" => ReportFormat::Html,
-            "markdown" => ReportFormat::Markdown,
-            "github" => ReportFormat::Github,
-            _ => {
-                return Err(
-                    "expected text, json, jsonl, sarif, html, markdown or github, followed by \
-                     =PATH to write to a file"
-                        .to_owned(),
-                );
-            }
-        };
+        let format = name
+            .parse()
+            .map_err(|error: String| format!("{error}, followed by =PATH to write to a file"))?;
         match path {
             Some("") => Err(format!("missing path after `{name}=`")),
             Some("-") => Ok(Self { format, path: None }),

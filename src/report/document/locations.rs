@@ -8,9 +8,10 @@
 //! while it is written, so that further locations need memory only for their positions. An expanded location
 //! has an empty snippet.
 
-use super::paths;
 use super::suppression::InlineRecord;
+use super::{paths, web_links};
 use crate::redact::Clean;
+use crate::report::escape;
 use crate::report::trace::{ObjectRecord, TraceRecord};
 use ddpatrol_scan::blob::Position;
 use ddpatrol_scan::finding::{Location, Part, Spot, Spots, end_of};
@@ -34,6 +35,15 @@ pub struct LocationRecord {
     /// repositories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
+    /// The path of the archive, for a member of one: the beginning of `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<Clean>,
+    /// The owners of the path, as `CODEOWNERS` in `HEAD` names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<Clean>,
+    /// The web page of the line in the commit that introduced it, if the host of a remote is a known forge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// `content`; `name` for the last component of the path; `commit` or `tag` for the text of such an
     /// object; `ref` for the name of a reference of the repository at `path`.
     pub part: Part,
@@ -92,6 +102,18 @@ pub enum ChangeStatusWord {
     AlsoUnpushed,
 }
 
+impl ChangeStatusWord {
+    /// Returns its name in reports.
+    pub(in crate::report) const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Moved => "moved",
+            Self::Preexisting => "already-there",
+            Self::AlsoUnpushed => "also-unpushed",
+        }
+    }
+}
+
 impl LocationRecord {
     /// Returns the URI reference of the location, relative to the base of URIs if it is below the base.
     #[must_use]
@@ -115,6 +137,27 @@ impl LocationRecord {
         }
     }
 
+    /// Returns the name of the member in its archive, which begins with `!`.
+    pub(in crate::report) fn member(&self) -> Option<&[u8]> {
+        let (path, archive) = (self.path.as_ref()?, self.archive.as_ref()?);
+        path.as_bytes().strip_prefix(archive.as_bytes()).filter(|it| it.starts_with(b"!"))
+    }
+
+    /// Returns the URI reference of the file: of the archive, for a member of one.
+    pub(in crate::report) fn file_uri(&self) -> Cow<'_, str> {
+        let uri = self.uri();
+        let end = self.member().map(escape::uri_path);
+        let archive = end.and_then(|end| uri.strip_suffix(&*end).map(str::to_owned));
+        archive.map_or(uri, Cow::Owned)
+    }
+
+    /// Returns the path that [`LocationRecord::file_uri`] encodes.
+    pub(in crate::report) fn file_path(&self) -> Option<Cow<'_, [u8]>> {
+        let path = self.uri_path()?;
+        let archive = self.member().and_then(|end| path.strip_suffix(end).map(<[u8]>::to_vec));
+        Some(archive.map_or(path, Cow::Owned))
+    }
+
     /// Returns the number of locations that it represents.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -126,6 +169,7 @@ impl LocationRecord {
         (self.line, self.column) = (location.start.line, location.start.column);
         (self.end_line, self.end_column) = (location.end.line, location.end.column);
         self.offset = location.offset;
+        self.link_line();
     }
 
     /// Moves it to a further location that it represents.
@@ -135,6 +179,14 @@ impl LocationRecord {
         (self.line, self.column) = (spot.start.line, spot.start.column);
         (self.end_line, self.end_column) = (end.line, end.column);
         self.offset = spot.offset;
+        self.link_line();
+    }
+
+    /// Makes the link lead to its line.
+    fn link_line(&mut self) {
+        if let Some(url) = &mut self.url {
+            *url = web_links::at_line(url, self.line);
+        }
     }
 
     /// Returns a copy without snippet and further locations.

@@ -161,6 +161,22 @@ impl Paths {
         traced.or_else(|| Within::new(&whole, self.top_above(&whole)?))
     }
 
+    /// Returns the path of the archive that contains a location; `None` if it is in no archive.
+    pub(in crate::report) fn archive(&self, location: &Location) -> Option<PathBuf> {
+        let path = location.path.as_deref().filter(|_| location.part != Part::Ref)?;
+        let mut archives = archives(path);
+        // A file of a commit need not exist in the work tree.
+        if location.trace.is_some() || self.is_stdin(path) {
+            let is_folder = |archive: &PathBuf| {
+                let mut folder = archive.clone().into_os_string();
+                folder.push("!");
+                self.whole(Path::new(&folder)).is_dir()
+            };
+            return archives.find(|archive| !is_folder(archive));
+        }
+        archives.find(|archive| self.whole(archive).is_file())
+    }
+
     /// Returns the repository that a file is in, and its path there.
     pub(in crate::report) fn file_within(&mut self, path: &Path) -> Option<Within> {
         let whole = self.whole(path);

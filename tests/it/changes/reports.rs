@@ -47,7 +47,10 @@ fn timeless(ran: &RunOutput) -> String {
 fn no_format_shows_a_secret_and_workers_change_nothing() {
     let repo = full();
     for command in COMMANDS {
-        for format in ["text", "json", "jsonl", "sarif", "html", "markdown", "github"] {
+        for format in [
+            "text", "json", "jsonl", "sarif", "html", "markdown", "github", "csv", "junit",
+            "gitlab",
+        ] {
             let run = |threads| {
                 let further = ["--all", "--report", format, "--threads", threads];
                 repo.run(&[command, &further].concat())

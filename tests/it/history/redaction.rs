@@ -99,7 +99,9 @@ fn history_reports_mask_tokens_in_every_part_of_a_repository() {
     repo.write(format!(".git/refs/heads/{}x", tokens[13]), format!("ref: refs/{}", tokens[1]));
     repo.write("inner/.git", format!("gitdir: {}", tokens[0]));
     repo.write(format!("{}/.git", tokens[3]), "garbage");
-    for format in ["text", "json", "jsonl", "sarif", "html", "markdown", "github"] {
+    for format in
+        ["text", "json", "jsonl", "sarif", "html", "markdown", "github", "csv", "junit", "gitlab"]
+    {
         for more in
             [&[][..], &["--show-shaped", "--strict"], &["--rule", "npm-token"], &["--quiet"]]
         {

@@ -7,7 +7,8 @@ use crate::support::mint::{self, Random};
 use crate::support::repo::Repo;
 use crate::support::tree::Tree;
 
-const FORMATS: [&str; 7] = ["text", "json", "jsonl", "sarif", "html", "markdown", "github"];
+const FORMATS: [&str; 10] =
+    ["text", "json", "jsonl", "sarif", "html", "markdown", "github", "csv", "junit", "gitlab"];
 
 #[test]
 fn a_scan_is_reported_in_every_format() {

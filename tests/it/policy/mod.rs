@@ -1,5 +1,6 @@
 //! Policy: configuration, baseline, allowlist, `ddpatrol:allow`.
 
+mod acknowledge;
 mod base_policy;
 mod baseline;
 mod config;

@@ -1,6 +1,8 @@
 //! Reports: correct, complete, and without secrets.
 
+mod gitlab;
 mod many_matches;
+mod origins;
 mod paths;
 mod saved;
 
@@ -8,7 +10,8 @@ use crate::support::mint::{self, Random};
 use crate::support::tree::{RunOutput, Tree, raw_name};
 use serde_json::Value;
 
-const FORMATS: [&str; 7] = ["text", "json", "jsonl", "sarif", "html", "markdown", "github"];
+const FORMATS: [&str; 10] =
+    ["text", "json", "jsonl", "sarif", "html", "markdown", "github", "csv", "junit", "gitlab"];
 
 /// Asserts that the output contains no part of a token's secret.
 fn assert_masked(ran: &RunOutput, tokens: &[(&str, String)]) {
