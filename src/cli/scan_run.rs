@@ -13,7 +13,7 @@ use super::verify::IssuerActions;
 use crate::config::{Exclude, FailLevel};
 use crate::detect::{Detector, Evidence};
 use crate::redact::Redactor;
-use crate::report::document::{Document, DocumentBuilder, DocumentOptions, Paths, Record};
+use crate::report::document::{self, Document, DocumentBuilder, DocumentOptions, Paths, Record};
 use crate::report::{escape, json};
 use crate::rules::RuleSet;
 use crate::scan::{Input, Outcome, Scan, is_excluded};
@@ -92,7 +92,7 @@ pub(super) fn run(
     sources: OpenSources<'_>,
     run: &Arc<Run>,
 ) -> anyhow::Result<Exit> {
-    let started = Instant::now();
+    let started = Start { instant: Instant::now(), time: document::now() };
     let shared = job.shared;
     let roots = std::mem::take(&mut job.roots);
     let mut policy = Policy::read(shared, &job.source, roots, job.baseline_mode)?;
@@ -124,7 +124,13 @@ struct ScanRun<'a> {
     detector: &'a Detector,
     redactor: &'a Redactor,
     policy: &'a Policy,
-    started: Instant,
+    started: Start,
+}
+
+/// The start of a scan.
+struct Start {
+    instant: Instant,
+    time: String,
 }
 
 impl ScanRun<'_> {
@@ -181,12 +187,14 @@ impl ScanRun<'_> {
         };
         let sources = sources(&scan_context)?;
         let mut outcome = self.scan(&scan, &sources, run);
-        let elapsed = self.started.elapsed();
+        let elapsed = self.started.instant.elapsed();
         let mut document = DocumentBuilder::new(options, paths).document(&outcome);
         let mut failure = None;
         if !outcome.interrupted {
             failure = self.respond(&actions, &mut outcome, &mut document).err();
         }
+        document.start_time = Some(self.started.time.clone());
+        document.end_time = Some(document::now());
         if let Err(error) = streams.finish(&document) {
             failure.get_or_insert(error);
         }

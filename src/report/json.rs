@@ -32,6 +32,10 @@ enum JsonLine<'a> {
         tool: &'a Tool,
         complete: bool,
         interrupted: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        start_time: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        end_time: Option<&'a str>,
         notes: &'a [Clean],
         summary: &'a Summary,
     },
@@ -78,8 +82,16 @@ pub fn write_end(document: &Document, out: &mut dyn Write) -> io::Result<()> {
         write_line(&JsonLine::Diagnostic(note), out)?;
     }
     let Document { tool, complete, interrupted, notes, summary, .. } = document;
-    let (complete, interrupted) = (*complete, *interrupted);
-    write_line(&JsonLine::Summary { tool, complete, interrupted, notes, summary }, out)
+    let line = JsonLine::Summary {
+        tool,
+        complete: *complete,
+        interrupted: *interrupted,
+        start_time: document.start_time.as_deref(),
+        end_time: document.end_time.as_deref(),
+        notes,
+        summary,
+    };
+    write_line(&line, out)
 }
 
 impl Record {

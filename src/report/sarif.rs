@@ -296,10 +296,13 @@ fn invocation(document: &Document, suppressed: Suppressed) -> Invocation {
     notifications.extend(document.unused.iter().map(|unused| {
         Notification::builder().level(json!("note")).message(message(&unused.line())).build()
     }));
-    Invocation::builder()
+    let mut invocation = Invocation::builder()
         .execution_successful(document.complete)
         .tool_execution_notifications(notifications)
-        .build()
+        .build();
+    invocation.start_time_utc.clone_from(&document.start_time);
+    invocation.end_time_utc.clone_from(&document.end_time);
+    invocation
 }
 
 fn notification(note: &Note) -> Notification {

@@ -162,7 +162,10 @@ mod tests {
 
     fn repositories(len: usize) -> Vec<RepositoryRecord> {
         let absolute_uri = "file:///r".to_owned();
-        vec![RepositoryRecord { path: clean("r"), head: None, uri: None, absolute_uri }; len]
+        vec![
+            RepositoryRecord { path: clean("r"), head: None, uri: None, absolute_uri, url: None };
+            len
+        ]
     }
 
     #[test]

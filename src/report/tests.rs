@@ -52,6 +52,7 @@ pub(super) fn commit(digit: char) -> CommitRecord {
         author: person("Ada", "2026-01-02T03:04:05Z"),
         committer: person("Bea", "2026-02-03T04:05:06Z"),
         subject: clean("a subject"),
+        url: None,
     }
 }
 
@@ -78,6 +79,8 @@ pub(super) fn place(path: &str) -> LocationRecord {
         path_hex: None,
         repository_path: None,
         uri: None,
+        owners: Vec::new(),
+        url: None,
         part: Part::Content,
         line: 3,
         column: 5,
@@ -227,5 +230,9 @@ pub(super) fn note(kind: Severity) -> Note {
         message: clean("cannot be read"),
         repository_path: None,
         uri: None,
+        repository: None,
+        commit: None,
+        object: None,
+        acknowledged: None,
     }
 }

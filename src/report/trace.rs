@@ -51,6 +51,9 @@ pub struct CommitRecord {
     pub committer: Person,
     /// The first line of its message.
     pub subject: Clean,
+    /// The web page of the commit, if the host of a remote is a known forge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// A person and a date.
@@ -164,6 +167,16 @@ impl Person {
             date: date(signature),
         }
     }
+
+    /// Formats the name and the email address as Git does: `Ada <ada@example.org>`.
+    pub(super) fn line(&self) -> String {
+        let (name, email) = (self.name.text(), self.email.text());
+        match (name.is_empty(), email.is_empty()) {
+            (_, true) => name.into_owned(),
+            (true, false) => format!("<{email}>"),
+            (false, false) => format!("{name} <{email}>"),
+        }
+    }
 }
 
 /// Formats a date; one that is out of range as seconds since 1970.
@@ -201,14 +214,15 @@ impl CommitRecord {
             author: Person::new(&commit.author, masker),
             committer: Person::new(&commit.committer, masker),
             subject: masker.clean(&commit.subject),
+            url: None,
         }
     }
 
-    /// Formats the commit as one line: id, day, author, subject.
+    /// Formats the commit as one line: id, day, author with email address, subject.
     pub(super) fn line(&self) -> String {
         let (id, day) = (short(&self.commit), day(&self.author.date));
-        let (name, subject) = (self.author.name.text(), self.subject.text());
-        format!("{id} ({day}, {name}) {subject}").trim_end().to_owned()
+        let (author, subject) = (self.author.line(), self.subject.text());
+        format!("{id} ({day}, {author}) {subject}").trim_end().to_owned()
     }
 }
 
@@ -233,7 +247,7 @@ mod tests {
         let again = TraceRecord { removed: removed.clone(), ..git() };
         assert_eq!(fate(again), "still in HEAD; on main");
         let gone = TraceRecord { in_head: false, removed, ..git() };
-        let line = "removed by bbbbbbbbbbbb (2026-01-02, Ada) a subject";
+        let line = "removed by bbbbbbbbbbbb (2026-01-02, Ada <a@example.org>) a subject";
         assert_eq!(fate(gone.clone()), format!("{line}; on main"));
         let often = TraceRecord { removed_total: Some(60), ..gone };
         assert_eq!(fate(often), format!("{line} and 59 more; on main"));
@@ -298,6 +312,6 @@ mod tests {
     #[test]
     fn the_line_of_a_commit_without_a_subject_ends_with_its_author() {
         let silent = CommitRecord { subject: clean(""), ..commit('c') };
-        assert_eq!(silent.line(), "cccccccccccc (2026-01-02, Ada)");
+        assert_eq!(silent.line(), "cccccccccccc (2026-01-02, Ada <a@example.org>)");
     }
 }

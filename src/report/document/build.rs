@@ -3,11 +3,12 @@
 //! Input: the outcome of a scan, and the rules and paths that it refers to. Output: a document with redacted
 //! text. This file formats nothing.
 
-use super::paths::{self, Base};
+use super::links::{self, Linker, TracedLocation};
+use super::paths::{self, Base, Within};
 use super::{
     ChangeStatusWord, Document, InlineRecord, LocationRecord, Note, Paths, Record,
     RepositoryRecord, RuleRecord, SCHEMA, SkippedCounts, Summary, SuppressedCounts,
-    SuppressionRecord, TokenRecord, Tool, UnusedRecord,
+    SuppressionRecord, TokenRecord, Tool, UnusedRecord, web_links,
 };
 use crate::detect::Evidence;
 use crate::redact::{Clean, Masker, Redactor};
@@ -19,7 +20,8 @@ use crate::source::git::repo::Operation;
 use crate::source::repositories::root_of;
 use crate::source::{Diagnostic, ScannedRepo};
 use ddpatrol_scan::finding::suppression::{Suppression, SuppressionKind, UnusedSuppression};
-use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, plain};
+use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, is_member, plain};
+use jiff::Timestamp;
 use std::path::Path;
 
 /// Options for building a document.
@@ -43,13 +45,14 @@ pub struct DocumentBuilder<'a> {
     options: DocumentOptions<'a>,
     masker: Masker<'a>,
     paths: Paths,
+    linker: Linker,
 }
 
 impl<'a> DocumentBuilder<'a> {
     /// Creates a builder; `paths` relates the paths of the scan to repositories.
     #[must_use]
     pub fn new(options: DocumentOptions<'a>, paths: Paths) -> Self {
-        Self { options, masker: options.redactor.masker(), paths }
+        Self { options, masker: options.redactor.masker(), paths, linker: Linker::default() }
     }
 
     /// Returns the masker, for decisions about findings.
@@ -72,6 +75,7 @@ impl<'a> DocumentBuilder<'a> {
             proven_locations: proven().map(Record::count).sum(),
             already_there: outcome.counts.already_there,
             suppressed: SuppressedCounts::new(&findings),
+            acknowledged: 0,
             shaped_candidates: outcome.counts.shaped,
             files: outcome.counts.files,
             git_files: outcome.counts.git_files,
@@ -87,12 +91,15 @@ impl<'a> DocumentBuilder<'a> {
             tool: Tool::default(),
             complete: outcome.is_complete(self.options.strict.into()),
             interrupted: outcome.interrupted,
+            start_time: None,
+            end_time: None,
             summary,
             notes: outcome.notes.iter().map(|it| self.masker.clean(it.as_bytes())).collect(),
             repositories: outcome.repositories.iter().map(|it| self.repository(it, base)).collect(),
             findings,
             diagnostics: outcome.diagnostics.iter().map(|it| self.note(it, base)).collect(),
             unused: outcome.unused.iter().map(|it| self.unused(it)).collect(),
+            unused_acknowledgments: Vec::new(),
             rules: self.options.rules.rules().iter().map(RuleRecord::new).collect(),
         }
     }
@@ -109,10 +116,13 @@ impl<'a> DocumentBuilder<'a> {
 
     fn repository(&mut self, scanned: &ScannedRepo, base: Base<'_>) -> RepositoryRecord {
         let path = self.path(&scanned.root);
+        let whole = self.paths.whole(root_of(&scanned.root));
+        let is_on_disk = !is_member(&scanned.root);
         RepositoryRecord {
+            url: is_on_disk.then(|| self.linker.page(&whole, &mut self.masker)).flatten(),
             head: scanned.head.map(|id| id.to_string()),
             uri: self.uri(root_of(&scanned.root), base, &path),
-            absolute_uri: paths::uri(&self.clean_path(&self.paths.whole(root_of(&scanned.root)))),
+            absolute_uri: paths::uri(&self.clean_path(&whole)),
             path,
         }
     }
@@ -130,11 +140,17 @@ impl<'a> DocumentBuilder<'a> {
             uri: path.zip(default).and_then(|(path, default)| self.uri(path, base, default)),
             path: cleaned,
             repository_path,
+            repository: None,
+            commit: None,
+            object: None,
+            acknowledged: None,
         }
     }
 
     fn record(&mut self, finding: &Finding, base: Base<'_>) -> Record {
-        let places = finding.locations.iter().map(|it| self.place(it, Some(base))).collect();
+        let places = finding.locations.iter().map(|it| self.place(it, Some(base)));
+        let mut places: Vec<LocationRecord> = places.collect();
+        links::link_work_tree(&mut places);
         let objects = finding.objects.iter().map(ObjectRecord::new).collect();
         let rule = &self.options.rules.rules()[finding.rule];
         Record {
@@ -205,6 +221,10 @@ impl<'a> DocumentBuilder<'a> {
                 None => self.uri(reached, base, default),
             }
         });
+        let mut git =
+            location.trace.as_deref().map(|trace| TraceRecord::new(trace, &mut self.masker));
+        let url = git.as_mut().and_then(|git| self.link(location, within.as_ref(), git));
+        let owners = within.as_ref().map(|it| self.linker.owners(it, &mut self.masker));
         let hex = |path: &Clean| path.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
         LocationRecord {
             path_hex: path.as_ref().filter(|path| !path.is_utf8()).map(hex),
@@ -220,6 +240,8 @@ impl<'a> DocumentBuilder<'a> {
             encoding: (!location.encoding.is_plain()).then(|| location.encoding.to_string()),
             repository_path,
             uri,
+            owners: owners.unwrap_or_default(),
+            url,
             change_status: location.change_status.as_ref().map(ChangeStatusWord::new),
             moved_from: match &location.change_status {
                 Some(ChangeStatus::Moved(path)) => Some(self.path(path)),
@@ -231,9 +253,26 @@ impl<'a> DocumentBuilder<'a> {
                 .map(|it| InlineRecord { counts: it.counts, reason: it.reason.clone() }),
             new_place: location.is_new_place,
             layer: location.layer.as_ref().map(|it| self.masker.clean(it.as_bytes())),
-            git: location.trace.as_deref().map(|trace| TraceRecord::new(trace, &mut self.masker)),
+            git,
             further: location.further.clone(),
         }
+    }
+
+    /// Adds links to the commits of a location in the history; returns the link to the location.
+    fn link(
+        &mut self,
+        location: &Location,
+        within: Option<&Within>,
+        git: &mut TraceRecord,
+    ) -> Option<String> {
+        let trace = location.trace.as_deref()?;
+        // The commits of a repository in an archive are not on the forge of the repository around it.
+        if is_member(&trace.repository) {
+            return None;
+        }
+        let top = self.paths.whole(root_of(&trace.repository));
+        let traced = TracedLocation { location, trace, top: &top, within };
+        self.linker.link(&traced, git, &mut self.masker)
     }
 
     fn path(&mut self, path: &Path) -> Clean {
@@ -258,12 +297,21 @@ impl<'a> DocumentBuilder<'a> {
 pub(super) fn locate(document: &mut Document, root: Option<&Path>) {
     for place in document.findings.iter_mut().flat_map(|it| &mut it.locations) {
         place.uri = place.uri.take().and_then(paths::checked);
+        place.url = place.url.take().and_then(web_links::checked);
+        let git = place.git.iter_mut();
+        for commit in git.flat_map(|git| git.introduced.iter_mut().chain(&mut git.removed)) {
+            commit.url = commit.url.take().and_then(web_links::checked);
+        }
+    }
+    for time in [&mut document.start_time, &mut document.end_time] {
+        *time = time.take().filter(|time| time.parse::<Timestamp>().is_ok());
     }
     for note in &mut document.diagnostics {
         note.uri = note.uri.take().and_then(paths::checked);
     }
     for repository in &mut document.repositories {
         repository.uri = repository.uri.take().and_then(paths::checked);
+        repository.url = repository.url.take().and_then(web_links::checked);
         let uri = paths::checked(std::mem::take(&mut repository.absolute_uri));
         repository.absolute_uri = uri.unwrap_or_else(|| {
             let path = repository.path.text();

@@ -8,8 +8,8 @@
 //! while it is written, so that further locations need memory only for their positions. An expanded location
 //! has an empty snippet.
 
-use super::paths;
 use super::suppression::InlineRecord;
+use super::{paths, web_links};
 use crate::redact::Clean;
 use crate::report::trace::{ObjectRecord, TraceRecord};
 use ddpatrol_scan::blob::Position;
@@ -34,6 +34,12 @@ pub struct LocationRecord {
     /// repositories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
+    /// The owners of the path, as `CODEOWNERS` in `HEAD` names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<Clean>,
+    /// The web page of the line in the commit that introduced it, if the host of a remote is a known forge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// `content`; `name` for the last component of the path; `commit` or `tag` for the text of such an
     /// object; `ref` for the name of a reference of the repository at `path`.
     pub part: Part,
@@ -126,6 +132,7 @@ impl LocationRecord {
         (self.line, self.column) = (location.start.line, location.start.column);
         (self.end_line, self.end_column) = (location.end.line, location.end.column);
         self.offset = location.offset;
+        self.link_line();
     }
 
     /// Moves it to a further location that it represents.
@@ -135,6 +142,14 @@ impl LocationRecord {
         (self.line, self.column) = (spot.start.line, spot.start.column);
         (self.end_line, self.end_column) = (end.line, end.column);
         self.offset = spot.offset;
+        self.link_line();
+    }
+
+    /// Makes the link lead to its line.
+    fn link_line(&mut self) {
+        if let Some(url) = &mut self.url {
+            *url = web_links::at_line(url, self.line);
+        }
     }
 
     /// Returns a copy without snippet and further locations.

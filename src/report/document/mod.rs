@@ -3,13 +3,19 @@
 //! A document is built from an outcome (`build`) or read from a saved JSON report (`saved`); in both
 //! cases all its strings have passed the redactor. It is plain data and formats nothing itself.
 
+mod acknowledged;
 mod build;
+mod code_owners;
+mod links;
 mod locations;
+mod origins;
 pub(super) mod paths;
 mod saved;
 mod suppression;
 mod verification;
+mod web_links;
 
+pub use acknowledged::{AcknowledgmentRecord, UnusedAcknowledgmentRecord};
 pub use build::{DocumentBuilder, DocumentOptions};
 pub use locations::{ChangeStatusWord, LocationRecord};
 pub use paths::Paths;
@@ -23,6 +29,7 @@ use crate::detect::Evidence;
 use crate::redact::Clean;
 use crate::rules::Rule;
 use crate::source::{Code, Severity};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -36,6 +43,13 @@ pub struct Document {
     pub schema: String,
     /// The program that created it.
     pub tool: Tool,
+    /// The time when the scan started, in RFC 3339 and UTC; absent in reports of older versions. Only this
+    /// time and `end_time` differ between two scans of the same content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<String>,
+    /// The time when the scan and the requests to issuers ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<String>,
     /// Whether everything was scanned.
     pub complete: bool,
     /// Whether the scan was interrupted before its end.
@@ -53,6 +67,9 @@ pub struct Document {
     /// Entries of the allowlist and the baseline that match no finding or have expired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unused: Vec<UnusedRecord>,
+    /// Acknowledgments of issues that match no issue or have expired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unused_acknowledgments: Vec<UnusedAcknowledgmentRecord>,
     /// The rules, for formats that describe them.
     #[serde(skip)]
     pub rules: Vec<RuleRecord>,
@@ -86,6 +103,9 @@ pub struct RepositoryRecord {
     /// The folder as an absolute URI.
     #[serde(default)]
     pub absolute_uri: String,
+    /// The web page of the repository, if the host of a remote is a known forge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// The counts of a report.
@@ -100,6 +120,9 @@ pub struct Summary {
     /// Suppressed tokens, by the kind of suppression.
     #[serde(default)]
     pub suppressed: SuppressedCounts,
+    /// Issues that the configuration acknowledges.
+    #[serde(default)]
+    pub acknowledged: usize,
     /// Candidates with the shape of a token that fail its checksum, or whose format has none.
     pub shaped_candidates: u64,
     /// Files read, standard input included.
@@ -213,6 +236,18 @@ pub struct Note {
     /// The URI reference in SARIF, as for locations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
+    /// The repository that it concerns, by the path that the scan used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Clean>,
+    /// The commit that it concerns, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The git object that it concerns, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// The acknowledgment, if the configuration contains one: the issue does not make the result incomplete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<AcknowledgmentRecord>,
 }
 
 /// One rule.
@@ -230,6 +265,12 @@ pub struct RuleRecord {
     pub documentation: Option<String>,
     /// How to revoke the token.
     pub advice: Option<String>,
+}
+
+/// Returns the current time for [`Document::start_time`]: RFC 3339 in UTC, with milliseconds.
+#[must_use]
+pub fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 impl RuleRecord {
@@ -268,7 +309,7 @@ impl Note {
     /// Returns `true` if it makes a result incomplete.
     #[must_use]
     pub fn is_unread(&self) -> bool {
-        self.kind == Severity::Unread
+        self.kind == Severity::Unread && self.acknowledged.is_none()
     }
 }
 

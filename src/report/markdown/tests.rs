@@ -99,7 +99,7 @@ fn details_list_places_up_to_a_limit_and_count_the_rest() {
 #[test]
 fn a_location_has_its_introducing_commit_and_its_current_state() {
     let traced = LocationRecord { git: Some(git()), ..place("a") };
-    let introduced = "introduced by aaaaaaaaaaaa (2026-01-02, Ada) a subject";
+    let introduced = "introduced by aaaaaaaaaaaa (2026-01-02, Ada `<a@example.org>)` a subject";
     let fate = "still in HEAD; on main";
     assert_eq!(super::place(&traced), format!("`a:3:5`; {introduced}; {fate}"));
     // The current state is not shown for a change.

@@ -173,7 +173,7 @@ fn a_place_without_a_file_has_a_logical_location() {
 #[test]
 fn the_message_of_a_location_has_its_attribution_layer_and_encoding() {
     let text = |place: LocationRecord| location_of(place)["message"]["text"].clone();
-    let introduced = "introduced by aaaaaaaaaaaa (2026-01-02, Ada) a subject; ";
+    let introduced = "introduced by aaaaaaaaaaaa (2026-01-02, Ada <a@example.org>) a subject; ";
     let fate = "still in HEAD; on main";
     let traced = |git| LocationRecord { git: Some(git), ..place("a") };
     assert_eq!(text(traced(git())), format!("{introduced}{fate}"));
@@ -241,6 +241,7 @@ fn repositories_are_mapped_to_the_base_of_uris() {
         head: Some("a".repeat(40)),
         uri: None,
         absolute_uri: "file:///w/r".to_owned(),
+        url: None,
     }];
     assert_eq!(
         run_of(&document)["versionControlProvenance"],

@@ -207,7 +207,7 @@ fn reports_of_a_hostile_repository_are_masked_and_independent_of_workers() {
             assert!(!printed.contains("##["), "{printed}");
             continue;
         }
-        assert_eq!(ran.0.stdout, run("5").0.stdout, "{format}");
+        assert_eq!(ran.stdout(), run("5").stdout(), "{format}");
         if format == "html" {
             let elements = strict_html::elements(&ran.stdout());
             let count = |name: &str| elements.iter().filter(|(it, _)| it == name).count();

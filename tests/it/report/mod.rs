@@ -1,6 +1,7 @@
 //! Reports: correct, complete, and without secrets.
 
 mod many_matches;
+mod origins;
 mod paths;
 mod saved;
 

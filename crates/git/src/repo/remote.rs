@@ -1,7 +1,7 @@
-//! Remotes: the references that show the state of a remote.
+//! Remotes: the references that show the state of a remote, and the URLs of remotes.
 //!
 //! Input: the name and URL that git passes to a `pre-push` hook, and the repository's own configuration.
-//! Output: a filter for names of references. The remote is not contacted.
+//! Output: a filter for names of references, or URLs. The remote is not contacted.
 
 use super::config::Config;
 use std::collections::BTreeMap;
@@ -125,6 +125,13 @@ fn remotes(config: &Config) -> BTreeMap<Vec<u8>, Remote> {
     remotes
 }
 
+/// Returns the URLs of all remotes: those of `origin` first, then by the name of the remote.
+pub(super) fn urls(config: &Config) -> Vec<Vec<u8>> {
+    let mut remotes = remotes(config);
+    let first = remotes.remove(&b"origin"[..]);
+    first.into_iter().chain(remotes.into_values()).flat_map(|remote| remote.urls).collect()
+}
+
 fn same_url(one: &[u8], other: &[u8]) -> bool {
     let plain = |url: &[u8]| url.strip_suffix(b"/").unwrap_or(url).to_vec();
     !one.is_empty() && plain(one) == plain(other)
@@ -165,6 +172,14 @@ mod tests {
         assert!(has("refs/remotes/origin/main"));
         let has = tracking(TWO, "../other.git", Some("../other.git"));
         assert!(!has("refs/remotes/origin/main"));
+    }
+
+    #[test]
+    fn the_urls_of_origin_come_first() {
+        let text = "[remote \"a\"]\nurl = a\n[remote \"origin\"]\nurl = x\nurl = y\n\
+            [remote \"b\"]\nfetch = b\n[remote \"c\"]\nurl = c\n";
+        let config = Config::parse(text.as_bytes()).expect("a configuration");
+        assert_eq!(urls(&config), [b"x", b"y", b"a", b"c"]);
     }
 
     #[test]

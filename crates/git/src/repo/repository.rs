@@ -9,7 +9,7 @@ use super::files::{self, MAX_LISTED, absent, entries};
 use super::guard::{self, SpecialFile};
 use super::ids::id;
 use super::layout::{Layout, ObjectsFolder};
-use super::remote::Tracking;
+use super::remote::{self, Tracking};
 use ddpatrol_pack::{HashKind, ObjectId};
 use ddpatrol_scan::regular::{self, Links};
 use std::path::{Path, PathBuf};
@@ -226,6 +226,13 @@ impl Repository {
         }
         found.sort();
         Ok(found)
+    }
+
+    /// Returns the URLs of its remotes, which may contain credentials: those of `origin` first, then by the
+    /// name of the remote.
+    #[must_use]
+    pub fn remote_urls(&self) -> Vec<Vec<u8>> {
+        remote::urls(&self.config)
     }
 
     /// Returns the references that track the remote with this name and URL.

@@ -283,6 +283,7 @@ fn uris_of_a_saved_report_are_checked_and_missing_ones_added() {
         head: None,
         uri: Some("%zz".to_owned()),
         absolute_uri: absolute_uri.to_owned(),
+        url: Some("javascript:alert(1)".to_owned()),
     };
     document.repositories =
         vec![repository("r", "file:///w/r"), repository("./r", ""), repository("/x", "x:y")];
@@ -292,5 +293,5 @@ fn uris_of_a_saved_report_are_checked_and_missing_ones_added() {
     assert_eq!(uris, [Some("a%20b"), None, None]);
     let uris: Vec<&str> = document.repositories.iter().map(|it| &*it.absolute_uri).collect();
     assert_eq!(uris, ["file:///w/r", "file:///root/r", "file:///x"]);
-    assert!(document.repositories.iter().all(|it| it.uri.is_none()));
+    assert!(document.repositories.iter().all(|it| it.uri.is_none() && it.url.is_none()));
 }
