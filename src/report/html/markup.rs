@@ -24,6 +24,20 @@ pub(super) fn code(text: &str) -> Markup {
     html! { code { (visible(text)) } }
 }
 
+/// Returns content, as a link if there is a web page for it.
+///
+/// Documents contain only `http` and `https` links; any other is not made a link here either.
+pub(super) fn web_link(url: Option<&str>, content: Markup) -> Markup {
+    let is_web = |it: &&str| it.starts_with("https://") || it.starts_with("http://");
+    html! {
+        @if let Some(url) = url.filter(is_web) {
+            a.web href=(visible(url)) target="_blank" rel="noopener noreferrer" { (content) }
+        } @else {
+            (content)
+        }
+    }
+}
+
 /// Returns a paragraph with the number of entries that a list of at most `most` omits.
 pub(super) fn omitted(all: usize, most: usize) -> Markup {
     let omitted = all.saturating_sub(most);
@@ -80,6 +94,16 @@ mod tests {
         put_around(&frame, &mut out, |out| put(&html! { li { "a" } }, out)).expect("written");
         let page = String::from_utf8(out).expect("text");
         assert_eq!(page, "<ul title=\"&lt;!--content--&gt;\"><li>a</li></ul>");
+    }
+
+    #[test]
+    fn only_web_pages_become_links() {
+        let of = |url| web_link(Some(url), code("a")).0;
+        assert!(of("https://example.org/a\"b").contains("href=\"https://example.org/a&quot;b\""));
+        for url in ["javascript:alert(1)", " https://a", "//a", "file:///a", "data:text/html,a"] {
+            assert_eq!(of(url), "<code>a</code>");
+        }
+        assert_eq!(web_link(None, code("a")).0, "<code>a</code>");
     }
 
     #[test]
