@@ -26,7 +26,7 @@ VIEWS = {
     "narrow": (320, 640, "light"),
 }
 SEEN = "[...document.querySelectorAll('.finding')].filter(it => it.checkVisibility()).length"
-FOREIGN = 'a:not([href^="#"], [href^="https://"][rel="noopener noreferrer"])'
+FOREIGN = 'a:not([href^="#"], [href^="https://"][rel="noopener"])'
 # Maximum number of elements in the DOM, however many findings there are.
 MAX_ELEMENTS = 15_000
 # The WCAG 2.2 contrast ratio between each text and its background.

@@ -61,7 +61,7 @@ fn row(it: &Listed<'_>, facets: &Facets<'_>) -> Markup {
         }
         span.what {
             span.place {
-                @if let Some(first) = record.locations.first() { (path(&first.label())) }
+                @if let Some(first) = record.locations.first() { (path(within(&first.label(), it, facets))) }
                 @if more > 0 { " " span.plus { "+" (count(more, "place")) } }
                 @if record.has_new_location() { " " span.pill.unknown { "new place" } }
             }
@@ -79,6 +79,13 @@ fn row(it: &Listed<'_>, facets: &Facets<'_>) -> Markup {
         }
         @if let Some(commit) = commit { time { (visible(day(&commit.author.date))) } }
     }
+}
+
+/// Returns a path without the folder of its repository, which the row shows separately.
+fn within<'a>(label: &'a str, it: &Listed<'_>, facets: &Facets<'_>) -> &'a str {
+    let folder = facets.repository(it.repositories.first().copied());
+    let below = label.strip_prefix(folder).and_then(|it| it.strip_prefix('/'));
+    below.filter(|_| facets.repositories.len() > 1).unwrap_or(label)
 }
 
 fn state(it: &Listed<'_>) -> &'static str {

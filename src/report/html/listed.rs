@@ -173,7 +173,7 @@ mod tests {
         let facets = Facets::new(&document(vec![]), &records);
         let listed = sorted(&records, &facets);
         let places = listed.iter().map(|it| it.record.locations[0].label());
-        assert_eq!(places.collect::<Vec<_>>(), ["d:1:1", "c:1:1", "b:1:1", "a:1:1"]);
+        assert_eq!(places.collect::<Vec<_>>(), ["d:3:5", "c:3:5", "b:3:5", "a:3:5"]);
         assert_eq!(listed.iter().map(|it| it.ranks[1]).collect::<Vec<_>>(), [3, 2, 1, 0]);
     }
 }

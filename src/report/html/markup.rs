@@ -31,7 +31,7 @@ pub(super) fn web_link(url: Option<&str>, content: Markup) -> Markup {
     let is_web = |it: &&str| it.starts_with("https://") || it.starts_with("http://");
     html! {
         @if let Some(url) = url.filter(is_web) {
-            a.web href=(visible(url)) target="_blank" rel="noopener noreferrer" { (content) }
+            a href=(visible(url)) target="_blank" rel="noopener" { (content) }
         } @else {
             (content)
         }

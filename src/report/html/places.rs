@@ -3,7 +3,7 @@
 use super::finding::{Detail, commit_id};
 use super::markup::{code, omitted, visible, web_link};
 use crate::report::document::{LocationRecord, Record};
-use crate::report::trace::{CommitRecord, TraceRecord, day};
+use crate::report::trace::{CommitRecord, TraceRecord, day, short};
 use ddpatrol_scan::finding::Part;
 use ddpatrol_scan::quantity::count;
 use jiff::Timestamp;
@@ -80,8 +80,10 @@ fn origin(place: &LocationRecord, git: &TraceRecord) -> Markup {
     html! {
         p.meta {
             @if let Some(commit) = &git.introduced {
-                span { "since " (visible(day(&commit.author.date))) } " "
-                span { (commit_id(&commit.commit, commit.url.as_deref())) } " "
+                span {
+                    "since " (visible(day(&commit.author.date))) ", " (code(short(&commit.commit)))
+                }
+                " "
             }
             @if place.change_status.is_none() { span { (visible(&git.fate())) } }
         }
@@ -140,7 +142,8 @@ fn event(change: Change, commit: &CommitRecord, places: &[String]) -> Markup {
         li class=(class) {
             time { (visible(&commit.author.date.replace('T', " "))) } " "
             strong { (word) } " in " (commit_id(&commit.commit, commit.url.as_deref()))
-            " by " bdi { (visible(&commit.author.line())) }
+            " by " bdi { (visible(&commit.author.name.text())) }
+            " <" (visible(&commit.author.email.text())) ">"
             @if places.len() > 1 { ", " (count(places.len(), "path")) }
             p { q { bdi { (visible(&commit.subject.text())) } } }
         }

@@ -36,8 +36,12 @@ struct Event<'a> {
     date: &'a str,
 }
 
-/// Returns the timeline of the findings; nothing if none of them has a commit with a date.
+/// Returns the timeline of the findings; nothing for a single finding, which has its own timeline, or if no
+/// finding has a commit with a date.
 pub(super) fn section(listed: &[Listed<'_>]) -> Markup {
+    if listed.len() < 2 {
+        return Markup::default();
+    }
     let mut events = BTreeSet::new();
     for (finding, it) in listed.iter().enumerate() {
         for git in it.record.locations.iter().filter_map(|place| place.git.as_ref()) {
