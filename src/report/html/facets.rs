@@ -51,6 +51,11 @@ impl<'a> Facets<'a> {
         for repository in &document.repositories {
             let at = facets.add(&repository.path.text(), Some(&repository.absolute_uri));
             facets.repositories[at].url.clone_from(&repository.url);
+            // Objects without a path name their repository by its absolute path.
+            if let Some(folder) = repository.absolute_uri.strip_prefix("file://") {
+                let folder = folder_of(folder).to_owned();
+                facets.by_folder.entry(folder).or_insert(at);
+            }
         }
         for record in records {
             for place in &record.locations {
@@ -181,5 +186,29 @@ mod tests {
         ] {
             assert_eq!(folder_of(path), folder, "{path}");
         }
+    }
+
+    #[test]
+    fn a_repository_by_its_absolute_path_is_the_same_repository() {
+        use crate::report::document::RepositoryRecord;
+        use crate::report::tests::*;
+        use crate::report::trace::TraceRecord;
+        let in_repository = |path: &str| {
+            let git = TraceRecord { repository: clean(path), ..git() };
+            record(vec![LocationRecord { git: Some(git), ..place("a") }])
+        };
+        let records = [in_repository(".git"), in_repository("/home/ada/shop/.git")];
+        let records: Vec<&Record> = records.iter().collect();
+        let repository = RepositoryRecord {
+            path: clean(".git"),
+            head: None,
+            uri: None,
+            absolute_uri: "file:///home/ada/shop".to_owned(),
+            url: None,
+        };
+        let document = Document { repositories: vec![repository], ..document(vec![]) };
+        let facets = Facets::new(&document, &records);
+        let counted = facets.repositories.iter().map(|it| (it.label.as_str(), it.findings));
+        assert_eq!(counted.collect::<Vec<_>>(), [("shop", 2)]);
     }
 }
