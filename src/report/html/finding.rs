@@ -2,7 +2,7 @@
 
 use super::facets::Facets;
 use super::listed::{Listed, State};
-use super::markup::{code, visible, web_link};
+use super::markup::{Detail, code, visible};
 use super::places;
 use crate::detect::Evidence;
 use crate::report::advice::{Aim, RemediationStep};
@@ -12,15 +12,6 @@ use crate::report::trace::day;
 use ddpatrol_scan::quantity::count;
 use maud::{Markup, html};
 use std::collections::BTreeSet;
-
-/// How much of a finding is shown.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Detail {
-    /// Everything.
-    Whole,
-    /// Few places, and no steps.
-    Short,
-}
 
 /// Returns a finding.
 pub(super) fn entry(it: &Listed<'_>, facets: &Facets<'_>, detail: Detail) -> Markup {
@@ -195,9 +186,4 @@ fn step(step: &RemediationStep) -> Markup {
         }
         "\n"
     }
-}
-
-/// Returns a commit id, with a link if its web page is known.
-pub(super) fn commit_id(id: &str, url: Option<&str>) -> Markup {
-    web_link(url, code(crate::report::trace::short(id)))
 }

@@ -1,8 +1,7 @@
 //! The top of the page: verdict, numbers, times and completeness.
 
-use super::MAX_ENTRIES;
 use super::listed::{Listed, State};
-use super::markup::{omitted, visible};
+use super::markup::{MAX_ENTRIES, omitted, visible};
 use crate::report::document::Document;
 use ddpatrol_scan::quantity::number;
 use maud::{Markup, html};

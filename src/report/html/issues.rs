@@ -1,15 +1,13 @@
 //! What was not scanned, folded at the end of the page; acknowledged issues separately.
 
-use super::MAX_ENTRIES;
-use super::facets::Facets;
-use super::markup::{code, omitted, visible};
+use super::markup::{MAX_ENTRIES, code, omitted, visible};
 use crate::report::document::{Document, Note};
 use crate::report::trace::short;
 use ddpatrol_scan::quantity::{count, number};
 use maud::{Markup, html};
 
 /// Returns the issues of a scan.
-pub(super) fn section(document: &Document, facets: &Facets<'_>) -> Markup {
+pub(super) fn section(document: &Document) -> Markup {
     if document.diagnostics.is_empty() {
         return Markup::default();
     }
@@ -17,7 +15,6 @@ pub(super) fn section(document: &Document, facets: &Facets<'_>) -> Markup {
         document.diagnostics.iter().partition(|it| it.acknowledged.is_some());
     open.sort_by_key(|it| !it.is_unread());
     let unread = open.iter().filter(|it| it.is_unread()).count();
-    let has_repositories = facets.repositories.len() > 1;
     html! {
         section id="issues" aria-labelledby="issues-title" { "\n"
             h2 #issues-title { "Not scanned" } "\n"
@@ -28,14 +25,14 @@ pub(super) fn section(document: &Document, facets: &Facets<'_>) -> Markup {
                         @if unread > 0 { ", " (number(unread)) " should have been read" }
                     }
                     "\n"
-                    (list(&open, has_repositories))
+                    (list(&open))
                 }
                 "\n"
             }
             @if !acknowledged.is_empty() {
                 details.fold {
                     summary { (count(acknowledged.len(), "acknowledged item")) } "\n"
-                    (list(&acknowledged, has_repositories))
+                    (list(&acknowledged))
                 }
                 "\n"
             }
@@ -44,17 +41,17 @@ pub(super) fn section(document: &Document, facets: &Facets<'_>) -> Markup {
     }
 }
 
-fn list(notes: &[&Note], has_repositories: bool) -> Markup {
+fn list(notes: &[&Note]) -> Markup {
     html! {
         ul.plain { "\n"
-            @for note in notes.iter().take(MAX_ENTRIES) { (item(note, has_repositories)) }
+            @for note in notes.iter().take(MAX_ENTRIES) { (item(note)) }
         }
         "\n"
         (omitted(notes.len(), MAX_ENTRIES))
     }
 }
 
-fn item(note: &Note, has_repositories: bool) -> Markup {
+fn item(note: &Note) -> Markup {
     html! {
         li {
             span.pill { (note.kind.name()) } " "
@@ -62,7 +59,7 @@ fn item(note: &Note, has_repositories: bool) -> Markup {
             (visible(&note.message.text()))
             p.meta {
                 @if let Some(it) = note.code { (code(it.name())) " " }
-                @if let Some(it) = note.repository.as_ref().filter(|_| has_repositories) {
+                @if let Some(it) = &note.repository {
                     span { "repository " (code(&it.text())) } " "
                 }
                 @if let Some(it) = &note.commit { span { "commit " (code(short(it))) } " " }

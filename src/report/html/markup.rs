@@ -9,6 +9,18 @@ use maud::{Markup, PreEscaped, html};
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+/// Maximum number of entries of a list other than the findings.
+pub(super) const MAX_ENTRIES: usize = 1_000;
+
+/// How much of a finding is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Everything.
+    Whole,
+    /// Few places, and no steps.
+    Short,
+}
+
 /// Marks where a frame takes its content. Escaped text cannot contain it.
 pub(super) const CONTENT: PreEscaped<&str> = PreEscaped("<!--content-->");
 

@@ -22,9 +22,8 @@ mod timeline;
 mod toolbar;
 
 use self::facets::Facets;
-use self::finding::Detail;
 use self::listed::Listed;
-use self::markup::{CONTENT, code, omitted, put, put_around, visible};
+use self::markup::{CONTENT, Detail, MAX_ENTRIES, code, omitted, put, put_around, visible};
 use super::document::{Document, Record};
 use ddpatrol_scan::quantity::{count, number};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -37,8 +36,6 @@ const PAGE: usize = 100;
 /// Maximum number of findings with steps and many places, and of all findings.
 const MAX_WHOLE: usize = 1_000;
 const MAX_FINDINGS: usize = 10_000;
-/// Maximum number of entries of another list.
-const MAX_ENTRIES: usize = 1_000;
 
 /// Writes the report.
 ///
@@ -55,7 +52,7 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
         put(&timeline::section(&listed), out)?;
         suppressed::write(&suppressed, out)?;
         put(&suppressed::unused(document), out)?;
-        put(&issues::section(document, &facets), out)?;
+        put(&issues::section(document), out)?;
         put(&scope(document), out)
     })
 }

@@ -1,7 +1,6 @@
 //! The places of a finding with their source lines, and its timeline.
 
-use super::finding::{Detail, commit_id};
-use super::markup::{code, omitted, visible, web_link};
+use super::markup::{Detail, code, omitted, visible, web_link};
 use crate::report::document::{LocationRecord, Record};
 use crate::report::trace::{CommitRecord, TraceRecord, day, short};
 use ddpatrol_scan::finding::Part;
@@ -149,4 +148,9 @@ fn event(change: Change, commit: &CommitRecord, places: &[String]) -> Markup {
         }
         "\n"
     }
+}
+
+/// Returns a commit id, with a link if its web page is known.
+fn commit_id(id: &str, url: Option<&str>) -> Markup {
+    web_link(url, code(short(id)))
 }

@@ -1,8 +1,7 @@
 //! The table of repositories; with the script, a click filters the findings.
 
-use super::MAX_ENTRIES;
 use super::facets::{Facets, Repository};
-use super::markup::{omitted, visible, web_link};
+use super::markup::{MAX_ENTRIES, omitted, visible, web_link};
 use ddpatrol_scan::quantity::{count, number};
 use maud::{Markup, html};
 use std::cmp::Reverse;

@@ -1,7 +1,6 @@
 //! Suppressed findings with their reasons, and unused entries of the configuration.
 
-use super::MAX_ENTRIES;
-use super::markup::{CONTENT, code, omitted, put, put_around, visible};
+use super::markup::{CONTENT, MAX_ENTRIES, code, omitted, put, put_around, visible};
 use crate::report::document::{Document, Record};
 use ddpatrol_scan::quantity::count;
 use maud::{Markup, html};
