@@ -3,8 +3,9 @@
     python -m browser --ddpatrol PROGRAM [--pictures FOLDER]
 
 Checks on desktop and phone, light and dark: nothing is wider than the window, the console and the
-content security policy report nothing, no request leaves the file, filters work with and without the
-script, no script of the repository runs, and headings, landmarks and contrast are correct.
+content security policy report nothing, no request leaves the file, filters, search, sorting and pages work,
+the whole list is readable without the script, the DOM stays small with 10,000 findings, no script of the
+repository runs, and headings, landmarks and contrast are correct.
 """
 
 import argparse
@@ -25,6 +26,9 @@ VIEWS = {
     "narrow": (320, 640, "light"),
 }
 SEEN = "[...document.querySelectorAll('.finding')].filter(it => it.checkVisibility()).length"
+FOREIGN = 'a:not([href^="#"], [href^="https://"][rel="noopener"])'
+# Maximum number of elements in the DOM, however many findings there are.
+MAX_ELEMENTS = 15_000
 # The WCAG 2.2 contrast ratio between each text and its background.
 CONTRAST = """(() => {
   const parts = (it) => it.match(/[\\d.]+/g).map(Number);
@@ -126,7 +130,7 @@ def is_sound(browser: Chromium, check: Check, file: Path) -> None:
     for selector, expected in [("main", 1), ("h1", 1), ("header.top", 1), ("footer", 1), ("script", 1)]:
         found = browser.evaluate(count(selector))
         check.that(found == expected, f"{file.stem}: {found} {selector}")
-    for selector in ("img", "iframe", "b", "object", "link", "[style]", "[onerror]", "a:not([href^=\"#\"])"):
+    for selector in ("img", "iframe", "b", "object", "link", "[style]", "[onerror]", FOREIGN):
         check.that(browser.evaluate(count(selector)) == 0, f"{file.stem}: unexpected {selector}")
     levels = browser.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(it => +it.tagName[1])")
     steps = all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
@@ -134,40 +138,91 @@ def is_sound(browser: Chromium, check: Check, file: Path) -> None:
     double = "(() => { const ids = [...document.querySelectorAll('[id]')].map(it => it.id);"
     double += " return ids.length - new Set(ids).size; })()"
     check.that(browser.evaluate(double) == 0, f"{file.stem}: an id occurs twice")
-    broken = "[...document.querySelectorAll('a')].filter(it => !document.getElementById(it.hash.slice(1)))"
+    # Findings of other pages are not in the DOM.
+    broken = "[...document.querySelectorAll('a[href^=\"#\"]')].filter(it => !/^#f\\d+$/.test(it.hash)"
+    broken += " && !document.getElementById(it.hash.slice(1)))"
     check.that(browser.evaluate(f"{broken}.length") == 0, f"{file.stem}: a link leads nowhere")
-    unnamed = "[...document.querySelectorAll('input')].filter(it => !it.labels.length).length"
+    unnamed = "[...document.querySelectorAll('input, select')].filter(it => !it.labels.length).length"
     check.that(browser.evaluate(unnamed) == 0, f"{file.stem}: a button has no name")
     quiet(browser, check, f"{file.stem} sound")
 
 
-def filters(browser: Chromium, check: Check, file: Path) -> None:
-    """Checks every filter against the number on its button, with and without the script."""
-    for off in (False, True):
-        browser.call("Emulation.setScriptExecutionDisabled", value=off)
-        browser.open(file)
-        label = f"{file.stem}, script {'off' if off else 'on'}"
-        ids = browser.evaluate("[...document.querySelectorAll('input[type=radio]')].map(it => it.id)")
-        check.that(len(ids) > 5, f"{label}: {ids}")
-        for one in ids:
-            group = one.split("-")[0]
-            browser.evaluate("document.querySelectorAll('details').forEach(it => { it.open = true; })")
-            browser.evaluate(f"document.getElementById('{one}').checked = true")
-            amount = f"document.querySelector('label[for={one}] .amount').textContent"
-            amount = int(browser.evaluate(amount).replace(",", ""))
-            seen = browser.evaluate(SEEN)
-            check.that(seen == amount, f"{label}: {one} says {amount} and shows {seen}")
-            browser.evaluate(f"document.getElementById('{group}-all').checked = true")
-        has_search = browser.evaluate("!!document.querySelector('input[type=search]')")
-        check.that(has_search != off, f"{label}: the search is {has_search}")
-    browser.call("Emulation.setScriptExecutionDisabled", value=False)
-    browser.open(file)
+def choose(browser: Chromium, id: str, value: str) -> None:
+    """Chooses a value of a selection or types it into the search, and waits until the list shows it."""
     browser.evaluate(
-        "(() => { const it = document.querySelector('input[type=search]'); it.value = 'npmrc';"
-        " it.dispatchEvent(new Event('input')); })()"
+        f"(() => {{ const it = document.getElementById('{id}'); it.value = '{value}';"
+        " it.dispatchEvent(new Event('input', { bubbles: true }));"
+        " it.dispatchEvent(new Event('change', { bubbles: true })); })()"
     )
-    browser.call("Runtime.evaluate", expression="new Promise(it => setTimeout(it, 300))", awaitPromise=True)
+    pause = "new Promise((it) => setTimeout(it, 400))"
+    browser.call("Runtime.evaluate", expression=pause, awaitPromise=True)
+
+
+def filters(browser: Chromium, check: Check, file: Path) -> None:
+    """Checks every filter against the number on its label, the search and the orders."""
+    browser.open(file)
+    total = browser.evaluate(SEEN)
+    states = "[...document.querySelectorAll('input[name=state]')]"
+    for at in range(browser.evaluate(f"{states}.length")):
+        browser.evaluate(f"{states}[{at}].click()")
+        amount = browser.evaluate(f"{states}[{at}].labels[0].querySelector('.amount').textContent")
+        seen = browser.evaluate(SEEN)
+        check.that(seen == int(amount), f"{file.stem}: state {at} says {amount} and shows {seen}")
+    browser.evaluate(f"{states}[0].click()")
+    for id in ("where", "rule"):
+        options = f"[...document.querySelectorAll('#{id} option')].slice(1).map((it) => [it.value, it.text])"
+        found = browser.evaluate(options)
+        check.that(len(found) > 1, f"{file.stem}: no options of {id}")
+        for value, text in found:
+            choose(browser, id, value)
+            amount = int(text.rsplit("(", 1)[1].rstrip(")"))
+            seen = browser.evaluate(SEEN)
+            check.that(seen == amount, f"{file.stem}: {text} shows {seen}")
+        choose(browser, id, "")
+    paths = "[...document.querySelectorAll('.finding .path')].map((it) => it.textContent)"
+    for order in ("newest", "oldest", "path", "rule", "author", "urgency"):
+        choose(browser, "order", order)
+        check.that(browser.evaluate(SEEN) == total, f"{file.stem}: order {order} loses findings")
+        if order == "path":
+            found = browser.evaluate(paths)
+            check.that(found == sorted(found), f"{file.stem}: not sorted by path: {found}")
+    choose(browser, "search", "npmrc")
     check.that(browser.evaluate(SEEN) == 1, f"{file.stem}: the search shows {browser.evaluate(SEEN)}")
+    browser.evaluate("document.querySelector('.finding summary').click()")
+    opened = browser.evaluate("document.querySelector('.finding .body').checkVisibility()")
+    check.that(opened, f"{file.stem}: a finding does not unfold")
+    choose(browser, "search", "no such text")
+    check.that(browser.evaluate(SEEN) == 0, f"{file.stem}: the search shows what does not match")
+    browser.evaluate("document.getElementById('reset').click()")
+    check.that(browser.evaluate(SEEN) == total, f"{file.stem}: reset does not show all findings")
+    quiet(browser, check, f"{file.stem} filters")
+
+
+def pages_turn(browser: Chromium, check: Check, file: Path, total: int) -> None:
+    """Checks that the DOM stays small, that pages turn, and that links lead to findings of other pages."""
+    elements = "document.querySelectorAll('*').length"
+    browser.open(file)
+    for step in ("document.getElementById('next').click()", "location.hash = '#f2001'"):
+        found = browser.evaluate(elements)
+        check.that(found < MAX_ELEMENTS, f"{file.stem}: {found} elements")
+        check.that(browser.evaluate(SEEN) == 100, f"{file.stem}: {browser.evaluate(SEEN)} findings")
+        browser.evaluate(step)
+    browser.call("Runtime.evaluate", expression="new Promise((it) => setTimeout(it, 400))", awaitPromise=True)
+    opened = browser.evaluate("document.getElementById('f2001')?.open")
+    check.that(opened is True, f"{file.stem}: a link does not lead to its finding")
+    choose(browser, "order", "oldest")
+    check.that(browser.evaluate(SEEN) == 100, f"{file.stem}: sorted, {browser.evaluate(SEEN)} findings")
+    quiet(browser, check, f"{file.stem} pages")
+    browser.call("Emulation.setScriptExecutionDisabled", value=True)
+    browser.open(file)
+    found = browser.evaluate("document.querySelectorAll('.finding').length")
+    check.that(found == total, f"{file.stem}: without the script, {found} findings")
+    for id in ("toolbar", "pager"):
+        seen = browser.evaluate(f"document.getElementById('{id}').checkVisibility()")
+        check.that(not seen, f"{file.stem}: {id} is visible without the script")
+    browser.evaluate("document.querySelector('.finding summary').click()")
+    opened = browser.evaluate("document.querySelector('.finding .body').checkVisibility()")
+    check.that(opened, f"{file.stem}: a finding does not unfold without the script")
 
 
 def main() -> None:
@@ -187,7 +242,7 @@ def main() -> None:
         asking = ["--verify", "--verify-pause", "2", "--issuer", issuer.url, "--github-api", issuer.url]
         (root / "empty").mkdir()
         much = Demo(root / "many")
-        much.fill_much(100, 50)
+        much.fill_much(200, 50)
         few = Demo(root / "few")
         few.commit({"a": f"{few.token()}\n"}, "One")
         pages = {
@@ -206,6 +261,8 @@ def main() -> None:
             check_views(check, file, arguments.pictures)
         with Chromium() as browser:
             filters(browser, check, pages["shop"])
+        with Chromium() as browser:
+            pages_turn(browser, check, pages["many"], 10_000)
     print(f"{check.done} checks, {check.faults} faults")
     sys.exit(bool(check.faults))
 

@@ -1,44 +1,33 @@
-//! One finding: a summary line, and all details of the report below it.
+//! One finding: a row, and all details of the report below it.
 
-use super::filter;
-use super::markup::{code, omitted, visible};
+use super::facets::Facets;
+use super::listed::{Listed, State};
+use super::markup::{Detail, code, visible};
+use super::places;
 use crate::detect::Evidence;
 use crate::report::advice::{Aim, RemediationStep};
-use crate::report::document::{LocationRecord, Record};
-use crate::report::status::{Liveness, Presence};
-use crate::report::trace::{CommitRecord, TraceRecord, day, short};
+use crate::report::document::Record;
+use crate::report::status::Presence;
+use crate::report::trace::day;
 use ddpatrol_scan::quantity::count;
 use maud::{Markup, html};
-
-/// Maximum number of places that a finding lists.
-const MAX_PLACES: usize = 100;
-/// Maximum number of places that are visible at once.
-const MAX_SEEN: usize = 3;
-
-/// Layout of a finding.
-pub(super) struct Form {
-    /// Its number, from 0.
-    pub(super) at: usize,
-    /// Whether it is unfolded.
-    pub(super) is_open: bool,
-    /// Whether it has steps and all locations, or only the facts and the first location.
-    pub(super) is_whole: bool,
-    /// The number of its rule among the filters.
-    pub(super) rule: usize,
-}
+use std::collections::BTreeSet;
 
 /// Returns a finding.
-pub(super) fn entry(record: &Record, form: &Form) -> Markup {
-    let class = format!("finding rule-{} {}", form.rule, filter::classes(record));
+pub(super) fn entry(it: &Listed<'_>, facets: &Facets<'_>, detail: Detail) -> Markup {
+    let [date, path, rule, author] = it.ranks;
     html! {
-        details class=(class) open[form.is_open] { "\n"
-            summary { "\n" (summary(record)) } "\n"
-            div.body id={ "f" (form.at + 1) } { "\n"
-                (facts(record))
-                @if form.is_whole {
-                    (steps(record))
-                    (places(record))
-                }
+        details.finding id={ "f" (it.number) }
+            data-state=(it.group.state.id()) data-where=(it.group.reach.id())
+            data-repository=(numbers(&it.repositories)) data-rule=(it.rule)
+            data-owner=(numbers(&it.owners))
+            data-ranks={ (date) " " (path) " " (rule) " " (author) } {
+            summary { (row(it, facets)) } "\n"
+            div.body { "\n"
+                (facts(it.record))
+                (places::section(it.record, detail))
+                (places::timeline(it.record, detail))
+                (advice(it.record, detail))
             }
             "\n"
         }
@@ -46,63 +35,75 @@ pub(super) fn entry(record: &Record, form: &Form) -> Markup {
     }
 }
 
+fn numbers(numbers: &BTreeSet<usize>) -> String {
+    numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(" ")
+}
+
 /// Returns what is visible of a folded finding.
-fn summary(record: &Record) -> Markup {
+fn row(it: &Listed<'_>, facets: &Facets<'_>) -> Markup {
+    let record = it.record;
     let more = record.count().saturating_sub(1);
+    let commit = record.introduced();
+    let has_repositories = facets.repositories.len() > 1;
     html! {
-        span.head {
-            h3 { (visible(&record.name)) " " (token(record)) }
-            span.tags { "\n"
-                @for (tone, words) in tags(record) {
-                    span class={ "tag " (tone) } { (words) } "\n"
+        span.state {
+            span class={ "pill " (it.group.state.id()) } { (state(it)) }
+            span.reach { (reach(record)) }
+        }
+        span.what {
+            span.place {
+                @if let Some(first) = record.locations.first() { (path(within(&first.label(), it, facets))) }
+                @if more > 0 { " " span.plus { "+" (count(more, "place")) } }
+                @if record.has_new_location() { " " span.pill.unknown { "new place" } }
+            }
+            span.meta {
+                span.name { (visible(&record.name)) }
+                code { (visible(record.shown_token())) }
+                @if has_repositories {
+                    bdi { (visible(facets.repository(it.repositories.first().copied()))) }
+                }
+                @if let Some(commit) = commit { bdi { (visible(&commit.author.name.text())) } }
+                @for owner in it.owners.iter().take(2) {
+                    bdi.owner { (visible(&facets.owners[*owner].label)) }
                 }
             }
         }
-        "\n"
-        span.sub { "\n"
-            @if let Some(first) = record.locations.first() { (code(&first.label())) "\n" }
-            @if more > 0 { span { "and " (count(more, "more place")) } "\n" }
-            @if let Some(commit) = record.introduced() {
-                span {
-                    "since " (visible(day(&commit.author.date)))
-                    ", by " (visible(&commit.author.name.text()))
-                }
-                "\n"
-            }
+        @if let Some(commit) = commit { time { (visible(day(&commit.author.date))) } }
+    }
+}
+
+/// Returns a path without the folder of its repository, which the row shows separately.
+fn within<'a>(label: &'a str, it: &Listed<'_>, facets: &Facets<'_>) -> &'a str {
+    let folder = facets.repository(it.repositories.first().copied());
+    let below = label.strip_prefix(folder).and_then(|it| it.strip_prefix('/'));
+    below.filter(|_| facets.repositories.len() > 1).unwrap_or(label)
+}
+
+fn state(it: &Listed<'_>) -> &'static str {
+    let is_revoked = it.record.liveness_words() == "revoked";
+    if it.group.state == State::Dead && is_revoked { "Revoked" } else { it.group.state.title() }
+}
+
+fn reach(record: &Record) -> &'static str {
+    match record.presence() {
+        Presence::Change => "in the change",
+        Presence::Here if record.locations.iter().any(|it| it.git.is_some()) => "in HEAD",
+        Presence::Here => "in a file",
+        Presence::Elsewhere => "not in HEAD",
+        Presence::Removed => "in history",
+        Presence::Unreachable => "unreachable",
+    }
+}
+
+/// Returns a path with its folder less prominent than its name.
+fn path(label: &str) -> Markup {
+    let at = label.rfind('/').map_or(0, |at| at + 1);
+    html! {
+        code.path {
+            @if at > 0 { span { (visible(&label[..at])) } }
+            (visible(&label[at..]))
         }
-        "\n"
     }
-}
-
-fn tags(record: &Record) -> Vec<(&'static str, &'static str)> {
-    let mut tags = Vec::new();
-    if record.evidence == Evidence::Shaped {
-        tags.push(("", "unproven"));
-    } else {
-        let tone = match record.liveness() {
-            Liveness::Live => "bad",
-            Liveness::Dead => "good",
-            Liveness::Unknown => "warn",
-        };
-        tags.push((tone, record.liveness_words()));
-    }
-    let presence = record.presence();
-    let tone = match presence {
-        Presence::Change | Presence::Here => "warn",
-        Presence::Elsewhere | Presence::Removed | Presence::Unreachable => "",
-    };
-    tags.push((tone, presence.words()));
-    if record.has_new_location() {
-        tags.push(("warn", "new place"));
-    }
-    if let Some(suppression) = &record.suppression {
-        tags.push(("", suppression.by.words()));
-    }
-    tags
-}
-
-fn token(record: &Record) -> Markup {
-    html! { code.token { (visible(record.shown_token())) } }
 }
 
 fn facts(record: &Record) -> Markup {
@@ -115,31 +116,35 @@ fn facts(record: &Record) -> Markup {
         lines if lines.is_empty() => record.liveness_words().to_owned(),
         lines => lines.join("; "),
     };
+    let owners: BTreeSet<String> = record
+        .locations
+        .iter()
+        .flat_map(|it| &it.owners)
+        .map(|it| it.text().into_owned())
+        .collect();
+    let owners = owners.into_iter().collect::<Vec<_>>().join(", ");
     let facts = [
-        ("Token id", record.token.uuid.as_deref().map(code)),
-        ("Issuer", Some(text(&record.issuer))),
-        ("Live or dead", Some(text(&life))),
-        ("Since", record.introduced().map(commit)),
+        ("Verification", Some(text(&life))),
         ("Suppressed", record.suppression.as_ref().map(|it| text(&it.line()))),
+        ("Owner", Some(owners).filter(|it| !it.is_empty()).map(|it| text(&it))),
+        ("Issuer", Some(text(&record.issuer))),
+        ("Token id", record.token.uuid.as_deref().map(code)),
         ("Alias", record.token.alias.as_deref().map(code)),
-        ("Evidence", Some(text(evidence))),
         ("Rule", Some(code(&record.rule))),
+        ("Evidence", Some(text(evidence))),
         ("Fingerprint", Some(code(&record.fingerprint))),
     ];
     html! {
         dl.facts { "\n"
             @for (what, fact) in facts {
-                @if let Some(fact) = fact {
-                    div class=[(what == "Since").then_some("wide")] { dt { (what) } dd { (fact) } }
-                    "\n"
-                }
+                @if let Some(fact) = fact { div { dt { (what) } dd { (fact) } } "\n" }
             }
         }
         "\n"
     }
 }
 
-fn steps(record: &Record) -> Markup {
+fn advice(record: &Record, detail: Detail) -> Markup {
     if record.is_dead_or_revoked() {
         return html! { p.done { "The token is no longer valid." } "\n" };
     }
@@ -148,12 +153,15 @@ fn steps(record: &Record) -> Markup {
     }
     let advice = record.advice.as_deref().unwrap_or("Revoke it where it was issued.");
     html! {
-        h4 { "What to do" } "\n"
-        @if record.steps.is_empty() {
+        @if record.steps.is_empty() || detail == Detail::Short {
+            h4 { "What to do" } "\n"
             p { (visible(advice)) } "\n"
         } @else {
-            ol.steps { "\n"
-                @for it in &record.steps { (step(it)) }
+            details.fold {
+                summary { "What to do" } "\n"
+                ol.steps { "\n"
+                    @for it in &record.steps { (step(it)) }
+                }
             }
             "\n"
         }
@@ -174,94 +182,6 @@ fn step(step: &RemediationStep) -> Markup {
             strong { (aim) "." } " " (visible(&step.text.text()))
             @if !commands.is_empty() {
                 pre tabindex="0" { code { (commands.join("\n")) } }
-            }
-        }
-        "\n"
-    }
-}
-
-fn places(record: &Record) -> Markup {
-    let all = record.count();
-    let listed = &record.locations[..record.locations.len().min(MAX_PLACES)];
-    let (seen, folded) = listed.split_at(listed.len().min(MAX_SEEN));
-    html! {
-        h4 { "Found in " (count(all, "place")) } "\n"
-        (list(seen))
-        @if !folded.is_empty() {
-            details.fold {
-                summary { (count(folded.len(), "more place")) } "\n"
-                (list(folded))
-            }
-            "\n"
-        }
-        (omitted(all, listed.len()))
-    }
-}
-
-fn list(places: &[LocationRecord]) -> Markup {
-    html! {
-        ul.places { "\n"
-            @for place in places {
-                li {
-                    code.where { (visible(&place.label())) }
-                    @for remark in place.remarks() { " " span.remark { (visible(&remark)) } }
-                    pre tabindex="0" { (code(&place.snippet.text())) } "\n"
-                    @if let Some(git) = &place.git {
-                        (origin(place, git))
-                    } @else if place.change_status.is_none() && place.path.is_some() {
-                        p { "In the current file." } "\n"
-                    }
-                }
-                "\n"
-            }
-        }
-        "\n"
-    }
-}
-
-fn origin(place: &LocationRecord, git: &TraceRecord) -> Markup {
-    html! {
-        @if let Some(introduced) = &git.introduced {
-            p { "Introduced " (commit(introduced)) } "\n"
-        }
-        @if place.change_status.is_none() {
-            p { (visible(&capitalized(&git.fate()))) } "\n"
-        }
-    }
-}
-
-/// Returns text with its first letter in upper case.
-fn capitalized(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|it| it.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
-}
-
-/// Returns a commit: date, id, author, subject.
-fn commit(commit: &CommitRecord) -> Markup {
-    html! {
-        time { (visible(&commit.author.date.replace('T', " "))) }
-        ", commit " (code(short(&commit.commit)))
-        " of " (visible(&commit.author.name.text()))
-        " <" (visible(&commit.author.email.text())) ">: "
-        q { (visible(&commit.subject.text())) }
-    }
-}
-
-/// Returns a suppressed finding as an entry of a list.
-pub(super) fn suppressed_entry(record: &Record, rule: usize) -> Markup {
-    let class = format!("finding rule-{rule} {}", filter::classes(record));
-    let why = record.suppression.as_ref().map(|it| it.line()).unwrap_or_default();
-    let more = record.count() - record.locations.len().min(MAX_SEEN);
-    html! {
-        li class=(class) {
-            strong { (visible(&record.name)) } " " (token(record))
-            p { (visible(&why)) }
-            ul { "\n"
-                @for place in record.locations.iter().take(MAX_SEEN) {
-                    li { (code(&place.label())) } "\n"
-                }
-                @if more > 0 { li { "and " (count(more, "more place")) } "\n" }
             }
         }
         "\n"

@@ -9,6 +9,18 @@ use maud::{Markup, PreEscaped, html};
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+/// Maximum number of entries of a list other than the findings.
+pub(super) const MAX_ENTRIES: usize = 1_000;
+
+/// How much of a finding is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Everything.
+    Whole,
+    /// Few places, and no steps.
+    Short,
+}
+
 /// Marks where a frame takes its content. Escaped text cannot contain it.
 pub(super) const CONTENT: PreEscaped<&str> = PreEscaped("<!--content-->");
 
@@ -22,6 +34,20 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
 /// Returns text as code.
 pub(super) fn code(text: &str) -> Markup {
     html! { code { (visible(text)) } }
+}
+
+/// Returns content, as a link if there is a web page for it.
+///
+/// Documents contain only `http` and `https` links; any other is not made a link here either.
+pub(super) fn web_link(url: Option<&str>, content: Markup) -> Markup {
+    let is_web = |it: &&str| it.starts_with("https://") || it.starts_with("http://");
+    html! {
+        @if let Some(url) = url.filter(is_web) {
+            a href=(visible(url)) target="_blank" rel="noopener" { (content) }
+        } @else {
+            (content)
+        }
+    }
 }
 
 /// Returns a paragraph with the number of entries that a list of at most `most` omits.
@@ -80,6 +106,16 @@ mod tests {
         put_around(&frame, &mut out, |out| put(&html! { li { "a" } }, out)).expect("written");
         let page = String::from_utf8(out).expect("text");
         assert_eq!(page, "<ul title=\"&lt;!--content--&gt;\"><li>a</li></ul>");
+    }
+
+    #[test]
+    fn only_web_pages_become_links() {
+        let of = |url| web_link(Some(url), code("a")).0;
+        assert!(of("https://example.org/a\"b").contains("href=\"https://example.org/a&quot;b\""));
+        for url in ["javascript:alert(1)", " https://a", "//a", "file:///a", "data:text/html,a"] {
+            assert_eq!(of(url), "<code>a</code>");
+        }
+        assert_eq!(web_link(None, code("a")).0, "<code>a</code>");
     }
 
     #[test]

@@ -1,20 +1,20 @@
-//! Timeline of the commits that introduced and removed tokens: a lane for each token, and a list.
+//! Timeline of the commits that introduced and removed tokens: a lane for each token.
 //!
 //! Lanes are drawings with lengths in percent, so that they fit any width, and their HTML text keeps its size.
 //! The axis ends at the last commit in the report, not today.
 
-use super::markup::{code, omitted, visible};
+use super::listed::Listed;
+use super::markup::{code, visible};
 use crate::report::document::Record;
 use crate::report::status::Presence;
-use crate::report::trace::{CommitRecord, day, short};
-use ddpatrol_scan::quantity::{count, number};
+use crate::report::trace::{CommitRecord, day};
+use ddpatrol_scan::quantity::number;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 
-/// Maximum number of tokens with a lane, and of events in the list.
+/// Maximum number of tokens with a lane.
 const MAX_LANES: usize = 40;
-const MAX_EVENTS: usize = 2_000;
 /// Maximum number of marks of a kind in a lane.
 const MAX_MARKS: usize = 200;
 /// Number of parts of the axis.
@@ -26,35 +26,29 @@ enum EventKind {
     Removed,
 }
 
-/// The introduction or removal of a token at a path by a commit.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// The introduction or removal of a token by a commit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Event<'a> {
     moment: i64,
     what: EventKind,
-    /// The number of the finding, from 0.
+    /// The index of the finding.
     finding: usize,
-    place: String,
-    commit: &'a str,
     date: &'a str,
-    author: String,
-    token: &'a str,
 }
 
-/// Returns the timeline of the findings; nothing if none of them has a commit with a date.
-pub(super) fn section(listed: &[&Record]) -> Markup {
-    let mut undated = 0;
+/// Returns the timeline of the findings; nothing for a single finding, which has its own timeline, or if no
+/// finding has a commit with a date.
+pub(super) fn section(listed: &[Listed<'_>]) -> Markup {
+    if listed.len() < 2 {
+        return Markup::default();
+    }
     let mut events = BTreeSet::new();
-    for (finding, record) in listed.iter().enumerate() {
-        for place in &record.locations {
-            let Some(git) = &place.git else { continue };
-            let mut add = |commit, what| match event(finding, record, commit, what) {
-                Some(event) => {
-                    events.insert(Event { place: place.label(), ..event });
-                }
-                None => undated += 1,
-            };
-            git.introduced.iter().for_each(|it| add(it, EventKind::Introduced));
-            git.removed.iter().for_each(|it| add(it, EventKind::Removed));
+    for (finding, it) in listed.iter().enumerate() {
+        for git in it.record.locations.iter().filter_map(|place| place.git.as_ref()) {
+            let introduced = git.introduced.iter().map(|it| (it, EventKind::Introduced));
+            let removed = git.removed.iter().map(|it| (it, EventKind::Removed));
+            let all = introduced.chain(removed);
+            events.extend(all.filter_map(|(commit, what)| event(finding, commit, what)));
         }
     }
     let events: Vec<Event<'_>> = events.into_iter().collect();
@@ -69,7 +63,6 @@ pub(super) fn section(listed: &[&Record]) -> Markup {
             (lanes(listed, &events, span))
             (axis(span))
             (undrawn(&events))
-            (list(&events, undated))
         }
         "\n"
     }
@@ -88,23 +81,9 @@ fn key() -> Markup {
     }
 }
 
-fn event<'a>(
-    finding: usize,
-    record: &'a Record,
-    commit: &'a CommitRecord,
-    what: EventKind,
-) -> Option<Event<'a>> {
+fn event(finding: usize, commit: &CommitRecord, what: EventKind) -> Option<Event<'_>> {
     let date = commit.author.date.as_str();
-    Some(Event {
-        moment: date.parse::<Timestamp>().ok()?.as_second(),
-        what,
-        finding,
-        place: String::new(),
-        commit: &commit.commit,
-        date,
-        author: commit.author.name.text().into_owned(),
-        token: &record.token.redacted,
-    })
+    Some(Event { moment: date.parse::<Timestamp>().ok()?.as_second(), what, finding, date })
 }
 
 /// The time between the first event and the last.
@@ -131,7 +110,7 @@ impl Span {
     }
 }
 
-fn lanes(listed: &[&Record], events: &[Event<'_>], span: Span) -> Markup {
+fn lanes(listed: &[Listed<'_>], events: &[Event<'_>], span: Span) -> Markup {
     let mut order: Vec<usize> = Vec::new();
     for event in events {
         if !order.contains(&event.finding) {
@@ -145,7 +124,7 @@ fn lanes(listed: &[&Record], events: &[Event<'_>], span: Span) -> Markup {
         ol.lanes { "\n"
             @for finding in order {
                 @let own = events.iter().filter(|it| it.finding == finding);
-                (lane(listed[finding], &own.collect::<Vec<_>>(), span))
+                (lane(listed[finding].record, &own.collect::<Vec<_>>(), span))
             }
         }
         "\n"
@@ -160,7 +139,7 @@ fn undrawn(events: &[Event<'_>]) -> Markup {
         @if more > 0 {
             p.more {
                 "The first " (MAX_LANES) " tokens are drawn; " (number(more))
-                " more are in the list below."
+                " more are among the findings."
             }
             "\n"
         }
@@ -217,45 +196,6 @@ fn axis(span: Span) -> Markup {
     html! {
         ol.axis {
             @for moment in span.ticks() { li { (day(&date(moment))) } }
-        }
-        "\n"
-    }
-}
-
-/// Returns the events as a list.
-fn list(events: &[Event<'_>], undated: usize) -> Markup {
-    html! {
-        details.fold {
-            summary { "As a list: " (count(events.len(), "event")) } "\n"
-            ol.events { "\n"
-                @for event in events.iter().take(MAX_EVENTS) {
-                    (entry(event))
-                }
-            }
-            "\n"
-            (omitted(events.len(), MAX_EVENTS))
-            @if undated > 0 {
-                p.more {
-                    (count(undated, "event")) " omitted because of an invalid date."
-                }
-                "\n"
-            }
-        }
-        "\n"
-    }
-}
-
-fn entry(event: &Event<'_>) -> Markup {
-    let what = match event.what {
-        EventKind::Introduced => "introduced",
-        EventKind::Removed => "removed",
-    };
-    html! {
-        li {
-            time { (visible(day(event.date))) } " "
-            a href={ "#f" (event.finding + 1) } { (code(event.token)) } " " (what)
-            " at " (code(&event.place))
-            " by " (code(short(event.commit))) ", " (visible(&event.author))
         }
         "\n"
     }
