@@ -70,6 +70,7 @@ impl<'a> DocumentBuilder<'a> {
         let summary = Summary {
             proven: proven().count(),
             proven_locations: proven().map(Record::count).sum(),
+            verified: None,
             already_there: outcome.counts.already_there,
             suppressed: SuppressedCounts::new(&findings),
             shaped_candidates: outcome.counts.shaped,
