@@ -187,6 +187,7 @@ impl ScanRun<'_> {
         let mut document = DocumentBuilder::new(options, paths).document(&outcome);
         let mut failure = None;
         let mut reports = reports;
+        let shows_issues = reports.iter().any(Output::shows_issues) && !self.args.run.quiet;
         if !outcome.interrupted {
             let response = self.respond(&actions, &mut outcome, &mut document, &mut reports);
             failure = response.err();
@@ -204,6 +205,9 @@ impl ScanRun<'_> {
             })
         {
             failure.get_or_insert(error);
+        }
+        if !shows_issues {
+            self.print_issues(&document);
         }
         if let Err(error) = self.write_reports(&document, reports, elapsed) {
             failure.get_or_insert(error);
@@ -306,10 +310,6 @@ impl ScanRun<'_> {
         reports: Vec<Output>,
         elapsed: Duration,
     ) -> anyhow::Result<()> {
-        let is_shown = reports.iter().any(Output::shows_issues);
-        if !is_shown || self.args.run.quiet {
-            self.print_issues(document);
-        }
         let options = ReportOptions {
             color: self.args.run.color,
             quiet: self.args.run.quiet,
