@@ -237,10 +237,11 @@ impl ScanRun<'_> {
         }
         let is_shown = !early.is_empty();
         self.write_reports(document, early, self.started.elapsed())?;
+        let earlier = responses.clone();
         let success = plan.carry_out(&mut responses)?;
         self.add_responses(actions, &responses, outcome, document);
         if is_shown {
-            for line in document.revocation_lines() {
+            for line in document.new_revocation_lines(&earlier) {
                 print_line(&line)?;
             }
         }

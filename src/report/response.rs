@@ -41,14 +41,16 @@ impl Document {
         self.summary.verified = VerdictCounts::of(&self.findings);
     }
 
-    /// Formats the outcomes of all revocations, one line each.
+    /// Formats the outcomes of revocations that `earlier` responses do not contain, one line each.
     #[must_use]
-    pub fn revocation_lines(&self) -> Vec<String> {
+    pub fn new_revocation_lines(&self, earlier: &[Response]) -> Vec<String> {
+        let records = self.findings.iter().zip(earlier);
+        let new = records.filter(|(_, earlier)| earlier.revocation.is_none());
         let line = |record: &Record| {
             let RevocationRecord { outcome, detail } = record.revocation.as_ref()?;
             Some(format!("{}: {}: {}", record.token.redacted, outcome.words(), detail.text()))
         };
-        self.findings.iter().filter_map(line).collect()
+        new.filter_map(|(record, _)| line(record)).collect()
     }
 }
 
