@@ -377,7 +377,7 @@ fn a_configured_fail_level_live_without_verification_is_proven() {
     assert!(ran.json()["notes"].to_string().contains("applies with --verify only"), "{ran:?}");
     let ran = scan(&tree, &[&["--verify", "--issuer", &issuer.url][..], &PAUSE].concat());
     assert_eq!(ran.code(), Some(0), "{ran:?}");
-    assert_eq!(ran.json()["notes"], serde_json::json!([]));
+    assert!(!ran.json()["notes"].to_string().contains("--verify"), "{ran:?}");
 }
 
 #[test]
