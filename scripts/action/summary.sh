@@ -32,6 +32,8 @@ summarize() {
     [ -z "$notes" ] || printf '\n%s\n' "$notes"
     printf '\nTo reproduce this result in a clone of this repository:\n\n```sh\n'
     [ ${#needed[@]} = 0 ] || quoted git fetch origin "${needed[@]}"
+    # The level `live` is an error without --verify.
+    [ "${INPUT_FAIL_ON:-}" != live ] || repeated+=(--verify)
     quoted ddpatrol "${repeated[@]}" ${judging[@]+"${judging[@]}"}
     printf '```\n'
   } >>"$GITHUB_STEP_SUMMARY"

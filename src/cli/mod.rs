@@ -6,6 +6,7 @@ mod args;
 mod baseline;
 mod changes;
 mod check;
+mod consent;
 mod exit;
 mod hook;
 mod messages;

@@ -113,7 +113,7 @@ impl Policy {
             known: all,
             rules,
             exclude,
-            fail_on: shared.fail_on.or(config.fail_on).unwrap_or(FailLevel::Proven),
+            fail_on: loader.fail_level(shared, config.fail_on)?,
             decisions: Suppressor {
                 allowed: config.allowed,
                 baseline: known,
@@ -180,6 +180,29 @@ struct PolicyLoader<'a> {
 }
 
 impl PolicyLoader<'_> {
+    /// Returns the fail level. Without `--verify` no token is known to be live: the flag `live` is then an
+    /// error, and a configured `live` is replaced by the stricter `proven`, so that hooks still work.
+    fn fail_level(
+        &mut self,
+        shared: &SharedArgs,
+        configured: Option<FailLevel>,
+    ) -> anyhow::Result<FailLevel> {
+        let is_verified = shared.responding.verify;
+        match (shared.fail_on, configured) {
+            (Some(FailLevel::Live), _) if !is_verified => {
+                bail!("--fail-on live requires --verify")
+            }
+            (Some(level), _) => Ok(level),
+            (None, Some(FailLevel::Live)) if !is_verified => {
+                let note =
+                    "fail_on = \"live\" applies with --verify only: every proven token fails";
+                self.notes.push(note.to_owned());
+                Ok(FailLevel::Proven)
+            }
+            (None, level) => Ok(level.unwrap_or(FailLevel::Proven)),
+        }
+    }
+
     /// Finds and reads the configuration; returns it with its path. Without a configuration, returns the
     /// default and the path where a configuration would be.
     fn config(&mut self, shared: &SharedArgs) -> anyhow::Result<(Config, PathBuf)> {

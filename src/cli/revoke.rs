@@ -11,11 +11,11 @@ use super::output::Output;
 use super::rule_files::load_rules;
 use super::saved::read_text;
 use super::signals;
-use super::verify::revoke;
+use super::verify::{PlannedRevocations, Revocations, Success};
 use crate::detect::Evidence;
 use crate::report::document::{self, Record, SCHEMA, SavedError, SavedReport};
 use crate::respond::http::Stop;
-use crate::respond::{ProvenToken, Responder, Revocation, RevocationOutcome};
+use crate::respond::{ProvenToken, Responder, Revocation, RevocationOutcome, Verdict};
 use crate::rules::{Rule, RuleSet};
 use anyhow::{anyhow, bail};
 use ddpatrol_scan::finding::Fingerprint;
@@ -40,10 +40,11 @@ pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
     let responder = Responder::new(args.action.settings(0)?, stop);
     let findings = read(&args.from)?;
     let subjects: Vec<ProvenToken> = findings.iter().map(SavedFinding::subject).collect();
-    let revoked = revoke(&args.action, &responder, &subjects)?;
-    let failed = !args.action.dry_run && revoked.iter().any(|it| it.outcome.is_failure());
+    let verdicts = findings.iter().map(SavedFinding::verdict).collect();
+    let planned = PlannedRevocations::new(&args.action, &responder, subjects, verdicts);
+    let Revocations { outcomes, success } = planned.carry_out()?;
     let revocations =
-        findings.iter().zip(revoked).map(|(it, how)| RevocationEntry::new(&it.record, &how));
+        findings.iter().zip(outcomes).map(|(it, how)| RevocationEntry::new(&it.record, &how));
     let document =
         RevocationDocument { schema: "ddpatrol-revocation/1", revocations: revocations.collect() };
     for output in outputs {
@@ -53,7 +54,10 @@ pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
         print_error("interrupted: tokens that are not reported as revoked may still be live");
         return Ok(Exit::Interrupted);
     }
-    Ok(if failed { Exit::Failed } else { Exit::Clean })
+    Ok(match success {
+        Success::Complete => Exit::Clean,
+        Success::Partial => Exit::Failed,
+    })
 }
 
 /// The result for one token.
@@ -198,6 +202,11 @@ impl SavedFinding {
         let token = &self.record.token;
         uuid == token.uuid.as_deref().and_then(Uuid::parse)
             && rule.format.redact(secret) == token.redacted
+    }
+
+    /// Returns the verdict of the scan, if it verified the token.
+    fn verdict(&self) -> Option<Verdict> {
+        self.record.verification.as_ref().map(|it| it.verdict)
     }
 
     fn subject(&self) -> ProvenToken {

@@ -4,16 +4,17 @@
 
 use super::args::{ReportFormat, RunArgs, SharedArgs};
 use super::exit::{Exit, is_closed_pipe};
-use super::messages::{install_redactor, print_error};
+use super::messages::{install_redactor, print_error, print_line};
 use super::output::{Output, ReportOptions};
 use super::policy::{BaselineMode, Policy, PolicySource};
 use super::progress::Progress;
 use super::signals;
-use super::verify::IssuerActions;
+use super::verify::{IssuerActions, Success};
 use crate::config::{Exclude, FailLevel};
 use crate::detect::{Detector, Evidence};
 use crate::redact::Redactor;
 use crate::report::document::{self, Document, DocumentBuilder, DocumentOptions, Paths, Record};
+use crate::report::response::Response;
 use crate::report::{escape, json};
 use crate::rules::RuleSet;
 use crate::scan::{Input, Outcome, Scan, is_excluded};
@@ -24,6 +25,7 @@ use ddpatrol_scan::blob::Context;
 use ddpatrol_scan::finding::baseline::{Coverage, Roots};
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Fingerprint, Location, Occurrence, context};
 use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::quantity::count;
 use ddpatrol_scan::workers::Workers;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -189,11 +191,14 @@ impl ScanRun<'_> {
         let mut outcome = self.scan(&scan, &sources, run);
         let elapsed = self.started.instant.elapsed();
         let mut document = DocumentBuilder::new(options, paths).document(&outcome);
-        let mut failure = None;
-        if !outcome.interrupted {
-            failure = self.respond(&actions, &mut outcome, &mut document).err();
-        }
         document.start_time = Some(self.started.time.clone());
+        let mut failure = None;
+        let mut reports = reports;
+        let shows_issues = reports.iter().any(Output::shows_issues) && !self.args.run.quiet;
+        if !outcome.interrupted {
+            let response = self.respond(&actions, &mut outcome, &mut document, &mut reports);
+            failure = response.err();
+        }
         document.end_time = Some(document::now());
         if let Err(error) = streams.finish(&document) {
             failure.get_or_insert(error);
@@ -209,25 +214,73 @@ impl ScanRun<'_> {
         {
             failure.get_or_insert(error);
         }
+        if !shows_issues {
+            self.print_issues(&document);
+        }
         if let Err(error) = self.write_reports(&document, reports, elapsed) {
             failure.get_or_insert(error);
         }
-        self.exit(&outcome, failure)
+        self.exit(&outcome, &document, failure)
     }
 
-    /// Verifies and revokes the tokens, as far as the user requested.
+    /// Verifies and revokes the tokens, as far as the user requested. Before the user is asked, the text
+    /// report on standard output is written and removed from `reports`.
     fn respond(
         &self,
         actions: &IssuerActions<'_>,
         outcome: &mut Outcome,
         document: &mut Document,
+        reports: &mut Vec<Output>,
     ) -> anyhow::Result<()> {
-        let responses = actions.respond(&outcome.findings, document)?;
+        let mut responses = actions.verify(&outcome.findings, document, &|_| ());
+        let plan = actions.plan(&outcome.findings, document, &mut responses);
+        self.add_responses(actions, &responses, outcome, document);
+        let Some(plan) = plan.filter(|_| !outcome.interrupted) else {
+            return self.check_verdicts(document);
+        };
+        let is_early = |it: &mut Output| it.is_stdout() && it.format == ReportFormat::Text;
+        let mut early: Vec<Output> = Vec::new();
+        if plan.asks() {
+            early = reports.extract_if(.., is_early).collect();
+        }
+        let is_shown = !early.is_empty();
+        self.write_reports(document, early, self.started.instant.elapsed())?;
+        let earlier = responses.clone();
+        let success = plan.carry_out(&mut responses)?;
+        self.add_responses(actions, &responses, outcome, document);
+        if is_shown {
+            for line in document.new_revocation_lines(&earlier) {
+                print_line(&line)?;
+            }
+        }
+        if success == Success::Partial {
+            bail!("not all tokens were revoked");
+        }
+        self.check_verdicts(document)
+    }
+
+    fn add_responses(
+        &self,
+        actions: &IssuerActions<'_>,
+        responses: &[Response],
+        outcome: &mut Outcome,
+        document: &mut Document,
+    ) {
         outcome.interrupted = signals::was_interrupted();
         document.interrupted = outcome.interrupted;
-        document.add_responses(&responses, self.redactor);
-        if actions.has_failed(&responses) {
-            bail!("not all tokens were revoked");
+        document.add_responses(responses, self.redactor);
+        if actions.verifies() {
+            document.summary.verified.get_or_insert_default();
+        }
+    }
+
+    /// Fails if the fail level is `live` and it is unknown whether a token is live.
+    fn check_verdicts(&self, document: &Document) -> anyhow::Result<()> {
+        let is_open = |it: &&Record| it.liveness_is_unknown() && !it.is_dead_or_revoked();
+        let open = document.findings.iter().filter(is_open).count();
+        if self.policy.fail_on == FailLevel::Live && open > 0 {
+            let tokens = count(open, "token");
+            bail!("--fail-on live: {tokens} could not be verified and may be live");
         }
         Ok(())
     }
@@ -275,10 +328,6 @@ impl ScanRun<'_> {
         reports: Vec<Output>,
         elapsed: Duration,
     ) -> anyhow::Result<()> {
-        let is_shown = reports.iter().any(Output::shows_issues);
-        if !is_shown || self.args.run.quiet {
-            self.print_issues(document);
-        }
         let options = ReportOptions {
             color: self.args.run.color,
             quiet: self.args.run.quiet,
@@ -310,14 +359,20 @@ impl ScanRun<'_> {
     }
 
     /// Returns the exit code of the scan.
-    fn exit(&self, outcome: &Outcome, failure: Option<anyhow::Error>) -> anyhow::Result<Exit> {
+    fn exit(
+        &self,
+        outcome: &Outcome,
+        document: &Document,
+        failure: Option<anyhow::Error>,
+    ) -> anyhow::Result<Exit> {
         let failure = failure.filter(|error| !is_closed_pipe(error));
         if let Some(error) = &failure {
             print_error(&format!("{error:#}"));
         }
-        let fails = |evidence| match self.policy.fail_on {
-            FailLevel::Proven => evidence == Evidence::Proven,
+        let fails = |finding: &Finding, record: &Record| match self.policy.fail_on {
+            FailLevel::Proven => finding.evidence == Evidence::Proven,
             FailLevel::Shaped => true,
+            FailLevel::Live => record.is_verified_live(),
             FailLevel::Never => false,
         };
         Ok(if outcome.interrupted {
@@ -325,8 +380,9 @@ impl ScanRun<'_> {
         } else if outcome
             .findings
             .iter()
-            .filter(|finding| finding.suppression.is_none())
-            .any(|finding| fails(finding.evidence) && (self.job.all || finding.is_new()))
+            .zip(&document.findings)
+            .filter(|(finding, _)| finding.suppression.is_none())
+            .any(|(finding, it)| fails(finding, it) && (self.job.all || finding.is_new()))
         {
             Exit::Findings
         } else if failure.is_some() || !outcome.is_complete(self.args.strict.into()) {

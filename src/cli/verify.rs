@@ -1,11 +1,11 @@
 //! `--verify` and `--revoke`: verifies and revokes the proven tokens of a scan.
 //!
 //! Input: the findings of a scan, the arguments, and credentials from the environment. Output: the
-//! responses of issuers; the plan and the prompt go to standard error. It sends no requests itself:
+//! responses of issuers; the question before a revocation goes to standard error. It sends no requests itself:
 //! `respond` does.
 
 use super::args::{ActionArgs, VerifyArgs};
-use super::messages::clean;
+use super::consent::{self, Candidate, Decision};
 use crate::detect::Evidence;
 use crate::report::document::{Document, LocationRecord, Record};
 use crate::report::response::Response;
@@ -13,13 +13,13 @@ use crate::respond::endpoint::{DATADOG_SITES, Endpoint};
 use crate::respond::http::Stop;
 use crate::respond::{
     ISSUER_TOKEN, ProvenToken, Responder, Revocation, RevocationOutcome, SITE_TOKEN, Settings,
-    Verdict,
+    Verdict, VerifyStep,
 };
 use crate::source::Run;
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::Finding;
 use ddpatrol_token::{Secret, Uuid};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,49 +49,87 @@ impl<'a> IssuerActions<'a> {
         })
     }
 
-    /// Returns `true` if a requested revocation did not happen; a dry run requests none.
-    pub(super) fn has_failed(&self, responses: &[Response]) -> bool {
-        let mut revocations = responses.iter().filter_map(|it| it.revocation.as_ref());
-        !self.args.action.dry_run && revocations.any(|it| it.outcome.is_failure())
+    /// Returns `true` if the proven tokens are verified.
+    pub(super) fn verifies(&self) -> bool {
+        self.args.verify
     }
 
-    /// Verifies and revokes the proven findings; the responses are in the order of `findings`.
-    pub(super) fn respond(
+    /// Verifies the proven findings, if requested; the responses are in the order of `findings`.
+    pub(super) fn verify(
         &self,
         findings: &[Finding],
         document: &Document,
-    ) -> anyhow::Result<Vec<Response>> {
+        on_step: &(dyn Fn(VerifyStep) + Sync),
+    ) -> Vec<Response> {
         let mut responses = vec![Response::default(); findings.len()];
-        let Some(responder) = &self.responder else { return Ok(responses) };
-        let acts_on = |it: &Finding| it.evidence == Evidence::Proven && it.suppression.is_none();
-        let proven: Vec<usize> = (0..findings.len()).filter(|&at| acts_on(&findings[at])).collect();
-        let subjects: Vec<ProvenToken> =
-            proven.iter().map(|&at| subject(&findings[at], &document.findings[at])).collect();
-        if self.args.verify {
-            for (&at, verification) in proven.iter().zip(responder.verify(&subjects)) {
-                responses[at].verification = Some(verification);
-            }
+        let Some(responder) = self.responder.as_ref().filter(|_| self.args.verify) else {
+            return responses;
+        };
+        let proven = proven(findings);
+        let subjects = subjects(&proven, findings, document);
+        for (&at, verification) in proven.iter().zip(responder.verify(&subjects, on_step)) {
+            responses[at].verification = Some(verification);
         }
-        if self.args.revoke {
-            let is_dead = |at: usize| {
-                responses[at].verification.as_ref().is_some_and(|it| it.verdict == Verdict::Dead)
-            };
-            let (dead, open): (Vec<_>, Vec<_>) =
-                proven.iter().copied().zip(subjects).partition(|(at, _)| is_dead(*at));
-            let (open, subjects): (Vec<usize>, Vec<ProvenToken>) = open.into_iter().unzip();
-            for (at, _) in dead {
+        responses
+    }
+
+    /// Plans the revocations, if requested. Dead tokens are not revoked again.
+    pub(super) fn plan(
+        &self,
+        findings: &[Finding],
+        document: &Document,
+        responses: &mut [Response],
+    ) -> Option<RevocationPlan<'_>> {
+        let responder = self.responder.as_ref().filter(|_| self.args.revoke)?;
+        let (mut open, mut verdicts) = (Vec::new(), Vec::new());
+        for at in proven(findings) {
+            let verdict = responses[at].verification.as_ref().map(|it| it.verdict);
+            if verdict == Some(Verdict::Dead) {
                 let detail = "verification found it dead: nothing to revoke".to_owned();
                 let revocation = Revocation { outcome: RevocationOutcome::AlreadyDead, detail };
                 responses[at].revocation = Some(revocation);
-            }
-            for (at, revocation) in
-                open.into_iter().zip(revoke(&self.args.action, responder, &subjects)?)
-            {
-                responses[at].revocation = Some(revocation);
+            } else {
+                open.push(at);
+                verdicts.push(verdict);
             }
         }
-        Ok(responses)
+        let subjects = subjects(&open, findings, document);
+        let revocations = PlannedRevocations::new(&self.args.action, responder, subjects, verdicts);
+        Some(RevocationPlan { open, revocations })
     }
+}
+
+/// The planned revocations of a scan's tokens.
+pub(super) struct RevocationPlan<'a> {
+    /// The indices of the findings.
+    open: Vec<usize>,
+    revocations: PlannedRevocations<'a>,
+}
+
+impl RevocationPlan<'_> {
+    /// Returns `true` if the user must be asked.
+    pub(super) fn asks(&self) -> bool {
+        self.revocations.asks()
+    }
+
+    /// Asks the user if necessary, and revokes. Returns whether every requested revocation happened.
+    pub(super) fn carry_out(self, responses: &mut [Response]) -> anyhow::Result<Success> {
+        let Revocations { outcomes, success } = self.revocations.carry_out()?;
+        for (at, outcome) in self.open.into_iter().zip(outcomes) {
+            responses[at].revocation = Some(outcome);
+        }
+        Ok(success)
+    }
+}
+
+/// Returns the indices of the findings that are verified and revoked.
+fn proven(findings: &[Finding]) -> Vec<usize> {
+    let acts_on = |it: &Finding| it.evidence == Evidence::Proven && it.suppression.is_none();
+    (0..findings.len()).filter(|&at| acts_on(&findings[at])).collect()
+}
+
+fn subjects(which: &[usize], findings: &[Finding], document: &Document) -> Vec<ProvenToken> {
+    which.iter().map(|&at| subject(&findings[at], &document.findings[at])).collect()
 }
 
 fn subject(finding: &Finding, record: &Record) -> ProvenToken {
@@ -111,44 +149,83 @@ fn location(place: &LocationRecord) -> String {
     format!("{path}:{}{commit}", place.line)
 }
 
-/// Prints the plan, asks for confirmation unless `--yes` is given, and revokes.
-pub(super) fn revoke(
-    args: &ActionArgs,
-    responder: &Responder,
-    subjects: &[ProvenToken],
-) -> anyhow::Result<Vec<Revocation>> {
-    let plan = responder.plan(subjects);
-    let planned = plan.iter().filter(|it| it.outcome == RevocationOutcome::Planned).count();
-    let mut err = io::stderr().lock();
-    for (subject, way) in subjects.iter().zip(&plan) {
-        let words = match way.outcome {
-            RevocationOutcome::Planned if !args.dry_run => "will be revoked",
-            outcome => outcome.words(),
-        };
-        let line = format!("{}: {words}: {}", subject.redacted, way.detail);
-        writeln!(err, "ddpatrol: {}", clean(&line))?;
+/// Tokens, and how they would be revoked.
+pub(super) struct PlannedRevocations<'a> {
+    args: &'a ActionArgs,
+    responder: &'a Responder,
+    tokens: Vec<ProvenToken>,
+    /// The verdict on each token, if it was verified.
+    verdicts: Vec<Option<Verdict>>,
+    plan: Vec<Revocation>,
+}
+
+/// Whether every requested revocation happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Success {
+    Complete,
+    Partial,
+}
+
+/// The outcomes of revocations, in the order of the tokens.
+pub(super) struct Revocations {
+    pub(super) outcomes: Vec<Revocation>,
+    pub(super) success: Success,
+}
+
+impl<'a> PlannedRevocations<'a> {
+    pub(super) fn new(
+        args: &'a ActionArgs,
+        responder: &'a Responder,
+        tokens: Vec<ProvenToken>,
+        verdicts: Vec<Option<Verdict>>,
+    ) -> Self {
+        let plan = responder.plan(&tokens);
+        Self { args, responder, tokens, verdicts, plan }
     }
-    if args.dry_run || planned == 0 {
-        return Ok(plan);
+
+    /// Returns `true` if the user must be asked.
+    pub(super) fn asks(&self) -> bool {
+        let mut plan = self.plan.iter();
+        let can_revoke = plan.any(|it| it.outcome == RevocationOutcome::Planned);
+        can_revoke && !self.args.yes && !self.args.dry_run
     }
-    if !args.yes {
-        write!(err, "ddpatrol: revoke {planned} of {} tokens? [y/N] ", subjects.len())?;
-        err.flush()?;
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer)?;
-        if !matches!(answer.trim(), "y" | "Y" | "yes") {
-            let declined = |it: Revocation| match it.outcome {
-                RevocationOutcome::Planned => Revocation {
-                    outcome: RevocationOutcome::Failed,
-                    detail: "you declined".to_owned(),
-                },
-                _ => it,
-            };
-            return Ok(plan.into_iter().map(declined).collect());
+
+    /// Asks which tokens to revoke unless `--yes` or `--dry-run` is given, and revokes them. Declining is not
+    /// a failure.
+    pub(super) fn carry_out(self) -> anyhow::Result<Revocations> {
+        if self.args.dry_run {
+            return Ok(Revocations { outcomes: self.plan, success: Success::Complete });
         }
+        let decisions = if self.asks() {
+            let candidates = self.tokens.iter().zip(&self.plan).zip(&self.verdicts);
+            let candidates: Vec<Candidate<'_>> = candidates
+                .map(|((token, plan), &verdict)| Candidate { token, plan, verdict })
+                .collect();
+            consent::ask(&candidates, &mut io::stdin().lock(), &mut io::stderr().lock())?
+        } else {
+            vec![Decision::Revoke; self.tokens.len()]
+        };
+        let mut outcomes = self.plan;
+        let chosen: Vec<usize> =
+            (0..outcomes.len()).filter(|&at| decisions[at] == Decision::Revoke).collect();
+        let tokens: Vec<ProvenToken> = chosen.iter().map(|&at| self.tokens[at].clone()).collect();
+        let mut success = Success::Complete;
+        for (at, outcome) in chosen.into_iter().zip(self.responder.revoke(&tokens)) {
+            if outcome.outcome.is_failure() {
+                success = Success::Partial;
+            }
+            outcomes[at] = outcome;
+        }
+        for (outcome, decision) in outcomes.iter_mut().zip(decisions) {
+            if decision == Decision::Decline {
+                *outcome = Revocation {
+                    outcome: RevocationOutcome::Declined,
+                    detail: "you declined".to_owned(),
+                };
+            }
+        }
+        Ok(Revocations { outcomes, success })
     }
-    drop(err);
-    Ok(responder.revoke(subjects))
 }
 
 impl ActionArgs {

@@ -130,14 +130,15 @@ impl ConfigText<'_> {
         match level.get_ref().as_str() {
             "proven" => Ok(FailLevel::Proven),
             "shaped" => Ok(FailLevel::Shaped),
+            "live" => Ok(FailLevel::Live),
             "never" => Ok(FailLevel::Never),
             other => {
-                let known = ["proven", "shaped", "never"];
+                let known = ["proven", "shaped", "live", "never"];
                 let near = line_column::nearest(other, known)
                     .map(|near| format!("; did you mean \"{near}\"?"))
                     .unwrap_or_default();
                 let message = format!(
-                    "unknown level `{other}`: expected \"proven\", \"shaped\" or \"never\"{near}"
+                    "unknown level `{other}`: expected \"proven\", \"shaped\", \"live\" or \"never\"{near}"
                 );
                 Err(self.error(level.span(), message))
             }

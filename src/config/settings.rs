@@ -4,13 +4,15 @@ use super::acknowledge::AcknowledgeEntry;
 use ddpatrol_scan::finding::suppression::AllowlistEntry;
 use std::path::PathBuf;
 
-/// The minimum evidence of findings that make the exit code 1.
+/// The findings that make the exit code 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum FailLevel {
     /// Proven tokens.
     Proven,
     /// Shaped tokens, too.
     Shaped,
+    /// Tokens that `--verify` found live.
+    Live,
     /// No finding.
     Never,
 }
@@ -24,7 +26,7 @@ pub struct Config {
     pub leave_out: Vec<NamedRule>,
     /// Patterns of paths to skip, in the syntax of `.gitignore`.
     pub exclude: Vec<String>,
-    /// The minimum evidence of findings that make the exit code 1.
+    /// The findings that make the exit code 1.
     pub fail_on: Option<FailLevel>,
     /// The file of known tokens.
     pub baseline: Option<PathBuf>,

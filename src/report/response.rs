@@ -3,7 +3,7 @@
 //! Input: verifications and revocations, in the order of the findings. Output: records and sentences with
 //! redacted text. This file contacts no issuer.
 
-use super::document::{Document, Record, RevocationRecord, VerificationRecord};
+use super::document::{Document, Record, RevocationRecord, VerdictCounts, VerificationRecord};
 use crate::redact::Redactor;
 use crate::respond::{Revocation, RevocationOutcome, Verdict, Verification};
 
@@ -22,15 +22,35 @@ impl Document {
         let mut masker = redactor.masker();
         let mut clean = |text: &str| masker.clean(text.as_bytes());
         for (record, response) in self.findings.iter_mut().zip(responses) {
-            record.verification = response
-                .verification
-                .as_ref()
-                .map(|it| VerificationRecord { verdict: it.verdict, reason: clean(&it.reason) });
+            record.verification = response.verification.as_ref().map(|it| VerificationRecord {
+                verdict: it.verdict,
+                reason: clean(&it.reason),
+                login: it.grant.login.as_deref().map(&mut clean),
+                scopes: it
+                    .grant
+                    .scopes
+                    .as_ref()
+                    .map(|scopes| scopes.iter().map(|it| clean(it)).collect()),
+                expires_at: it.grant.expires_at.as_deref().map(&mut clean),
+            });
             record.revocation = response
                 .revocation
                 .as_ref()
                 .map(|it| RevocationRecord { outcome: it.outcome, detail: clean(&it.detail) });
         }
+        self.summary.verified = VerdictCounts::of(&self.findings);
+    }
+
+    /// Formats the outcomes of revocations that `earlier` responses do not contain, one line each.
+    #[must_use]
+    pub fn new_revocation_lines(&self, earlier: &[Response]) -> Vec<String> {
+        let records = self.findings.iter().zip(earlier);
+        let new = records.filter(|(_, earlier)| earlier.revocation.is_none());
+        let line = |record: &Record| {
+            let RevocationRecord { outcome, detail } = record.revocation.as_ref()?;
+            Some(format!("{}: {}: {}", record.token.redacted, outcome.words(), detail.text()))
+        };
+        new.filter_map(|(record, _)| line(record)).collect()
     }
 }
 
@@ -46,7 +66,20 @@ impl Record {
             .revocation
             .as_ref()
             .map(|it| format!("{}: {}", it.outcome.words(), it.detail.text()));
-        verified.into_iter().chain(revoked).collect()
+        let grant = self.verification.as_ref().and_then(VerificationRecord::grant);
+        verified.into_iter().chain(grant).chain(revoked).collect()
+    }
+
+    /// Returns `true` if an issuer accepted the token.
+    #[must_use]
+    pub fn is_verified_live(&self) -> bool {
+        self.verification.as_ref().is_some_and(|it| it.verdict == Verdict::Live)
+    }
+
+    /// Returns `true` if the token was verified without a conclusive answer.
+    #[must_use]
+    pub fn liveness_is_unknown(&self) -> bool {
+        self.verification.as_ref().is_some_and(|it| it.verdict == Verdict::Unknown)
     }
 
     /// Returns `true` if the token is known to be dead or revoked.
@@ -96,6 +129,7 @@ pub fn response_summary(findings: &[Record]) -> Vec<String> {
         RevocationOutcome::Planned,
         RevocationOutcome::Failed,
         RevocationOutcome::CannotRevoke,
+        RevocationOutcome::Declined,
     ];
     lines.extend(
         counted(outcomes.len(), all.map(outcome).into())
@@ -108,12 +142,19 @@ pub fn response_summary(findings: &[Record]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::report::tests::*;
+    use crate::respond::Grant;
 
     #[test]
     fn responses_belong_to_the_findings_in_their_order_and_are_masked() {
         let secret = token(7);
         let mut document = document(vec![record(vec![]), record(vec![])]);
-        let verification = Verification { verdict: Verdict::Live, reason: secret.clone() };
+        let grant = Grant {
+            login: Some(secret.clone()),
+            scopes: Some(vec!["repo".to_owned(), secret.clone()]),
+            expires_at: Some(secret.clone()),
+        };
+        let verification =
+            Verification { grant, ..Verification::new(Verdict::Live, secret.clone()) };
         let revocation =
             Revocation { outcome: RevocationOutcome::Failed, detail: format!("no {secret}") };
         let responses = [
@@ -125,7 +166,12 @@ mod tests {
         assert_eq!(first.response_lines(), Vec::<String>::new());
         let lines = second.response_lines();
         assert!(lines[0].starts_with("verified live: ddpat_"), "{lines:?}");
-        assert!(lines[1].starts_with("NOT REVOKED: no ddpat_"), "{lines:?}");
+        assert!(lines[1].starts_with("login ddpat_"), "{lines:?}");
+        assert!(lines[1].contains("; scopes repo, ddpat_"), "{lines:?}");
+        assert!(lines[2].starts_with("NOT REVOKED: no ddpat_"), "{lines:?}");
+        let counts = VerdictCounts { live: 1, ..VerdictCounts::default() };
+        assert_eq!(document.summary.verified, Some(counts));
+        assert!(!format!("{:?}", document.findings).contains(&secret[30..]));
         assert!(!lines.concat().contains(&secret[30..]), "{lines:?}");
         // New responses replace the old ones.
         document.add_responses(&[Response::default(), Response::default()], &redactor());

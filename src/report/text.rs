@@ -5,7 +5,7 @@
 use super::advice::RemediationStep;
 use super::document::{ChangeStatusWord, Document, LocationRecord, Record};
 use super::escape::{self, terminal};
-use super::status::ALSO_UNPUSHED;
+use super::status::{ALSO_UNPUSHED, Liveness};
 use crate::detect::Evidence;
 use anstyle::{AnsiColor, Style};
 use ddpatrol_scan::finding::Part;
@@ -108,8 +108,12 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
     if more > 0 {
         writeln!(out, "    … and {}; --report json lists them all", count(more, "more place"))?;
     }
+    let style = match record.liveness() {
+        Liveness::Live => styles.proven,
+        Liveness::Dead => styles.dim,
+        Liveness::Unknown => Style::new(),
+    };
     for line in record.response_lines() {
-        let style = if record.is_dead_or_revoked() { styles.dim } else { styles.proven };
         writeln!(out, "    {style}{}{style:#}", terminal(&line))?;
     }
     if record.needs_action() {

@@ -7,16 +7,28 @@ use super::endpoint::Endpoint;
 use super::http::{ApiRequest, ApiResponse, Client};
 use super::outcome::{Revocation, RevocationOutcome};
 use super::provider::Provider;
-use super::verdict::Answer;
+use super::verdict::{Answer, Grant};
 use ddpatrol_token::{Secret, Uuid};
 use serde_json::Value;
 
 /// Status codes with which Datadog rejects a token.
-pub const REJECTION_CODES: &[u16] = &[401, 403];
+const REJECTION_CODES: [u16; 2] = [401, 403];
 
-/// Asks one site about a token; the site rejects tokens with one of `rejection_codes`.
+/// Asks one site about a token.
 #[must_use]
-pub fn verify(client: &Client, site: &Endpoint, token: &Secret, rejection_codes: &[u16]) -> Answer {
+pub fn verify(client: &Client, site: &Endpoint, token: &Secret) -> Answer {
+    match validate(client, site, token) {
+        Err(why) => Answer::Inconclusive(why),
+        Ok(reply) => answer(&reply),
+    }
+}
+
+/// Sends the request that checks a token, also to compatible services.
+pub(super) fn validate(
+    client: &Client,
+    endpoint: &Endpoint,
+    token: &Secret,
+) -> Result<ApiResponse, String> {
     let request = ApiRequest {
         method: "GET",
         path: "/api/v2/validate_keys",
@@ -24,28 +36,33 @@ pub fn verify(client: &Client, site: &Endpoint, token: &Secret, rejection_codes:
         headers: &[],
         body: None,
     };
-    match client.send(site, request) {
-        Err(why) => Answer::Inconclusive(why),
-        Ok(reply) => answer(&reply, rejection_codes),
+    client.send(endpoint, request)
+}
+
+fn answer(reply: &ApiResponse) -> Answer {
+    if is_acceptance(reply) {
+        Answer::Live(Grant::default())
+    } else if REJECTION_CODES.contains(&reply.status) && is_rejection(reply) {
+        Answer::Rejected
+    } else {
+        Answer::Inconclusive(reply.words())
     }
 }
 
-fn answer(reply: &ApiResponse, rejection_codes: &[u16]) -> Answer {
-    let json = reply.json.as_ref();
-    match reply.status {
-        200 if json.and_then(|json| json.get("status")).and_then(Value::as_str) == Some("ok") => {
-            Answer::Live
-        }
-        status if rejection_codes.contains(&status) && json.is_some_and(is_rejection) => {
-            Answer::Rejected
-        }
-        _ => Answer::Inconclusive(reply.words()),
-    }
+/// Returns `true` if a response accepts the token.
+pub(super) fn is_acceptance(reply: &ApiResponse) -> bool {
+    let status = reply.json.as_ref().and_then(|json| json.get("status")).and_then(Value::as_str);
+    reply.status == 200 && status == Some("ok")
+}
+
+/// Returns `true` if a response has the body with which Datadog rejects a credential.
+pub(super) fn is_rejection(reply: &ApiResponse) -> bool {
+    reply.json.as_ref().is_some_and(rejects)
 }
 
 /// Returns `true` if a body is Datadog's rejection of a credential. Responses of proxies, and rejections for
 /// other reasons such as a disallowed address, do not count.
-fn is_rejection(body: &Value) -> bool {
+fn rejects(body: &Value) -> bool {
     let errors = body.get("errors").and_then(Value::as_array);
     errors.is_some_and(|errors| {
         !errors.is_empty()
@@ -104,8 +121,8 @@ mod tests {
 
     #[test]
     fn only_the_documented_errors_are_a_rejection() {
-        assert!(is_rejection(&json!({"errors": ["Unauthorized"]})));
-        assert!(is_rejection(&json!({"errors": ["Forbidden"]})));
+        assert!(rejects(&json!({"errors": ["Unauthorized"]})));
+        assert!(rejects(&json!({"errors": ["Forbidden"]})));
         for other in [
             json!({"errors": []}),
             json!({"errors": ["Forbidden", "Your address is not allowed"]}),
@@ -113,7 +130,7 @@ mod tests {
             json!({"error": "Forbidden"}),
             json!("Forbidden"),
         ] {
-            assert!(!is_rejection(&other), "{other}");
+            assert!(!rejects(&other), "{other}");
         }
     }
 }

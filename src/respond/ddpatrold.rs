@@ -1,19 +1,48 @@
-//! Revokes tokens by leak reports to the user's own `ddpatrold`.
+//! Verifies tokens with the user's own `ddpatrold`, and revokes them by leak reports.
 //!
-//! Input: proven tokens. Output: a revocation for each. The whole token is the proof of possession; no login
-//! is needed. Verification uses Datadog's API (`datadog`).
+//! Input: proven tokens. Output: an answer or a revocation for each. The whole token is the proof of
+//! possession; no login is needed.
 
+use super::datadog;
 use super::endpoint::Endpoint;
 use super::http::{ApiRequest, ApiResponse, Client};
 use super::outcome::{Revocation, RevocationOutcome};
 use super::proven_token::ProvenToken;
+use super::verdict::{Answer, Grant, TokenEnd};
+use ddpatrol_token::Secret;
 use serde_json::{Value, json};
 
 /// Maximum number of tokens per request.
 const BATCH_SIZE: usize = 1_000;
 
-/// Status codes with which `ddpatrold` rejects a token; 403 means a known token without permission.
-pub const REJECTION_CODES: &[u16] = &[401];
+/// The header that states why a token that the service issued is no longer live. It is present only if the
+/// whole token was presented.
+const STATE_HEADER: &str = "x-token-state";
+
+/// Asks a service about a token.
+#[must_use]
+pub fn verify(client: &Client, issuer: &Endpoint, token: &Secret) -> Answer {
+    match datadog::validate(client, issuer, token) {
+        Err(why) => Answer::Inconclusive(why),
+        Ok(reply) => answer(&reply),
+    }
+}
+
+/// Without the header a rejection shows only that the token is not live at this service: it may be a live
+/// token of another issuer.
+fn answer(reply: &ApiResponse) -> Answer {
+    if datadog::is_acceptance(reply) {
+        return Answer::Live(Grant::default());
+    }
+    if reply.status != 401 || !datadog::is_rejection(reply) {
+        return Answer::Inconclusive(reply.words());
+    }
+    match reply.header(STATE_HEADER) {
+        Some("revoked") => Answer::Ended(TokenEnd::Revoked),
+        Some("expired") => Answer::Ended(TokenEnd::Expired),
+        _ => Answer::NotIssued,
+    }
+}
 
 /// Reports tokens to a service; returns an outcome for each.
 #[must_use]

@@ -6,12 +6,17 @@
 use super::endpoint::Endpoint;
 use super::http::{ApiRequest, ApiResponse, Client};
 use super::outcome::{Revocation, RevocationOutcome};
-use super::verdict::Answer;
+use super::verdict::{Answer, Grant};
 use ddpatrol_token::Secret;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Maximum number of tokens per request.
 const BATCH_SIZE: usize = 1_000;
+/// Maximum number of scopes that are reported.
+const MAX_SCOPES: usize = 100;
+/// Maximum length of a login, a scope or an expiry, in characters.
+const MAX_TEXT_LEN: usize = 100;
 const HEADERS: [(&str, &str); 1] = [("x-github-api-version", "2022-11-28")];
 
 /// Asks GitHub about a token.
@@ -33,14 +38,36 @@ pub fn verify(client: &Client, api: &Endpoint, token: &Secret) -> Answer {
 fn answer(reply: &ApiResponse) -> Answer {
     let text = |name| reply.json.as_ref().and_then(|json| json.get(name)).and_then(Value::as_str);
     match reply.status {
-        200 if text("login").is_some() => Answer::Live,
+        200 if text("login").is_some() => Answer::Live(grant(reply, text("login"))),
         401 if text("message") == Some("Bad credentials") => Answer::Rejected,
         // The token is valid but lacks the permission.
         403 if text("message").is_some_and(|it| it.starts_with("Resource not accessible by")) => {
-            Answer::Live
+            Answer::Live(grant(reply, None))
         }
         _ => Answer::Inconclusive(reply.words()),
     }
+}
+
+/// Reads what GitHub reports about a live token. Only classic and OAuth tokens have scopes.
+fn grant(reply: &ApiResponse, login: Option<&str>) -> Grant {
+    let scopes = reply.header("x-oauth-scopes").map(|list| {
+        let scopes = list.split(',').map(str::trim).filter(|scope| !scope.is_empty());
+        scopes.take(MAX_SCOPES).map(shortened).collect()
+    });
+    let expiry = reply.header("github-authentication-token-expiration");
+    Grant { login: login.map(shortened), scopes, expires_at: expiry.map(expiry_text) }
+}
+
+/// Converts GitHub's notation (`2026-12-31 23:59:59 UTC`, or with an offset) to RFC 3339. Any other text is
+/// returned as it is.
+fn expiry_text(text: &str) -> String {
+    let utc = text.strip_suffix(" UTC").map(|time| format!("{time} +0000"));
+    Timestamp::strptime("%Y-%m-%d %H:%M:%S %z", utc.as_deref().unwrap_or(text))
+        .map_or_else(|_| shortened(text), |time| time.to_string())
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(MAX_TEXT_LEN).collect()
 }
 
 /// Revokes tokens; returns an outcome for each. The request carries no credentials, because GitHub rejects
@@ -73,4 +100,22 @@ fn revoke_batch(client: &Client, api: &Endpoint, batch: &[&Secret]) -> Vec<Revoc
         Err(why) => Revocation::new(RevocationOutcome::Failed, format!("{host}: {why}")),
     };
     vec![outcome; batch.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expiry_text;
+
+    #[test]
+    fn an_expiry_is_converted_to_rfc_3339() {
+        for (text, expected) in [
+            ("2026-12-31 23:59:59 UTC", "2026-12-31T23:59:59Z"),
+            ("2026-12-31 23:59:59 +0200", "2026-12-31T21:59:59Z"),
+            ("tomorrow", "tomorrow"),
+            ("2026-13-31 23:59:59 UTC", "2026-13-31 23:59:59 UTC"),
+        ] {
+            assert_eq!(expiry_text(text), expected);
+        }
+        assert_eq!(expiry_text(&"x".repeat(200)).len(), 100);
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use ureq::http::Request;
+use ureq::http::{HeaderMap, Request};
 use ureq::tls::{RootCerts, TlsConfig};
 
 /// Time limit of one request.
@@ -70,6 +70,8 @@ pub struct ApiResponse {
     pub status: u16,
     /// The body, if its content type is JSON and it parses.
     pub json: Option<Value>,
+    /// The headers.
+    headers: HeaderMap,
     /// Delay that the issuer requests before the next request.
     requested_delay: Option<Duration>,
     /// Whether the rate limit has no requests left.
@@ -77,6 +79,14 @@ pub struct ApiResponse {
 }
 
 impl ApiResponse {
+    /// Returns a header if it is text. A header that occurs twice counts as absent.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        let first = values.next()?.to_str().ok()?;
+        values.next().is_none().then_some(first)
+    }
+
     /// Describes an unexpected response.
     #[must_use]
     pub fn words(&self) -> String {
@@ -221,10 +231,11 @@ impl Client {
         let is_json = is_json(header("content-type").unwrap_or_default());
         let exhausted = header("x-ratelimit-remaining") == Some("0");
         let status = response.status().as_u16();
+        let headers = response.headers().clone();
         let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec();
         let body = body.map_err(|error| failure(&error))?;
         let json = is_json.then(|| serde_json::from_slice(&body).ok()).flatten();
-        Ok(ApiResponse { status, json, requested_delay, exhausted })
+        Ok(ApiResponse { status, json, headers, requested_delay, exhausted })
     }
 
     /// Waits; returns `true` unless the user interrupted it.

@@ -3,7 +3,8 @@
 //! Input: proven tokens (or only their identifiers). Output: verdicts and outcomes, with explanations. One
 //! file per provider. Endpoints and credentials come from the user only, never from scanned content. A wrong
 //! *dead* would be dangerous: a token is dead only if every configured endpoint rejects it twice, seconds
-//! apart, with the response that the issuer documents. Everything else is *unknown*.
+//! apart, and at least one of these rejections is the one with which the token's issuer rejects it. Everything
+//! else is *unknown*.
 
 pub mod datadog;
 pub mod ddpatrold;
@@ -19,7 +20,7 @@ mod verdict;
 pub use outcome::{Revocation, RevocationOutcome};
 pub use proven_token::ProvenToken;
 pub use provider::Provider;
-pub use verdict::{Answer, Verdict, Verification};
+pub use verdict::{Answer, Grant, TokenEnd, Verdict, Verification};
 
 use ddpatrol_scan::workers::Workers;
 use ddpatrol_token::{Secret, Uuid};
@@ -49,6 +50,25 @@ pub struct Settings {
     pub pause: Duration,
 }
 
+/// A step of a verification, for progress messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerifyStep {
+    /// The issuers are asked about this many tokens, for the first or the second time.
+    Started {
+        /// The number of tokens.
+        tokens: usize,
+    },
+    /// The issuers have answered about one more token.
+    Answered,
+    /// Rejected tokens are verified again after a pause.
+    Paused {
+        /// The number of rejected tokens.
+        rejected: usize,
+        /// The duration of the pause.
+        pause: Duration,
+    },
+}
+
 /// Verifies and revokes tokens.
 #[derive(Debug)]
 pub struct Responder {
@@ -64,23 +84,30 @@ impl Responder {
     }
 
     /// Verifies each token. Rejected tokens are verified again after a pause, because a new token takes
-    /// seconds to be accepted everywhere.
+    /// seconds to be accepted everywhere. `on_step` is called by several threads.
     #[must_use]
-    pub fn verify(&self, tokens: &[ProvenToken]) -> Vec<Verification> {
+    pub fn verify(
+        &self,
+        tokens: &[ProvenToken],
+        on_step: &(dyn Fn(VerifyStep) + Sync),
+    ) -> Vec<Verification> {
         let all: Vec<usize> = (0..tokens.len()).collect();
-        let mut verified = self.verify_each(tokens, &all);
+        on_step(VerifyStep::Started { tokens: all.len() });
+        let mut verified = self.verify_each(tokens, &all, on_step);
         let rejected: Vec<usize> =
             all.into_iter().filter(|&at| verified[at].verdict == Verdict::Dead).collect();
         if rejected.is_empty() {
             return verified;
         }
+        on_step(VerifyStep::Paused { rejected: rejected.len(), pause: self.settings.pause });
         if !self.client.sleep(self.settings.pause) {
             for at in rejected {
                 verified[at] = Verification::unknown("interrupted before the second check");
             }
             return verified;
         }
-        let again = self.verify_each(tokens, &rejected);
+        on_step(VerifyStep::Started { tokens: rejected.len() });
+        let again = self.verify_each(tokens, &rejected, on_step);
         for (at, second) in rejected.into_iter().zip(again) {
             verified[at] = second;
         }
@@ -89,12 +116,18 @@ impl Responder {
 
     /// Verifies the tokens at the indices `which`, a few at a time; the results are in the order of
     /// `which`.
-    fn verify_each(&self, tokens: &[ProvenToken], which: &[usize]) -> Vec<Verification> {
+    fn verify_each(
+        &self,
+        tokens: &[ProvenToken],
+        which: &[usize],
+        on_step: &(dyn Fn(VerifyStep) + Sync),
+    ) -> Vec<Verification> {
         // A separate pool: these threads wait for responses and would block the pool of the scan.
         let workers = Workers::new(WORKERS.min(which.len()));
         let slots: Vec<usize> = (0..which.len()).collect();
         let shares = workers.fold(&slots, 1, Vec::new, |answers, &slot| {
             answers.push((slot, self.verify_once(&tokens[which[slot]])));
+            on_step(VerifyStep::Answered);
         });
         let mut answers = shares.concat();
         answers.sort_unstable_by_key(|&(slot, _)| slot);
@@ -117,42 +150,33 @@ impl Responder {
             // Without an endpoint nothing has rejected the token.
             return Verification::unknown("only Datadog issues such tokens; use --datadog-site");
         }
-        let mut inconclusive = Vec::new();
-        for &(endpoint, rejection_codes) in &endpoints {
-            let answer = match provider {
-                Provider::GitHub => github::verify(&self.client, endpoint, secret),
-                _ => datadog::verify(&self.client, endpoint, secret, rejection_codes),
+        let mut answers = Vec::new();
+        for (endpoint, api) in endpoints {
+            let answer = match api {
+                Api::GitHub => github::verify(&self.client, endpoint, secret),
+                Api::Datadog => datadog::verify(&self.client, endpoint, secret),
+                Api::Ddpatrold => ddpatrold::verify(&self.client, endpoint, secret),
             };
-            match answer {
-                Answer::Live => {
-                    let reason = format!("{} accepts it", endpoint.host());
-                    return Verification { verdict: Verdict::Live, reason };
-                }
-                Answer::Rejected => {}
-                Answer::Inconclusive(why) => {
-                    inconclusive.push(format!("{}: {why}", endpoint.host()));
-                }
+            if let Answer::Live(grant) = answer {
+                let reason = format!("{} accepts it", endpoint.host());
+                return Verification { grant, ..Verification::new(Verdict::Live, reason) };
             }
+            answers.push(EndpointAnswer { host: endpoint.host(), answer });
         }
-        if !inconclusive.is_empty() {
-            return Verification::unknown(inconclusive.join("; "));
-        }
-        let hosts: Vec<_> = endpoints.iter().map(|(endpoint, _)| endpoint.host()).collect();
-        let reason = format!("rejected twice by {}", hosts.join(", "));
-        Verification { verdict: Verdict::Dead, reason }
+        conclusion(&answers)
     }
 
-    /// Returns the endpoints that verify a provider's tokens, each with the status codes of a rejection.
+    /// Returns the endpoints that verify a provider's tokens.
     /// The user's own services issue no service account tokens, so they are not asked about them.
-    fn endpoints(&self, provider: Provider) -> Vec<(&Endpoint, &'static [u16])> {
+    fn endpoints(&self, provider: Provider) -> Vec<(&Endpoint, Api)> {
         let Settings { issuers, sites, github, .. } = &self.settings;
-        let sites = sites.iter().map(|it| (it, datadog::REJECTION_CODES));
+        let sites = sites.iter().map(|it| (it, Api::Datadog));
         match provider {
             Provider::Datadog => {
-                issuers.iter().map(|it| (it, ddpatrold::REJECTION_CODES)).chain(sites).collect()
+                issuers.iter().map(|it| (it, Api::Ddpatrold)).chain(sites).collect()
             }
             Provider::ServiceAccount => sites.collect(),
-            Provider::GitHub | Provider::GitHubRefresh => vec![(github, &[])],
+            Provider::GitHub | Provider::GitHubRefresh => vec![(github, Api::GitHub)],
         }
     }
 
@@ -301,6 +325,45 @@ impl Responder {
             }
         }
     }
+}
+
+/// The API of an endpoint.
+#[derive(Clone, Copy, Debug)]
+enum Api {
+    GitHub,
+    Datadog,
+    Ddpatrold,
+}
+
+/// The answer of one endpoint.
+struct EndpointAnswer<'a> {
+    host: &'a str,
+    answer: Answer,
+}
+
+/// Returns the verdict on a token that no endpoint accepts.
+fn conclusion(answers: &[EndpointAnswer<'_>]) -> Verification {
+    let (mut open, mut ended, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
+    let mut is_inconclusive = false;
+    for EndpointAnswer { host, answer } in answers {
+        match answer {
+            Answer::Ended(end) => ended.push(format!("{end} at {host}")),
+            Answer::Rejected => rejected.push(*host),
+            Answer::NotIssued => open.push(format!("not issued by {host}")),
+            Answer::Inconclusive(why) => {
+                is_inconclusive = true;
+                open.push(format!("{host}: {why}"));
+            }
+            Answer::Live(_) => {}
+        }
+    }
+    if is_inconclusive || (ended.is_empty() && rejected.is_empty()) {
+        return Verification::unknown(open.join("; "));
+    }
+    if !ended.is_empty() {
+        return Verification::new(Verdict::Dead, ended.join("; "));
+    }
+    Verification::new(Verdict::Dead, format!("rejected twice by {}", rejected.join(", ")))
 }
 
 /// Combines the outcomes of two attempts: a success replaces a failure, failures are joined.

@@ -19,6 +19,8 @@ pub enum RevocationOutcome {
     Failed,
     /// It cannot be revoked with the given options.
     CannotRevoke,
+    /// The user declined.
+    Declined,
 }
 
 impl RevocationOutcome {
@@ -37,6 +39,7 @@ impl RevocationOutcome {
             Self::Planned => "would be revoked",
             Self::Failed => "NOT REVOKED",
             Self::CannotRevoke => "cannot revoke",
+            Self::Declined => "not revoked",
         }
     }
 }

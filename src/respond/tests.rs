@@ -42,7 +42,7 @@ fn results_are_in_the_order_of_the_tokens() {
     ];
     for len in [0, 1, 2, 8, 60] {
         let tokens: Vec<ProvenToken> = (0..len).map(|at| token(rules[at % 3])).collect();
-        let results = responder.verify(&tokens);
+        let results = responder.verify(&tokens, &|_| ());
         assert_eq!(results.len(), len);
         for (at, result) in results.iter().enumerate() {
             assert_eq!(result.reason, reasons[at % 3], "{at} of {len}");
@@ -55,7 +55,7 @@ fn a_panic_during_verification_reaches_the_caller() {
     let responder = responder(Stop::new(|| panic!("during verification")));
     for len in [1, 20] {
         let tokens = vec![token("datadog-pat"); len];
-        let verify = || responder.verify(&tokens);
+        let verify = || responder.verify(&tokens, &|_| ());
         assert!(catch_unwind(AssertUnwindSafe(verify)).is_err(), "{len}");
     }
 }

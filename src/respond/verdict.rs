@@ -12,7 +12,7 @@ use std::fmt;
 pub enum Verdict {
     /// An issuer accepts it.
     Live,
-    /// Every endpoint that could have issued it rejected it twice.
+    /// Its issuer rejects it, and no other endpoint accepts it; twice.
     Dead,
     /// Anything else.
     Unknown,
@@ -28,6 +28,17 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// What an issuer reports about a live token. All of it is untrusted text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// The login of the account that the token belongs to.
+    pub login: Option<String>,
+    /// The scopes of the token; `None` if the issuer does not report them.
+    pub scopes: Option<Vec<String>>,
+    /// The time of its expiry.
+    pub expires_at: Option<String>,
+}
+
 /// The verdict on a token, and its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verification {
@@ -35,12 +46,19 @@ pub struct Verification {
     pub verdict: Verdict,
     /// The reason as text; for an unknown token, the issuers without a conclusive answer and their reasons.
     pub reason: String,
+    /// What the issuer reports about a live token.
+    pub grant: Grant,
 }
 
 impl Verification {
+    /// Creates a verdict with its reason.
+    pub fn new(verdict: Verdict, reason: impl Into<String>) -> Self {
+        Self { verdict, reason: reason.into(), grant: Grant::default() }
+    }
+
     /// Creates the verdict `unknown` with its reason.
     pub(super) fn unknown(reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Unknown, reason: reason.into() }
+        Self::new(Verdict::Unknown, reason)
     }
 }
 
@@ -48,9 +66,31 @@ impl Verification {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It accepts the token.
-    Live,
+    Live(Grant),
     /// It rejects the token with the response that its API documents.
     Rejected,
+    /// It issued the token and rejects it.
+    Ended(TokenEnd),
+    /// It rejects the token and states for each token that it issued that it did.
+    NotIssued,
     /// Anything else, with its description.
     Inconclusive(String),
+}
+
+/// Why a token that an endpoint issued is no longer live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenEnd {
+    /// It was revoked, or its owner disabled.
+    Revoked,
+    /// It has expired.
+    Expired,
+}
+
+impl fmt::Display for TokenEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        })
+    }
 }

@@ -173,7 +173,7 @@ pub(super) struct SharedArgs {
     #[arg(long, value_name = "DIR")]
     pub(super) path_base: Option<PathBuf>,
 
-    /// Minimum evidence of findings that make the exit code 1; by default `proven`.
+    /// Findings that make the exit code 1; by default `proven`. `live` requires --verify.
     #[arg(long, value_enum, value_name = "LEVEL", help_heading = "Policy")]
     pub(super) fail_on: Option<FailLevel>,
 

@@ -91,6 +91,7 @@ impl<'a> DocumentBuilder<'a> {
         let summary = Summary {
             proven: proven().count(),
             proven_locations: proven().map(Record::count).sum(),
+            verified: None,
             already_there: outcome.counts.already_there,
             suppressed: SuppressedCounts::new(&findings),
             acknowledged: acknowledged.count(),

@@ -21,7 +21,7 @@ pub use locations::{ChangeStatusWord, LocationRecord};
 pub use paths::Paths;
 pub use saved::{SavedError, SavedReport, read};
 pub use suppression::{InlineRecord, SuppressedCounts, SuppressionRecord, UnusedRecord};
-pub use verification::{RevocationRecord, VerificationRecord};
+pub use verification::{RevocationRecord, VerdictCounts, VerificationRecord};
 
 use super::advice::RemediationStep;
 use super::trace::ObjectRecord;
@@ -115,6 +115,9 @@ pub struct Summary {
     pub proven: usize,
     /// Locations of proven tokens.
     pub proven_locations: usize,
+    /// The verdicts on proven tokens; only if they were verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<VerdictCounts>,
     /// Tokens in a change that its base has at the same path; they are not among the findings.
     pub already_there: u64,
     /// Suppressed tokens, by the kind of suppression.

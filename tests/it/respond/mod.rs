@@ -12,6 +12,8 @@ use serde_json::Value;
 
 const LIVE: &str = r#"{"status":"ok"}"#;
 const REFUSED: &str = r#"{"errors":["Unauthorized"]}"#;
+/// The header with which `ddpatrold` rejects a token that it issued.
+const REVOKED: &str = "x-token-state: revoked\r\n";
 
 fn datadog(seed: u64) -> String {
     mint::datadog(&mut Random(seed), "ddpat_", 43, 0)

@@ -78,7 +78,8 @@ fn nothing_is_revoked_without_consent() {
     assert!(ran.stderr().contains("--yes"), "{ran:?}");
     let ran = scan(&tree, &["--revoke", "--dry-run", "--issuer", &issuer.url]);
     assert_eq!(only(&ran, "revocation")["outcome"], "planned");
-    assert!(ran.stderr().contains("would be revoked: by leak report to 127.0.0.1:"), "{ran:?}");
+    let detail = only(&ran, "revocation")["detail"].to_string();
+    assert!(detail.contains("by leak report to 127.0.0.1:"), "{ran:?}");
     let ran = scan(&tree, &["--yes"]);
     assert_eq!(ran.code(), Some(2), "--yes to what?");
     assert!(issuer.asked().is_empty());
@@ -154,7 +155,7 @@ fn github_accepts_a_thousand_tokens_per_request_without_authentication() {
 
 #[test]
 fn a_dead_token_is_not_revoked() {
-    let issuer = Issuer::always(401, "", super::REFUSED);
+    let issuer = Issuer::always(401, super::REVOKED, super::REFUSED);
     let args = ["--verify", "--verify-pause", "2", "--revoke", "--yes", "--issuer", &issuer.url];
     let ran = scan(&tree_with(&datadog(8)), &args);
     assert_eq!(only(&ran, "revocation")["outcome"], "already_dead", "{ran:?}");
@@ -266,36 +267,104 @@ fn a_modified_report_revokes_nothing() {
     assert!(site.asked().is_empty());
 }
 
-#[test]
-fn on_a_terminal_revocation_asks_for_confirmation() {
-    for (answer, outcome, calls) in [("y", "revoked: by leak report", 1), ("n", "NOT REVOKED", 0)] {
-        let issuer = reporting("revoked");
-        let tree = tree_with(&datadog(15));
-        // util-linux's `script` runs the program in a terminal.
-        let program = env!("CARGO_BIN_EXE_ddpatrol");
-        let line = format!("{program} scan --revoke --issuer {}", issuer.url);
-        let mut command = Command::new("script");
-        command.args(["-qec", &line, "/dev/null"]).current_dir(tree.path());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("script runs");
-        let mut output = child.stdout.take().expect("a pipe");
-        let (mut shown, mut byte) = (Vec::new(), [0]);
-        while !shown.ends_with(b"[y/N] ") {
-            assert_eq!(output.read(&mut byte).expect("it asks"), 1, "the program prompts");
+/// Runs the program on a terminal, by util-linux's `script`. Waits for each prompt before its answer.
+/// Returns the exit code and the output.
+fn on_terminal(tree: &Tree, args: &str, answers: &[(&str, &str)]) -> (Option<i32>, String) {
+    let line = format!("{} {args}", env!("CARGO_BIN_EXE_ddpatrol"));
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).current_dir(tree.path());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("script runs");
+    let mut output = child.stdout.take().expect("a pipe");
+    let mut input = child.stdin.take().expect("a pipe");
+    let (mut shown, mut byte) = (Vec::new(), [0]);
+    for (prompt, answer) in answers {
+        while !shown.ends_with(prompt.as_bytes()) {
+            assert_eq!(
+                output.read(&mut byte).expect("it asks"),
+                1,
+                "the program prompts: {}",
+                String::from_utf8_lossy(&shown)
+            );
             shown.push(byte[0]);
         }
-        assert!(issuer.asked().is_empty(), "no request before the confirmation");
-        let mut input = child.stdin.take().expect("a pipe");
         input.write_all(format!("{answer}\n").as_bytes()).expect("it reads");
-        output.read_to_end(&mut shown).expect("the program ends");
-        assert_eq!(child.wait().expect("the program ends").code(), Some(1));
-        let shown = String::from_utf8_lossy(&shown).into_owned();
-        assert!(
-            shown.contains("will be revoked: by leak report") && shown.contains(outcome),
-            "{shown}"
-        );
-        assert_eq!(issuer.asked().len(), calls);
     }
+    output.read_to_end(&mut shown).expect("the program ends");
+    let code = child.wait().expect("the program ends").code();
+    (code, String::from_utf8_lossy(&shown).into_owned())
+}
+
+/// Starts an issuer that accepts `live` as live and rejects other tokens as foreign, and revokes all.
+fn verifying(live: &str) -> Issuer {
+    let live = live.to_owned();
+    Issuer::start(move |asked, _| match (asked.method.as_str(), &asked.bearer) {
+        ("GET", Some(token)) if *token == live => (200, "", LIVE.to_owned()),
+        ("GET", _) => (401, "", super::REFUSED.to_owned()),
+        _ => {
+            let entries = asked.body["reports"].as_array().map_or(0, Vec::len);
+            (200, "", json!({"results": vec![json!({"status": "revoked"}); entries]}).to_string())
+        }
+    })
+}
+
+fn revoked_tokens(issuer: &Issuer) -> Vec<String> {
+    let asked = issuer.asked();
+    let reports = asked.iter().filter_map(|it| it.body["reports"].as_array());
+    reports.flatten().map(|it| it["token"].as_str().expect("a token").to_owned()).collect()
+}
+
+#[test]
+fn the_findings_are_printed_before_the_question_and_each_line_once() {
+    let (live, foreign) = (datadog(15), datadog(16));
+    let all = "Revoke 2 tokens? [a]ll, [l]ive only (1), [c]hoose, [N]one: ";
+    let tree = tree_with(&live);
+    tree.write("y", &foreign);
+    for (answers, expected) in [
+        (&[(all, "a")][..], &[&live, &foreign][..]),
+        (&[(all, "l")], &[&live]),
+        (&[(all, "n")], &[]),
+        (&[(all, "c"), ("(x:1)? [y/N] ", "n"), ("(y:1)? [y/N] ", "y")], &[&foreign]),
+    ] {
+        let issuer = verifying(&live);
+        let args = format!("scan --verify --revoke --issuer {}", issuer.url);
+        let (code, shown) = on_terminal(&tree, &args, answers);
+        assert_eq!(code, Some(1), "{shown}");
+        assert_eq!(revoked_tokens(&issuer), expected.iter().map(|it| &***it).collect::<Vec<_>>());
+        let (before, after) = shown.split_once(all).expect("the question");
+        assert!(before.contains("verified live") && before.contains("not issued by"), "{shown}");
+        assert!(before.contains("x:1: ddpat_") && before.contains(", live, by leak"), "{shown}");
+        assert_eq!(after.matches(": revoked: by leak").count(), expected.len(), "{shown}");
+        assert_eq!(after.matches("not revoked: you declined").count(), 2 - expected.len());
+        assert!(!shown.contains(&live) && !shown.contains(&foreign));
+        let mut lines: Vec<&str> = before.lines().filter(|it| it.contains("ddpat_")).collect();
+        let len = lines.len();
+        lines.sort_unstable();
+        lines.dedup();
+        assert_eq!(lines.len(), len, "{before}");
+    }
+}
+
+#[test]
+fn a_declined_revocation_is_no_failure() {
+    let issuer = verifying("none");
+    let tree = tree_with(&datadog(17));
+    let question = "Revoke 1 token? [a]ll, [c]hoose, [N]one: ";
+    let args =
+        format!("scan --revoke --fail-on never --issuer {} --report json=r.json", issuer.url);
+    let (code, shown) = on_terminal(&tree, &args, &[(question, "")]);
+    assert_eq!(code, Some(0), "{shown}");
+    let saved = std::fs::read_to_string(tree.path().join("r.json")).expect("the report");
+    let saved: Value = serde_json::from_str(&saved).expect("JSON");
+    assert_eq!(saved["findings"][0]["revocation"]["outcome"], "declined");
+    tree.write("r.json", scan(&tree, &["--show-secrets"]).stdout());
+    let args = format!("revoke --from r.json --issuer {}", issuer.url);
+    let (code, shown) = on_terminal(&tree, &args, &[(question, "n")]);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("x:1: ddpat_") && shown.contains(", not verified, by leak"), "{shown}");
+    assert!(revoked_tokens(&issuer).is_empty());
+    let (code, shown) = on_terminal(&tree, &args, &[(question, "a")]);
+    assert_eq!((code, revoked_tokens(&issuer).len()), (Some(0), 1), "{shown}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Verdicts: live, dead, unknown.
 
 use super::stub_issuer::Issuer;
-use super::{LIVE, REFUSED, datadog, github, only, scan, tree_with};
+use super::{LIVE, REFUSED, REVOKED, datadog, github, only, scan, tree_with};
 use crate::support::mint::{self, Random, classic};
 use crate::support::tree::Tree;
 use nix::sys::signal::{Signal, kill};
@@ -44,7 +44,7 @@ fn dead_requires_two_rejections_from_every_site_with_a_pause() {
 #[test]
 fn a_token_accepted_on_the_second_request_is_live() {
     let issuer = Issuer::start(|_, before| match before {
-        0 => (401, "", REFUSED.to_owned()),
+        0 => (401, REVOKED, REFUSED.to_owned()),
         _ => (200, "", LIVE.to_owned()),
     });
     let tree = tree_with(&datadog(3));
@@ -233,7 +233,7 @@ fn a_proxy_is_used_except_for_localhost_and_sees_no_token() {
 
 #[test]
 fn an_interrupt_ends_the_pause_and_no_token_is_dead() {
-    let issuer = Issuer::always(401, "", REFUSED);
+    let issuer = Issuer::always(401, REVOKED, REFUSED);
     let tree = tree_with(&datadog(14));
     let args = ["scan", "--report", "json", "--verify", "--verify-pause", "600"];
     let mut command = tree.command(&[&args[..], &["--issuer", &issuer.url]].concat());
@@ -268,14 +268,126 @@ fn a_service_account_token_is_sent_to_datadog_only() {
 }
 
 #[test]
-fn a_custom_service_rejects_with_status_401() {
+fn a_custom_service_rejects_as_dead_only_tokens_that_it_issued() {
     let forbidden = r#"{"errors":["Forbidden"]}"#;
-    for (status, body, verdict) in [(401, REFUSED, "dead"), (403, forbidden, "unknown")] {
-        let issuer = Issuer::always(status, "", body);
+    for (status, header, body, verdict, reason) in [
+        (401, REVOKED, REFUSED, "dead", "revoked at HOST"),
+        (401, "x-token-state: expired\r\n", REFUSED, "dead", "expired at HOST"),
+        (401, "", REFUSED, "unknown", "not issued by HOST"),
+        (401, "x-token-state: odd\r\n", REFUSED, "unknown", "not issued by HOST"),
+        (401, "x-token-state: revoked\r\nx-token-state: revoked\r\n", REFUSED, "unknown", ""),
+        (403, REVOKED, forbidden, "unknown", "HOST: status 403"),
+        (401, REVOKED, "{}", "unknown", "HOST: status 401"),
+    ] {
+        let issuer = Issuer::always(status, header, body);
         let args = [&["--verify", "--issuer", &issuer.url][..], &PAUSE].concat();
-        let ran = scan(&tree_with(&datadog(16)), &args);
-        assert_eq!(only(&ran, "verification")["verdict"], verdict, "{status}");
+        let printed = only(&scan(&tree_with(&datadog(16)), &args), "verification");
+        assert_eq!(printed["verdict"], verdict, "{status} {header}");
+        let reason = reason.replace("HOST", issuer.url.trim_start_matches("http://"));
+        assert!(printed["reason"].as_str().is_some_and(|it| it.contains(&reason)), "{printed}");
     }
+}
+
+#[test]
+fn a_foreign_token_is_dead_if_the_sites_reject_it() {
+    let (own, site) = (Issuer::always(401, "", REFUSED), Issuer::always(401, "", REFUSED));
+    let args = ["--verify", "--issuer", &own.url, "--datadog-site", &site.url];
+    let ran = scan(&tree_with(&datadog(20)), &[&args[..], &PAUSE].concat());
+    let printed = only(&ran, "verification");
+    assert_eq!(printed["verdict"], "dead", "{printed}");
+    assert!(!printed.to_string().contains(own.url.trim_start_matches("http://")), "{printed}");
+}
+
+#[test]
+fn the_end_of_a_token_does_not_hide_an_unreachable_site() {
+    let own = Issuer::always(401, REVOKED, REFUSED);
+    let args = ["--verify", "--issuer", &own.url, "--datadog-site", "http://127.0.0.1:1"];
+    let ran = scan(&tree_with(&datadog(21)), &args);
+    assert_eq!(only(&ran, "verification")["verdict"], "unknown", "{ran:?}");
+}
+
+const GRANT: &str = "x-oauth-scopes: repo, gist\r\ngithub-authentication-token-expiration: 2030-01-02 03:04:05 UTC\r\n";
+
+#[test]
+fn login_scopes_and_expiry_of_a_github_token_are_reported_in_every_format() {
+    let secret = github(30);
+    let body = serde_json::json!({"login": format!("<b>ada\u{1b}[31m {secret}")}).to_string();
+    let api = Issuer::start(move |_, _| (200, GRANT, body.clone()));
+    let tree = tree_with(&github(30));
+    let run = |format| {
+        tree.run(&["scan", "--verify", "--github-api", &api.url, "--report", format]).stdout()
+    };
+    let document: serde_json::Value = serde_json::from_str(&run("json")).expect("JSON");
+    let printed = &document["findings"][0]["verification"];
+    assert_eq!(printed["scopes"], serde_json::json!(["repo", "gist"]), "{printed}");
+    assert_eq!(printed["expires_at"], "2030-01-02T03:04:05Z", "{printed}");
+    assert!(printed["login"].as_str().is_some_and(|it| it.contains("ada")), "{printed}");
+    let counts = serde_json::json!({"live": 1, "dead": 0, "unknown": 0});
+    assert_eq!(document["summary"]["verified"], counts);
+    let sarif: serde_json::Value = serde_json::from_str(&run("sarif")).expect("JSON");
+    let properties = &sarif["runs"][0]["results"][0]["properties"];
+    assert_eq!(properties["verification"]["scopes"][1], "gist");
+    for format in ["text", "html", "markdown", "json", "jsonl", "sarif"] {
+        let shown = run(format);
+        assert!(shown.contains("ada") && shown.contains("2030-01-02T03:04:05Z"), "{format}");
+        assert!(!shown.contains(&secret) && !shown.contains('\u{1b}'), "{format}: {shown}");
+    }
+    assert!(!run("html").contains("<b>ada") && !run("markdown").contains("<b>ada"));
+}
+
+#[test]
+fn a_token_without_scopes_differs_from_one_whose_scopes_are_unknown() {
+    for (header, expected) in
+        [("x-oauth-scopes: \r\n", serde_json::json!([])), ("", serde_json::Value::Null)]
+    {
+        let api = Issuer::always(200, header, r#"{"login":"ada"}"#);
+        let ran = scan(&tree_with(&github(31)), &["--verify", "--github-api", &api.url]);
+        assert_eq!(only(&ran, "verification")["scopes"], expected, "{header}");
+    }
+}
+
+#[test]
+fn the_fail_level_live_depends_on_the_verdict() {
+    for (status, header, body, code) in
+        [(200, "", LIVE, 1), (401, REVOKED, REFUSED, 0), (401, "", REFUSED, 2), (500, "", "{}", 2)]
+    {
+        let issuer = Issuer::always(status, header, body);
+        let args = ["--verify", "--fail-on", "live", "--issuer", &issuer.url];
+        let ran = scan(&tree_with(&datadog(22)), &[&args[..], &PAUSE].concat());
+        assert_eq!(ran.code(), Some(code), "{status} {header}: {ran:?}");
+        assert_eq!(ran.stderr().contains("may be live"), code == 2, "{ran:?}");
+    }
+    let tree = tree_with(&datadog(22));
+    let ran = scan(&tree, &["--fail-on", "live"]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stderr().contains("--fail-on live requires --verify"), "{ran:?}");
+    let ran = scan(&tree_with("clean"), &["--verify", "--fail-on", "live"]);
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    let counts = serde_json::json!({"live": 0, "dead": 0, "unknown": 0});
+    assert_eq!(ran.json()["summary"]["verified"], counts);
+}
+
+#[test]
+fn a_configured_fail_level_live_without_verification_is_proven() {
+    let issuer = Issuer::always(401, REVOKED, REFUSED);
+    let tree = tree_with(&datadog(23));
+    tree.write(".ddpatrol.toml", "fail_on = \"live\"\n");
+    let ran = scan(&tree, &[]);
+    assert_eq!(ran.code(), Some(1), "{ran:?}");
+    assert!(ran.json()["notes"].to_string().contains("applies with --verify only"), "{ran:?}");
+    let ran = scan(&tree, &[&["--verify", "--issuer", &issuer.url][..], &PAUSE].concat());
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    assert!(!ran.json()["notes"].to_string().contains("--verify"), "{ran:?}");
+}
+
+#[test]
+fn a_live_token_is_printed_bold() {
+    let issuer = Issuer::always(200, "", LIVE);
+    let tree = tree_with(&datadog(24));
+    let args = ["scan", "--verify", "--issuer", &issuer.url, "--color", "always"];
+    let shown = tree.run(&args).stdout();
+    let line = shown.lines().find(|it| it.contains("verified live")).expect("the verdict");
+    assert!(line.contains("\u{1b}[1m") && !line.contains("\u{1b}[2m"), "{line:?}");
 }
 
 #[test]

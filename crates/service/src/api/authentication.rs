@@ -2,7 +2,7 @@
 //! a rejection. Limits the lookups that a caller causes; neither responds to the request nor
 //! records it.
 
-use super::error::ApiError;
+use super::error::{ApiError, TokenState};
 use crate::audit::method;
 use crate::auth::{CacheLookup, CachedToken, PresentedToken, Verdict};
 use crate::rate::{Allowance, Class, LookupOutcome};
@@ -32,6 +32,8 @@ pub(super) struct Rejected {
     pub(super) allowance: Option<Allowance>,
     /// The holder of the dead token that was presented.
     pub(super) dead: Option<Holder>,
+    /// The state of the dead token if no other token was presented.
+    pub(super) state: Option<TokenState>,
 }
 
 /// The result of a lookup.
@@ -61,6 +63,7 @@ pub(super) async fn authenticate(
 ) -> Result<Authenticated, ApiError> {
     let mut dead = None;
     let mut exhausted = None;
+    let is_only_one = is_only_one(headers);
     for Candidate { bytes, auth_method } in candidates(headers) {
         let Some(presented) = service.token_parser.parse(bytes) else { continue };
         let (verdict, cached) = match service.authenticator.look_up_cache(&presented) {
@@ -87,7 +90,8 @@ pub(super) async fn authenticate(
     }
     let allowance = service.limits.take(Class::Authentication, address.into());
     // A token that was not looked up may be live, so the response is 429 and not 401.
-    Ok(Authenticated::Rejected(Rejected { allowance: exhausted.or(allowance), dead }))
+    let state = dead.as_ref().filter(|_| is_only_one).map(|dead| TokenState::of(&dead.token));
+    Ok(Authenticated::Rejected(Rejected { allowance: exhausted.or(allowance), dead, state }))
 }
 
 /// Queries the database about a token if the address has a lookup left.
@@ -117,6 +121,14 @@ async fn reverify(service: &Service, presented: PresentedToken) -> Result<Verdic
         service.limits.database_failed();
     }
     Ok(verified?)
+}
+
+/// Returns `true` if a request presents one token, even if in both headers. The state of a token
+/// would be ambiguous otherwise.
+fn is_only_one(headers: &HeaderMap) -> bool {
+    let mut candidates = candidates(headers);
+    let first = candidates.next();
+    candidates.all(|it| first.as_ref().is_some_and(|first| first.bytes == it.bytes))
 }
 
 /// Returns the candidates of a request in the order in which they are verified.

@@ -1,11 +1,11 @@
 //! Error responses, in Datadog's format: `{"errors":["…"]}`.
 
 use crate::audit::filter::FilterError;
-use crate::auth::AuthError;
+use crate::auth::{AuthError, CachedToken};
 use crate::log_limit::LogLimit;
 use crate::permission::Permission;
 use crate::store::StoreError;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ddpatrol_token::mint::RandomError;
 use serde::Serialize;
@@ -30,7 +30,10 @@ pub struct Errors {
 #[derive(Debug, IntoResponses)]
 pub enum TokenErrors {
     /// No live token
-    #[response(status = 401, content_type = "application/vnd.api+json")]
+    #[response(
+        status = 401, content_type = "application/vnd.api+json",
+        headers(("X-Token-State" = String, description = "`revoked` or `expired`: the presented token was issued by this service and is no longer live. Absent for any other token")),
+    )]
     Unauthorized(Errors),
     /// Too many requests
     #[response(status = 429, content_type = "application/vnd.api+json")]
@@ -73,25 +76,55 @@ pub enum JsonBodyErrors {
 pub struct ApiError {
     status: StatusCode,
     errors: Vec<String>,
+    /// The state of the dead token that the caller presented.
+    token_state: Option<TokenState>,
+}
+
+/// The header with a [`TokenState`].
+static TOKEN_STATE: HeaderName = HeaderName::from_static("x-token-state");
+
+/// The state of a token that was issued here and is no longer live. Only a caller who presents the
+/// whole token learns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenState {
+    /// The token was revoked or its owner disabled.
+    Revoked,
+    /// The token has expired.
+    Expired,
+}
+
+impl TokenState {
+    /// Returns the state of a dead token.
+    #[must_use]
+    pub fn of(token: &CachedToken) -> Self {
+        if token.is_revoked() { Self::Revoked } else { Self::Expired }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 impl ApiError {
     /// Creates an error with one message.
     #[must_use]
     pub fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, errors: vec![text.into()] }
+        Self { status, errors: vec![text.into()], token_state: None }
     }
 
     /// Returns the error for an invalid request.
     #[must_use]
     pub fn bad_request(errors: Vec<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, errors }
+        Self { status: StatusCode::BAD_REQUEST, errors, token_state: None }
     }
 
     /// Returns the error for a service that is not ready.
     #[must_use]
     pub fn not_ready(problems: Vec<String>) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, errors: problems }
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, errors: problems, token_state: None }
     }
 
     /// Returns the error for a caller without a live token. The response is the same for every
@@ -99,6 +132,12 @@ impl ApiError {
     #[must_use]
     pub fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "Unauthorized")
+    }
+
+    /// Returns the error for a caller who presented a token that was issued here and is dead.
+    #[must_use]
+    pub fn unauthorized_with(state: TokenState) -> Self {
+        Self { token_state: Some(state), ..Self::unauthorized() }
     }
 
     /// Returns the error for a caller who has none of some permissions, any of which would suffice.
@@ -137,6 +176,10 @@ impl IntoResponse for ApiError {
             response
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(state) = self.token_state {
+            let state = HeaderValue::from_static(state.name());
+            response.headers_mut().insert(&TOKEN_STATE, state);
         }
         response
     }

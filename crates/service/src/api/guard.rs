@@ -2,7 +2,7 @@
 //! record of the use.
 
 use super::authentication::{Authenticated, Holder, Rejected, authenticate};
-use super::error::ApiError;
+use super::error::{ApiError, TokenState};
 use super::time_limit;
 use crate::audit::queue::{Capacity, Stalled};
 use crate::audit::tally::{Limit, Use, UseKind};
@@ -130,7 +130,8 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
 async fn reverify(service: &Service, caller: &Caller) -> Result<Arc<CachedToken>, ApiError> {
     match service.authenticator.reverify(&caller.token).await? {
         Verdict::Live(token) => Ok(token),
-        Verdict::Dead(_) | Verdict::Unknown => Err(ApiError::unauthorized()),
+        Verdict::Dead(token) => Err(ApiError::unauthorized_with(TokenState::of(&token))),
+        Verdict::Unknown => Err(ApiError::unauthorized()),
     }
 }
 
@@ -241,9 +242,10 @@ impl Drop for Share<'_> {
 
 /// Rejects a request without a live token, and counts the attempt if it was made with a dead token.
 fn reject(service: &Service, rejected: Rejected, parts: &Parts, address: IpAddr) -> Response {
-    let Rejected { allowance, dead } = rejected;
+    let Rejected { allowance, dead, state } = rejected;
     let (mut response, limit) = if allowance.is_none_or(|allowance| allowance.allowed) {
-        (ApiError::unauthorized().into_response(), Limit::Within)
+        let error = state.map_or_else(ApiError::unauthorized, ApiError::unauthorized_with);
+        (error.into_response(), Limit::Within)
     } else {
         (too_many_requests(), Limit::Beyond)
     };

@@ -26,6 +26,7 @@ mod reload;
 mod searches;
 mod server;
 mod slow_senders;
+mod token_state;
 mod wall_clock;
 
 use std::time::{Duration, Instant};
