@@ -100,7 +100,7 @@ fn reach(args: &ScanArgs, roots: &Roots) -> Coverage {
 
 /// Returns `true` if a scan reads everything below its paths.
 fn is_whole(args: &ScanArgs) -> bool {
-    let narrowed = args.what.files_only || args.what.history_only || args.what.state.is_some();
+    let narrowed = args.what.files_only || args.what.history_only || args.state.is_some();
     let is_limited = args.files.max_file_size.is_some() || !args.files.exclude.is_empty();
     !narrowed
         && !is_limited
@@ -142,7 +142,7 @@ fn open_state(
     args: &ScanArgs,
     scan_context: &ScanContext<'_>,
 ) -> anyhow::Result<Option<Arc<State>>> {
-    let Some(path) = &args.what.state else { return Ok(None) };
+    let Some(path) = &args.state else { return Ok(None) };
     // The results of an earlier scan depend on these options as well.
     let settings = format!("{} {:?}", scan_context.keep_shaped, args.shared.archives);
     let (state, why) = State::open(path.clone(), scan_context.rules, &settings)
