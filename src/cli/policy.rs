@@ -5,7 +5,7 @@
 //! base's policy, never by its own. Does not scan.
 
 use super::args::SharedArgs;
-use crate::config::{Config, Exclude, FailLevel, NAME};
+use crate::config::{BASELINE_NAME, Config, Exclude, FailLevel, NAME};
 use crate::decode;
 use crate::rules::{self, RuleFileError, RuleSet};
 use crate::source::git::changes::Snapshot;
@@ -55,6 +55,8 @@ pub(super) struct Policy {
     pub(super) notes: Vec<String>,
     /// The path of the baseline that the flags or the configuration name.
     pub(super) baseline: Option<PathBuf>,
+    /// The path of the baseline that is used without a name.
+    pub(super) default_baseline: PathBuf,
 }
 
 /// Whether a command applies the baseline, or ignores it because it writes it.
@@ -93,9 +95,12 @@ impl Policy {
         let flag = shared.baseline.as_ref().map(|it| PolicyFile::by_user(here.join(it)));
         let configured = || Some(PolicyFile::by_configuration(&folder, config.baseline.as_ref()?));
         let baseline = flag.or_else(configured);
-        let known = match &baseline {
-            Some(file) if baseline_mode == BaselineMode::Apply => Some(loader.baseline(file)?),
-            _ => None,
+        let default = loader.default_baseline();
+        let known = match (&baseline, baseline_mode) {
+            (_, BaselineMode::Ignore) => None,
+            (Some(file), BaselineMode::Apply) => Some(loader.baseline(file)?),
+            (None, BaselineMode::Apply) if shared.no_config => None,
+            (None, BaselineMode::Apply) => loader.found_baseline(&default)?,
         };
         let inline = match (shared.no_inline_allow, source) {
             (true, _) => InlineAllow::Ignored,
@@ -119,6 +124,7 @@ impl Policy {
             inline,
             notes: loader.notes,
             baseline: baseline.map(|file| file.path),
+            default_baseline: default.path,
         })
     }
 }
@@ -320,6 +326,7 @@ impl PolicyLoader<'_> {
         Ok(())
     }
 
+    /// Reads a baseline that the flags or the configuration name.
     fn baseline(&self, file: &PolicyFile) -> anyhow::Result<Baseline> {
         let Some((text, place)) = self.text(file)? else {
             let missing = self.missing(&file.path, "baseline");
@@ -327,6 +334,32 @@ impl PolicyLoader<'_> {
         };
         Baseline::parse(&text).with_context(|| format!("invalid baseline {place}"))
     }
+
+    /// Returns the baseline that is used without a name: at the top of the work tree, or in the scanned
+    /// folder outside of a work tree.
+    fn default_baseline(&self) -> PolicyFile {
+        let folder = self.top();
+        let folder = match self.source {
+            PolicySource::Folder(folder) => repository_top(folder),
+            PolicySource::Commit { .. } | PolicySource::NoBase { .. } => &folder,
+        };
+        PolicyFile::by_configuration(folder, Path::new(BASELINE_NAME))
+    }
+
+    /// Reads the baseline that is used without a name, if it exists.
+    fn found_baseline(&mut self, file: &PolicyFile) -> anyhow::Result<Option<Baseline>> {
+        self.warn_of_edits(&file.path)?;
+        let Some((text, place)) = self.text(file)? else { return Ok(None) };
+        let baseline = Baseline::parse(&text)
+            .with_context(|| format!("invalid baseline {place}; --no-config ignores it"))?;
+        self.notes.push(format!("using baseline {place}"));
+        Ok(Some(baseline))
+    }
+}
+
+/// Returns the top of the work tree that contains a folder, or the folder outside of a work tree.
+pub(super) fn repository_top(folder: &Path) -> &Path {
+    folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder)
 }
 
 /// Returns the abbreviated id of a commit.
@@ -348,16 +381,18 @@ fn find(folder: &Path) -> Option<&Path> {
     None
 }
 
-/// Returns the baseline that the configuration of the current folder names.
-pub(super) fn configured_baseline() -> anyhow::Result<Option<PathBuf>> {
+/// Returns the baseline that scans of the current folder use: the one that the configuration names, or the
+/// default one.
+pub(super) fn current_baseline() -> anyhow::Result<PathBuf> {
     let here = std::env::current_dir().context("cannot read the current folder")?;
-    let Some(folder) = find(&here) else { return Ok(None) };
+    let default = repository_top(&here).join(BASELINE_NAME);
+    let Some(folder) = find(&here) else { return Ok(default) };
     let file = PolicyFile::by_configuration(folder, Path::new(NAME));
     let source = PolicySource::Folder(folder.to_owned());
     let loader = PolicyLoader { source: &source, notes: Vec::new() };
-    let Some((text, place)) = loader.text(&file)? else { return Ok(None) };
+    let Some((text, place)) = loader.text(&file)? else { return Ok(default) };
     let config = Config::parse(Path::new(&place), &text)?;
-    Ok(config.baseline.map(|baseline| folder.join(baseline)))
+    Ok(config.baseline.map_or(default, |baseline| folder.join(baseline)))
 }
 
 /// Formats a path relative to the current folder.
