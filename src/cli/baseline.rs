@@ -104,8 +104,12 @@ fn show(args: &BaselineShowArgs) -> anyhow::Result<Exit> {
         Some(file) => file.clone(),
         None => current_baseline()?,
     };
-    let text =
-        read_baseline(&path).with_context(|| format!("cannot read baseline {}", shown(&path)))?;
+    let text = match read_baseline(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!("baseline {} does not exist: run `ddpatrol baseline create`", shown(&path))
+        }
+        text => text.with_context(|| format!("cannot read baseline {}", shown(&path)))?,
+    };
     let baseline = Baseline::parse(&text).with_context(|| shown(&path))?;
     let mut out = io::stdout().lock();
     for entry in baseline.entries() {

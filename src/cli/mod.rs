@@ -23,6 +23,7 @@ mod scan;
 mod scan_run;
 mod signals;
 mod staged_paths;
+mod urls;
 mod verify;
 
 use args::{Args, Command};

@@ -324,7 +324,7 @@ pub(super) struct RuleArgs {
 #[command(next_help_heading = "Performance")]
 pub(super) struct RunArgs {
     /// Number of threads; by default one per processor.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = values::threads)]
     pub(super) threads: Option<u16>,
 
     /// Print only findings and errors.

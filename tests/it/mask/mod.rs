@@ -164,6 +164,7 @@ fn complete_lines_and_prompts_are_passed_on_at_once() {
         "masked before: ddpat_6fv4nxVeOeOJ71uxTub7aX_*** by an older run\n",
         "Building Worker7\n",
         "café\n",
+        "sha512-Yi9kZjQ1ZmFh: a digest\n",
     ] {
         let mut stream = MaskedStream::new(&detector, Evidence::Proven);
         let mut out = Vec::new();

@@ -68,8 +68,7 @@ impl Pending<'_> {
             match matcher.longest_from(&out.bytes) {
                 Some(longest) => {
                     scheme.decode(text, start, longest + 1, &mut out);
-                    if let Some(token) = matcher.decide_decoded(&out.bytes, scratch) {
-                        proven_end = proven_end.max(out.ends[token.len - 1]);
+                    if matcher.decide_decoded(&out.bytes, scratch).is_some() {
                         return;
                     }
                 }
@@ -107,7 +106,7 @@ impl Pending<'_> {
 struct Heads {
     /// The first position of a head whose token may continue after the end.
     open: Option<usize>,
-    /// The end of the last token; 0 if there is none.
+    /// The end of the last plain token; 0 if there is none. An encoded one may be followed by more base64.
     proven_end: usize,
 }
 
