@@ -204,8 +204,7 @@ fn check_site(site: &str) -> anyhow::Result<()> {
     let near = line_column::nearest(host, DATADOG_SITES);
     let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
     bail!(
-        "unknown Datadog site `{site}`{near} Known sites: {}; for another one, give the URL of its API, \
-         such as https://api.SITE",
+        "unknown Datadog site `{site}`: expected {}, or the URL of an API, such as https://api.SITE{near}",
         DATADOG_SITES.join(", ")
     )
 }
