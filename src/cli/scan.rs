@@ -6,6 +6,7 @@ use super::messages::MESSAGE_REDACTOR;
 use super::policy::{BaselineMode, PolicySource};
 use super::scan_run::{self, Finished, Inputs, Job, ScanContext};
 use super::signals;
+use super::urls;
 use crate::scan::Input;
 use crate::shell::quote;
 use crate::source::Run;
@@ -37,6 +38,7 @@ pub(super) fn run_then(
     baseline_mode: BaselineMode,
     then: &dyn Fn(&Finished<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Exit> {
+    args.paths.iter().try_for_each(|path| urls::refuse(path))?;
     let run = signals::begin()?;
     let state = RefCell::new(None);
     let sources = |scan_context: &ScanContext<'_>| {
@@ -100,7 +102,7 @@ fn reach(args: &ScanArgs, roots: &Roots) -> Coverage {
 
 /// Returns `true` if a scan reads everything below its paths.
 fn is_whole(args: &ScanArgs) -> bool {
-    let narrowed = args.what.files_only || args.what.history_only || args.what.state.is_some();
+    let narrowed = args.what.files_only || args.what.history_only || args.state.is_some();
     let is_limited = args.files.max_file_size.is_some() || !args.files.exclude.is_empty();
     !narrowed
         && !is_limited
@@ -142,7 +144,7 @@ fn open_state(
     args: &ScanArgs,
     scan_context: &ScanContext<'_>,
 ) -> anyhow::Result<Option<Arc<State>>> {
-    let Some(path) = &args.what.state else { return Ok(None) };
+    let Some(path) = &args.state else { return Ok(None) };
     // The results of an earlier scan depend on these options as well.
     let settings = format!("{} {:?}", scan_context.keep_shaped, args.shared.archives);
     let (state, why) = State::open(path.clone(), scan_context.rules, &settings)

@@ -16,7 +16,7 @@ use toml::Spanned;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ConfigFile {
+pub(super) struct ConfigFile {
     #[serde(default)]
     rules: RulesTable,
     #[serde(default)]
@@ -201,7 +201,7 @@ impl ConfigText<'_> {
     fn reason(&self, reason: &Spanned<String>, what: &str) -> Result<String, ConfigError> {
         let text = reason.get_ref().trim();
         if text.chars().filter(|c| c.is_alphabetic()).count() < 3 {
-            let message = format!("invalid reason: explain in words why {what}");
+            let message = format!("the reason is too short: explain in words why {what}");
             return Err(self.error(reason.span(), message));
         }
         Ok(text.to_owned())

@@ -27,6 +27,7 @@ pub(in crate::cli) enum HookCommand {
 
 /// The hooks, and their place.
 #[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Input")]
 pub(in crate::cli) struct HookSetArgs {
     /// The pre-commit hook: scan the staged changes.
     #[arg(long)]
@@ -54,6 +55,7 @@ pub(in crate::cli) struct HookSetArgs {
 
 /// The place of hooks.
 #[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Input")]
 pub(in crate::cli) struct HookPlaceArgs {
     /// Hooks for all repositories of this user, which run each repository's own hooks first.
     #[arg(long, conflicts_with = "repo")]
@@ -72,13 +74,15 @@ pub(in crate::cli) struct HookPlaceArgs {
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct PushArgs {
     /// Name of the remote, as git passes it to the hook.
+    #[arg(help_heading = "Input")]
     pub(in crate::cli) remote: Option<String>,
 
     /// URL of the remote, as git passes it to the hook.
+    #[arg(help_heading = "Input")]
     pub(in crate::cli) url: Option<OsString>,
 
     /// Also report tokens that the base already contains, and fail on them.
-    #[arg(long)]
+    #[arg(long, help_heading = "Policy")]
     pub(in crate::cli) all: bool,
 
     #[command(flatten)]
@@ -93,7 +97,7 @@ pub(in crate::cli) struct PushArgs {
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct ReceiveArgs {
     /// Also report tokens that the base already contains, and fail on them.
-    #[arg(long)]
+    #[arg(long, help_heading = "Policy")]
     pub(in crate::cli) all: bool,
 
     #[command(flatten)]
@@ -106,6 +110,7 @@ pub(in crate::cli) struct ReceiveArgs {
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct MessageArgs {
     /// File that contains the message.
+    #[arg(help_heading = "Input")]
     pub(in crate::cli) file: PathBuf,
 
     #[command(flatten)]

@@ -2,6 +2,7 @@
 
 mod hooks;
 mod saved;
+mod tools;
 mod values;
 mod verify;
 
@@ -11,24 +12,33 @@ pub(super) use hooks::{
 pub(super) use saved::{
     BaselineArgs, BaselineCommand, BaselineShowArgs, DiffArgs, ReportCommandArgs,
 };
+pub(super) use tools::{CheckArgs, InitArgs, MaskArgs, RulesArgs, RulesCommand};
 pub(super) use values::{Color, ReportArg, ReportFormat, Size};
 pub(super) use verify::{ActionArgs, RevokeArgs, VerifyArgs};
 
 use crate::config::FailLevel;
 use crate::report::sarif::Suppressed;
 use crate::source::archive::ArchiveOptions;
-use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use ddpatrol_scan::blob::Context;
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Finds leaked access tokens and proves, offline, that they are real.
 #[derive(Debug, Parser)]
 #[command(name = "ddpatrol", version, max_term_width = 100)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
 pub(super) struct Args {
     #[command(subcommand)]
     pub(super) command: Command,
+
+    /// Print help: `-h` a summary, `--help` everything.
+    #[arg(long, short, action = ArgAction::Help, global = true, help_heading = "Help")]
+    help: Option<bool>,
+
+    /// Print the version.
+    #[arg(long, short = 'V', action = ArgAction::Version, help_heading = "Help")]
+    version: Option<bool>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -47,16 +57,20 @@ pub(super) enum Command {
     PreReceive(ReceiveArgs),
     CommitMsg(MessageArgs),
     Check(CheckArgs),
+    Mask(MaskArgs),
+    Init(InitArgs),
     /// List, show or check rules (token formats).
     Rules(RulesArgs),
     /// Print a shell completion script.
     Completions {
         /// Shell to print the script for.
+        #[arg(help_heading = "Input")]
         shell: clap_complete::Shell,
     },
-    /// Print a manual page.
+    /// Show a manual page; print it as roff if standard output is not a terminal.
     Man {
         /// Command, such as `hook install`; by default the program itself.
+        #[arg(help_heading = "Input")]
         command: Vec<String>,
     },
 }
@@ -66,10 +80,12 @@ pub(super) enum Command {
 /// Exit codes: 0, the scan is complete and has no findings at the fail level; 1, there are findings
 /// at the fail level; 2, an error occurred, or some content was not scanned; 130, interrupted.
 #[derive(Debug, ClapArgs)]
+#[command(next_display_order = 1)]
 pub(super) struct ScanArgs {
-    /// Files, folders and git repositories to scan, repositories with their whole history; `-` reads
-    /// standard input.
-    #[arg(default_value = ".", value_name = "PATH")]
+    /// Files, folders, repositories; `-`: standard input.
+    ///
+    /// Of a git repository, the whole history is scanned as well.
+    #[arg(default_value = ".", value_name = "PATH", help_heading = "Input", display_order = 0)]
     pub(super) paths: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -80,6 +96,12 @@ pub(super) struct ScanArgs {
 
     #[command(flatten)]
     pub(super) shared: SharedArgs,
+
+    /// Cache file: git objects listed in it are not read again.
+    ///
+    /// The first scan creates the file, each further one updates it.
+    #[arg(long, value_name = "FILE", conflicts_with = "files_only", help_heading = "Performance")]
+    pub(super) state: Option<PathBuf>,
 }
 
 /// Scan the changes staged for the next commit.
@@ -91,9 +113,10 @@ pub(super) struct ScanArgs {
 /// a path that is not staged is scanned whole, as by `scan --files-only`. If PRE_COMMIT_FROM_REF and
 /// PRE_COMMIT_TO_REF are set, the range between them is scanned instead, as by `range`.
 #[derive(Debug, ClapArgs)]
+#[command(next_display_order = 1)]
 pub(super) struct StagedArgs {
     /// Files and folders to scan; those that are not staged are scanned whole.
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", help_heading = "Input", display_order = 0)]
     pub(super) paths: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -109,23 +132,27 @@ pub(super) struct StagedArgs {
 /// names and message, even if a later commit removes them again. A token that BASE's version of a
 /// changed file already contains does not fail the scan. Exit codes as for `scan`.
 #[derive(Debug, ClapArgs)]
+#[command(next_display_order = 1)]
 pub(super) struct RangeArgs {
-    /// `BASE..HEAD`, single commits, or commits and bases (`HEAD ^BASE`). An all-zero BASE means a new
-    /// branch.
+    /// `BASE..HEAD`, single commits, or commits and bases (`HEAD ^BASE`).
+    ///
+    /// An all-zero BASE means a new branch.
     #[arg(value_name = "REVISION", required_unless_present = "stdin")]
+    #[arg(help_heading = "Input", display_order = 0)]
     pub(super) revisions: Vec<OsString>,
 
     /// Exclude commits reachable from this revision.
-    #[arg(long, value_name = "REVISION")]
+    #[arg(long, value_name = "REVISION", help_heading = "Input")]
     pub(super) not: Vec<OsString>,
 
     /// Read more revisions from standard input, one per line.
-    #[arg(long)]
+    #[arg(long, help_heading = "Input")]
     pub(super) stdin: bool,
 
-    /// Use the configuration, rules, baseline and `ddpatrol:allow` comments of the work tree, for
-    /// changes that you trust. By default those of the base apply, so that a change cannot alter the
-    /// policy it is judged by.
+    /// Use the policy of the work tree, for changes that you trust.
+    ///
+    /// By default the configuration, rules, baseline and `ddpatrol:allow` comments of the base apply, so
+    /// that a change cannot alter the policy it is judged by.
     #[arg(long, help_heading = "Policy")]
     pub(super) trust_head: bool,
 
@@ -139,11 +166,11 @@ pub(super) struct RangeArgs {
 #[derive(Debug, ClapArgs)]
 pub(super) struct ChangeArgs {
     /// Repository to scan; by default that of the current folder.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", help_heading = "Input")]
     pub(super) repo: Option<PathBuf>,
 
     /// Also report tokens that the base already contains, and fail on them.
-    #[arg(long)]
+    #[arg(long, help_heading = "Policy")]
     pub(super) all: bool,
 }
 
@@ -151,8 +178,10 @@ pub(super) struct ChangeArgs {
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Output")]
 pub(super) struct SharedArgs {
-    /// Write a report: text, json, jsonl, sarif, html, markdown, github (annotations), csv, junit or
-    /// gitlab (secret detection); to standard output, or atomically to a file.
+    /// Write a report; repeatable.
+    ///
+    /// FORMAT is text, json, jsonl, sarif, html, markdown, github (annotations), csv, junit or gitlab
+    /// (secret detection). Without PATH the report goes to standard output; a file is replaced atomically.
     #[arg(long = "report", value_name = "FORMAT[=PATH]")]
     pub(super) reports: Vec<ReportArg>,
 
@@ -161,40 +190,47 @@ pub(super) struct SharedArgs {
     pub(super) json: bool,
 
     /// Write a report in this format, as `--report FORMAT`.
-    #[arg(long, short = 'f', value_name = "FORMAT")]
+    #[arg(long, short = 'f', value_name = "FORMAT", hide_short_help = true)]
     pub(super) format: Option<ReportFormat>,
 
     /// Write the report of `--format` or `--json` to this file.
-    #[arg(long, short = 'o', value_name = "FILE")]
+    #[arg(long, short = 'o', value_name = "FILE", hide_short_help = true)]
     pub(super) output: Option<PathBuf>,
 
-    /// Folder that paths in SARIF and annotations are relative to; by default the root of the repository,
-    /// or the folder that contains all scanned repositories.
-    #[arg(long, value_name = "DIR")]
+    /// Folder that paths in SARIF and annotations are relative to.
+    ///
+    /// By default the root of the repository, or the folder that contains all scanned repositories.
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub(super) path_base: Option<PathBuf>,
 
     /// Findings that make the exit code 1; by default `proven`. `live` requires --verify.
     #[arg(long, value_enum, value_name = "LEVEL", help_heading = "Policy")]
     pub(super) fail_on: Option<FailLevel>,
 
-    /// Also list shaped matches: their checksum fails, or their format has none.
+    /// Also list matches without a valid checksum.
+    ///
+    /// Their checksum fails, or their format has none.
     #[arg(long)]
     pub(super) show_shaped: bool,
 
-    /// Do not redact tokens. Reports then contain secrets.
+    /// Do not redact tokens: reports contain secrets.
     #[arg(long)]
     pub(super) show_secrets: bool,
 
     /// Include suppressed findings in SARIF, as suppressed results. GitHub ignores suppressions.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) sarif_suppressed: bool,
 
-    /// Treat opaque (such as encrypted) or oversized content as an error (exit code 2).
+    /// Exit with code 2 if content is encrypted or too large.
+    ///
+    /// Treats opaque (such as encrypted) or oversized content as an error. By default it is only reported.
     #[arg(long, help_heading = "Policy")]
     pub(super) strict: bool,
 
-    /// Configuration file; by default `.ddpatrol.toml` in the scanned folder or the nearest folder above
-    /// it. For a change, a path in the work tree is read from the base of the change.
+    /// Configuration file; by default `.ddpatrol.toml`.
+    ///
+    /// By default it is searched in the scanned folder and the folders above it, up to the top of the
+    /// repository. For a change, a path in the work tree is read from the base of the change.
     #[arg(long, value_name = "FILE", help_heading = "Policy")]
     pub(super) config: Option<PathBuf>,
 
@@ -202,12 +238,14 @@ pub(super) struct SharedArgs {
     #[arg(long, conflicts_with = "config", help_heading = "Policy")]
     pub(super) no_config: bool,
 
-    /// File of known tokens, which do not fail the scan; see `ddpatrol baseline create`.
+    /// File of known tokens, which do not fail the scan.
+    ///
+    /// `ddpatrol baseline create` writes one.
     #[arg(long, value_name = "FILE", help_heading = "Policy")]
     pub(super) baseline: Option<PathBuf>,
 
     /// Ignore inline `ddpatrol:allow REASON` comments.
-    #[arg(long, help_heading = "Policy")]
+    #[arg(long, help_heading = "Policy", hide_short_help = true)]
     pub(super) no_inline_allow: bool,
 
     #[command(flatten)]
@@ -251,33 +289,36 @@ impl SharedArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Input")]
 pub(super) struct ScopeArgs {
-    /// Scan only files, not the history of git repositories.
+    /// Scan only the files, not the history.
     #[arg(long, conflicts_with = "history_only")]
     pub(super) files_only: bool,
 
-    /// Scan only the history, configuration and hooks of git repositories; each PATH must be a
+    /// Scan only the history, not the files.
+    ///
+    /// The configuration and hooks of the repositories are scanned as well. Each PATH must be a
     /// repository.
     #[arg(long)]
     pub(super) history_only: bool,
-
-    /// Cache file for incremental scans: only git objects that it does not list are read.
-    #[arg(long, value_name = "FILE", conflicts_with = "files_only")]
-    pub(super) state: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Files")]
+#[command(next_help_heading = "Input")]
 pub(super) struct FileArgs {
     /// Do not respect ignore files such as .gitignore.
     #[arg(long)]
     pub(super) no_ignore: bool,
 
-    /// Skip files and folders below the paths that match GLOB, in .gitignore syntax.
+    /// Skip paths that match, as in .gitignore.
+    ///
+    /// Patterns apply below each PATH; repeatable.
     #[arg(long, value_name = "GLOB")]
     pub(super) exclude: Vec<String>,
 
-    /// Skip files larger than SIZE, such as 10M or 512k; skipped files are counted.
+    /// Skip larger files; 10M, 512k or 1GiB.
+    ///
+    /// Skipped files are counted.
     #[arg(long, value_name = "SIZE")]
     pub(super) max_file_size: Option<Size>,
 }
@@ -291,18 +332,18 @@ pub(super) struct ArchiveArgs {
     pub(super) no_archives: bool,
 
     /// Maximum archive nesting depth.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) archive_depth: u8,
 
     /// Maximum unpacked size of one archive, including nested archives.
-    #[arg(long, value_name = "SIZE", default_value = "64GiB")]
+    #[arg(long, value_name = "SIZE", default_value = "64GiB", hide_short_help = true)]
     pub(super) max_unpacked: Size,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Rules")]
 pub(super) struct RuleArgs {
-    /// Add the rules of a .toml file, or of all .toml files in a folder.
+    /// Add the rules of a .toml file or of a folder of them.
     #[arg(long = "rules", value_name = "PATH")]
     pub(super) added: Vec<PathBuf>,
 
@@ -312,64 +353,20 @@ pub(super) struct RuleArgs {
 }
 
 #[derive(Clone, Debug, ClapArgs)]
-#[command(next_help_heading = "General")]
+#[command(next_help_heading = "Performance")]
 pub(super) struct RunArgs {
-    /// Number of worker threads; by default one per processor.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    /// Number of threads; by default one per processor.
+    #[arg(long, value_name = "N", value_parser = values::threads)]
     pub(super) threads: Option<u16>,
 
     /// Print only findings and errors.
     #[arg(long, short, help_heading = "Output")]
     pub(super) quiet: bool,
 
-    /// When to color the text report.
+    /// Color: auto, always or never.
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN", help_heading = "Output")]
+    #[arg(hide_possible_values = true)]
     pub(super) color: Color,
-}
-
-/// Explain tokens offline, read from standard input or a prompt.
-///
-/// Reads a token, or lines that contain tokens (`KEY=…`, JSON, a URL). Tokens are not accepted as arguments,
-/// which end up in shell histories and logs. Exit codes: 0, all tokens are valid; 1, a token is invalid, or
-/// there is none; 2, an error occurred.
-#[derive(Debug, ClapArgs)]
-pub(super) struct CheckArgs {
-    /// Add the rules of a .toml file, or of all .toml files in a folder.
-    #[arg(long = "rules", value_name = "PATH")]
-    pub(super) rules: Vec<PathBuf>,
-
-    /// Accepts any arguments, to refuse them without printing them.
-    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(super) refused: Vec<OsString>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct RulesArgs {
-    #[command(subcommand)]
-    pub(super) command: RulesCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum RulesCommand {
-    /// List all rules.
-    List {
-        /// Add the rules of a .toml file, or of all .toml files in a folder.
-        #[arg(long = "rules", value_name = "PATH")]
-        rules: Vec<PathBuf>,
-    },
-    /// Show one rule.
-    Show {
-        /// Id of the rule.
-        id: String,
-        /// Add the rules of a .toml file, or of all .toml files in a folder.
-        #[arg(long = "rules", value_name = "PATH")]
-        rules: Vec<PathBuf>,
-    },
-    /// Check rules: generated samples verify, corrupted ones do not, published vectors match.
-    Check {
-        /// Rule file or folder; by default the built-in rules.
-        path: Option<PathBuf>,
-    },
 }
 
 impl ArchiveArgs {
@@ -382,28 +379,37 @@ impl ArchiveArgs {
     }
 }
 
-/// Writes the manual page of the program, or of the command that `names` lead to.
-pub(super) fn man_page(names: &[String], out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut page = Args::command();
-    page.build();
-    for (at, name) in names.iter().enumerate() {
-        page = match page.find_subcommand(name) {
-            Some(sub) => sub.clone(),
-            None => {
-                let name = names[..=at].join(" ");
-                anyhow::bail!("unknown command `{name}`; `ddpatrol help` lists the commands")
-            }
-        };
-    }
-    Ok(clap_mangen::Man::new(page).render(out)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory;
+
+    const HEADINGS: [&str; 8] =
+        ["Input", "Output", "Policy", "Archives", "Rules", "Verification", "Performance", "Help"];
 
     #[test]
     fn the_arguments_are_well_formed() {
         Args::command().debug_assert();
+    }
+
+    /// Lists the visible arguments of a command and its subcommands that have none of the headings.
+    fn misplaced(command: &clap::Command, found: &mut Vec<String>) {
+        for argument in command.get_arguments().filter(|it| !it.is_hide_set()) {
+            if !argument.get_help_heading().is_some_and(|it| HEADINGS.contains(&it)) {
+                found.push(format!("{} {}", command.get_name(), argument.get_id()));
+            }
+        }
+        for subcommand in command.get_subcommands().filter(|it| it.get_name() != "help") {
+            misplaced(subcommand, found);
+        }
+    }
+
+    #[test]
+    fn every_option_has_one_of_the_headings() {
+        let mut command = Args::command();
+        command.build();
+        let mut found = Vec::new();
+        misplaced(&command, &mut found);
+        assert_eq!(found, Vec::<String>::new());
     }
 }

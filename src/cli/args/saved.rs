@@ -12,23 +12,24 @@ use std::path::PathBuf;
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct ReportCommandArgs {
     /// Saved JSON report (`--report json`); `-` reads standard input.
-    #[arg(long, value_name = "REPORT")]
+    #[arg(long, value_name = "REPORT", help_heading = "Input")]
     pub(in crate::cli) from: PathBuf,
 
     /// Write a report, as for `scan`.
-    #[arg(long = "report", value_name = "FORMAT[=PATH]")]
+    #[arg(long = "report", value_name = "FORMAT[=PATH]", help_heading = "Output")]
     pub(in crate::cli) reports: Vec<ReportArg>,
 
     /// Include suppressed findings in SARIF, as suppressed results.
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     sarif_suppressed: bool,
 
-    /// When to color the text report.
-    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    /// Color: auto, always or never.
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN", help_heading = "Output")]
+    #[arg(hide_possible_values = true)]
     pub(in crate::cli) color: Color,
 
-    /// Add the rules of a .toml file, or of all .toml files in a folder.
-    #[arg(long = "rules", value_name = "PATH")]
+    /// Add the rules of a .toml file or of a folder of them.
+    #[arg(long = "rules", value_name = "PATH", help_heading = "Rules")]
     pub(in crate::cli) rules: Vec<PathBuf>,
 }
 
@@ -47,19 +48,19 @@ impl ReportCommandArgs {
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct DiffArgs {
     /// Old JSON report (`--report json`); `-` reads standard input.
-    #[arg(value_name = "OLD")]
+    #[arg(value_name = "OLD", help_heading = "Input")]
     pub(in crate::cli) old: PathBuf,
 
     /// New JSON report.
-    #[arg(value_name = "NEW")]
+    #[arg(value_name = "NEW", help_heading = "Input")]
     pub(in crate::cli) new: PathBuf,
 
     /// Write the difference as text or json; to standard output, or atomically to a file.
-    #[arg(long = "report", value_name = "FORMAT[=PATH]")]
+    #[arg(long = "report", value_name = "FORMAT[=PATH]", help_heading = "Output")]
     pub(in crate::cli) reports: Vec<ReportArg>,
 
-    /// Add the rules of a .toml file, or of all .toml files in a folder.
-    #[arg(long = "rules", value_name = "PATH")]
+    /// Add the rules of a .toml file or of a folder of them.
+    #[arg(long = "rules", value_name = "PATH", help_heading = "Rules")]
     pub(in crate::cli) rules: Vec<PathBuf>,
 }
 
@@ -82,6 +83,6 @@ pub(in crate::cli) enum BaselineCommand {
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct BaselineShowArgs {
     /// Baseline file; by default the configured one, or `.ddpatrol-baseline.json`.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", help_heading = "Input")]
     pub(in crate::cli) file: Option<PathBuf>,
 }

@@ -6,18 +6,20 @@ use std::path::PathBuf;
 
 /// The actions on proven tokens.
 #[derive(Clone, Debug, ClapArgs)]
-#[command(next_help_heading = "Verify and revoke")]
+#[command(next_help_heading = "Verification")]
 pub(in crate::cli) struct VerifyArgs {
-    /// Ask the issuer of each proven token whether it is live. This sends the tokens to their issuers.
+    /// Ask the issuer of each token whether it is live.
+    ///
+    /// This sends the tokens to their issuers.
     #[arg(long)]
     pub(in crate::cli) verify: bool,
 
-    /// Revoke each proven token, after a confirmation prompt.
+    /// Revoke the proven tokens, after a confirmation prompt.
     #[arg(long)]
     pub(in crate::cli) revoke: bool,
 
     /// Seconds to wait before a rejected token is verified again.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=600))]
+    #[arg(long, hide_short_help = true, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=600))]
     pub(in crate::cli) verify_pause: u16,
 
     #[command(flatten)]
@@ -26,7 +28,7 @@ pub(in crate::cli) struct VerifyArgs {
 
 /// The issuers, and confirmation of revocations.
 #[derive(Clone, Debug, ClapArgs)]
-#[command(next_help_heading = "Verify and revoke")]
+#[command(next_help_heading = "Verification")]
 pub(in crate::cli) struct ActionArgs {
     /// Show what would be revoked without revoking it.
     #[arg(long)]
@@ -36,22 +38,31 @@ pub(in crate::cli) struct ActionArgs {
     #[arg(long)]
     pub(in crate::cli) yes: bool,
 
-    /// Datadog site, such as datadoghq.eu; repeatable. By default all public sites, unless --issuer is
-    /// given. DDPATROL_DATADOG_TOKEN may contain an administrator's token, which revokes by id.
-    #[arg(long, value_name = "SITE")]
+    /// Datadog site, such as datadoghq.eu; repeatable.
+    ///
+    /// By default all public sites, unless --issuer is given. DDPATROL_DATADOG_TOKEN may contain an
+    /// administrator's token, which revokes by id.
+    #[arg(long, value_name = "SITE", hide_short_help = true)]
     pub(in crate::cli) datadog_site: Vec<String>,
 
-    /// URL of your own token service (ddpatrold), such as `https://tokens.example.com`; repeatable.
-    /// DDPATROL_ISSUER_TOKEN may contain an administrator's token for it.
-    #[arg(long, value_name = "URL")]
+    /// URL of your own token service (ddpatrold); repeatable.
+    ///
+    /// For example `https://tokens.example.com`. DDPATROL_ISSUER_TOKEN may contain an administrator's token
+    /// for it.
+    #[arg(long, value_name = "URL", hide_short_help = true)]
     pub(in crate::cli) issuer: Vec<String>,
 
     /// Base URL of the GitHub API.
-    #[arg(long, value_name = "URL", default_value = "https://api.github.com")]
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "https://api.github.com",
+        hide_short_help = true
+    )]
     pub(in crate::cli) github_api: String,
 
     /// Service account that owns the ddsat_ tokens.
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", hide_short_help = true)]
     pub(in crate::cli) service_account: Option<String>,
 }
 
@@ -63,11 +74,13 @@ pub(in crate::cli) struct ActionArgs {
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct RevokeArgs {
     /// Saved JSON report (`--report json`); `-` reads standard input.
-    #[arg(long, value_name = "REPORT")]
+    #[arg(long, value_name = "REPORT", help_heading = "Input")]
     pub(in crate::cli) from: PathBuf,
 
-    /// Write the results as text or json; to standard output, or atomically to a file.
-    #[arg(long = "report", value_name = "FORMAT[=PATH]")]
+    /// Write the results as text or json.
+    ///
+    /// Without PATH they go to standard output; a file is replaced atomically.
+    #[arg(long = "report", value_name = "FORMAT[=PATH]", help_heading = "Output")]
     pub(in crate::cli) reports: Vec<ReportArg>,
 
     #[command(flatten)]

@@ -38,3 +38,13 @@ fn every_command_has_its_help_and_manual_page() {
         }
     }
 }
+
+#[test]
+fn the_short_help_of_scan_fits_a_screen() {
+    let tree = Tree::new();
+    let mut command = tree.command(&["scan", "-h"]);
+    let ran = command.env("COLUMNS", "80").output().expect("the command runs");
+    let help = String::from_utf8(ran.stdout).expect("help is UTF-8");
+    assert!(help.lines().count() <= 50, "{} lines:\n{help}", help.lines().count());
+    assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+}
