@@ -74,7 +74,7 @@ git rm -q deploy/prod.env
 git commit -qm "Take the token from the environment"
 
 expect 1 ddpatrol scan --verify --issuer "$issuer"
-holds "deploy/prod.env:2:12: proven Datadog Personal Access Token"
+holds "deploy/prod.env:2:12  datadog-pat"
 holds "removed by"
 holds "verified live"
 expect 1 ddpatrol scan --revoke --yes --issuer "$issuer"

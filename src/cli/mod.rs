@@ -20,6 +20,7 @@ mod scan;
 mod scan_run;
 mod signals;
 mod staged_paths;
+mod terminal;
 mod verify;
 
 use args::{Args, Command};

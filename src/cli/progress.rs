@@ -1,8 +1,9 @@
-//! The progress line on a terminal, for scans that run longer than [`DELAY`].
+//! The progress line on a terminal, for scans and requests that run longer than [`DELAY`].
 
 use crate::source::Run;
 use ddpatrol_scan::quantity::{bytes, count, number};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -22,6 +23,22 @@ pub(super) struct Progress {
 impl Progress {
     /// Starts drawing the counters of `run` on standard error.
     pub(super) fn start(run: Arc<Run>) -> Self {
+        Self::draw(move |bar, started| show(bar, &run, started))
+    }
+
+    /// Runs `work` and draws what the program waits for, such as `verifying 30 tokens`, if standard error is
+    /// a terminal.
+    pub(super) fn during<T>(what: String, work: impl FnOnce() -> T) -> T {
+        let _progress = io::stderr().is_terminal().then(|| {
+            Self::draw(move |bar, started| {
+                bar.set_message(format!("{what}, {} s", started.elapsed().as_secs()));
+                bar.tick();
+            })
+        });
+        work()
+    }
+
+    fn draw(show: impl Fn(&ProgressBar, Instant) + Send + 'static) -> Self {
         let (stop, stopped) = channel::<()>();
         let thread = std::thread::spawn(move || {
             let started = Instant::now();
@@ -29,8 +46,11 @@ impl Progress {
                 return;
             }
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+                bar.set_style(style);
+            }
             loop {
-                show(&bar, &run, started);
+                show(&bar, started);
                 if stopped.recv_timeout(TICK) != Err(RecvTimeoutError::Timeout) {
                     break;
                 }

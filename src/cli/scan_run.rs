@@ -168,7 +168,7 @@ impl ScanRun<'_> {
             on_match: is_streamed.then_some(&on_match),
         };
         let workers = workers(&self.args.run);
-        let actions = IssuerActions::new(&self.args.responding, run)?;
+        let actions = IssuerActions::new(&self.args.responding, run)?.with_run(&self.args.run);
         let scan_context = ScanContext {
             context: scan.context(),
             own,
@@ -267,6 +267,7 @@ impl ScanRun<'_> {
             quiet: self.args.run.quiet,
             elapsed: Some(elapsed),
             suppressed: self.args.suppressed(),
+            listing: self.args.listing,
         };
         let written = reports.into_iter().map(|output| output.write(document, &options));
         // All reports are written, even if one of them fails.

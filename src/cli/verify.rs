@@ -4,8 +4,9 @@
 //! responses of issuers; the plan and the prompt go to standard error. It sends no requests itself:
 //! `respond` does.
 
-use super::args::{ActionArgs, VerifyArgs};
+use super::args::{ActionArgs, RunArgs, VerifyArgs};
 use super::messages::clean;
+use super::progress::Progress;
 use crate::detect::Evidence;
 use crate::report::document::{Document, LocationRecord, Record};
 use crate::report::response::Response;
@@ -18,6 +19,7 @@ use crate::respond::{
 use crate::source::Run;
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::Finding;
+use ddpatrol_scan::quantity::count;
 use ddpatrol_token::{Secret, Uuid};
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -27,6 +29,8 @@ use std::time::Duration;
 pub(super) struct IssuerActions<'a> {
     args: &'a VerifyArgs,
     responder: Option<Responder>,
+    /// Whether no progress is shown.
+    quiet: bool,
 }
 
 impl<'a> IssuerActions<'a> {
@@ -36,7 +40,7 @@ impl<'a> IssuerActions<'a> {
             bail!("--dry-run and --yes require --revoke");
         }
         if !args.verify && !args.revoke {
-            return Ok(Self { args, responder: None });
+            return Ok(Self { args, responder: None, quiet: false });
         }
         if args.revoke {
             args.action.check_consent()?;
@@ -46,7 +50,13 @@ impl<'a> IssuerActions<'a> {
         Ok(Self {
             args,
             responder: Some(Responder::new(args.action.settings(args.verify_pause)?, stop)),
+            quiet: false,
         })
+    }
+
+    /// Shows no progress of verifications if the user wants only findings and errors.
+    pub(super) fn with_run(self, run: &RunArgs) -> Self {
+        Self { quiet: run.quiet, ..self }
     }
 
     /// Returns `true` if a requested revocation did not happen; a dry run requests none.
@@ -68,7 +78,13 @@ impl<'a> IssuerActions<'a> {
         let subjects: Vec<ProvenToken> =
             proven.iter().map(|&at| subject(&findings[at], &document.findings[at])).collect();
         if self.args.verify {
-            for (&at, verification) in proven.iter().zip(responder.verify(&subjects)) {
+            let what = format!("verifying {}", count(subjects.len(), "token"));
+            let verified = if self.quiet {
+                responder.verify(&subjects)
+            } else {
+                Progress::during(what, || responder.verify(&subjects))
+            };
+            for (&at, verification) in proven.iter().zip(verified) {
                 responses[at].verification = Some(verification);
             }
         }
@@ -148,7 +164,8 @@ pub(super) fn revoke(
         }
     }
     drop(err);
-    Ok(responder.revoke(subjects))
+    let what = format!("revoking {}", count(planned, "token"));
+    Ok(Progress::during(what, || responder.revoke(subjects)))
 }
 
 impl ActionArgs {

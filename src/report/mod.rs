@@ -11,6 +11,8 @@ pub mod github;
 pub mod html;
 pub mod json;
 pub mod markdown;
+pub mod next_steps;
+mod places;
 pub mod response;
 pub mod sarif;
 mod status;

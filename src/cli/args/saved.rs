@@ -1,6 +1,6 @@
 //! The arguments of the commands for saved reports and baselines.
 
-use super::{Color, ReportArg, ScanArgs};
+use super::{Color, ListingArgs, ReportArg, ScanArgs};
 use crate::report::sarif::Suppressed;
 use clap::{Args as ClapArgs, Subcommand};
 use std::path::PathBuf;
@@ -26,6 +26,9 @@ pub(in crate::cli) struct ReportCommandArgs {
     /// When to color the text report.
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub(in crate::cli) color: Color,
+
+    #[command(flatten)]
+    pub(in crate::cli) listing: ListingArgs,
 
     /// Add the rules of a .toml file, or of all .toml files in a folder.
     #[arg(long = "rules", value_name = "PATH")]

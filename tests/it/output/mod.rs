@@ -7,6 +7,7 @@ mod errors;
 mod fixture;
 mod help;
 mod reports;
+mod terminal;
 
 use crate::support::tree::RunOutput;
 use std::path::Path;
