@@ -56,9 +56,10 @@ impl Document {
         } else if !self.complete {
             "Incomplete: no proven token in the scanned part.".to_owned()
         } else if listed > 0 {
-            format!("{} without proof, no proven token.", count(listed, "candidate"))
+            let candidates = count(listed, "candidate");
+            format!("{candidates} without a valid checksum, no proven token.")
         } else if summary.suppressed.total() > 0 {
-            format!("{} suppressed, no other token.", count(summary.suppressed.total(), "token"))
+            "No proven tokens apart from suppressed ones.".to_owned()
         } else {
             "No proven tokens.".to_owned()
         }
@@ -132,7 +133,9 @@ impl Document {
     pub fn sentences(&self) -> Vec<String> {
         let summary = &self.summary;
         let mut lines = response::response_summary(&self.findings);
-        if summary.shaped_candidates > 0 {
+        // The first line counts them if there is nothing else.
+        let is_counted = summary.proven == 0 && self.verdict().starts_with(char::is_numeric);
+        if summary.shaped_candidates > 0 && !is_counted {
             let listed = self.findings.iter().any(|it| it.evidence == Evidence::Shaped);
             lines.push(format!(
                 "{} without a valid checksum{}.",
@@ -284,9 +287,12 @@ mod tests {
                 scanned(|it| {
                     it.findings = vec![Record { evidence: Evidence::Shaped, ..record(vec![]) }];
                 }),
-                "1 candidate without proof, no proven token.",
+                "1 candidate without a valid checksum, no proven token.",
             ),
-            (scanned(|it| it.summary.suppressed.inline = 1), "1 token suppressed, no other token."),
+            (
+                scanned(|it| it.summary.suppressed.inline = 1),
+                "No proven tokens apart from suppressed ones.",
+            ),
         ] {
             assert_eq!(text, expected);
         }
@@ -345,6 +351,8 @@ mod tests {
         assert_eq!(few.sentences(), [format!("{line} (--show-shaped lists them).")]);
         few.findings = vec![Record { evidence: Evidence::Shaped, ..record(vec![]) }];
         assert_eq!(few.sentences(), [format!("{line}.")]);
+        few.summary.files = 1;
+        assert_eq!(few.sentences(), Vec::<String>::new(), "the first line counts it");
     }
 
     #[test]

@@ -27,12 +27,12 @@ pub(in crate::cli) struct ReportCommandArgs {
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub(in crate::cli) color: Color,
 
-    #[command(flatten)]
-    pub(in crate::cli) listing: ListingArgs,
-
     /// Add the rules of a .toml file, or of all .toml files in a folder.
     #[arg(long = "rules", value_name = "PATH")]
     pub(in crate::cli) rules: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(in crate::cli) listing: ListingArgs,
 }
 
 impl ReportCommandArgs {

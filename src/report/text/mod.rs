@@ -6,6 +6,7 @@
 mod finding;
 mod line;
 mod link;
+mod options;
 mod section;
 mod source_line;
 mod summary;
@@ -13,38 +14,15 @@ mod summary;
 mod tests;
 
 use super::document::Document;
-use super::next_steps::NextStepsContext;
+pub use options::TextOptions;
+
 use finding::Detail;
 use line::{Line, Paint, Role};
 use section::{DeadTokens, Section, sections};
 use std::io::{self, Write};
-use std::time::Duration;
 
 /// Maximum number of findings that are shown with their source line.
 const MAX_SOURCES: usize = 3;
-
-/// Options of the text report.
-#[derive(Clone, Copy, Debug)]
-pub struct TextOptions<'a> {
-    /// Whether to use colours.
-    pub color: bool,
-    /// Whether to link rules and commits with OSC 8 sequences.
-    pub links: bool,
-    /// Whether to omit the summary; the next steps stay.
-    pub quiet: bool,
-    /// Whether to list all facts and steps of each finding.
-    pub explain: bool,
-    /// Whether to list dead tokens.
-    pub show_dead: bool,
-    /// Maximum number of lines; findings that do not fit are counted.
-    pub limit: Option<usize>,
-    /// Width of the terminal.
-    pub width: Option<usize>,
-    /// Duration of the scan, if one ran.
-    pub elapsed: Option<Duration>,
-    /// What the next steps depend on, apart from the document.
-    pub context: &'a NextStepsContext,
-}
 
 /// Writes the report.
 ///

@@ -2,8 +2,8 @@
 //!
 //! Input: a document. Output: lines.
 
-use super::TextOptions;
 use super::line::{Line, Role, wrap};
+use super::options::TextOptions;
 use crate::report::advice::Aim;
 use crate::report::document::Document;
 use crate::report::next_steps::NextStep;
