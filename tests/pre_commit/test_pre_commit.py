@@ -228,7 +228,7 @@ def test_the_first_push_of_a_root_commit_is_scanned(project):
 def places(done):
     """Returns the locations of proven tokens in the output of a run."""
     lines = (done.stdout + done.stderr).splitlines()
-    return [line.split("  datadog-pat ")[0] for line in lines if "  datadog-pat " in line]
+    return [line.split("  datadog-pat ")[0].strip() for line in lines if "  datadog-pat " in line]
 
 
 def test_all_files_finds_a_committed_token(project):

@@ -125,8 +125,7 @@ impl Entry<'_> {
     /// Returns the commit that introduced the token, its author, and the fingerprint.
     fn origin(&self) -> Line {
         let record = self.record();
-        let len = if self.detail == Detail::Full { usize::MAX } else { FINGERPRINT };
-        let fingerprint = record.fingerprint.get(..len).unwrap_or(&record.fingerprint);
+        let fingerprint = record.fingerprint.get(..FINGERPRINT).unwrap_or(&record.fingerprint);
         let mut end = Line::of(Role::Dim, &format!("fp:{fingerprint}"));
         if self.detail == Detail::Compact {
             for remark in self.remarks() {
@@ -178,10 +177,10 @@ impl Entry<'_> {
         let mut add = |role, text: String| {
             lines.extend(wrap(role, &format!("{indented}{text}"), FURTHER + 2, self.width));
         };
-        if self.detail == Detail::Full
-            && let Some(uuid) = &record.token.uuid
-        {
-            add(Role::Plain, format!("id {uuid}"));
+        if self.detail == Detail::Full {
+            let id = record.token.uuid.as_ref().map(|uuid| format!("id {uuid}, "));
+            let fingerprint = format!("fingerprint {}", record.fingerprint);
+            add(Role::Plain, id.unwrap_or_default() + &fingerprint);
         }
         if self.detail == Detail::Full
             && let Some(commit) = self.introduced()

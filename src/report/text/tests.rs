@@ -125,7 +125,7 @@ fn further_places_are_counted_and_explained_on_request() {
     assert!(short.contains("    also b:3:5, c:3:5\n"), "{short}");
     let full = text(&found, |it| it.explain = true);
     assert!(full.contains("    also b:3:5\n    also c:3:5\n"), "{full}");
-    assert!(full.contains("fp:0123456789abcdef0123456789abcdef"), "{full}");
+    assert!(full.contains("    fingerprint 0123456789abcdef0123456789abcdef\n"), "{full}");
 }
 
 #[test]
