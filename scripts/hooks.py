@@ -83,7 +83,7 @@ def measure_commits(options, program, folder):
     (repository.folder / names[0]).write_text(token(1))
     repository.git("add", names[0])
     stopped = repository.git("commit", "-q", "-m", "leak", check=False)
-    assert stopped.returncode != 0 and b": proven" in stopped.stderr, stopped
+    assert stopped.returncode != 0 and b"  datadog-pat " in stopped.stderr, stopped
     repository.git("reset", "-q", "--hard")
     times = {"git commit without hooks": [], "with pre-commit and commit-msg": []}
     without, with_hooks = times.values()
@@ -126,9 +126,9 @@ def measure_pushes(options, program, folder):
     on = ("config", "--unset", "core.hooksPath")
     local.commit("file", token(1))
     stopped = local.git("push", "-q", "origin", "main", check=False)
-    assert stopped.returncode != 0 and b": proven" in stopped.stdout, stopped
+    assert stopped.returncode != 0 and b"  datadog-pat " in stopped.stdout, stopped
     stopped = local.git("push", "-q", "--no-verify", "origin", "main", check=False)
-    assert stopped.returncode != 0 and b": proven" in stopped.stderr, stopped
+    assert stopped.returncode != 0 and b"  datadog-pat " in stopped.stderr, stopped
     local.git("reset", "-q", "--hard", "HEAD~1")
     times = {"git push without hooks": [], "with pre-push": [], "with pre-receive": []}
     for number in range(options.rounds):

@@ -74,7 +74,7 @@ git rm -q deploy/prod.env
 git commit -qm "Take the token from the environment"
 
 expect 1 ddpatrol scan --verify --issuer "$issuer"
-holds "deploy/prod.env:2:12: proven Datadog Personal Access Token"
+holds "deploy/prod.env:2:12  datadog-pat"
 holds "removed by"
 holds "verified live"
 expect 1 ddpatrol scan --revoke --yes --issuer "$issuer"
@@ -85,7 +85,7 @@ api GET /api/v2/validate_keys "$token" | tee output
 holds '{"errors":["Unauthorized"]}'
 echo
 expect 1 ddpatrol scan --verify --verify-pause 2 --issuer "$issuer"
-holds "verified dead"
+holds "dead (1) not listed"
 
 say "GET /api/v2/personal_access_tokens?filter[leaked]=true&include=leak_information"
 api GET '/api/v2/personal_access_tokens?filter[leaked]=true&include=leak_information' "$admin" > leaked

@@ -24,6 +24,7 @@ mod scan;
 mod scan_run;
 mod signals;
 mod staged_paths;
+mod terminal;
 mod urls;
 mod verify;
 

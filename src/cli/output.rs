@@ -1,7 +1,9 @@
 //! Destinations of reports: standard output, or files, which are written atomically.
 
-use super::args::{Color, ReportArg, ReportFormat};
+use super::args::{Color, ListingArgs, ReportArg, ReportFormat};
+use super::terminal::{self, Size};
 use crate::report::document::Document;
+use crate::report::next_steps::NextStepsContext;
 use crate::report::sarif::{self, Suppressed};
 use crate::report::text::{self, TextOptions};
 use crate::report::{csv, github, gitlab, html, json, junit, markdown};
@@ -22,6 +24,7 @@ pub(super) struct ReportOptions {
     /// The duration of the scan; `None` without a scan.
     pub(super) elapsed: Option<Duration>,
     pub(super) suppressed: Suppressed,
+    pub(super) listing: ListingArgs,
 }
 
 impl Color {
@@ -114,14 +117,13 @@ impl Output {
         document: &Document,
         options: &ReportOptions,
     ) -> anyhow::Result<()> {
-        let ReportOptions { quiet, elapsed, suppressed, .. } = *options;
-        let color = options.color.applies_to(&self);
+        let suppressed = options.suppressed;
+        let context = NextStepsContext::default();
+        let text_options = self.text_options(options, &context);
         let format = self.format;
         let out = self.writer();
         match format {
-            ReportFormat::Text => {
-                text::write(document, TextOptions { color, quiet, elapsed }, out)?;
-            }
+            ReportFormat::Text => text::write(document, &text_options, out)?,
             ReportFormat::Json => json::write(document, out)?,
             ReportFormat::Sarif => sarif::write(document, suppressed, out)?,
             ReportFormat::Html => html::write(document, out)?,
@@ -133,6 +135,29 @@ impl Output {
             ReportFormat::Jsonl => json::write_lines(document, out)?,
         }
         self.finish()
+    }
+
+    /// Returns the options of the text report, which depend on the terminal if it is written to one.
+    fn text_options<'a>(
+        &self,
+        options: &ReportOptions,
+        context: &'a NextStepsContext,
+    ) -> TextOptions<'a> {
+        let ReportOptions { quiet, elapsed, listing, .. } = *options;
+        let size = if self.is_stdout() { Size::of_stdout() } else { None };
+        // An explanation has many lines, so only an explicit limit shortens it.
+        let default = size.filter(|_| !listing.explain).map(Size::free_lines);
+        TextOptions {
+            color: options.color.applies_to(self),
+            links: self.is_stdout() && terminal::shows_links(),
+            quiet,
+            explain: listing.explain,
+            show_dead: listing.show_dead,
+            limit: listing.limit.map_or(default, |limit| (limit > 0).then_some(limit)),
+            width: size.map(|it| it.width),
+            elapsed,
+            context,
+        }
     }
 
     /// Completes the report; a temporary file is renamed to its final name.

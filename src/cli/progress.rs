@@ -1,10 +1,12 @@
-//! The progress line on a terminal, for scans that run longer than [`DELAY`].
+//! The progress line on a terminal, for scans and requests that run longer than [`DELAY`].
 
+use crate::respond::VerifyStep;
 use crate::source::Run;
 use ddpatrol_scan::quantity::{bytes, count, number};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -22,6 +24,36 @@ pub(super) struct Progress {
 impl Progress {
     /// Starts drawing the counters of `run` on standard error.
     pub(super) fn start(run: Arc<Run>) -> Self {
+        Self::draw(move |bar, started| show(bar, &run, started))
+    }
+
+    /// Runs `work` and draws what the program waits for, such as `verifying 30 tokens`, if standard error is
+    /// a terminal.
+    pub(super) fn during<T>(what: String, work: impl FnOnce() -> T) -> T {
+        let _progress = io::stderr().is_terminal().then(|| {
+            Self::draw(move |bar, started| {
+                bar.set_message(format!("{what}, {} s", started.elapsed().as_secs()));
+                bar.tick();
+            })
+        });
+        work()
+    }
+
+    /// Runs a verification and draws how many tokens the issuers have answered about, if standard error is a
+    /// terminal.
+    pub(super) fn verifying<T>(work: impl FnOnce(&(dyn Fn(VerifyStep) + Sync)) -> T) -> T {
+        let steps = Arc::new(Steps::default());
+        let drawn = Arc::clone(&steps);
+        let _progress = io::stderr().is_terminal().then(|| {
+            Self::draw(move |bar, started| {
+                bar.set_message(format!("{}, {} s", drawn.text(), started.elapsed().as_secs()));
+                bar.tick();
+            })
+        });
+        work(&|step| steps.record(step))
+    }
+
+    fn draw(show: impl Fn(&ProgressBar, Instant) + Send + 'static) -> Self {
         let (stop, stopped) = channel::<()>();
         let thread = std::thread::spawn(move || {
             let started = Instant::now();
@@ -29,8 +61,11 @@ impl Progress {
                 return;
             }
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+                bar.set_style(style);
+            }
             loop {
-                show(&bar, &run, started);
+                show(&bar, started);
                 if stopped.recv_timeout(TICK) != Err(RecvTimeoutError::Timeout) {
                     break;
                 }
@@ -38,6 +73,42 @@ impl Progress {
             bar.finish_and_clear();
         });
         Self { stop: Some(stop), thread: Some(thread) }
+    }
+}
+
+/// The state of a verification.
+#[derive(Default)]
+struct Steps {
+    tokens: AtomicUsize,
+    answered: AtomicUsize,
+    /// The rejected tokens that wait to be verified again.
+    waiting: AtomicUsize,
+}
+
+impl Steps {
+    fn record(&self, step: VerifyStep) {
+        match step {
+            VerifyStep::Started { tokens } => {
+                self.tokens.store(tokens, Ordering::Relaxed);
+                self.answered.store(0, Ordering::Relaxed);
+                self.waiting.store(0, Ordering::Relaxed);
+            }
+            VerifyStep::Answered => {
+                self.answered.fetch_add(1, Ordering::Relaxed);
+            }
+            VerifyStep::Paused { rejected, .. } => self.waiting.store(rejected, Ordering::Relaxed),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self.waiting.load(Ordering::Relaxed) {
+            0 => {
+                let answered = number(self.answered.load(Ordering::Relaxed));
+                let tokens = count(self.tokens.load(Ordering::Relaxed), "token");
+                format!("verified {answered} of {tokens}")
+            }
+            rejected => format!("waiting to verify {} again", count(rejected, "rejected token")),
+        }
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) fn report(args: &ReportCommandArgs) -> anyhow::Result<Exit> {
         quiet: false,
         elapsed: None,
         suppressed: args.suppressed(),
+        listing: args.listing,
     };
     for output in outputs {
         output.write(&document, &options)?;

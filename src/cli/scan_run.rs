@@ -16,6 +16,7 @@ use crate::redact::Redactor;
 use crate::report::document::{self, Document, DocumentBuilder, DocumentOptions, Paths, Record};
 use crate::report::response::Response;
 use crate::report::{escape, json};
+use crate::respond::VerifyStep;
 use crate::rules::RuleSet;
 use crate::scan::{Input, Outcome, Scan, is_excluded};
 use crate::source::Run;
@@ -232,7 +233,13 @@ impl ScanRun<'_> {
         document: &mut Document,
         reports: &mut Vec<Output>,
     ) -> anyhow::Result<()> {
-        let mut responses = actions.verify(&outcome.findings, document, &|_| ());
+        let verify = |on_step: &(dyn Fn(VerifyStep) + Sync)| {
+            actions.verify(&outcome.findings, document, on_step)
+        };
+        let mut responses = match self.args.run.quiet || !actions.verifies() {
+            true => verify(&|_| ()),
+            false => Progress::verifying(verify),
+        };
         let plan = actions.plan(&outcome.findings, document, &mut responses);
         self.add_responses(actions, &responses, outcome, document);
         let Some(plan) = plan.filter(|_| !outcome.interrupted) else {
@@ -333,6 +340,7 @@ impl ScanRun<'_> {
             quiet: self.args.run.quiet,
             elapsed: Some(elapsed),
             suppressed: self.args.suppressed(),
+            listing: self.args.listing,
         };
         let written = reports.into_iter().map(|output| output.write(document, &options));
         // All reports are written, even if one of them fails.

@@ -6,6 +6,7 @@
 
 use super::args::{ActionArgs, VerifyArgs};
 use super::consent::{self, Candidate, Decision};
+use super::progress::Progress;
 use crate::detect::Evidence;
 use crate::report::document::{Document, LocationRecord, Record};
 use crate::report::response::Response;
@@ -19,6 +20,7 @@ use crate::rules::line_column;
 use crate::source::Run;
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::Finding;
+use ddpatrol_scan::quantity::count;
 use ddpatrol_token::{Secret, Uuid};
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
@@ -211,7 +213,9 @@ impl<'a> PlannedRevocations<'a> {
             (0..outcomes.len()).filter(|&at| decisions[at] == Decision::Revoke).collect();
         let tokens: Vec<ProvenToken> = chosen.iter().map(|&at| self.tokens[at].clone()).collect();
         let mut success = Success::Complete;
-        for (at, outcome) in chosen.into_iter().zip(self.responder.revoke(&tokens)) {
+        let what = format!("revoking {}", count(tokens.len(), "token"));
+        let revoked = Progress::during(what, || self.responder.revoke(&tokens));
+        for (at, outcome) in chosen.into_iter().zip(revoked) {
             if outcome.outcome.is_failure() {
                 success = Success::Partial;
             }

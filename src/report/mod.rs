@@ -14,6 +14,8 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod next_steps;
+mod places;
 pub mod response;
 pub mod sarif;
 mod status;

@@ -3,21 +3,110 @@
 //! Input: a document. Output: sentences without scanned content. Notes and lines of other functions can contain
 //! it; writers escape them.
 
-use super::document::Document;
+use super::document::{Document, Record};
+use super::places;
 use super::response;
 use crate::detect::Evidence;
-use ddpatrol_scan::quantity::{bytes, count};
+use ddpatrol_scan::quantity::{bytes, count, number};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Maximum numbers of kinds of tokens and of authors in the first line.
+const MAX_KINDS: usize = 3;
+const MAX_AUTHORS: usize = 5;
+
+/// Counts equal texts; the most frequent first, then by text.
+fn ranked(texts: impl Iterator<Item = String>) -> Vec<(String, usize)> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    texts.for_each(|it| *counts.entry(it).or_default() += 1);
+    let mut ranked: Vec<(String, usize)> = counts.into_iter().collect();
+    ranked.sort_by_key(|(_, len)| std::cmp::Reverse(*len));
+    ranked
+}
+
+/// Shortens the name of a kind of token.
+fn short_name(name: &str) -> String {
+    name.replace("Personal Access Token", "PAT").replace(" (classic)", "")
+}
 
 impl Document {
-    /// Returns the number of proven tokens and places.
+    /// Returns the number of proven tokens and places, or why there are none.
     #[must_use]
     pub fn verdict(&self) -> String {
         let summary = &self.summary;
         if summary.proven == 0 {
-            return "No proven tokens.".to_owned();
+            return self.nothing_proven();
         }
         let places = count(summary.proven_locations, "place");
         format!("{} proven in {places}.", count(summary.proven, "token"))
+    }
+
+    /// Describes a result without proven tokens. Only a complete scan without any finding has none.
+    fn nothing_proven(&self) -> String {
+        let summary = &self.summary;
+        let has_read = summary.files + summary.objects + summary.git_files > 0;
+        let unread = self.diagnostics.len();
+        let listed = self.findings.iter().filter(|it| it.suppression.is_none()).count();
+        if !has_read && unread > 0 {
+            let items = count(unread, "item");
+            format!("Nothing was scanned: {items} could not be read.")
+        } else if self.interrupted {
+            "Interrupted: no proven token was found before the end.".to_owned()
+        } else if !has_read {
+            "Nothing was scanned: there is no content to read.".to_owned()
+        } else if !self.complete {
+            "Incomplete: no proven token in the scanned part.".to_owned()
+        } else if listed > 0 {
+            let candidates = count(listed, "candidate");
+            format!("{candidates} without a valid checksum, no proven token.")
+        } else if summary.suppressed.total() > 0 {
+            "No proven tokens apart from suppressed ones.".to_owned()
+        } else {
+            "No proven tokens.".to_owned()
+        }
+    }
+
+    /// Returns the first line of a summary: tokens, distinct places, repositories, kinds and authors.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let is_leak = |it: &&Record| it.evidence == Evidence::Proven && it.suppression.is_none();
+        let leaked: Vec<&Record> = self.findings.iter().filter(is_leak).collect();
+        if leaked.is_empty() {
+            return self.nothing_proven();
+        }
+        let places = leaked.iter().map(|it| places::count(it)).sum::<usize>();
+        let tokens = count(leaked.len(), "leaked token");
+        let mut line = format!("{tokens} in {}", count(places, "place"));
+        let traces = leaked.iter().flat_map(|it| &it.locations).filter_map(|it| it.git.as_ref());
+        let repositories: BTreeSet<_> = traces.map(|it| it.repository.as_bytes()).collect();
+        if repositories.len() > 1 {
+            line.push_str(&format!(", {}", count(repositories.len(), "repository")));
+        }
+        let kinds = ranked(leaked.iter().map(|it| short_name(&it.name)));
+        let names: Vec<String> = kinds
+            .iter()
+            .take(MAX_KINDS)
+            .map(|(name, len)| format!("{} {name}", number(len)))
+            .collect();
+        line.push_str(&format!(": {}", names.join(", ")));
+        let others: usize = kinds.iter().skip(MAX_KINDS).map(|(_, len)| len).sum();
+        if others > 0 {
+            line.push_str(&format!(", {} of other kinds", number(others)));
+        }
+        let authors = leaked.iter().filter_map(|it| it.introduced());
+        let authors = ranked(authors.map(|it| it.author.email.text().into_owned()));
+        if authors.len() > 1 {
+            let mut counts: Vec<String> =
+                authors.iter().take(MAX_AUTHORS).map(|(_, len)| number(len)).collect();
+            if authors.len() > MAX_AUTHORS {
+                counts.push("…".to_owned());
+            }
+            line.push_str(&format!(
+                " · {} ({})",
+                count(authors.len(), "author"),
+                counts.join(", ")
+            ));
+        }
+        line
     }
 
     /// Returns whether everything was scanned.
@@ -44,7 +133,9 @@ impl Document {
     pub fn sentences(&self) -> Vec<String> {
         let summary = &self.summary;
         let mut lines = response::response_summary(&self.findings);
-        if summary.shaped_candidates > 0 {
+        // The first line counts them if there is nothing else.
+        let is_counted = summary.proven == 0 && self.verdict().starts_with(char::is_numeric);
+        if summary.shaped_candidates > 0 && !is_counted {
             let listed = self.findings.iter().any(|it| it.evidence == Evidence::Shaped);
             lines.push(format!(
                 "{} without a valid checksum{}.",
@@ -176,11 +267,71 @@ mod tests {
 
     #[test]
     fn the_verdict_counts_proven_tokens_and_places() {
-        assert_eq!(with(|_| ()).verdict(), "No proven tokens.");
+        assert_eq!(with(|it| it.files = 1).verdict(), "No proven tokens.");
         let one = with(|it| (it.proven, it.proven_locations) = (1, 1));
         assert_eq!(one.verdict(), "1 token proven in 1 place.");
         let many = with(|it| (it.proven, it.proven_locations) = (2, 1_000));
         assert_eq!(many.verdict(), "2 tokens proven in 1,000 places.");
+    }
+
+    #[test]
+    fn only_a_complete_scan_without_findings_has_no_proven_tokens() {
+        let scanned = |change: fn(&mut Document)| {
+            let mut document = with(|it| it.files = 1);
+            change(&mut document);
+            assert_eq!(document.headline(), document.verdict());
+            document.headline()
+        };
+        assert_eq!(with(|_| ()).headline(), "Nothing was scanned: there is no content to read.");
+        let mut unread = with(|_| ());
+        unread.diagnostics = vec![note(Severity::Unread)];
+        assert_eq!(unread.headline(), "Nothing was scanned: 1 item could not be read.");
+        for (text, expected) in [
+            (scanned(|it| it.complete = false), "Incomplete: no proven token in the scanned part."),
+            (
+                scanned(|it| it.interrupted = true),
+                "Interrupted: no proven token was found before the end.",
+            ),
+            (
+                scanned(|it| {
+                    it.findings = vec![Record { evidence: Evidence::Shaped, ..record(vec![]) }];
+                }),
+                "1 candidate without a valid checksum, no proven token.",
+            ),
+            (
+                scanned(|it| it.summary.suppressed.inline = 1),
+                "No proven tokens apart from suppressed ones.",
+            ),
+        ] {
+            assert_eq!(text, expected);
+        }
+    }
+
+    #[test]
+    fn the_first_line_counts_tokens_places_repositories_kinds_and_authors() {
+        let by = |name: &str, email: &str, repository: &str| {
+            let mut commit = commit('a');
+            commit.author.email = clean(email);
+            let git = crate::report::trace::TraceRecord {
+                introduced: Some(commit),
+                repository: clean(repository),
+                ..git()
+            };
+            let place = crate::report::document::LocationRecord { git: Some(git), ..place("a") };
+            Record { name: name.to_owned(), ..record(vec![place]) }
+        };
+        let (datadog, github) =
+            ("Datadog Personal Access Token", "GitHub Personal Access Token (classic)");
+        assert_eq!(
+            document(vec![by(github, "a", ".git")]).headline(),
+            "1 leaked token in 1 place: 1 GitHub PAT"
+        );
+        let all = document(vec![by(github, "a", "a"), by(github, "a", "b"), by(datadog, "b", "b")]);
+        assert_eq!(
+            all.headline(),
+            "3 leaked tokens in 3 places, 2 repositories: 2 GitHub PAT, 1 Datadog PAT \
+             · 2 authors (2, 1)"
+        );
     }
 
     #[test]
@@ -209,6 +360,8 @@ mod tests {
         assert_eq!(few.sentences(), [format!("{line} (--show-shaped lists them).")]);
         few.findings = vec![Record { evidence: Evidence::Shaped, ..record(vec![]) }];
         assert_eq!(few.sentences(), [format!("{line}.")]);
+        few.summary.files = 1;
+        assert_eq!(few.sentences(), Vec::<String>::new(), "the first line counts it");
     }
 
     #[test]

@@ -207,7 +207,7 @@ def test_the_summary_ends_with_the_command_that_reproduces_the_result(hosting):
     hosting.git(*fetch[1:], "--depth=2", at=clone)
     ran = subprocess.run([hosting.binary, *again[1:]], cwd=clone, capture_output=True, text=True)
     assert ran.returncode == 1, ran.stderr
-    assert "1 token proven" in ran.stdout
+    assert "1 leaked token" in ran.stdout
 
 
 def test_words_of_the_local_command_are_quoted_within_their_block(double):

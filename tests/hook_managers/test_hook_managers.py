@@ -81,7 +81,7 @@ class Project:
         done, ran = self.commits()
         output = done.stdout + done.stderr
         assert done.returncode != 0, output
-        assert f"{name}:1:1: proven" in output and token(seed)[30:] not in output, output
+        assert f"{name}:1:1  datadog-pat" in output and token(seed)[30:] not in output, output
         self.must("git", "reset", "-q", "--hard")
         return ran
 
@@ -117,7 +117,7 @@ def test_husky_and_ddpatrol_both_run_even_after_npm_install(husky):
     assert done.returncode != 0
     assert husky.leak(1) == []
     done, _ = husky.commits("-m", token(2))
-    assert done.returncode != 0 and "COMMIT_EDITMSG:1:1: proven" in done.stderr
+    assert done.returncode != 0 and "COMMIT_EDITMSG:1:1  datadog-pat" in done.stderr
     husky.must("git", "commit", "-q", "--allow-empty", "-m", "x", HUSKY="0")
 
 
@@ -151,7 +151,7 @@ def test_the_push_script_of_husky_gets_the_input_of_git(husky):
     husky.write("file", token(4))
     husky.must("git", "commit", "-q", "--no-verify", "-a", "-m", "leak")
     done = husky.run("git", "push", "-q", "../server.git", "main")
-    assert done.returncode != 0 and "file:1:1: proven" in done.stdout, done.stdout
+    assert done.returncode != 0 and "file:1:1  datadog-pat" in done.stdout, done.stdout
 
 
 def test_a_merge_and_a_linked_work_tree_are_judged_with_husky(husky):
@@ -169,7 +169,7 @@ def test_a_merge_and_a_linked_work_tree_are_judged_with_husky(husky):
     husky.write("added", token(7))
     husky.must("git", "add", "-A")
     done = husky.run("git", "commit", "--no-edit")
-    assert done.returncode != 0 and "added:1:1: proven" in done.stderr, done.stderr
+    assert done.returncode != 0 and "added:1:1  datadog-pat" in done.stderr, done.stderr
     assert "other:1:1" not in done.stderr, done.stderr
     husky.must("git", "rm", "-q", "-f", "added")
     husky.must("git", "commit", "-q", "--no-edit")
@@ -178,7 +178,7 @@ def test_a_merge_and_a_linked_work_tree_are_judged_with_husky(husky):
     husky.must("husky", at="../linked")
     (husky.folder.parent / "linked" / "file").write_text(token(6))
     done = husky.run("git", "commit", "-a", "-m", "leak", at="../linked")
-    assert done.returncode != 0 and "file:1:1: proven" in done.stderr, done.stderr
+    assert done.returncode != 0 and "file:1:1  datadog-pat" in done.stderr, done.stderr
 
 
 def test_status_shows_the_husky_script(husky):
@@ -215,7 +215,7 @@ def test_the_lefthook_hook_is_unchanged_and_the_printed_lines_work(project):
     assert project.commit_passes() == ["lefthook"]
     project.leak(7)
     done, _ = project.commits("-m", token(8))
-    assert done.returncode != 0 and "COMMIT_EDITMSG:1:1: proven" in done.stdout + done.stderr
+    assert done.returncode != 0 and "COMMIT_EDITMSG:1:1  datadog-pat" in done.stdout + done.stderr
     output = project.must("ddpatrol", "hook", "status")
     assert f"the hooks of lefthook, from {project.folder / 'lefthook.yml'}, which mentions" in output
     project.must("git", "init", "-q", "--bare", "../server.git")
@@ -223,7 +223,7 @@ def test_the_lefthook_hook_is_unchanged_and_the_printed_lines_work(project):
     project.write("file", token(9))
     project.must("git", "commit", "-q", "--no-verify", "-a", "-m", "leak")
     done = project.run("git", "push", "-q", "../server.git", "main")
-    assert done.returncode != 0 and "file:1:1: proven" in done.stdout + done.stderr
+    assert done.returncode != 0 and "file:1:1  datadog-pat" in done.stdout + done.stderr
     done = project.run("ddpatrol", "hook", "uninstall")
     assert "ddpatrol still runs as pre-commit" in done.stderr, done.stderr
 
@@ -257,7 +257,7 @@ def test_the_simple_git_hooks_hook_is_unchanged_and_the_printed_lines_work(proje
     assert project.commit_passes() == ["simple"]
     assert project.leak(11) == []
     done, _ = project.commits("-m", token(12))
-    assert done.returncode != 0 and "COMMIT_EDITMSG:1:1: proven" in done.stderr
+    assert done.returncode != 0 and "COMMIT_EDITMSG:1:1  datadog-pat" in done.stderr
     output = project.must("ddpatrol", "hook", "status")
     assert re.search("1. the hooks of simple-git-hooks, from .*/pre-commit, which mentions ddpatrol", output)
 

@@ -58,7 +58,8 @@ fn failed_candidates_are_counted_and_listed_on_request() {
     assert!(text.contains("1 candidate without a valid checksum (--show-shaped"), "{text}");
     assert!(!text.contains("x:1:1"), "{text}");
     let text = tree.run(&["scan", "--show-shaped"]).stdout();
-    assert!(text.starts_with("x:1:1: shaped Datadog Personal Access Token ddpat_"), "{text}");
+    assert!(text.starts_with("shaped, without a valid checksum, in files (1)\n"), "{text}");
+    assert!(text.contains("  x:1:1  datadog-pat ddpat_"), "{text}");
 }
 
 #[test]
@@ -327,7 +328,7 @@ fn quiet_prints_findings_and_errors_only() {
     assert_eq!((ran.stdout(), ran.stderr()), (String::new(), String::new()));
     tree.write("x", token(1));
     let ran = tree.run(&["scan", "-q", "x", "nope"]);
-    assert!(ran.stdout().starts_with("x:1:1: proven") && !ran.stdout().contains("Scanned"));
+    assert!(ran.stdout().contains("  x:1:1  datadog-pat") && !ran.stdout().contains("Scanned"));
     assert_eq!(ran.stderr(), "ddpatrol: nope: no such file or folder\n");
 }
 

@@ -131,7 +131,7 @@ def blocked(done, place, seed):
 
 def test_a_staged_token_blocks_the_commit_until_it_is_removed(project):
     project.stage("file", token(1))
-    output = blocked(project.run("git", "commit", "-m", "leak"), "file:1:1: proven", 1)
+    output = blocked(project.run("git", "commit", "-m", "leak"), "file:1:1  datadog-pat", 1)
     assert "Revoke it" in output
     project.stage("file", "clean again\n")
     project.must("git", "commit", "-m", "clean")
@@ -141,8 +141,8 @@ def test_staged_content_is_scanned_not_the_work_tree(project):
     project.stage("file", "edited\n")
     project.write("file", token(1))
     project.must("git", "commit", "-m", "clean")
-    blocked(project.run("git", "commit", "-a", "-m", "leak"), "file:1:1: proven", 1)
-    blocked(project.run("git", "commit", "file", "-m", "leak"), "file:1:1: proven", 1)
+    blocked(project.run("git", "commit", "-a", "-m", "leak"), "file:1:1  datadog-pat", 1)
+    blocked(project.run("git", "commit", "file", "-m", "leak"), "file:1:1  datadog-pat", 1)
 
 
 def test_a_token_in_the_message_blocks_the_commit(project):
@@ -153,12 +153,12 @@ def test_a_token_in_the_message_blocks_the_commit(project):
 
 def test_amended_commits_and_linked_work_trees_are_scanned(project):
     project.stage("file", token(1))
-    blocked(project.run("git", "commit", "--amend", "-m", "leak"), "file:1:1: proven", 1)
+    blocked(project.run("git", "commit", "--amend", "-m", "leak"), "file:1:1  datadog-pat", 1)
     project.must("git", "reset", "-q", "--hard")
     project.must("git", "worktree", "add", "-q", "../linked")
     (project.folder.parent / "linked" / "file").write_text(token(2))
     done = project.run("git", "-C", "../linked", "commit", "-a", "-m", "leak")
-    blocked(done, "file:1:1: proven", 2)
+    blocked(done, "file:1:1  datadog-pat", 2)
 
 
 def test_a_merge_passes_unless_it_adds_a_token(project):
@@ -172,7 +172,7 @@ def test_a_merge_passes_unless_it_adds_a_token(project):
     project.must("git", "reset", "-q", "--hard", "HEAD~1")
     project.must("git", "merge", "--no-edit", "--no-commit", "side")
     project.stage("file", token(4))
-    output = blocked(project.run("git", "commit", "--no-edit"), "file:1:1: proven", 4)
+    output = blocked(project.run("git", "commit", "--no-edit"), "file:1:1  datadog-pat", 4)
     assert "other" not in output and "a merge is in progress" in output
 
 
@@ -184,8 +184,8 @@ def test_a_push_with_a_token_is_blocked_and_a_clean_one_passes(project):
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
     project.stage("file", "removed\n")
     project.must("git", "commit", "-q", "--no-verify", "-m", "removed")
-    blocked(project.run("git", "push", "origin", "main"), "file:1:1: proven", 4)
-    blocked(project.run("git", "push", "origin", "main:topic"), "file:1:1: proven", 4)
+    blocked(project.run("git", "push", "origin", "main"), "file:1:1  datadog-pat", 4)
+    blocked(project.run("git", "push", "origin", "main:topic"), "file:1:1  datadog-pat", 4)
     project.must("git", "reset", "-q", "--hard", "HEAD~2")
     project.stage("file", "clean\n\n")
     project.must("git", "commit", "-q", "-m", "clean")
@@ -214,7 +214,7 @@ def test_unpushed_tokens_of_other_branches_are_listed_and_pass(project):
     assert done.returncode == 0 and "also unpushed" not in done.stdout + done.stderr
     project.must("git", "init", "-q", "--bare", "../public.git")
     project.must("git", "remote", "add", "public", "../public.git")
-    blocked(project.run("git", "push", "-q", "public", "zzz"), "file:1:1: proven", 5)
+    blocked(project.run("git", "push", "-q", "public", "zzz"), "file:1:1  datadog-pat", 5)
 
 
 def test_the_first_push_of_a_root_commit_is_scanned(project):
@@ -222,21 +222,21 @@ def test_the_first_push_of_a_root_commit_is_scanned(project):
     project.must("git", "remote", "add", "origin", "../server.git")
     project.stage("file", token(5))
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
-    blocked(project.run("git", "push", "origin", "main"), "file:1:1: proven", 5)
+    blocked(project.run("git", "push", "origin", "main"), "file:1:1  datadog-pat", 5)
 
 
 def places(done):
     """Returns the locations of proven tokens in the output of a run."""
     lines = (done.stdout + done.stderr).splitlines()
-    return [line.split(": proven")[0] for line in lines if ": proven" in line]
+    return [line.split("  datadog-pat ")[0].strip() for line in lines if "  datadog-pat " in line]
 
 
 def test_all_files_finds_a_committed_token(project):
     project.stage("leak", token(7))
     project.stage("--fail-on=never", "a file name is not an option\n")
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
-    blocked(project.run("pre-commit", "run", "--all-files"), "leak:1:1: proven", 7)
-    blocked(project.run("pre-commit", "run", "--files", "leak"), "leak:1:1: proven", 7)
+    blocked(project.run("pre-commit", "run", "--all-files"), "leak:1:1  datadog-pat", 7)
+    blocked(project.run("pre-commit", "run", "--files", "leak"), "leak:1:1  datadog-pat", 7)
     project.must("pre-commit", "run", "--files", "file")
     project.must("git", "rm", "-q", "leak")
     project.must("git", "commit", "-q", "-m", "a commit that only deletes")
@@ -265,7 +265,7 @@ def test_a_range_is_scanned_commit_by_commit(project):
     project.stage("other", "clean\n")
     project.must("git", "commit", "-q", "-m", "removed")
     done = project.run("pre-commit", "run", "--from-ref", "main", "--to-ref", "HEAD")
-    blocked(done, "file:1:1: proven", 10)
+    blocked(done, "file:1:1  datadog-pat", 10)
     project.must("pre-commit", "run", "--from-ref", "HEAD~1", "--to-ref", "HEAD")
 
 
@@ -278,7 +278,7 @@ def test_renames_links_and_empty_commits_pass_and_link_targets_are_scanned(proje
     project.must("git", "commit", "-q", "-m", "a link")
     (project.folder / "leak").symlink_to(token(11))
     project.must("git", "add", "-A")
-    blocked(project.run("git", "commit", "-m", "leak"), "leak:1:1: proven", 11)
+    blocked(project.run("git", "commit", "-m", "leak"), "leak:1:1  datadog-pat", 11)
 
 
 def test_many_files_are_scanned_once_each(project):
@@ -290,7 +290,7 @@ def test_many_files_are_scanned_once_each(project):
     project.write("leak", token(12))
     project.must("git", "add", "-A")
     done = project.run("git", "commit", "-q", "-m", "leak")
-    blocked(done, "leak:1:1: proven", 12)
+    blocked(done, "leak:1:1  datadog-pat", 12)
     assert places(done) == ["leak:1:1"], done.stdout
     project.must("git", "commit", "-q", "--no-verify", "-m", "leak")
     assert places(project.run("pre-commit", "run", "--all-files")) == ["leak:1:1"]
@@ -321,7 +321,7 @@ def test_a_hook_moved_by_pre_commit_still_runs_and_is_uninstalled(plain):
     plain.must("ddpatrol", "hook", "install")
     plain.must("pre-commit", "install")
     plain.stage("file", token(13))
-    blocked(plain.run("git", "commit", "-m", "leak"), "file:1:1: proven", 13)
+    blocked(plain.run("git", "commit", "-m", "leak"), "file:1:1  datadog-pat", 13)
     assert (plain.folder / ".git" / "ran").read_text() == "pre-commit\n"
     output = plain.must("ddpatrol", "hook", "status")
     assert f"2. ddpatrol staged, from {own}.legacy\n" in output, output
@@ -350,10 +350,10 @@ def test_the_pre_commit_hook_is_unchanged_and_the_printed_lines_work(plain):
     plain.must("git", "commit", "-q", "-m", "ddpatrol")
     plain.must(*command.split())
     plain.stage("file", token(14))
-    blocked(plain.run("git", "commit", "-m", "leak"), "file:1:1: proven", 14)
+    blocked(plain.run("git", "commit", "-m", "leak"), "file:1:1  datadog-pat", 14)
     plain.must("git", "reset", "-q", "--hard")
     done = plain.run("git", "commit", "--allow-empty", "-m", token(15))
-    blocked(done, "COMMIT_EDITMSG:1:1: proven", 15)
+    blocked(done, "COMMIT_EDITMSG:1:1  datadog-pat", 15)
     done = plain.run("ddpatrol", "hook", "uninstall")
     assert "ddpatrol still runs as pre-commit" in done.stderr, done.stderr
 
@@ -371,7 +371,7 @@ def test_pre_commit_is_installed_together_with_global_hooks(plain):
     plain.must("git", "commit", "-q", "-m", "clean")
     assert (plain.folder / ".git" / "ran").exists()
     plain.stage("file", token(16))
-    blocked(plain.run("git", "commit", "-m", "leak"), "file:1:1: proven", 16)
+    blocked(plain.run("git", "commit", "-m", "leak"), "file:1:1  datadog-pat", 16)
 
 
 def test_try_repo_builds_and_runs_the_program(tmp_path, program, hooks):
@@ -392,4 +392,4 @@ def test_try_repo_builds_and_runs_the_program(tmp_path, program, hooks):
         CARGO_PROFILE_RELEASE_OPT_LEVEL="1",
         PATH=os.environ["PATH"],
     )
-    blocked(done, "file:1:1: proven", 6)
+    blocked(done, "file:1:1  datadog-pat", 6)

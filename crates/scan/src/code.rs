@@ -99,7 +99,11 @@ mod tests {
         for (at, code) in Code::ALL.iter().enumerate() {
             let listed = format!("| `{}` |", code.name());
             assert!(documentation.contains(&listed), "docs/json.md lacks {}", code.name());
-            assert!(troubleshooting.contains(&listed), "docs/troubleshooting.md lacks {}", code.name());
+            assert!(
+                troubleshooting.contains(&listed),
+                "docs/troubleshooting.md lacks {}",
+                code.name()
+            );
             assert!(Code::ALL[..at].iter().all(|other| other.name() != code.name()));
             let text = serde_json::to_string(code).expect("a string");
             assert_eq!(text, format!("\"{}\"", code.name()));

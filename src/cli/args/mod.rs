@@ -1,6 +1,7 @@
 //! The arguments of every command.
 
 mod hooks;
+mod listing;
 mod saved;
 mod tools;
 mod values;
@@ -9,6 +10,7 @@ mod verify;
 pub(super) use hooks::{
     HookArgs, HookCommand, HookPlaceArgs, HookSetArgs, MessageArgs, PushArgs, ReceiveArgs,
 };
+pub(super) use listing::ListingArgs;
 pub(super) use saved::{
     BaselineArgs, BaselineCommand, BaselineShowArgs, DiffArgs, ReportCommandArgs,
 };
@@ -247,6 +249,9 @@ pub(super) struct SharedArgs {
     /// Ignore inline `ddpatrol:allow REASON` comments.
     #[arg(long, help_heading = "Policy", hide_short_help = true)]
     pub(super) no_inline_allow: bool,
+
+    #[command(flatten)]
+    pub(super) listing: ListingArgs,
 
     #[command(flatten)]
     pub(super) archives: ArchiveArgs,

@@ -1,6 +1,6 @@
 //! The arguments of the commands for saved reports and baselines.
 
-use super::{Color, ReportArg, ScanArgs};
+use super::{Color, ListingArgs, ReportArg, ScanArgs};
 use crate::report::sarif::Suppressed;
 use clap::{Args as ClapArgs, Subcommand};
 use std::path::PathBuf;
@@ -31,6 +31,9 @@ pub(in crate::cli) struct ReportCommandArgs {
     /// Add the rules of a .toml file or of a folder of them.
     #[arg(long = "rules", value_name = "PATH", help_heading = "Rules")]
     pub(in crate::cli) rules: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(in crate::cli) listing: ListingArgs,
 }
 
 impl ReportCommandArgs {

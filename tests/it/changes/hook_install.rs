@@ -46,12 +46,12 @@ fn installed_hooks_block_commits_until_they_are_uninstalled() {
     repo.stage(&[("a", &token(1))]);
     let printed = commits(&repo, &["-m", "content"], false);
     assert!(
-        printed.contains("a:1:1: proven") && printed.contains("git reset --quiet -- :/a"),
+        printed.contains("a:1:1  datadog-pat") && printed.contains("git reset --quiet -- :/a"),
         "{printed}"
     );
     repo.stage(&[("a", "edited")]);
     let printed = commits(&repo, &["-m", &token(2)], false);
-    assert!(printed.contains("COMMIT_EDITMSG:1:1: proven"), "{printed}");
+    assert!(printed.contains("COMMIT_EDITMSG:1:1  datadog-pat"), "{printed}");
     assert!(!printed.contains(&token(2)[30..]), "{printed}");
     assert_eq!(commits(&repo, &["-m", "clean"], true), "", "a hook that passes is silent");
     // A second installation changes nothing.
@@ -107,7 +107,7 @@ fn a_merge_is_blocked_and_an_existing_hook_runs_first_and_is_restored() {
     assert!(!output.status.success(), "{output:?}");
     let printed = String::from_utf8_lossy(&output.stderr);
     assert!(
-        printed.contains("a:1:1: proven") && printed.contains("a merge is in progress"),
+        printed.contains("a:1:1  datadog-pat") && printed.contains("a merge is in progress"),
         "{printed}"
     );
     assert!(!printed.contains("reset --quiet"), "{printed}");

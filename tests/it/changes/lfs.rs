@@ -47,7 +47,7 @@ fn lfs_objects_are_scanned_by_hooks_and_ranges() {
     let output = repo.try_git(repo.path(), &["commit", "-q", "-m", "a leak"], "");
     let printed = String::from_utf8_lossy(&output.stderr);
     assert!(
-        !output.status.success() && printed.contains("folder/prod.env:2:5: proven"),
+        !output.status.success() && printed.contains("folder/prod.env:2:5  datadog-pat"),
         "{printed}"
     );
     repo.git(&["commit", "-q", "--no-verify", "-m", "a leak"]);

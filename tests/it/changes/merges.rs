@@ -37,7 +37,10 @@ fn passes(repo: &Repo, arguments: &[&str]) {
 fn blocked(repo: &Repo, arguments: &[&str]) -> String {
     let output = git(repo, arguments);
     let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(!output.status.success() && printed.contains(": proven"), "{arguments:?}: {printed}");
+    assert!(
+        !output.status.success() && printed.contains("  datadog-pat "),
+        "{arguments:?}: {printed}"
+    );
     printed
 }
 
@@ -83,7 +86,7 @@ fn a_resolved_conflict_passes_unless_it_adds_a_token() {
     repo.stage(&[("m", &token(2))]);
     assert_staged(&repo, "1; new m");
     let printed = blocked(&repo, &["commit", "-q", "--no-edit"]);
-    assert!(printed.contains("m:1:1: proven") && !printed.contains("main.env"), "{printed}");
+    assert!(printed.contains("m:1:1  datadog-pat") && !printed.contains("main.env"), "{printed}");
     // The advice must not drop changes of the other side.
     assert!(
         printed.contains("a merge is in progress") && !printed.contains("reset --"),
@@ -192,7 +195,7 @@ fn cherry_picks_reverts_and_rebases_add_no_new_tokens() {
     conflicts(&repo, &["cherry-pick", "side"]);
     repo.stage(&[("m", &format!("both\n{}\n{}\n", token(1), token(2)))]);
     let printed = blocked(&repo, &["commit", "-q", "--no-edit"]);
-    assert!(printed.contains("m:3:1: proven") && !printed.contains("m:2:1"), "{printed}");
+    assert!(printed.contains("m:3:1  datadog-pat") && !printed.contains("m:2:1"), "{printed}");
     assert!(
         printed.contains("a cherry-pick is in progress") && !printed.contains("reset --"),
         "{printed}"
@@ -208,7 +211,7 @@ fn cherry_picks_reverts_and_rebases_add_no_new_tokens() {
     repo.stage(&[("old.env", &format!("{}\n{}\n", token(5), token(3)))]);
     let printed = blocked(&repo, &["commit", "-q", "--no-edit"]);
     assert!(
-        printed.contains("old.env:2:1: proven") && !printed.contains("old.env:1:1"),
+        printed.contains("old.env:2:1  datadog-pat") && !printed.contains("old.env:1:1"),
         "{printed}"
     );
     assert!(printed.contains("a revert is in progress"), "{printed}");
@@ -220,7 +223,7 @@ fn cherry_picks_reverts_and_rebases_add_no_new_tokens() {
     conflicts(&repo, &["rebase", "main"]);
     repo.stage(&[("m", &format!("both\n{}\n{}\n", token(1), token(4)))]);
     let printed = blocked(&repo, &["commit", "-q", "--no-edit"]);
-    assert!(printed.contains("m:3:1: proven") && !printed.contains("m:2:1"), "{printed}");
+    assert!(printed.contains("m:3:1  datadog-pat") && !printed.contains("m:2:1"), "{printed}");
     assert!(printed.contains("a rebase is in progress"), "{printed}");
     repo.stage(&[("m", &format!("both\n{}\n", token(1)))]);
     passes(&repo, &["commit", "-q", "--no-edit"]);

@@ -38,7 +38,7 @@ fn accepted(repo: &Repo, args: &[&str]) {
 fn blocked(repo: &Repo, args: &[&str]) -> String {
     let output = push(repo, args);
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(!output.status.success() && printed.contains(": proven"), "{args:?}: {output:?}");
+    assert!(!output.status.success() && printed.contains("  datadog-pat "), "{args:?}: {output:?}");
     printed
 }
 
@@ -51,7 +51,7 @@ fn the_first_push_to_another_remote_is_judged_completely() {
     repo.git(&["init", "-q", "--bare", "../url.git"]);
     for remote in ["public", "origin/fork", "../url.git"] {
         let printed = blocked(&repo, &[remote, "main"]);
-        assert!(printed.contains("old.env:1:1: proven"), "{printed}");
+        assert!(printed.contains("old.env:1:1  datadog-pat"), "{printed}");
         blocked(&repo, &[remote, "main:refs/tags/v1"]);
     }
     accepted(&repo, &["origin", "main"]);
@@ -128,10 +128,10 @@ fn messages_of_pushed_tags_are_scanned() {
     let blob = repo.git(&["rev-parse", "HEAD~2:old.env"]);
     repo.git(&["tag", "-a", "-m", "a key", "key", &blob]);
     let printed = blocked(&repo, &["origin", "key"]);
-    assert!(printed.contains("refs/tags/key:1:1: proven"), "{printed}");
+    assert!(printed.contains("refs/tags/key:1:1  datadog-pat"), "{printed}");
     repo.git(&["tag", "tree", "HEAD~2^{tree}"]);
     let printed = blocked(&repo, &["origin", "tree"]);
-    assert!(printed.contains("refs/tags/tree/old.env:1:1: proven"), "{printed}");
+    assert!(printed.contains("refs/tags/tree/old.env:1:1  datadog-pat"), "{printed}");
     repo.git(&["tag", "clean", "HEAD^{tree}"]);
     accepted(&repo, &["origin", "clean"]);
 }
@@ -146,7 +146,10 @@ fn pre_receive_scans_names_and_messages() {
     let rejected = |args: &[&str]| {
         let output = push(&repo, args);
         let printed = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && printed.contains(": proven"), "{args:?}: {printed}");
+        assert!(
+            !output.status.success() && printed.contains("  datadog-pat "),
+            "{args:?}: {printed}"
+        );
     };
     rejected(&["origin", &format!("main:refs/heads/{}", token(2))]);
     rejected(&["origin", "main:refs/heads/x", &format!("main:refs/tags/{}", token(2))]);

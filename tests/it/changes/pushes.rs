@@ -57,12 +57,12 @@ fn a_rejected_push_shows_commit_path_token_and_remediation() {
         repo.commit_files(&[("dir/leak.env", "gone again")], "taken away");
         let printed = rejected(&repo, &["main"]);
         for words in [
-            "dir/leak.env:1:1: proven Datadog Personal Access Token",
+            "dir/leak.env:1:1  datadog-pat",
             &token(seed)[..29],
             &commit[..12],
             "git rebase --interactive",
             "push rejected: remove the tokens from the commits",
-            "Revoke",
+            "revoke ",
         ] {
             assert!(printed.contains(words), "{words}: {printed}");
         }
@@ -96,7 +96,7 @@ fn new_branches_tags_merges_and_force_pushes_are_judged() {
     repo.git(&["checkout", "-q", "-b", "topic"]);
     repo.commit_files(&[("b", &token(1))], "a leak");
     let printed = rejected(&repo, &["topic"]);
-    assert!(printed.contains("b:1:1: proven"), "{printed}");
+    assert!(printed.contains("b:1:1  datadog-pat"), "{printed}");
     repo.git(&["checkout", "-q", "main"]);
     repo.git(&["tag", "-a", "-m", &token(2), "v2"]);
     rejected(&repo, &["v2"]);
@@ -123,7 +123,7 @@ fn the_first_push_to_an_empty_server_is_judged_completely() {
     let server = repo.parent().join("server.git");
     assert_eq!(repo.run_in(&server, &["hook", "install", "--pre-receive"], &[]).code(), Some(0));
     let printed = rejected(&repo, &["main"]);
-    assert!(printed.contains("a:1:1: proven"), "{printed}");
+    assert!(printed.contains("a:1:1  datadog-pat"), "{printed}");
     let clean = Repo::with_files(&[("a", "clean")]);
     clean.git(&["remote", "add", "origin", &server.to_string_lossy()]);
     accepted(&clean, &["main"]);
@@ -184,7 +184,10 @@ fn pre_push_blocks_a_push_before_anything_is_sent() {
         let output = push(&repo, args);
         // Git prints the output of this hook unchanged.
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(!output.status.success() && printed.contains(": proven"), "{args:?}: {output:?}");
+        assert!(
+            !output.status.success() && printed.contains("  datadog-pat "),
+            "{args:?}: {output:?}"
+        );
     };
     repo.commit_files(&[("b", &token(1))], "a leak");
     blocked(&["main"]);

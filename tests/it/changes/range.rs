@@ -99,7 +99,7 @@ fn a_token_added_and_removed_within_the_range_is_new() {
     let place = &ran.json()["findings"][0]["locations"][0];
     assert_eq!(place["git"]["introduced"]["commit"], id, "{place}");
     assert_range(&repo, &["HEAD~1..HEAD"], "0");
-    let text = repo.run(&["range", "HEAD~2..HEAD"]).stdout();
+    let text = repo.run(&["range", "HEAD~2..HEAD", "--explain"]).stdout();
     assert!(text.contains("introduced by") && text.contains("Ann AUTHOR") && text.contains("came"));
 }
 

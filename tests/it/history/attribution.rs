@@ -198,7 +198,7 @@ fn a_token_reachable_only_from_a_detached_head_lists_head() {
     let place = repo.scan_history().only_location(&token(1));
     assert!(is_reachable(&place));
     assert_eq!((refs(&place), &place["git"]["refs_total"]), (vec!["HEAD"], &1.into()));
-    let text = repo.run_without_git(repo.path(), &["scan", "--history-only"]).stdout();
+    let text = repo.run_without_git(repo.path(), &["scan", "--history-only", "--explain"]).stdout();
     assert!(text.contains("still in HEAD; on HEAD\n"), "{text}");
 }
 

@@ -40,7 +40,7 @@ fn a_corrupt_loose_object_is_reported_and_the_others_are_scanned() {
     damage(&repo.loose(&blob), 30);
     assert_incomplete(&repo.scan(&["--history-only"]), 2, &blob);
     let text = repo.run_without_git(repo.path(), &["scan", "--history-only"]).stdout();
-    assert!(text.contains("Incomplete, not scanned:") && text.contains(&blob), "{text}");
+    assert!(text.contains("Incomplete, not scanned (1):") && text.contains(&blob), "{text}");
     let commit = repo.commit_file("y", token(1));
     let ran = repo.scan(&["--history-only"]);
     assert_incomplete(&ran, 1, &blob);

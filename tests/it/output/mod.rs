@@ -8,6 +8,7 @@ mod fixture;
 mod help;
 mod init;
 mod reports;
+mod terminal;
 
 use crate::support::tree::RunOutput;
 use std::path::Path;

@@ -1,0 +1,21 @@
+//! The arguments that select what the text report lists.
+
+use clap::Args as ClapArgs;
+
+/// What the text report lists.
+#[derive(Clone, Copy, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Output")]
+pub(in crate::cli) struct ListingArgs {
+    /// Shorten the text report to N lines; 0 lists all findings. By default a terminal shows as many lines
+    /// as fit, and a pipe or file gets all.
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) limit: Option<usize>,
+
+    /// Explain each finding in the text report: all facts, places and steps.
+    #[arg(long)]
+    pub(in crate::cli) explain: bool,
+
+    /// List dead tokens in the text report; by default they are counted.
+    #[arg(long)]
+    pub(in crate::cli) show_dead: bool,
+}

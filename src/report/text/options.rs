@@ -1,0 +1,27 @@
+//! Options of the text report.
+
+use crate::report::next_steps::NextStepsContext;
+use std::time::Duration;
+
+/// Options of the text report.
+#[derive(Clone, Copy, Debug)]
+pub struct TextOptions<'a> {
+    /// Whether to use colours.
+    pub color: bool,
+    /// Whether to link rules and commits with OSC 8 sequences.
+    pub links: bool,
+    /// Whether to omit the summary; the next steps stay.
+    pub quiet: bool,
+    /// Whether to list all facts and steps of each finding.
+    pub explain: bool,
+    /// Whether to list dead tokens.
+    pub show_dead: bool,
+    /// Maximum number of lines; findings that do not fit are counted.
+    pub limit: Option<usize>,
+    /// Width of the terminal.
+    pub width: Option<usize>,
+    /// Duration of the scan, if one ran.
+    pub elapsed: Option<Duration>,
+    /// What the next steps depend on, apart from the document.
+    pub context: &'a NextStepsContext,
+}

@@ -1,0 +1,126 @@
+//! Sections of the text report: findings of the same urgency and whereabouts.
+//!
+//! Input: the listed findings of a document. Output: sections in the order of urgency.
+
+use super::line::{Line, Role};
+use crate::detect::Evidence;
+use crate::report::document::{Document, Record};
+use crate::report::places::{Place, Whereabouts, places};
+use crate::report::status::Liveness;
+use crate::respond::RevocationOutcome;
+use std::collections::BTreeMap;
+
+/// How urgent a finding is, most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    Live,
+    Unknown,
+    /// Revoked by this run.
+    Revoked,
+    /// Without a valid checksum.
+    Shaped,
+    /// Suppressed, but at a new place.
+    Suppressed,
+    Dead,
+}
+
+/// A finding to list.
+pub(super) struct Item<'a> {
+    pub(super) record: &'a Record,
+    /// Its distinct places, the most urgent first.
+    pub(super) places: Vec<Place<'a>>,
+}
+
+/// Findings of the same urgency and whereabouts.
+pub(super) struct Section<'a> {
+    pub(super) urgency: Urgency,
+    whereabouts: Option<Whereabouts>,
+    pub(super) items: Vec<Item<'a>>,
+    /// The number of findings, including those that are not listed.
+    pub(super) len: usize,
+}
+
+impl Urgency {
+    pub(super) fn of(record: &Record) -> Self {
+        let revoked = record.revocation.as_ref().map(|it| it.outcome);
+        match record.liveness() {
+            _ if record.suppression.is_some() => Self::Suppressed,
+            _ if record.evidence == Evidence::Shaped => Self::Shaped,
+            Liveness::Live => Self::Live,
+            Liveness::Unknown => Self::Unknown,
+            Liveness::Dead if revoked == Some(RevocationOutcome::Revoked) => Self::Revoked,
+            Liveness::Dead => Self::Dead,
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Live => "LIVE",
+            Self::Unknown => "unknown",
+            Self::Revoked => "revoked",
+            Self::Shaped => "shaped, without a valid checksum",
+            Self::Suppressed => "suppressed, at a new place",
+            Self::Dead => "dead",
+        }
+    }
+
+    pub(super) const fn role(self) -> Role {
+        match self {
+            Self::Live => Role::Live,
+            Self::Unknown => Role::Warning,
+            Self::Revoked | Self::Shaped | Self::Suppressed => Role::Strong,
+            Self::Dead => Role::Dim,
+        }
+    }
+}
+
+/// Whether dead tokens are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DeadTokens {
+    Listed,
+    Counted,
+}
+
+/// Groups the listed findings of a document.
+pub(super) fn sections(document: &Document, dead: DeadTokens) -> Vec<Section<'_>> {
+    let mut groups: BTreeMap<_, Vec<Item<'_>>> = BTreeMap::new();
+    let mut hidden = 0;
+    for record in document.findings.iter().filter(|it| it.is_listed()) {
+        let urgency = Urgency::of(record);
+        if urgency == Urgency::Dead && dead == DeadTokens::Counted {
+            hidden += 1;
+            continue;
+        }
+        let places = places(record);
+        let Some(first) = places.first() else { continue };
+        let key = (urgency, first.whereabouts);
+        groups.entry(key).or_default().push(Item { record, places });
+    }
+    let mut sections: Vec<Section<'_>> = groups
+        .into_iter()
+        .map(|((urgency, whereabouts), items)| Section {
+            urgency,
+            whereabouts: Some(whereabouts),
+            len: items.len(),
+            items,
+        })
+        .collect();
+    if hidden > 0 {
+        let items = Vec::new();
+        sections.push(Section { urgency: Urgency::Dead, whereabouts: None, items, len: hidden });
+    }
+    sections
+}
+
+impl Section<'_> {
+    /// Returns the heading: `LIVE, in HEAD (1)`.
+    pub(super) fn heading(&self) -> Line {
+        let place = self.whereabouts.map(|it| format!(", {}", it.words())).unwrap_or_default();
+        let text = format!("{}{place} ({})", self.urgency.words(), self.len);
+        let mut line = Line::of(self.urgency.role(), &text);
+        if self.items.is_empty() {
+            line.push(Role::Dim, " not listed (--show-dead)");
+        }
+        line
+    }
+}

@@ -1,0 +1,153 @@
+//! Unit tests of the whole text report, on hand-written documents.
+
+use super::*;
+use crate::report::document::{ChangeStatusWord, LocationRecord, Record, RuleRecord};
+use crate::report::next_steps::NextStepsContext;
+use crate::report::tests::*;
+use crate::report::trace::TraceRecord;
+
+fn text(document: &Document, change: impl FnOnce(&mut TextOptions<'_>)) -> String {
+    let context = NextStepsContext::default();
+    let mut options = TextOptions {
+        color: false,
+        links: false,
+        quiet: false,
+        explain: false,
+        show_dead: false,
+        limit: None,
+        width: None,
+        elapsed: None,
+        context: &context,
+    };
+    change(&mut options);
+    let mut out = Vec::new();
+    write(document, &options, &mut out).expect("a vector");
+    String::from_utf8(out).expect("UTF-8")
+}
+
+fn headings(text: &str) -> Vec<&str> {
+    text.lines().take_while(|it| !it.is_empty()).filter(|it| !it.starts_with(' ')).collect()
+}
+
+fn traced(git: TraceRecord) -> Record {
+    record(vec![LocationRecord { git: Some(git), ..place("a") }])
+}
+
+fn removed() -> TraceRecord {
+    TraceRecord { in_head: false, removed: vec![commit('b')], ..git() }
+}
+
+#[test]
+fn sections_are_in_the_order_of_urgency() {
+    let unreachable = TraceRecord { in_head: false, reachable: false, ..git() };
+    let findings = vec![
+        verified(traced(git()), "dead"),
+        traced(unreachable),
+        traced(removed()),
+        traced(git()),
+        record(vec![place("b")]),
+        revoked(traced(git()), "revoked"),
+        verified(traced(removed()), "live"),
+        verified(traced(git()), "live"),
+    ];
+    let document = document(findings);
+    assert_eq!(
+        headings(&text(&document, |_| ())),
+        [
+            "LIVE, in HEAD (1)",
+            "LIVE, in history (1)",
+            "unknown, in HEAD (1)",
+            "unknown, in files (1)",
+            "unknown, in history (1)",
+            "unknown, unreachable (1)",
+            "revoked, in HEAD (1)",
+            "dead (1) not listed (--show-dead)",
+        ]
+    );
+    let all = text(&document, |it| it.show_dead = true);
+    assert_eq!(headings(&all).last(), Some(&"dead, in HEAD (1)"));
+}
+
+#[test]
+fn a_change_has_sections_of_its_own() {
+    let words = [
+        ChangeStatusWord::Preexisting,
+        ChangeStatusWord::AlsoUnpushed,
+        ChangeStatusWord::Moved,
+        ChangeStatusWord::New,
+    ];
+    let findings = words.map(|word| record(vec![change_status(word)])).to_vec();
+    assert_eq!(
+        headings(&text(&document(findings), |_| ())),
+        [
+            "unknown, new in this change (1)",
+            "unknown, moved in this change (1)",
+            "unknown, also unpushed (1)",
+            "unknown, before this change (1)",
+        ]
+    );
+}
+
+#[test]
+fn every_section_is_visible_in_few_lines() {
+    let mut findings = vec![verified(traced(git()), "live"); 40];
+    findings.extend(vec![traced(git()); 40]);
+    findings.extend(vec![traced(removed()); 40]);
+    let document = document(findings);
+    for limit in [8, 12, 20, 22, 48] {
+        let few = text(&document, |it| (it.limit, it.width) = (Some(limit), Some(80)));
+        assert!(few.lines().count() <= limit, "{limit}: {few}");
+        assert_eq!(headings(&few).len(), 3, "{limit}: {few}");
+        assert_eq!(few.matches("(--limit 0 lists all)").count(), 3, "{limit}: {few}");
+    }
+}
+
+#[test]
+fn a_path_is_never_cut_and_the_rest_fits_the_width() {
+    let path = "a/very/long/path/".repeat(5) + "file.txt";
+    let mut found = traced(git());
+    found.locations[0].path = Some(clean(&path));
+    found.token.redacted = format!("t_{}_***", "x".repeat(30));
+    let narrow = text(&document(vec![found; 4]), |it| it.width = Some(60));
+    let place = format!("{path}:3:5");
+    assert_eq!(narrow.lines().filter(|it| it.trim() == place).count(), 4, "{narrow}");
+    let rest = narrow.lines().take_while(|it| !it.is_empty()).filter(|it| !it.contains(&place));
+    assert!(rest.clone().all(|it| it.chars().count() <= 60), "{narrow}");
+    assert!(rest.clone().any(|it| it.starts_with("    datadog-pat t_xxx")), "{narrow}");
+}
+
+#[test]
+fn further_places_are_counted_and_explained_on_request() {
+    let places = ["a", "b", "c"].map(place).to_vec();
+    let found = document(vec![record(places)]);
+    let short = text(&found, |_| ());
+    assert!(short.contains("  a:3:5 +2 places  datadog-pat t_***"), "{short}");
+    assert!(short.contains("    also b:3:5, c:3:5\n"), "{short}");
+    let full = text(&found, |it| it.explain = true);
+    assert!(full.contains("    also b:3:5\n    also c:3:5\n"), "{full}");
+    assert!(full.contains("    fingerprint 0123456789abcdef0123456789abcdef\n"), "{full}");
+}
+
+#[test]
+fn rule_ids_are_linked_where_links_are_supported() {
+    let mut found = document(vec![traced(git())]);
+    found.rules = vec![RuleRecord {
+        id: RULE.to_owned(),
+        name: String::new(),
+        issuer: String::new(),
+        format: String::new(),
+        documentation: Some("https://docs.example/pat".to_owned()),
+        advice: None,
+    }];
+    let linked = text(&found, |it| it.links = true);
+    let link = "\x1b]8;;https://docs.example/pat\x1b\\datadog-pat\x1b]8;;\x1b\\";
+    assert!(linked.contains(link), "{linked:?}");
+    assert!(!text(&found, |_| ()).contains('\x1b'));
+}
+
+#[test]
+fn a_quiet_report_has_no_summary() {
+    let quiet = text(&document(vec![traced(git())]), |it| it.quiet = true);
+    assert!(!quiet.contains("Scanned") && !quiet.contains("leaked"), "{quiet}");
+    assert_eq!(text(&document(vec![]), |it| it.quiet = true), "");
+}
