@@ -123,7 +123,14 @@ open('r/a.cpio', 'wb').write(cpio)"
         for result in results {
             let place = &result["locations"][0]["physicalLocation"]["artifactLocation"];
             let uri = place["uri"].as_str().expect("a URI");
-            assert!(resolved(uri).starts_with(&format!("r/{archive}%21/")), "{uri}");
+            assert_eq!(uri, format!("r/{archive}"));
+        }
+        // The URI of a member does not lead out of its archive.
+        let artifacts = report["runs"][0]["artifacts"].as_array().expect("a list");
+        let members = artifacts.iter().filter(|it| it.get("parentIndex").is_some());
+        assert!(members.clone().next().is_some(), "{archive}");
+        for uri in members.filter_map(|it| it["location"]["uri"].as_str()) {
+            assert_eq!(resolved(&format!("r/x/{uri}")), format!("r/x/{uri}"));
         }
     }
 }

@@ -20,11 +20,11 @@ fn an_acknowledged_issue_does_not_make_a_scan_incomplete() {
     tree.write("data/cut.gz", CUT);
     let code = || tree.run(&["scan", "--strict"]).code();
     assert_eq!(code(), Some(2));
-    tree.write(".ddpatrol.toml", entry("archive.damaged", "path = \"data/**\"", "2999-01-01"));
+    tree.write(".ddpatrol.toml", entry("archive.unreadable", "path = \"data/**\"", "2999-01-01"));
     let ran = tree.run(&["scan", "--strict", "--json"]);
     let report = ran.json();
     let issue = &report["diagnostics"][0];
-    assert_eq!(issue["code"], "archive.damaged", "{issue}");
+    assert_eq!(issue["code"], "archive.unreadable", "{issue}");
     assert_eq!(issue["acknowledged"]["reason"], "a damaged sample");
     assert_eq!(issue["acknowledged"]["expires"], "2999-01-01");
     assert_eq!(
@@ -42,7 +42,7 @@ fn an_acknowledged_issue_does_not_make_a_scan_incomplete() {
 fn expired_and_unused_acknowledgments_are_reported() {
     let tree = Tree::new();
     tree.write("cut.gz", CUT);
-    let old = entry("archive.damaged", "path = \"*.gz\"", "2020-01-01");
+    let old = entry("archive.unreadable", "path = \"*.gz\"", "2020-01-01");
     let unused = entry("file.special", "path = \"x\"", "2999-01-01");
     tree.write(".ddpatrol.toml", old + &unused);
     let ran = tree.run(&["scan", "--strict", "--json"]);
@@ -77,8 +77,10 @@ fn an_issue_of_a_git_object_is_acknowledged_by_its_id() {
 #[test]
 fn a_change_cannot_acknowledge_its_own_issues() {
     let repo = Repo::with_files(&[("a", "one")]);
-    repo.write(".ddpatrol.toml", entry("archive.damaged", "path = \"*.gz\"", "2999-01-01"));
-    repo.write("cut.gz", CUT);
+    let cut = repo.write("cut.gz", CUT);
+    let id = repo.git(&["hash-object", &cut.to_string_lossy()]);
+    let target = format!("object = \"{id}\"");
+    repo.write(".ddpatrol.toml", entry("archive.unreadable", &target, "2999-01-01"));
     repo.commit("add a damaged archive and acknowledge it");
     let range = ["range", "HEAD~1..HEAD", "--strict", "--json"];
     let ran = repo.run_in(repo.path(), &range, &[]);
