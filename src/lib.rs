@@ -66,6 +66,7 @@
 pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod mask;
 #[cfg(test)]
 #[expect(dead_code, reason = "the tests of the program use all of it")]
 #[path = "../tests/it/support/mint.rs"]

@@ -3,10 +3,10 @@
 use super::args::{BaselineArgs, BaselineCommand, BaselineShowArgs, ScanArgs};
 use super::exit::Exit;
 use super::messages::{clean, print_line};
-use super::policy::{BaselineMode, configured_baseline, shown};
+use super::policy::{BaselineMode, current_baseline, shown};
 use super::scan::run_then;
 use super::scan_run::Finished;
-use crate::config::{FailLevel, NAME};
+use crate::config::FailLevel;
 use crate::decode;
 use crate::scan::Strictness;
 use anyhow::{Context, bail};
@@ -15,10 +15,7 @@ use ddpatrol_scan::finding::suppressor::Suppressor;
 use ddpatrol_scan::quantity::count;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use std::io::{self, ErrorKind, Write};
-use std::path::{Path, PathBuf};
-
-/// The default path, if neither a flag nor the configuration names the baseline.
-const FILE: &str = ".ddpatrol-baseline.json";
+use std::path::Path;
 
 /// The treatment of an existing baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,22 +40,22 @@ fn write(mut args: ScanArgs, old: ExistingBaseline) -> anyhow::Result<Exit> {
 
 fn save(finished: &Finished<'_>, old: ExistingBaseline) -> anyhow::Result<()> {
     let Suppressor { roots, coverage, .. } = &finished.policy.decisions;
-    let named = finished.policy.baseline.clone();
-    let path = named.clone().unwrap_or_else(|| top(&roots.tops, &roots.here).join(FILE));
-    let failed = || format!("cannot write baseline {}", shown(&path));
-    let mut baseline = match (read_baseline(&path), old) {
+    let policy = finished.policy;
+    let path = policy.baseline.as_ref().unwrap_or(&policy.default_baseline);
+    let failed = || format!("cannot write baseline {}", shown(path));
+    let mut baseline = match (read_baseline(path), old) {
         (Ok(_), ExistingBaseline::Refuse) => bail!(
             "baseline {} already exists: run `ddpatrol baseline update`, or remove it first",
-            shown(&path)
+            shown(path)
         ),
         (Ok(text), ExistingBaseline::Update) => {
-            Baseline::parse(&text).with_context(|| shown(&path))?
+            Baseline::parse(&text).with_context(|| shown(path))?
         }
         (Err(error), ExistingBaseline::Refuse) if error.kind() == ErrorKind::NotFound => {
             Baseline::default()
         }
         (Err(error), ExistingBaseline::Update) if error.kind() == ErrorKind::NotFound => {
-            bail!("baseline {} does not exist: run `ddpatrol baseline create`", shown(&path))
+            bail!("baseline {} does not exist: run `ddpatrol baseline create`", shown(path))
         }
         (Err(error), _) => return Err(error).with_context(failed),
     };
@@ -83,29 +80,18 @@ fn save(finished: &Finished<'_>, old: ExistingBaseline) -> anyhow::Result<()> {
     }
     let mut file = builder.tempfile_in(folder).with_context(failed)?;
     file.write_all(baseline.text().as_bytes()).with_context(failed)?;
-    file.persist(&path).map_err(|error| error.error).with_context(failed)?;
+    file.persist(path).map_err(|error| error.error).with_context(failed)?;
     print_line(&format!(
         "{}: {} added, {} dropped, {} kept.",
-        shown(&path),
+        shown(path),
         count(changed.added, "token"),
         changed.dropped,
         changed.kept
     ))?;
-    if named.is_none() {
-        print_line(&format!(
-            "To use it, pass --baseline {}, or set `baseline = \"{FILE}\"` in {NAME}.",
-            shown(&path)
-        ))?;
+    if policy.baseline.is_none() {
+        print_line("Scans use it without an option; commit it with the code.")?;
     }
     Ok(())
-}
-
-/// Returns the folder of the baseline if no path is given.
-fn top<'a>(tops: &'a [PathBuf], here: &'a Path) -> &'a Path {
-    match tops {
-        [top] => top,
-        _ => here,
-    }
 }
 
 /// Reads a baseline.
@@ -116,11 +102,15 @@ fn read_baseline(path: &Path) -> io::Result<String> {
 fn show(args: &BaselineShowArgs) -> anyhow::Result<Exit> {
     let path = match &args.file {
         Some(file) => file.clone(),
-        None => configured_baseline()?.unwrap_or_else(|| PathBuf::from(FILE)),
+        None => current_baseline()?,
     };
-    let text =
-        read_baseline(&path).with_context(|| format!("cannot read baseline {}", path.display()))?;
-    let baseline = Baseline::parse(&text).with_context(|| path.display().to_string())?;
+    let text = match read_baseline(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!("baseline {} does not exist: run `ddpatrol baseline create`", shown(&path))
+        }
+        text => text.with_context(|| format!("cannot read baseline {}", shown(&path)))?,
+    };
+    let baseline = Baseline::parse(&text).with_context(|| shown(&path))?;
     let mut out = io::stdout().lock();
     for entry in baseline.entries() {
         let reason = entry.reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default();

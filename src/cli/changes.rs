@@ -7,6 +7,7 @@ use super::policy::{BaselineMode, PolicySource};
 use super::scan_run::{self, Inputs, Job, ScanContext};
 use super::signals;
 use super::staged_paths::Selection;
+use super::urls;
 use crate::decode;
 use crate::scan::Input;
 use crate::source::Run;
@@ -191,7 +192,10 @@ fn top(repository: &Repository) -> PathBuf {
 /// Finds the repository as git does: by the environment of a hook, else from the current folder.
 pub(super) fn discover(repo: Option<&PathBuf>) -> anyhow::Result<Repository> {
     let here = match repo {
-        Some(path) => path.clone(),
+        Some(path) => {
+            urls::refuse(path)?;
+            path.clone()
+        }
         None => std::env::current_dir().context("cannot read the current folder")?,
     };
     // An explicit repository takes precedence over the environment that git sets for a hook.

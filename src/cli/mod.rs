@@ -8,6 +8,9 @@ mod changes;
 mod check;
 mod exit;
 mod hook;
+mod init;
+mod man;
+mod mask;
 mod messages;
 mod output;
 mod policy;
@@ -20,6 +23,7 @@ mod scan;
 mod scan_run;
 mod signals;
 mod staged_paths;
+mod urls;
 mod verify;
 
 use args::{Args, Command};
@@ -30,8 +34,25 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+/// The help for a user who types the name of the program only.
+const FIRST_STEPS: &str = "\
+ddpatrol finds leaked access tokens and proves, offline, that they are real.
+
+  ddpatrol scan           scan this folder, and the whole history if it is a git repository
+  ddpatrol hook install   stop tokens before they are committed
+  ddpatrol scan --verify  also ask the issuers which of the tokens are live
+
+`ddpatrol --help` lists all commands, `ddpatrol COMMAND -h` the options of one.
+";
+
 /// Runs the command given by `args`, which begin with the program's name, and returns its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if args.len() < 2 {
+        // Nothing can be reported if standard error is closed.
+        let _ = io::stderr().write_all(FIRST_STEPS.as_bytes());
+        return ExitCode::from(Exit::Failed.code());
+    }
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
         Err(error) => return ExitCode::from(print_usage(&error)),
@@ -64,6 +85,8 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::PreReceive(args) => hook::pre_receive(&args),
         Command::CommitMsg(args) => hook::commit_msg(&args),
         Command::Check(args) => check::run(&args),
+        Command::Mask(args) => mask::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -71,12 +94,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             io::stdout().write_all(&script)?;
             Ok(Exit::Clean)
         }
-        Command::Man { command } => {
-            let mut page = Vec::new();
-            args::man_page(&command, &mut page)?;
-            io::stdout().write_all(&page)?;
-            Ok(Exit::Clean)
-        }
+        Command::Man { command } => man::run(&command),
     }
 }
 

@@ -4,8 +4,12 @@
 //! scanned folder upwards. For a change it is read from the base of the change: a change is judged by its
 //! base's policy, never by its own. Does not scan.
 
+mod folders;
+
+pub(super) use folders::repository_top;
+
 use super::args::SharedArgs;
-use crate::config::{Config, Exclude, FailLevel, NAME};
+use crate::config::{BASELINE_NAME, Config, Exclude, FailLevel, NAME};
 use crate::decode;
 use crate::rules::{self, RuleFileError, RuleSet};
 use crate::source::git::changes::Snapshot;
@@ -14,6 +18,7 @@ use ddpatrol_scan::finding::InlineAllow;
 use ddpatrol_scan::finding::baseline::{Baseline, Coverage, Roots, lexical};
 use ddpatrol_scan::finding::suppressor::Suppressor;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
+use folders::{baseline_folder, find};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -55,6 +60,8 @@ pub(super) struct Policy {
     pub(super) notes: Vec<String>,
     /// The path of the baseline that the flags or the configuration name.
     pub(super) baseline: Option<PathBuf>,
+    /// The path of the baseline that is used without a name.
+    pub(super) default_baseline: PathBuf,
 }
 
 /// Whether a command applies the baseline, or ignores it because it writes it.
@@ -90,12 +97,18 @@ impl Policy {
         }
         let exclude = Exclude::new(folder.clone(), &config.exclude)
             .with_context(|| path.display().to_string())?;
-        let flag = shared.baseline.as_ref().map(|it| PolicyFile::by_user(here.join(it)));
-        let configured = || Some(PolicyFile::by_configuration(&folder, config.baseline.as_ref()?));
+        let flag = shared.baseline.as_ref().map(|it| PolicyFile::by_user(here.join(it)).baseline());
+        let configured = || {
+            let name = config.baseline.as_ref()?;
+            Some(PolicyFile::by_configuration(&folder, name).baseline())
+        };
         let baseline = flag.or_else(configured);
-        let known = match &baseline {
-            Some(file) if baseline_mode == BaselineMode::Apply => Some(loader.baseline(file)?),
-            _ => None,
+        let default = loader.default_baseline();
+        let known = match (&baseline, baseline_mode) {
+            (_, BaselineMode::Ignore) => None,
+            (Some(file), BaselineMode::Apply) => Some(loader.baseline(file)?),
+            (None, BaselineMode::Apply) if shared.no_config => None,
+            (None, BaselineMode::Apply) => loader.found_baseline(&default)?,
         };
         let inline = match (shared.no_inline_allow, source) {
             (true, _) => InlineAllow::Ignored,
@@ -119,6 +132,7 @@ impl Policy {
             inline,
             notes: loader.notes,
             baseline: baseline.map(|file| file.path),
+            default_baseline: default.path,
         })
     }
 }
@@ -126,6 +140,8 @@ impl Policy {
 /// A file that is part of the policy, and whether its path is trusted.
 struct PolicyFile {
     path: PathBuf,
+    /// The kind of file, for messages.
+    what: &'static str,
     /// The folder of the scanned tree below which the path may not lead through a symbolic link;
     /// `None` for a path that the user names.
     tree: Option<PathBuf>,
@@ -133,11 +149,19 @@ struct PolicyFile {
 
 impl PolicyFile {
     fn by_user(path: PathBuf) -> Self {
-        Self { path, tree: None }
+        Self { path, what: "rules", tree: None }
     }
 
     fn by_configuration(folder: &Path, name: &Path) -> Self {
-        Self { path: folder.join(name), tree: Some(folder.to_owned()) }
+        Self { path: folder.join(name), what: "rules", tree: Some(folder.to_owned()) }
+    }
+
+    fn baseline(self) -> Self {
+        Self { what: "baseline", ..self }
+    }
+
+    fn configuration(self) -> Self {
+        Self { what: "configuration", ..self }
     }
 
     /// Returns how to treat links.
@@ -180,11 +204,12 @@ impl PolicyLoader<'_> {
         if shared.no_config {
             return Ok((Config::default(), self.top().join(NAME)));
         }
-        let by_tree = |folder: &Path| PolicyFile::by_configuration(folder, Path::new(NAME));
+        let by_tree =
+            |folder: &Path| PolicyFile::by_configuration(folder, Path::new(NAME)).configuration();
         let file = match (&shared.config, self.source) {
             (Some(path), _) => {
                 let path = std::path::absolute(path);
-                PolicyFile::by_user(path.context("cannot read the current folder")?)
+                PolicyFile::by_user(path.context("cannot read the current folder")?).configuration()
             }
             (None, PolicySource::Folder(folder)) => match find(folder) {
                 Some(folder) => by_tree(folder),
@@ -242,19 +267,21 @@ impl PolicyLoader<'_> {
         if let Some(below) = self.inside(path) {
             let PolicySource::Commit { base, .. } = self.source else { return Ok(None) };
             let place = format!("{} of {}", below.display(), short(base));
-            let bytes = base.read(&below).with_context(|| place.clone())?;
+            let unread = || format!("cannot read {} {place}", file.what);
+            let bytes = base.read(&below).with_context(unread)?;
             let Some(bytes) = bytes else { return Ok(None) };
-            let text = decode::text(bytes).with_context(|| place.clone())?;
+            let text = decode::text(bytes).with_context(unread)?;
             return Ok(Some((text, place)));
         }
         let place = shown(path);
+        let unread = || format!("cannot read {} {place}", file.what);
         match regular::read(path, file.links()?, MAX_TEXT) {
             Ok(bytes) => {
-                let text = decode::text(bytes).with_context(|| format!("cannot read {place}"))?;
+                let text = decode::text(bytes).with_context(unread)?;
                 Ok(Some((text, place)))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("cannot read {place}")),
+            Err(error) => Err(error).with_context(unread),
         }
     }
 
@@ -320,12 +347,32 @@ impl PolicyLoader<'_> {
         Ok(())
     }
 
+    /// Reads a baseline that the flags or the configuration name.
     fn baseline(&self, file: &PolicyFile) -> anyhow::Result<Baseline> {
         let Some((text, place)) = self.text(file)? else {
             let missing = self.missing(&file.path, "baseline");
             bail!("{missing}; `ddpatrol baseline create` writes one");
         };
         Baseline::parse(&text).with_context(|| format!("invalid baseline {place}"))
+    }
+
+    /// Returns the baseline that is used without a name.
+    fn default_baseline(&self) -> PolicyFile {
+        let folder = match self.source {
+            PolicySource::Folder(folder) => baseline_folder(folder),
+            PolicySource::Commit { .. } | PolicySource::NoBase { .. } => self.top(),
+        };
+        PolicyFile::by_configuration(&folder, Path::new(BASELINE_NAME)).baseline()
+    }
+
+    /// Reads the baseline that is used without a name, if it exists.
+    fn found_baseline(&mut self, file: &PolicyFile) -> anyhow::Result<Option<Baseline>> {
+        self.warn_of_edits(&file.path)?;
+        let Some((text, place)) = self.text(file)? else { return Ok(None) };
+        let baseline = Baseline::parse(&text)
+            .with_context(|| format!("invalid baseline {place}; --no-config ignores it"))?;
+        self.notes.push(format!("using baseline {place}"));
+        Ok(Some(baseline))
     }
 }
 
@@ -334,30 +381,18 @@ fn short(base: &Snapshot) -> String {
     base.commit().to_string()[..12].to_owned()
 }
 
-/// Finds the folder with the configuration: `folder` or the nearest folder above it, up to the top of
-/// a work tree.
-fn find(folder: &Path) -> Option<&Path> {
-    for folder in folder.ancestors() {
-        if folder.join(NAME).symlink_metadata().is_ok() {
-            return Some(folder);
-        }
-        if folder.join(".git").exists() {
-            break;
-        }
-    }
-    None
-}
-
-/// Returns the baseline that the configuration of the current folder names.
-pub(super) fn configured_baseline() -> anyhow::Result<Option<PathBuf>> {
+/// Returns the baseline that scans of the current folder use: the one that the configuration names, or the
+/// default one.
+pub(super) fn current_baseline() -> anyhow::Result<PathBuf> {
     let here = std::env::current_dir().context("cannot read the current folder")?;
-    let Some(folder) = find(&here) else { return Ok(None) };
-    let file = PolicyFile::by_configuration(folder, Path::new(NAME));
+    let default = repository_top(&here).join(BASELINE_NAME);
+    let Some(folder) = find(&here) else { return Ok(default) };
+    let file = PolicyFile::by_configuration(folder, Path::new(NAME)).configuration();
     let source = PolicySource::Folder(folder.to_owned());
     let loader = PolicyLoader { source: &source, notes: Vec::new() };
-    let Some((text, place)) = loader.text(&file)? else { return Ok(None) };
+    let Some((text, place)) = loader.text(&file)? else { return Ok(default) };
     let config = Config::parse(Path::new(&place), &text)?;
-    Ok(config.baseline.map(|baseline| folder.join(baseline)))
+    Ok(config.baseline.map_or(default, |baseline| folder.join(baseline)))
 }
 
 /// Formats a path relative to the current folder.

@@ -71,6 +71,9 @@ pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
         let text = read.and_then(|_| Ok(decode::text(bytes)?));
         return text.context("cannot read report from standard input");
     }
+    if path.is_dir() {
+        bail!("cannot read report {}: a folder; name the JSON file in it", path.display());
+    }
     decode::read_file(path).with_context(|| format!("cannot read report {}", path.display()))
 }
 

@@ -6,6 +6,7 @@ use super::messages::MESSAGE_REDACTOR;
 use super::policy::{BaselineMode, PolicySource};
 use super::scan_run::{self, Finished, Inputs, Job, ScanContext};
 use super::signals;
+use super::urls;
 use crate::scan::Input;
 use crate::shell::quote;
 use crate::source::Run;
@@ -37,6 +38,7 @@ pub(super) fn run_then(
     baseline_mode: BaselineMode,
     then: &dyn Fn(&Finished<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Exit> {
+    args.paths.iter().try_for_each(|path| urls::refuse(path))?;
     let run = signals::begin()?;
     let state = RefCell::new(None);
     let sources = |scan_context: &ScanContext<'_>| {

@@ -15,6 +15,7 @@ use crate::respond::{
     ISSUER_TOKEN, ProvenToken, Responder, Revocation, RevocationOutcome, SITE_TOKEN, Settings,
     Verdict,
 };
+use crate::rules::line_column;
 use crate::source::Run;
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::Finding;
@@ -173,6 +174,7 @@ impl ActionArgs {
         } else {
             self.datadog_site.iter().map(String::as_str).collect()
         };
+        sites.iter().try_for_each(|site| check_site(site))?;
         let sites = sites.into_iter().map(Endpoint::datadog);
         let sites = unique(sites.collect::<Result<_, _>>().context("invalid --datadog-site")?);
         let service_account = match &self.service_account {
@@ -191,6 +193,20 @@ impl ActionArgs {
             pause: Duration::from_secs(pause.into()),
         })
     }
+}
+
+/// Fails for a name that is no site of Datadog: tokens must not be sent to a misspelt host.
+fn check_site(site: &str) -> anyhow::Result<()> {
+    if site.contains("://") || DATADOG_SITES.contains(&site) {
+        return Ok(());
+    }
+    let host = site.strip_prefix("app.").or_else(|| site.strip_prefix("api.")).unwrap_or(site);
+    let near = line_column::nearest(host, DATADOG_SITES);
+    let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    bail!(
+        "unknown Datadog site `{site}`: expected {}, or the URL of an API, such as https://api.SITE{near}",
+        DATADOG_SITES.join(", ")
+    )
 }
 
 /// Removes duplicate endpoints; keeps the first of each.

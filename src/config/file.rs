@@ -14,7 +14,7 @@ use toml::Spanned;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ConfigFile {
+pub(super) struct ConfigFile {
     #[serde(default)]
     rules: RulesTable,
     #[serde(default)]
@@ -131,7 +131,8 @@ impl ConfigText<'_> {
             .map_err(|error| self.error(at.clone(), format!("{error}")))?;
         let text = reason.get_ref().trim();
         if text.chars().filter(|c| c.is_alphabetic()).count() < 3 {
-            let message = "invalid reason: explain in words why this token is allowed".to_owned();
+            let message =
+                "the reason is too short: explain in words why this token is allowed".to_owned();
             return Err(self.error(reason.span(), message));
         }
         let expires = expires.as_ref().map(|day| self.day(day)).transpose()?;

@@ -16,6 +16,13 @@ use std::path::Path;
 /// The file's name.
 pub const NAME: &str = ".ddpatrol.toml";
 
+/// The name of the baseline that is used if neither a flag nor a configuration names one.
+pub const BASELINE_NAME: &str = ".ddpatrol-baseline.json";
+
+/// A configuration with every key as a commented example. Lines that begin with `#` and a blank explain,
+/// lines that begin with `#` and another character are examples.
+pub const TEMPLATE: &str = include_str!("template.toml");
+
 impl Config {
     /// Parses the text of a configuration; `path` is for errors.
     ///

@@ -71,3 +71,29 @@ fn errors_contain_a_position_and_a_suggestion() {
         assert!(error.starts_with(place) && error.contains(words), "{text}: {error}");
     }
 }
+
+/// The lines of the template that are examples, without their comment marks.
+fn examples() -> String {
+    let lines = TEMPLATE.lines().filter_map(|line| line.strip_prefix('#'));
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(' '));
+    lines.fold(String::new(), |text, line| text + line + "\n")
+}
+
+#[test]
+fn the_template_contains_every_key_as_a_valid_example() {
+    assert_eq!(Config::parse(Path::new("x.toml"), TEMPLATE).expect("comments"), Config::default());
+    let config = Config::parse(Path::new("x.toml"), &examples()).expect("valid examples");
+    assert!(config.baseline.is_some() && config.fail_on.is_some() && !config.allowed.is_empty());
+    // The parser lists the keys that it knows.
+    for table in ["", "[rules]\n", "[[allow]]\n"] {
+        let error = toml::from_str::<file::ConfigFile>(&format!("{table}zzz = 1"));
+        let error = error.expect_err("an unknown key");
+        let known = error.message().split_once("expected ").expect("a list").1.to_owned();
+        for key in known.split('`').skip(1).step_by(2) {
+            let is_there = |line: &str| {
+                line.starts_with(&format!("{key} = ")) || line.trim_matches(['[', ']']) == key
+            };
+            assert!(examples().lines().any(is_there), "the template lacks {key}");
+        }
+    }
+}

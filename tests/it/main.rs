@@ -5,6 +5,7 @@ mod changes;
 mod cli;
 mod detect;
 mod history;
+mod mask;
 mod output;
 mod policy;
 mod rendering;

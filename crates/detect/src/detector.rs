@@ -12,6 +12,7 @@ use super::encoded::decode::LOOKBEHIND;
 use super::encoded::literals::Literals;
 use super::encoded::mask_spans::MaskSpans;
 use super::encoded::nested::NestedSearch;
+use super::encoded::pending::Pending;
 use super::encoded::start::decode_after_head;
 use super::matcher::{HeadHit, Matcher};
 use super::scratch::Scratch;
@@ -146,6 +147,15 @@ impl Detector {
     #[must_use]
     pub fn mask_spans(&self, bytes: &[u8], scratch: &mut Scratch) -> Vec<Range<usize>> {
         MaskSpans { matcher: &self.matcher, literals: &self.literals }.list(bytes, scratch)
+    }
+
+    /// Returns the number of bytes whose tokens do not depend on what follows. The rest is a few lines that
+    /// may contain the beginning of a token.
+    ///
+    /// `bytes` is the beginning of a stream, up to the end of a line or a blank.
+    #[must_use]
+    pub fn decided_len(&self, bytes: &[u8], scratch: &mut Scratch) -> usize {
+        Pending { matcher: &self.matcher, literals: &self.literals }.start(bytes, scratch)
     }
 
     /// Calls `on_token` with every position where a token of a rule could begin, whatever its checksum and

@@ -2,6 +2,7 @@
 
 mod hooks;
 mod saved;
+mod tools;
 mod values;
 mod verify;
 
@@ -11,16 +12,16 @@ pub(super) use hooks::{
 pub(super) use saved::{
     BaselineArgs, BaselineCommand, BaselineShowArgs, DiffArgs, ReportCommandArgs,
 };
+pub(super) use tools::{CheckArgs, InitArgs, MaskArgs, RulesArgs, RulesCommand};
 pub(super) use values::{Color, ReportArg, ReportFormat, Size};
 pub(super) use verify::{ActionArgs, RevokeArgs, VerifyArgs};
 
 use crate::config::FailLevel;
 use crate::report::sarif::Suppressed;
 use crate::source::archive::ArchiveOptions;
-use clap::{ArgAction, Args as ClapArgs, CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use ddpatrol_scan::blob::Context;
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Finds leaked access tokens and proves, offline, that they are real.
@@ -56,6 +57,8 @@ pub(super) enum Command {
     PreReceive(ReceiveArgs),
     CommitMsg(MessageArgs),
     Check(CheckArgs),
+    Mask(MaskArgs),
+    Init(InitArgs),
     /// List, show or check rules (token formats).
     Rules(RulesArgs),
     /// Print a shell completion script.
@@ -64,7 +67,7 @@ pub(super) enum Command {
         #[arg(help_heading = "Input")]
         shell: clap_complete::Shell,
     },
-    /// Print a manual page.
+    /// Show a manual page; print it as roff if standard output is not a terminal.
     Man {
         /// Command, such as `hook install`; by default the program itself.
         #[arg(help_heading = "Input")]
@@ -321,7 +324,7 @@ pub(super) struct RuleArgs {
 #[command(next_help_heading = "Performance")]
 pub(super) struct RunArgs {
     /// Number of threads; by default one per processor.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = values::threads)]
     pub(super) threads: Option<u16>,
 
     /// Print only findings and errors.
@@ -334,53 +337,6 @@ pub(super) struct RunArgs {
     pub(super) color: Color,
 }
 
-/// Explain tokens offline, read from standard input or a prompt.
-///
-/// Reads a token, or lines that contain tokens (`KEY=…`, JSON, a URL). Tokens are not accepted as arguments,
-/// which end up in shell histories and logs. Exit codes: 0, all tokens are valid; 1, a token is invalid, or
-/// there is none; 2, an error occurred.
-#[derive(Debug, ClapArgs)]
-pub(super) struct CheckArgs {
-    /// Add the rules of a .toml file or of a folder of them.
-    #[arg(long = "rules", value_name = "PATH", help_heading = "Rules")]
-    pub(super) rules: Vec<PathBuf>,
-
-    /// Accepts any arguments, to refuse them without printing them.
-    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(super) refused: Vec<OsString>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct RulesArgs {
-    #[command(subcommand)]
-    pub(super) command: RulesCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum RulesCommand {
-    /// List all rules.
-    List {
-        /// Add the rules of a .toml file or of a folder of them.
-        #[arg(long = "rules", value_name = "PATH", help_heading = "Rules")]
-        rules: Vec<PathBuf>,
-    },
-    /// Show one rule.
-    Show {
-        /// Id of the rule.
-        #[arg(help_heading = "Rules")]
-        id: String,
-        /// Add the rules of a .toml file or of a folder of them.
-        #[arg(long = "rules", value_name = "PATH", help_heading = "Rules")]
-        rules: Vec<PathBuf>,
-    },
-    /// Check rules: generated samples verify, corrupted ones do not, published vectors match.
-    Check {
-        /// Rule file or folder; by default the built-in rules.
-        #[arg(help_heading = "Rules")]
-        path: Option<PathBuf>,
-    },
-}
-
 impl ArchiveArgs {
     /// Returns the options for archives; `None` if archives are not opened.
     pub(super) fn options(self, context: Context) -> Option<ArchiveOptions> {
@@ -391,25 +347,10 @@ impl ArchiveArgs {
     }
 }
 
-/// Writes the manual page of the program, or of the command that `names` lead to.
-pub(super) fn man_page(names: &[String], out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut page = Args::command();
-    page.build();
-    for (at, name) in names.iter().enumerate() {
-        page = match page.find_subcommand(name) {
-            Some(sub) => sub.clone(),
-            None => {
-                let name = names[..=at].join(" ");
-                anyhow::bail!("unknown command `{name}`; `ddpatrol help` lists the commands")
-            }
-        };
-    }
-    Ok(clap_mangen::Man::new(page).render(out)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory;
 
     const HEADINGS: [&str; 8] =
         ["Input", "Output", "Policy", "Archives", "Rules", "Verification", "Performance", "Help"];

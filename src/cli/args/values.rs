@@ -64,6 +64,12 @@ impl FromStr for ReportArg {
     }
 }
 
+/// Parses a number of threads.
+pub(super) fn threads(text: &str) -> Result<u16, String> {
+    let fault = "expected a number from 1 to 1024; without the option, one thread per processor";
+    text.parse().ok().filter(|it| (1..=1024).contains(it)).ok_or_else(|| fault.to_owned())
+}
+
 /// A number of bytes: `1000`, `512k`, `10M`, `1GiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct Size(pub(in crate::cli) u64);

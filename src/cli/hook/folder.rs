@@ -7,6 +7,7 @@ use super::manager::HookManager;
 use super::script::{self, PASSED_ON, Scope};
 use crate::cli::args::HookPlaceArgs;
 use crate::cli::messages::print_error;
+use crate::cli::urls;
 use anyhow::{Context, bail};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -161,15 +162,21 @@ fn settings() -> anyhow::Result<PathBuf> {
 pub(super) fn git(arguments: &[&OsStr], folder: Option<&Path>) -> anyhow::Result<OsString> {
     let mut command = Command::new("git");
     if let Some(folder) = folder {
+        urls::refuse(folder)?;
+        if !folder.is_dir() {
+            bail!("repository {} does not exist", folder.display());
+        }
         command.arg("-C").arg(folder);
     }
     let output = command.args(arguments).output().context("cannot run git: install it")?;
     if !output.status.success() {
-        let words = String::from_utf8_lossy(output.stderr.trim_ascii()).into_owned();
-        bail!(
-            "{}",
-            if words.is_empty() { "git failed without a message".to_owned() } else { words }
-        );
+        let words = String::from_utf8_lossy(&output.stderr);
+        let words = words.lines().next().unwrap_or("git failed without a message");
+        let words = words.strip_prefix("fatal: ").unwrap_or(words);
+        if words.starts_with("not a git repository") {
+            bail!("{words}; run `git init` first, or name a repository with --repo");
+        }
+        bail!("{words}");
     }
     let line = output.stdout.trim_ascii_end();
     #[cfg(unix)]

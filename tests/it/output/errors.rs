@@ -65,6 +65,17 @@ fn arguments() {
             ("issuer-http", &["scan", "--verify", "--issuer", "http://example.com"]),
             ("issuer-no-url", &["scan", "--verify", "--issuer", "example"]),
             ("datadog-site", &["scan", "--verify", "--datadog-site", "not a site"]),
+            ("datadog-site-misspelt", &["scan", "--verify", "--datadog-site", "datadoghq.co"]),
+            ("url-as-path", &["scan", "https://me:secret@example.com/team/project.git"]),
+            ("ssh-url-as-path", &["scan", "git@example.com:team/project.git"]),
+            ("url-as-repository", &["staged", "--repo", "https://example.com/team/project"]),
+            ("option-before-command", &["--report", "json", "scan"]),
+            ("option-of-another-command", &["staged", "--files-only"]),
+            ("report-from-folder", &["report", "--from", "."]),
+            ("config-folder", &["scan", "--config", "."]),
+            ("baseline-folder", &["scan", "--baseline", "."]),
+            ("state-other", &["scan", "--state", "a.txt"]),
+            ("mask-rule-unknown", &["mask", "--rule", "nope"]),
             ("service-account", &["scan", "--verify", "--service-account", "x"]),
             ("verify-pause", &["scan", "--verify", "--verify-pause", "soon"]),
             ("revoke-no-report", &["revoke"]),
@@ -191,10 +202,13 @@ fn revisions_and_repositories() {
         ("no-repository-range", &["range", "HEAD"]),
         ("no-repository-hook", &["hook", "install"]),
         ("repo-missing", &["staged", "--repo", "none"]),
+        ("hook-repo-missing", &["hook", "install", "--repo", "none"]),
     ] {
         assert_ran(&format!("error-{name}"), outside, &tree.run(args));
     }
     let repo = Repo::new();
+    let ran = repo.run(&["range", "HEAD"]);
+    assert_ran("error-range-no-commits", repo.path(), &ran);
     repo.commit_file("a", "text");
     for (name, args) in [
         ("range-nothing", &["range"][..]),

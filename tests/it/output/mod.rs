@@ -6,6 +6,7 @@
 mod errors;
 mod fixture;
 mod help;
+mod init;
 mod reports;
 
 use crate::support::tree::RunOutput;

@@ -226,3 +226,46 @@ fn the_baseline_of_the_configuration_is_shown() {
     let shown = tree.run(&["baseline", "show"]).stdout();
     assert!(shown.contains("1 known token."), "{shown}");
 }
+
+#[test]
+fn the_baseline_at_the_top_is_used_without_an_option() {
+    let repo = Repo::with_files(&[("x", &token(1)), ("sub/y", &token(2))]);
+    assert_eq!(repo.run(&["scan"]).code(), Some(1));
+    let ran = repo.run_in(&repo.path().join("sub"), &["baseline", "create", ".."], &[]);
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    assert!(repo.path().join(FILE).exists());
+    for args in [&["scan"][..], &["scan", "sub"], &["scan", "--config", "x.toml"]] {
+        repo.write("x.toml", "");
+        let ran = repo.run(args);
+        assert_eq!(ran.code(), Some(0), "{args:?}: {ran:?}");
+        assert!(ran.stdout().contains("using baseline .ddpatrol-baseline.json"), "{ran:?}");
+    }
+    assert_eq!(repo.run(&["scan", "--no-config"]).code(), Some(1));
+    repo.write("empty.json", r#"{"schema": "ddpatrol-baseline/1", "tokens": []}"#);
+    assert_eq!(repo.run(&["scan", "--baseline", "empty.json"]).code(), Some(1));
+    repo.write(FILE, "{");
+    let ran = repo.run(&["scan"]);
+    assert_eq!(ran.code(), Some(2));
+    assert!(ran.stderr().contains("invalid baseline .ddpatrol-baseline.json"), "{ran:?}");
+}
+
+#[test]
+fn a_change_cannot_bring_its_own_baseline() {
+    let repo = Repo::with_files(&[("a", "clean")]);
+    repo.git(&["checkout", "-q", "-b", "topic"]);
+    repo.write("x", token(1));
+    assert_eq!(repo.run(&["baseline", "create"]).code(), Some(0));
+    repo.commit_files(&[], "mine");
+    let ran = repo.run(&["range", "main..topic"]);
+    assert_eq!(ran.code(), Some(1), "{ran:?}");
+    assert!(ran.stdout().contains("the change edits .ddpatrol-baseline.json"), "{ran:?}");
+    assert_eq!(repo.run(&["range", "main..topic", "--trust-head"]).code(), Some(0));
+    // After the merge, the baseline is that of the base.
+    repo.git(&["checkout", "-q", "main"]);
+    repo.git(&["merge", "-q", "topic"]);
+    repo.git(&["checkout", "-q", "-b", "later"]);
+    repo.commit_files(&[("y", &token(1))], "again");
+    let ran = repo.run(&["range", "main..later"]);
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    assert!(ran.stdout().contains("using baseline .ddpatrol-baseline.json of "), "{ran:?}");
+}

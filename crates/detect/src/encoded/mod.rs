@@ -39,6 +39,7 @@ pub(super) mod literals;
 pub(super) mod mask_spans;
 mod needles;
 pub(super) mod nested;
+pub(super) mod pending;
 pub(super) mod runs;
 pub(super) mod start;
 pub(super) mod stream;

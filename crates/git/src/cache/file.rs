@@ -187,7 +187,7 @@ impl State {
         let (old, why) = match regular::read(&path, Links::Refuse, MAX_LEN) {
             // `mktemp` creates an empty file.
             Ok(text) if !text.is_empty() && !is_ours(&text) => {
-                let message = "it is a file of another kind: name another, or remove it";
+                let message = "not a state file of ddpatrol: name another file, or remove it";
                 return Err(io::Error::other(message));
             }
             Ok(text) => match parse(&text, &rules) {
@@ -372,15 +372,15 @@ fn is_ours(text: &[u8]) -> bool {
 }
 
 fn parse(text: &[u8], rules: &str) -> Result<BTreeMap<String, Known>, &'static str> {
-    let file: File = serde_json::from_slice(text).map_err(|_| "it is damaged")?;
+    let file: File = serde_json::from_slice(text).map_err(|_| "it is corrupt")?;
     if file.schema != SCHEMA {
-        return Err("it is of another version");
+        return Err("another version of ddpatrol wrote it");
     }
     if checksum(&file.repositories) != file.checksum {
-        return Err("it is damaged");
+        return Err("it is corrupt");
     }
     if file.rules != rules {
-        return Err("it was made with other rules or options");
+        return Err("it was written with other rules or options");
     }
     Ok(file.repositories)
 }

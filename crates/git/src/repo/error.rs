@@ -50,6 +50,12 @@ pub enum RepoError {
         /// The message of git.
         words: String,
     },
+    /// The repository has no commit.
+    #[error("{} has no commits yet: there is nothing to scan", git_dir.display())]
+    NoCommits {
+        /// The repository.
+        git_dir: PathBuf,
+    },
     /// The `git` program fails.
     #[error("cannot {task} of {}: {program}", git_dir.display())]
     Program {

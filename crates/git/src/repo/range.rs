@@ -143,8 +143,13 @@ impl Repository {
 }
 
 fn unknown(repository: &Repository, revision: &OsStr, words: String) -> RepoError {
+    let git_dir = repository.git_dir.clone();
+    if revision == "HEAD" && words.contains("Needed a single revision") {
+        return RepoError::NoCommits { git_dir };
+    }
     let revision = revision.to_string_lossy().into_owned();
-    RepoError::Revision { revision, git_dir: repository.git_dir.clone(), words }
+    let words = words.strip_prefix("fatal: ").map(str::to_owned).unwrap_or(words);
+    RepoError::Revision { revision, git_dir, words }
 }
 
 /// Resolves a revision with `git rev-parse`.

@@ -1,0 +1,184 @@
+//! Finds the text at the end of bytes that may become a token if more bytes follow.
+//!
+//! Input: the beginning of a stream, up to the end of a line or a blank. Output: the offset of the first line
+//! that is not decided yet. It holds back more than necessary, but never releases the beginning of a token
+//! that the search would find. It decides nothing about tokens.
+
+use super::base64_run::{SHORTEST, looks_like_base64};
+use super::class::{MIN_RUN, is_run};
+use super::decode::{Decoded, LOOKBEHIND, Scheme};
+use super::literals::Literals;
+use super::start::head_start;
+use crate::matcher::Matcher;
+use crate::scratch::Scratch;
+use std::borrow::Cow;
+
+/// Maximum number of bytes inspected for folded base64 in UTF-16.
+const MAX_WIDE: usize = 64 * 1024;
+
+/// The search for text that is not decided yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Pending<'a> {
+    pub(crate) matcher: &'a Matcher,
+    pub(crate) literals: &'a Literals,
+}
+
+impl Pending<'_> {
+    /// Returns the offset of the first line that may become part of a token; the length if there is none.
+    pub(crate) fn start(self, bytes: &[u8], scratch: &mut Scratch) -> usize {
+        let near = bytes.len().saturating_sub(self.matcher.lookahead() + LOOKBEHIND);
+        let text = without_zeros(&bytes[near..]);
+        let Heads { open, proven_end } = self.heads(&text, scratch);
+        let head = open.map(|at| line_start(bytes, near, newlines(&text[at..])));
+        let ends_in_token = !text[proven_end..].iter().any(|&byte| is_run(byte));
+        let block = if proven_end > 0 && ends_in_token {
+            None
+        } else if matches!(text, Cow::Owned(_)) {
+            let near = bytes.len().saturating_sub(MAX_WIDE);
+            let text = without_zeros(&bytes[near..]);
+            base64_block(&text).map(|at| line_start(bytes, near, newlines(&text[at..])))
+        } else {
+            base64_block(bytes)
+        };
+        head.into_iter().chain(block).min().unwrap_or(bytes.len())
+    }
+
+    /// Searches for heads, encoded or not, whose token may continue after the end, and for plain tokens.
+    fn heads(self, text: &[u8], scratch: &mut Scratch) -> Heads {
+        let Self { matcher, literals } = self;
+        let (mut open, mut proven_end) = (Vec::new(), 0);
+        matcher.each_head(text, 0..text.len(), |head| {
+            let proven = |&rule: &usize| {
+                matcher.ends(rule, text, head.start, scratch);
+                let format = &matcher.rule(rule).format;
+                let mut ends = scratch.ends.iter().copied().filter(|&end| end < text.len());
+                ends.find(|&end| format.check(&text[head.start..end]).is_proven())
+            };
+            let rest = &text[head.start..];
+            let end = rest.iter().position(|&it| !is_run(it) && it != b'.' || it == b'=');
+            if let Some(end) = head.rules.iter().find_map(proven) {
+                proven_end = proven_end.max(end);
+            } else if may_continue(rest, end) {
+                open.push(head.start);
+            }
+        });
+        let mut out = Decoded::default();
+        let mut decode_at = |scheme: Scheme, start: usize| {
+            scheme.decode(text, start, matcher.longest_head(), &mut out);
+            match matcher.longest_from(&out.bytes) {
+                Some(longest) => {
+                    scheme.decode(text, start, longest + 1, &mut out);
+                    if matcher.decide_decoded(&out.bytes, scratch).is_some() {
+                        return;
+                    }
+                }
+                None if out.bytes.len() == matcher.longest_head() => return,
+                None => {}
+            }
+            if may_continue(text, out.ends.last().copied()) {
+                open.push(start);
+            }
+        };
+        literals.prefilter.find(text, 0..text.len(), |hit| {
+            for form in &literals.needles[hit.needle].forms {
+                if let Some(start) = hit.start.checked_sub(form.back) {
+                    decode_at(form.scheme, start);
+                }
+            }
+        });
+        literals.escape_prefilter.find(text, 0..text.len(), |hit| {
+            for escape in &literals.escapes[hit.needle].escapes {
+                for before in literals.before(*escape) {
+                    if let Some(start) = head_start(text, hit.start, before, escape.layer) {
+                        decode_at(Scheme::Text(escape.layer), start);
+                    }
+                }
+            }
+        });
+        let last_stop = last_stop(text);
+        let open = open.into_iter().filter(|&at| last_stop.is_none_or(|stop| at > stop)).min();
+        Heads { open, proven_end }
+    }
+}
+
+/// The heads at the end of a text.
+#[derive(Debug)]
+struct Heads {
+    /// The first position of a head whose token may continue after the end.
+    open: Option<usize>,
+    /// The end of the last plain token; 0 if there is none. An encoded one may be followed by more base64.
+    proven_end: usize,
+}
+
+/// Returns `true` if encoded text that ends at `end` may continue after a line break or in another string
+/// literal.
+fn may_continue(text: &[u8], end: Option<usize>) -> bool {
+    let next = end.and_then(|end| text.get(end));
+    next.is_none_or(|byte| b"\r\n\\\"'`%&=".contains(byte))
+}
+
+/// Removes zeros, so that UTF-16 is readable as text.
+fn without_zeros(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(0, bytes).is_none() {
+        return Cow::Borrowed(bytes);
+    }
+    Cow::Owned(bytes.iter().copied().filter(|&byte| byte != 0).collect())
+}
+
+fn newlines(text: &[u8]) -> usize {
+    memchr::memchr_iter(b'\n', text).count()
+}
+
+/// Returns the start of the line that has `newlines` line breaks between it and the end, but not less than
+/// `least`.
+fn line_start(bytes: &[u8], least: usize, newlines: usize) -> usize {
+    memchr::memrchr_iter(b'\n', &bytes[least..]).nth(newlines).map_or(least, |at| least + at + 1)
+}
+
+/// Returns the position of the last character that no token continues over, in any encoding: a character
+/// that occurs neither in encoded text nor between string literals or lines of base64.
+fn last_stop(text: &[u8]) -> Option<usize> {
+    (0..text.len()).rev().find(|&at| {
+        let before = at.checked_sub(1).map(|at| text[at]);
+        let is_after_word = before.is_some_and(|byte| byte.is_ascii_alphanumeric());
+        let is_after_quote = before.is_some_and(|byte| matches!(byte, b'"' | b'\'' | b'`'));
+        match text[at] {
+            b',' | b'(' | b')' | b'[' | b']' | b'!' | b'?' | b':' | b'@' | b'$' | b'^' => true,
+            // A line break may be written as `\n`, with an indent after it.
+            b' ' | b'\t' => is_after_word && !(at > 1 && text[at - 2] == b'\\'),
+            b'}' | b';' => is_after_quote,
+            b'\n' | b'\r' => false,
+            byte => !(b' '..0x7f).contains(&byte),
+        }
+    })
+}
+
+/// Returns the start of the lines of base64 that the bytes end with.
+fn base64_block(bytes: &[u8]) -> Option<usize> {
+    let mut first = None;
+    let last = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
+    // An indent or a comment mark may precede the next line.
+    let is_indent = !bytes[last..].iter().any(u8::is_ascii_alphanumeric);
+    let mut end = if is_indent { last } else { bytes.len() };
+    while end > 0 {
+        let stop = if bytes[end - 1] == b'\n' { end - 1 } else { end };
+        let start = memchr::memrchr(b'\n', &bytes[..stop]).map_or(0, |at| at + 1);
+        if !ends_in_base64(&bytes[start..stop]) {
+            break;
+        }
+        first = Some(start);
+        end = start;
+    }
+    first
+}
+
+/// Returns `true` if base64 at the end of a line may continue in the next line.
+fn ends_in_base64(line: &[u8]) -> bool {
+    let is_join = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`\\+.<>&|~%_".contains(byte);
+    let joins = line.iter().rev().take_while(|byte| is_join(byte)).count();
+    let line = &line[..line.len() - joins];
+    let escaped = [&b"\\r\\n"[..], b"\\n"].into_iter().find_map(|end| line.strip_suffix(end));
+    let line = escaped.unwrap_or(line);
+    let run = line.iter().rev().take(SHORTEST).take_while(|&&byte| is_run(byte)).count();
+    run >= MIN_RUN && looks_like_base64(&line[line.len() - run..])
+}

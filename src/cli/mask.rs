@@ -1,0 +1,100 @@
+//! `ddpatrol mask`: copies standard input to standard output and masks the tokens in it.
+//!
+//! A separate thread reads, so that an incomplete line is passed on when no more input arrives. Does not
+//! search: `crate::mask` does.
+
+use super::args::MaskArgs;
+use super::exit::Exit;
+use super::messages::{install_redactor, print_error};
+use super::rule_files::load_rules;
+use crate::detect::{Detector, Evidence};
+use crate::mask::MaskedStream;
+use anyhow::Context;
+use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+/// Number of bytes read at once.
+const CHUNK: usize = 64 * 1024;
+/// The time without input after which an incomplete line is passed on.
+const PAUSE: Duration = Duration::from_millis(50);
+
+pub(super) fn run(args: &MaskArgs) -> anyhow::Result<Exit> {
+    let rules = Arc::new(load_rules(&args.rules)?);
+    install_redactor(&rules)?;
+    let wanted =
+        if args.only.is_empty() { rules } else { Arc::new(rules.restricted_to(&args.only)?) };
+    let detector = Detector::new(wanted)?;
+    let least = if args.shaped { Evidence::Shaped } else { Evidence::Proven };
+    let mut stream = MaskedStream::new(&detector, least);
+    copy(&mut stream)?;
+    if stream.is_overrun() {
+        print_error("encoded text was too long to be decoded: tokens in it are not masked");
+        return Ok(Exit::Failed);
+    }
+    Ok(if args.fail && stream.masked() > 0 { Exit::Findings } else { Exit::Clean })
+}
+
+/// Copies standard input to standard output.
+fn copy(stream: &mut MaskedStream<'_>) -> anyhow::Result<()> {
+    let (sender, chunks) = mpsc::sync_channel(2);
+    // The thread is not joined: it may wait for input after standard output is closed.
+    std::thread::spawn(move || read_chunks(&sender));
+    let mut out = io::stdout().lock();
+    let mut text = Vec::new();
+    let mut is_paused = false;
+    loop {
+        let received = if is_paused {
+            chunks.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            chunks.recv_timeout(PAUSE)
+        };
+        is_paused = matches!(received, Err(RecvTimeoutError::Timeout));
+        let (is_end, failure) = match received {
+            Ok(Ok(chunk)) => {
+                stream.push(&chunk, &mut text);
+                (false, None)
+            }
+            Ok(Err(error)) => (true, Some(error)),
+            Err(RecvTimeoutError::Timeout) => {
+                stream.pause(&mut text);
+                (false, None)
+            }
+            Err(RecvTimeoutError::Disconnected) => (true, None),
+        };
+        if is_end {
+            stream.finish(&mut text);
+        }
+        out.write_all(&text)?;
+        out.flush()?;
+        text.clear();
+        if let Some(error) = failure {
+            return Err(error).context("cannot read standard input");
+        }
+        if is_end {
+            return Ok(());
+        }
+    }
+}
+
+/// Sends the chunks of standard input up to its end, or the first error.
+fn read_chunks(chunks: &SyncSender<io::Result<Vec<u8>>>) {
+    let mut input = io::stdin().lock();
+    loop {
+        let mut chunk = vec![0; CHUNK];
+        let read = match input.read(&mut chunk) {
+            Ok(0) => return,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read,
+        };
+        let is_last = read.is_err();
+        let sent = chunks.send(read.map(|len| {
+            chunk.truncate(len);
+            chunk
+        }));
+        if is_last || sent.is_err() {
+            return;
+        }
+    }
+}

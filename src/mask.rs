@@ -1,0 +1,186 @@
+//! Masks the tokens in a stream while it is copied.
+//!
+//! Input: chunks of bytes, and when no more arrive for the moment. Output: the same bytes, with tokens
+//! replaced. Memory is bounded: text that may be the beginning of a token is held back, but not more than
+//! [`MAX_HELD`] bytes. It does no I/O.
+
+use crate::detect::{ContentKind, Detector, Evidence, Haystack, Match, Scratch};
+use ddpatrol_token::secret::MASK;
+
+/// Maximum number of bytes that are held back, such as lines of base64 whose end is not known.
+const MAX_HELD: usize = 8 << 20;
+/// Bytes without a line break are passed on from this length on.
+const LONG_LINE: usize = 64 * 1024;
+/// Number of bytes that are kept as context after they were passed on.
+const CONTEXT: usize = 4096;
+
+/// [`MASK`] in UTF-16 of either byte order, without the zero before or after it.
+const WIDE_MASK: &[u8] = b"*\0*\0*";
+
+/// A part of the buffer and its replacement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Masked {
+    start: usize,
+    end: usize,
+    mask: &'static [u8],
+}
+
+impl Masked {
+    /// Returns the part of `bytes` to replace for a match; the public prefix of a plain token remains.
+    fn new(bytes: &[u8], found: Match, public_len: usize) -> Self {
+        let Match { mut start, mut end, encoding, .. } = found;
+        if encoding.is_plain() {
+            return Self { start: start + public_len, end, mask: MASK.as_bytes() };
+        }
+        if !encoding.is_utf16() {
+            return Self { start, end, mask: MASK.as_bytes() };
+        }
+        // The byte order is a guess: the characters are every other byte, with zeros between them.
+        let is_zero = |at: usize| bytes.get(at) == Some(&0);
+        if is_zero(start) || !is_zero(start + 1) {
+            start += 1;
+        }
+        if is_zero(end - 1) || !is_zero(end - 2) {
+            end -= 1;
+        }
+        Self { start, end, mask: WIDE_MASK }
+    }
+}
+
+/// A stream whose tokens are masked.
+pub struct MaskedStream<'a> {
+    detector: &'a Detector,
+    /// The least evidence of tokens that are masked.
+    least: Evidence,
+    scratch: Scratch,
+    buffer: Vec<u8>,
+    /// The offset of the buffer in the stream.
+    offset: u64,
+    /// The number of bytes of the buffer that were searched.
+    decided: usize,
+    /// The number of bytes of the buffer that were passed on or masked.
+    released: usize,
+    masked: u64,
+    overrun: bool,
+}
+
+impl<'a> MaskedStream<'a> {
+    /// Starts a stream in which tokens with at least this evidence are masked.
+    #[must_use]
+    pub fn new(detector: &'a Detector, least: Evidence) -> Self {
+        Self {
+            detector,
+            least,
+            scratch: Scratch::default(),
+            buffer: Vec::new(),
+            offset: 0,
+            decided: 0,
+            released: 0,
+            masked: 0,
+            overrun: false,
+        }
+    }
+
+    /// Returns the number of masked tokens.
+    #[must_use]
+    pub fn masked(&self) -> u64 {
+        self.masked
+    }
+
+    /// Returns `true` if encoded text was too long to be decoded to its end.
+    #[must_use]
+    pub fn is_overrun(&self) -> bool {
+        self.overrun
+    }
+
+    /// Adds bytes, and appends to `out` all complete lines that do not contain the beginning of a token.
+    pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        self.buffer.extend_from_slice(bytes);
+        let rest = &self.buffer[self.decided..];
+        let lines = memchr::memrchr(b'\n', rest).map_or(0, |at| at + 1);
+        if lines > 0 {
+            let end = self.decided + lines;
+            self.release(end, out);
+        }
+        let held = self.buffer.len() - self.decided;
+        if held > LONG_LINE {
+            let end = self.buffer.len() - self.detector.lookahead().min(held);
+            self.release(end, out);
+        }
+        if self.buffer.len() - self.decided > MAX_HELD {
+            self.decide(self.buffer.len() - self.detector.lookahead(), out);
+        }
+        self.forget();
+    }
+
+    /// Appends to `out` the incomplete line, except for a last word and the beginning of a token.
+    ///
+    /// A token in base64 within base64 may be missed if a pause divides the outer base64.
+    pub fn pause(&mut self, out: &mut Vec<u8>) {
+        let rest = &self.buffer[self.decided..];
+        let is_word =
+            |byte: &u8| byte.is_ascii_alphanumeric() || b"\0_+/=.%\\&#;{}-".contains(byte);
+        let word = rest.iter().rev().take_while(|byte| is_word(byte)).count();
+        let end = self.buffer.len() - word;
+        self.release(end, out);
+    }
+
+    /// Appends the remaining bytes to `out`.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        self.decide(self.buffer.len(), out);
+    }
+
+    /// Passes on the bytes before `end` that do not depend on further bytes.
+    fn release(&mut self, end: usize, out: &mut Vec<u8>) {
+        let bytes = &self.buffer[..end];
+        let end = self.detector.decided_len(bytes, &mut self.scratch);
+        self.decide(end, out);
+    }
+
+    /// Searches the bytes before `end` and passes them on.
+    fn decide(&mut self, end: usize, out: &mut Vec<u8>) {
+        if end <= self.decided {
+            return;
+        }
+        let kind = ContentKind::Blob { offset: self.offset };
+        let haystack = Haystack { bytes: &self.buffer, kind };
+        let (detector, least) = (self.detector, self.least);
+        let mut tokens: Vec<Masked> = Vec::new();
+        detector.find(haystack, self.decided..end, &mut self.scratch, |found, _| {
+            if found.evidence < least {
+                return;
+            }
+            let public = detector.rules().rules()[found.rule].format.public_len();
+            tokens.push(Masked::new(haystack.bytes, found, public));
+        });
+        self.overrun |= self.scratch.take_overrun();
+        tokens.sort_unstable();
+        for token in tokens {
+            if token.end <= self.released {
+                continue;
+            }
+            if token.start >= self.released {
+                out.extend_from_slice(&self.buffer[self.released..token.start]);
+                out.extend_from_slice(token.mask);
+                self.masked += 1;
+            }
+            self.released = token.end;
+        }
+        if self.released < end {
+            out.extend_from_slice(&self.buffer[self.released..end]);
+            self.released = end;
+        }
+        self.decided = end;
+    }
+
+    /// Drops bytes that are no longer needed as context.
+    fn forget(&mut self) {
+        let surplus = self.decided.saturating_sub(CONTEXT.max(self.detector.lookbehind()));
+        if surplus > LONG_LINE {
+            self.buffer.drain(..surplus);
+            self.offset += surplus as u64;
+            self.decided -= surplus;
+            self.released -= surplus;
+        }
+    }
+}
