@@ -114,6 +114,8 @@ impl<'a> MaskedStream<'a> {
     }
 
     /// Appends to `out` the incomplete line, except for a last word and the beginning of a token.
+    ///
+    /// A token in base64 within base64 may be missed if a pause divides the outer base64.
     pub fn pause(&mut self, out: &mut Vec<u8>) {
         let rest = &self.buffer[self.decided..];
         let is_word =

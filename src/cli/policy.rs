@@ -4,6 +4,10 @@
 //! scanned folder upwards. For a change it is read from the base of the change: a change is judged by its
 //! base's policy, never by its own. Does not scan.
 
+mod folders;
+
+pub(super) use folders::repository_top;
+
 use super::args::SharedArgs;
 use crate::config::{Acknowledgments, BASELINE_NAME, Config, Exclude, FailLevel, NAME};
 use crate::decode;
@@ -14,6 +18,7 @@ use ddpatrol_scan::finding::InlineAllow;
 use ddpatrol_scan::finding::baseline::{Baseline, Coverage, Roots, lexical};
 use ddpatrol_scan::finding::suppressor::Suppressor;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
+use folders::{baseline_folder, find};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -400,39 +405,9 @@ impl PolicyLoader<'_> {
     }
 }
 
-/// Returns the folder of the baseline that is used without a name: the top of the work tree; outside of a
-/// work tree the scanned folder, or the current one if it contains the scanned one.
-fn baseline_folder(scanned: &Path) -> PathBuf {
-    let top = repository_top(scanned);
-    if top.join(".git").exists() || top.join(BASELINE_NAME).exists() {
-        return top.to_owned();
-    }
-    let here = std::env::current_dir().and_then(std::fs::canonicalize);
-    here.ok().filter(|here| scanned.starts_with(here)).unwrap_or_else(|| top.to_owned())
-}
-
-/// Returns the top of the work tree that contains a folder, or the folder outside of a work tree.
-pub(super) fn repository_top(folder: &Path) -> &Path {
-    folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder)
-}
-
 /// Returns the abbreviated id of a commit.
 fn short(base: &Snapshot) -> String {
     base.commit().to_string()[..12].to_owned()
-}
-
-/// Finds the folder with the configuration: `folder` or the nearest folder above it, up to the top of
-/// a work tree.
-fn find(folder: &Path) -> Option<&Path> {
-    for folder in folder.ancestors() {
-        if folder.join(NAME).symlink_metadata().is_ok() {
-            return Some(folder);
-        }
-        if folder.join(".git").exists() {
-            break;
-        }
-    }
-    None
 }
 
 /// Returns the baseline that scans of the current folder use: the one that the configuration names, or the

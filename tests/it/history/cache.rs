@@ -117,13 +117,13 @@ fn changed_rules_or_a_damaged_state_cause_a_full_scan_with_a_note() {
     let state = path.to_str().expect("UTF-8");
     let other = repo.scan(&["--history-only", "--state", state, "--rule", "npm-token"]);
     assert_eq!(objects(&other), all);
-    assert!(notes(&other).contains("made with other rules"), "{}", notes(&other));
+    assert!(notes(&other).contains("written with other rules"), "{}", notes(&other));
     let text = std::fs::read_to_string(&path).expect("it was written");
     for damaged in ["", &text[..text.len() / 2], &text.replace("\"loose\":[\"", "\"loose\":[\"a")] {
         std::fs::write(&path, damaged).expect("a writable file");
         let ran = scan(&repo);
         assert_eq!(objects(&ran), all, "{damaged}");
-        assert!(notes(&ran).contains("is damaged"), "{}", notes(&ran));
+        assert!(notes(&ran).contains("is corrupt"), "{}", notes(&ran));
     }
 }
 
@@ -190,7 +190,8 @@ fn a_file_that_is_not_a_state_is_not_overwritten() {
         let ran = repo.scan(&args);
         assert_eq!(ran.code(), Some(2), "{ran:?}");
         assert!(
-            ran.stderr().contains("notes.txt") && ran.stderr().contains("another kind"),
+            ran.stderr().contains("notes.txt")
+                && ran.stderr().contains("not a state file of ddpatrol"),
             "{ran:?}"
         );
         assert_eq!(std::fs::read_to_string(&path).expect("a file"), text);
@@ -240,7 +241,7 @@ fn changed_archive_options_cause_a_full_scan() {
     let args = ["--history-only", "--state", state.to_str().expect("UTF-8")];
     repo.scan(&[&args[..], &["--no-archives"]].concat());
     let ran = repo.scan(&args);
-    assert!(notes(&ran).contains("made with other rules or options"), "{ran:?}");
+    assert!(notes(&ran).contains("written with other rules or options"), "{ran:?}");
     assert_eq!(objects(&ran), 3);
 }
 

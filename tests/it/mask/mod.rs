@@ -122,7 +122,9 @@ fn text(random: &mut Random, pauses: Pauses) -> Vec<u8> {
         match random.below(6) {
             0 => text.push(b'\n'),
             1 => {
-                text.extend_from_slice(b"\n2026-01-01T10:00:00Z INFO starting Worker7 on port 80: ")
+                text.extend_from_slice(
+                    b"\n2026-01-01T10:00:00Z INFO starting Worker7 on port 80: ",
+                );
             }
             2 => text.extend(encoded(random, pauses)),
             3 => {

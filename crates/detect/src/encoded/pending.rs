@@ -148,7 +148,7 @@ fn last_stop(text: &[u8]) -> Option<usize> {
             b' ' | b'\t' => is_after_word && !(at > 1 && text[at - 2] == b'\\'),
             b'}' | b';' => is_after_quote,
             b'\n' | b'\r' => false,
-            byte => byte < b' ' || byte >= 0x7f,
+            byte => !(b' '..0x7f).contains(&byte),
         }
     })
 }
