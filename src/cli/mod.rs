@@ -9,6 +9,7 @@ mod check;
 mod exit;
 mod hook;
 mod messages;
+mod next_steps;
 mod output;
 mod policy;
 mod progress;
@@ -32,11 +33,12 @@ use std::process::ExitCode;
 
 /// Runs the command given by `args`, which begin with the program's name, and returns its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(args) {
+    let words: Vec<OsString> = args.into_iter().collect();
+    let args = match Args::try_parse_from(&words) {
         Ok(args) => args,
         Err(error) => return ExitCode::from(print_usage(&error)),
     };
-    let exit = run(args.command).unwrap_or_else(|error| {
+    let exit = run(args.command, words.get(1..).unwrap_or_default()).unwrap_or_else(|error| {
         if is_closed_pipe(&error) {
             return Exit::Clean;
         }
@@ -50,11 +52,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-fn run(command: Command) -> anyhow::Result<Exit> {
+/// Runs a command; `words` are the arguments that it was parsed from.
+fn run(command: Command, words: &[OsString]) -> anyhow::Result<Exit> {
     match command {
-        Command::Scan(args) => scan::run(&args),
+        Command::Scan(args) => scan::run(&args, words),
         Command::Staged(args) => changes::staged(&args),
-        Command::Range(args) => changes::range(&args),
+        Command::Range(args) => changes::range(&args, words),
         Command::Revoke(args) => revoke::run(&args),
         Command::Report(args) => saved::report(&args),
         Command::Diff(args) => saved::diff(&args),

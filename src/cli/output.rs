@@ -2,6 +2,7 @@
 
 use super::args::{Color, ReportArg, ReportFormat};
 use crate::report::document::Document;
+use crate::report::next_steps::NextStepsContext;
 use crate::report::sarif::{self, Suppressed};
 use crate::report::text::{self, TextOptions};
 use crate::report::{github, html, json, markdown};
@@ -16,12 +17,14 @@ use tempfile::NamedTempFile;
 
 /// Options for writing reports.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ReportOptions {
+pub(super) struct ReportOptions<'a> {
     pub(super) color: Color,
     pub(super) quiet: bool,
     /// The duration of the scan; `None` without a scan.
     pub(super) elapsed: Option<Duration>,
     pub(super) suppressed: Suppressed,
+    /// What the next steps depend on, apart from the document.
+    pub(super) context: &'a NextStepsContext,
 }
 
 impl Color {
@@ -112,15 +115,15 @@ impl Output {
     pub(super) fn write(
         mut self,
         document: &Document,
-        options: &ReportOptions,
+        options: &ReportOptions<'_>,
     ) -> anyhow::Result<()> {
-        let ReportOptions { quiet, elapsed, suppressed, .. } = *options;
+        let ReportOptions { quiet, elapsed, suppressed, context, .. } = *options;
         let color = options.color.applies_to(&self);
         let format = self.format;
         let out = self.writer();
         match format {
             ReportFormat::Text => {
-                text::write(document, TextOptions { color, quiet, elapsed }, out)?;
+                text::write(document, TextOptions { color, quiet, elapsed, context }, out)?;
             }
             ReportFormat::Json => json::write(document, out)?,
             ReportFormat::Sarif => sarif::write(document, suppressed, out)?,

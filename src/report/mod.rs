@@ -11,6 +11,7 @@ pub mod github;
 pub mod html;
 pub mod json;
 pub mod markdown;
+pub mod next_steps;
 pub mod response;
 pub mod sarif;
 mod status;

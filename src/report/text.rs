@@ -2,9 +2,9 @@
 //!
 //! Input: a document. Output: text in which scanned content is escaped.
 
-use super::advice::RemediationStep;
 use super::document::{ChangeStatusWord, Document, LocationRecord, Record};
 use super::escape::{self, terminal};
+use super::next_steps::NextStepsContext;
 use super::status::ALSO_UNPUSHED;
 use crate::detect::Evidence;
 use anstyle::{AnsiColor, Style};
@@ -18,13 +18,15 @@ const MAX_PLACES: usize = 20;
 
 /// Options of the text report.
 #[derive(Clone, Copy, Debug)]
-pub struct TextOptions {
+pub struct TextOptions<'a> {
     /// Whether to use colours.
     pub color: bool,
     /// Whether to omit the summary.
     pub quiet: bool,
     /// Duration of the scan, if one ran.
     pub elapsed: Option<Duration>,
+    /// What the next steps depend on, apart from the document.
+    pub context: &'a NextStepsContext,
 }
 
 struct Styles {
@@ -55,7 +57,7 @@ impl Styles {
 ///
 /// # Errors
 /// Returns the error of writing to `out`.
-pub fn write(document: &Document, options: TextOptions, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(document: &Document, options: TextOptions<'_>, out: &mut dyn Write) -> io::Result<()> {
     let styles = if options.color { Styles::colored() } else { Styles::plain() };
     for record in document.findings.iter().filter(|it| it.is_listed()) {
         write_record(record, &styles, out)?;
@@ -65,6 +67,9 @@ pub fn write(document: &Document, options: TextOptions, out: &mut dyn Write) -> 
             writeln!(out)?;
         }
         write_summary(document, options.elapsed, &styles, out)?;
+    }
+    if !options.quiet || options.context.surface.is_hook() {
+        write_next_steps(document, options.context, out)?;
     }
     Ok(())
 }
@@ -112,18 +117,20 @@ fn write_record(record: &Record, styles: &Styles, out: &mut dyn Write) -> io::Re
         let style = if record.is_dead_or_revoked() { styles.dim } else { styles.proven };
         writeln!(out, "    {style}{}{style:#}", terminal(&line))?;
     }
-    if record.needs_action() {
-        write_steps(&record.steps, out)?;
-    }
     Ok(())
 }
 
-fn write_steps(steps: &[RemediationStep], out: &mut dyn Write) -> io::Result<()> {
-    for (at, step) in steps.iter().enumerate() {
-        writeln!(out, "    {}. {}", at + 1, terminal(&step.text.text()))?;
-        for command in &step.commands {
-            writeln!(out, "       {}", terminal(&command.text()))?;
+fn write_next_steps(
+    document: &Document,
+    context: &NextStepsContext,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for (at, step) in document.next_steps(context).iter().enumerate() {
+        if at == 0 {
+            writeln!(out, "Next steps")?;
         }
+        let line = step.command.as_ref().unwrap_or(&step.text);
+        writeln!(out, "  {} {:8} {}", at + 1, step.label, terminal(&line.text()))?;
     }
     Ok(())
 }

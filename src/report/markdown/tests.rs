@@ -71,6 +71,7 @@ fn the_next_step_depends_on_the_state() {
     let dead = verified(record(vec![]), "dead");
     assert_eq!(next(&dead), "nothing: the token is no longer valid");
     let step = super::super::advice::RemediationStep {
+        kind: super::super::advice::StepKind::default(),
         aim: super::super::advice::Aim::Revoke,
         text: clean("first this"),
         commands: vec![clean("a `command`")],

@@ -1,0 +1,297 @@
+//! Next steps of a report: how to handle all its findings, each command once.
+//!
+//! Input: a document, and the context that it does not contain: where the report is shown, the command line,
+//! and the JSON report of the same run. Output: steps with at most one command each. `advice` writes the steps
+//! of each finding, which this file merges.
+
+use super::advice::{Aim, RemediationStep, StepKind};
+use super::document::{Document, Record};
+use crate::redact::Clean;
+use crate::respond::Provider;
+use crate::source::git::repo::Operation;
+use ddpatrol_scan::lock::lock;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// Maximum number of commands for one purpose; reports state how many more there are.
+const MAX_COMMANDS: usize = 3;
+/// Maximum number of repositories whose hooks are inspected.
+const MAX_LOOKUPS: usize = 50;
+
+/// One of the next steps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextStep {
+    /// One word for the step, at most 8 characters.
+    pub label: &'static str,
+    /// Its purpose.
+    pub aim: Aim,
+    /// Instructions.
+    pub text: Clean,
+    /// A command for a POSIX shell in the current folder.
+    pub command: Option<Clean>,
+}
+
+/// Where a report is shown, which determines the steps that apply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Surface {
+    /// To a user who ran a scan.
+    #[default]
+    Terminal,
+    /// To a user who shows a saved report.
+    Saved,
+    /// In the log of a CI job.
+    Ci,
+    /// In the output of a hook.
+    Hook(HookKind),
+}
+
+/// The hook that runs a scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookKind {
+    /// `pre-commit` and `pre-merge-commit`: the staged changes.
+    PreCommit,
+    /// `commit-msg`: the message of a commit.
+    CommitMsg,
+    /// `pre-push`: the commits of a push, before they leave the machine.
+    PrePush,
+    /// `pre-receive`: the commits that a server receives.
+    PreReceive,
+}
+
+impl Surface {
+    /// Returns `true` in the output of a hook.
+    #[must_use]
+    pub const fn is_hook(self) -> bool {
+        matches!(self, Self::Hook(_))
+    }
+}
+
+/// Context of the steps that the findings do not contain.
+#[derive(Debug, Default)]
+pub struct NextStepsContext {
+    /// Where the report is shown.
+    pub surface: Surface,
+    /// The operation in progress that committing the staged content completes.
+    pub operation: Option<Operation>,
+    /// The path of the JSON report, quoted for a shell, if there is one.
+    pub report: Option<Clean>,
+    /// The command that repeats the scan and saves a JSON report as [`SAVED_REPORT`].
+    pub save: Option<Clean>,
+    /// The command that repeats the scan, and verifies and revokes the tokens.
+    pub revoke: Option<Clean>,
+    /// The repositories that have a hook.
+    pub hooks: HookLookup,
+}
+
+/// The JSON report that [`NextStepsContext::save`] writes.
+pub const SAVED_REPORT: &str = "scan.json";
+
+impl NextStepsContext {
+    /// Returns the path of the JSON report for commands.
+    pub(super) fn report_path(&self) -> Option<String> {
+        let saved = self.save.as_ref().map(|_| SAVED_REPORT.to_owned());
+        self.report.as_ref().map(|path| path.text().into_owned()).or(saved)
+    }
+}
+
+/// Finds the repositories in which a hook runs ddpatrol, and caches the results.
+#[derive(Debug, Default)]
+pub struct HookLookup {
+    check: Option<fn(&Path) -> bool>,
+    known: Mutex<Vec<(PathBuf, bool)>>,
+}
+
+impl HookLookup {
+    /// Creates a lookup; `check` returns `true` if a hook of a repository runs ddpatrol.
+    #[must_use]
+    pub const fn new(check: fn(&Path) -> bool) -> Self {
+        Self { check: Some(check), known: Mutex::new(Vec::new()) }
+    }
+
+    /// Returns `true` if a hook runs ddpatrol in the repository with this top.
+    pub(super) fn is_installed(&self, top: &Path) -> bool {
+        let Some(check) = self.check else { return false };
+        let mut known = lock(&self.known);
+        if let Some((_, is_installed)) = known.iter().find(|(path, _)| path == top) {
+            return *is_installed;
+        }
+        if known.len() >= MAX_LOOKUPS {
+            return false;
+        }
+        let is_installed = check(top);
+        known.push((top.to_owned(), is_installed));
+        is_installed
+    }
+}
+
+impl Document {
+    /// Returns the next steps for all findings that need one, in order.
+    #[must_use]
+    pub fn next_steps(&self, context: &NextStepsContext) -> Vec<NextStep> {
+        let open: Vec<&Record> = self.findings.iter().filter(|it| it.needs_action()).collect();
+        if context.surface == Surface::Saved {
+            return saved_steps(&open, context);
+        }
+        let mut merged = Merged::default();
+        for step in open.iter().flat_map(|it| &it.steps) {
+            merged.add(step, context);
+        }
+        merged.steps(context)
+    }
+}
+
+/// The steps of all findings by kind, each command once.
+#[derive(Debug, Default)]
+struct Merged {
+    groups: Vec<Group>,
+    /// The files to unstage, by the `git` command of their repository.
+    unstage: Vec<(Clean, Vec<Clean>)>,
+    needs_saved: bool,
+}
+
+/// The steps of one kind.
+#[derive(Debug)]
+struct Group {
+    kind: StepKind,
+    aim: Aim,
+    commands: Vec<Clean>,
+    /// The texts of steps without a command.
+    texts: Vec<Clean>,
+}
+
+impl Merged {
+    fn add(&mut self, step: &RemediationStep, context: &NextStepsContext) {
+        if let StepKind::Unstage { git, paths } = &step.kind {
+            let at = self.unstage.iter().position(|(it, _)| it == git).unwrap_or_else(|| {
+                self.unstage.push((git.clone(), Vec::new()));
+                self.unstage.len() - 1
+            });
+            let all = &mut self.unstage[at].1;
+            all.extend(paths.iter().filter(|it| !all.contains(it)).cloned().collect::<Vec<_>>());
+            return;
+        }
+        let at = self.groups.iter().position(|it| it.kind == step.kind).unwrap_or_else(|| {
+            let (kind, aim) = (step.kind.clone(), step.aim);
+            self.groups.push(Group { kind, aim, commands: Vec::new(), texts: Vec::new() });
+            self.groups.len() - 1
+        });
+        let group = &mut self.groups[at];
+        if step.commands.is_empty() && !group.texts.contains(&step.text) {
+            group.texts.push(step.text.clone());
+        }
+        for command in &step.commands {
+            if Some(command) == context.save.as_ref() {
+                self.needs_saved = true;
+            } else if !group.commands.contains(command) {
+                group.commands.push(command.clone());
+            }
+        }
+    }
+
+    fn steps(mut self, context: &NextStepsContext) -> Vec<NextStep> {
+        let mut steps = Vec::new();
+        if let (true, Some(save)) = (self.needs_saved, &context.save) {
+            let text = "Save a JSON report.".into();
+            steps.push(NextStep {
+                label: "save",
+                aim: Aim::Clean,
+                text,
+                command: Some(save.clone()),
+            });
+        }
+        self.groups.sort_by_key(|it| it.aim);
+        let clean_at = self.groups.iter().position(|it| it.aim > Aim::Replace);
+        let clean_at = clean_at.unwrap_or(self.groups.len());
+        let later = self.groups.split_off(clean_at);
+        self.groups.iter().for_each(|it| it.steps(&mut steps));
+        unstage(&self.unstage, &mut steps);
+        later.iter().for_each(|it| it.steps(&mut steps));
+        steps
+    }
+}
+
+/// Adds the steps that unstage files and remove the tokens from them.
+fn unstage(files: &[(Clean, Vec<Clean>)], steps: &mut Vec<NextStep>) {
+    for (git, paths) in files {
+        let mut words = vec![git.clone(), "reset".into(), "--".into()];
+        words.extend(paths.iter().cloned());
+        steps.push(NextStep {
+            label: "unstage",
+            aim: Aim::Clean,
+            text: "Unstage the file; nothing is committed yet.".into(),
+            command: Some(Clean::join(&words, " ")),
+        });
+    }
+    if !files.is_empty() {
+        steps.push(NextStep {
+            label: "edit",
+            aim: Aim::Clean,
+            text: "Remove the token from the file, then stage the file again.".into(),
+            command: None,
+        });
+    }
+}
+
+impl Group {
+    fn steps(&self, steps: &mut Vec<NextStep>) {
+        let Self { kind, aim, .. } = self;
+        let (label, text) = kind.summary();
+        let mut add = |label, text: Clean, command: Option<Clean>| {
+            steps.push(NextStep { label, aim: *aim, text, command });
+        };
+        for command in self.commands.iter().take(MAX_COMMANDS) {
+            add(label, text.into(), Some(command.clone()));
+        }
+        if self.commands.len() > MAX_COMMANDS {
+            add(label, "The JSON report contains the commands of the other findings.".into(), None);
+        }
+        match &self.texts[..] {
+            [] => {}
+            [only] if self.commands.is_empty() && !kind.is_general() => {
+                add(label, only.clone(), None);
+            }
+            _ if self.commands.is_empty() => add(label, text.into(), None),
+            _ if *kind == StepKind::Revoke => {
+                add(label, "Revoke the other tokens where they were issued.".into(), None);
+            }
+            _ => {}
+        }
+        if *kind == StepKind::Edit && !self.commands.is_empty() {
+            let text = "Mark the commit `edit`, remove the token and amend; a later commit that \
+                        removes it leaves it in the history.";
+            add("edit", text.into(), None);
+        }
+    }
+}
+
+/// Returns the steps for a saved report. Commands in the report are not printed: others may have written it.
+fn saved_steps(open: &[&Record], context: &NextStepsContext) -> Vec<NextStep> {
+    let mut steps = Vec::new();
+    if open.is_empty() {
+        return steps;
+    }
+    let command = |words: &'static str| {
+        let path = context.report.clone()?;
+        Some(Clean::join(&[words.into(), path], " "))
+    };
+    let mut add = |kind: &StepKind, aim, command: Option<Clean>| {
+        let (label, text) = kind.summary();
+        steps.push(NextStep { label, aim, text: text.into(), command });
+    };
+    let by_id = open.iter().all(|it| is_revocable_by_id(it));
+    let revoke = by_id.then(|| command("ddpatrol revoke --from")).flatten();
+    add(&StepKind::Revoke, Aim::Revoke, revoke);
+    add(&StepKind::Replace, Aim::Replace, None);
+    let is_reachable = |it: &&Record| {
+        it.locations.iter().filter_map(|it| it.git.as_ref()).any(|git| git.reachable)
+    };
+    if open.iter().any(|it| is_reachable(it)) {
+        add(&StepKind::Rewrite, Aim::Clean, command("ddpatrol clean --from"));
+    }
+    steps
+}
+
+/// Returns `true` if a redacted report suffices to revoke a token.
+fn is_revocable_by_id(record: &Record) -> bool {
+    Provider::of(&record.rule) == Some(Provider::Datadog) && record.token.uuid.is_some()
+}
