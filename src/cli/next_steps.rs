@@ -48,10 +48,19 @@ impl CommandLine {
             .map_or(("scan", &[][..]), |(first, rest)| (first.as_str(), rest));
         let plain = rest.iter().position(|it| it == "--").unwrap_or(rest.len());
         let is_kept = |(at, word): &(usize, &String)| *at >= plain || !dropped.contains(&&***word);
-        let kept = rest.iter().enumerate().filter(is_kept).map(|(_, word)| quote(word));
+        let kept = rest.iter().enumerate().filter(is_kept).map(|(_, word)| quote_word(word));
         let words = ["ddpatrol", first].into_iter().chain(options.iter().copied());
         words.map(str::to_owned).chain(kept).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// Quotes an argument; options are quoted only if their value needs it.
+fn quote_word(word: &str) -> String {
+    let name = word.trim_start_matches('-');
+    if name.is_empty() || name.starts_with('=') {
+        return if name.is_empty() && !word.is_empty() { word.to_owned() } else { quote(word) };
+    }
+    format!("{}{}", &word[..word.len() - name.len()], quote(name))
 }
 
 impl StepsInput {
@@ -103,7 +112,7 @@ mod tests {
         let scan = line(&["scan", "a b", "--", "--verify"]);
         assert_eq!(
             scan.with(&["--verify"], &["--verify"]),
-            "ddpatrol scan --verify 'a b' '--' '--verify'"
+            "ddpatrol scan --verify 'a b' -- --verify"
         );
     }
 

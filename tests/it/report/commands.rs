@@ -79,7 +79,7 @@ fn assert_commands_work(repo: &Repo, folder: &Path, args: &[&str], repositories:
     for command in &all {
         if command.contains("--verify --revoke") {
             // No request leaves the machine.
-            let command = format!("{command} --dry-run --github-api http://127.0.0.1:9");
+            let command = format!("{command} --dry-run --issuer http://127.0.0.1:9");
             let output = paste(repo, folder, &command, &[]);
             let printed = String::from_utf8_lossy(&output.stderr);
             assert!(!printed.contains("error:"), "{command}: {output:?}");
