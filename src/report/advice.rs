@@ -40,6 +40,10 @@ pub struct RemediationStep {
     /// Commands for a POSIX shell in any folder of the repository.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<Clean>,
+    /// Commands that depend on the command line of the run. Saved reports do not contain them, so that the
+    /// reports of two runs with different options are the same.
+    #[serde(skip)]
+    pub(super) run_commands: Vec<Clean>,
     /// How the next steps of a report merge it.
     #[serde(skip)]
     pub(super) kind: StepKind,
@@ -105,6 +109,7 @@ struct Draft {
     kind: StepKind,
     text: String,
     commands: Vec<String>,
+    run_commands: Vec<String>,
 }
 
 impl Draft {
@@ -115,7 +120,7 @@ impl Draft {
             StepKind::Prevent => Aim::Prevent,
             _ => Aim::Clean,
         };
-        Self { aim, kind, text: text.into(), commands }
+        Self { aim, kind, text: text.into(), commands, run_commands: Vec::new() }
     }
 }
 
@@ -160,6 +165,7 @@ pub(super) fn steps(
             kind: draft.kind,
             text: masked(&draft.text),
             commands: draft.commands.iter().map(&mut masked).collect(),
+            run_commands: draft.run_commands.iter().map(&mut masked).collect(),
         })
         .collect()
 }
@@ -194,7 +200,8 @@ fn revoke(finding: &Finding, rule: &Rule, context: &NextStepsContext) -> Draft {
         }
         _ => None,
     };
-    Draft::new(StepKind::Revoke, text, command.into_iter().collect())
+    let run_commands = command.into_iter().collect();
+    Draft { run_commands, ..Draft::new(StepKind::Revoke, text, Vec::new()) }
 }
 
 /// Returns the step that installs a hook; `None` if a hook is installed or runs this scan.
@@ -202,23 +209,27 @@ fn prevent(finding: &Finding, paths: &mut Paths, context: &NextStepsContext) -> 
     if context.surface != Surface::Terminal {
         return None;
     }
-    let outside = |it: &&Location| {
-        let repository = it.trace.as_deref().map(|trace| &*trace.repository);
-        !repository.is_some_and(is_member)
-    };
-    let top = finding.locations.iter().filter(outside).find_map(|it| top_of(it, paths))?;
-    if context.hooks.is_installed(&top) {
-        return None;
+    let mut tops: Vec<PathBuf> = Vec::new();
+    for location in &finding.locations {
+        let repository = location.trace.as_deref().map(|trace| &*trace.repository);
+        if repository.is_some_and(is_member) || tops.len() == MAX_COMMANDS {
+            continue;
+        }
+        let top = top_of(location, paths).filter(|top| !tops.contains(top));
+        tops.extend(top);
     }
-    let target = TargetRepository::new(top, paths);
-    let repo = target.option("--repo");
-    let (text, command) = if target.is_bare {
-        let text = "Install the pre-receive hook, which rejects pushes with tokens.";
-        (text, format!("ddpatrol hook install --pre-receive{repo}"))
-    } else {
-        ("Install the pre-commit hook.", format!("ddpatrol hook install{repo}"))
+    tops.retain(|top| !context.hooks.is_installed(top));
+    let targets = tops.into_iter().map(|top| TargetRepository::new(top, paths));
+    let targets: Vec<TargetRepository> = targets.collect();
+    let text = match targets.first()?.is_bare {
+        true => "Install the pre-receive hook, which rejects pushes with tokens.",
+        false => "Install the pre-commit hook.",
     };
-    Some(Draft::new(StepKind::Prevent, text, vec![command]))
+    let install = |target: &TargetRepository| {
+        let hook = if target.is_bare { " --pre-receive" } else { "" };
+        format!("ddpatrol hook install{hook}{}", target.option("--repo"))
+    };
+    Some(Draft::new(StepKind::Prevent, text, targets.iter().map(install).collect()))
 }
 
 /// Returns the step that unstages files with a token.
@@ -311,22 +322,22 @@ fn edit(id: &str, targets: &[TargetRepository], surface: Surface) -> Draft {
 
 /// Returns the step that removes a token from a history that a branch or tag reaches.
 fn rewrite(targets: &[TargetRepository], context: &NextStepsContext) -> Draft {
-    let text = "Rewrite the history with `ddpatrol clean`, which prints a plan first, then force-push and \
+    let text = "Rewrite the history with `ddpatrol clean --from REPORT`, which prints a plan first, then force-push and \
                 ask everyone to re-clone. Forks, caches and pull requests keep the old history, so revoke \
                 the token first.";
-    let Some(report) = context.report_path() else {
-        return Draft::new(StepKind::Rewrite, text, Vec::new());
-    };
-    let mut commands = Vec::new();
-    if context.report.is_none() {
-        commands.extend(context.save.as_ref().map(|it| it.text().into_owned()));
+    let (reachable, rest): (Vec<_>, Vec<_>) = targets.iter().partition(|it| it.is_reachable);
+    let prunes = rest.into_iter().map(TargetRepository::prune).take(MAX_COMMANDS).collect();
+    let mut run_commands = Vec::new();
+    if let Some(report) = context.report_path() {
+        if context.report.is_none() {
+            run_commands.extend(context.save.as_ref().map(|it| it.text().into_owned()));
+        }
+        let clean = |target: &TargetRepository| {
+            format!("ddpatrol clean --from {report}{}", target.option("--repo"))
+        };
+        run_commands.extend(reachable.into_iter().take(MAX_COMMANDS).map(clean));
     }
-    let cleans = targets.iter().take(MAX_COMMANDS).map(|target| match target.is_reachable {
-        true => format!("ddpatrol clean --from {report}{}", target.option("--repo")),
-        false => target.prune(),
-    });
-    commands.extend(cleans);
-    Draft::new(StepKind::Rewrite, text, commands)
+    Draft { run_commands, ..Draft::new(StepKind::Rewrite, text, prunes) }
 }
 
 /// Returns the step that removes a token from locations outside of histories.

@@ -176,10 +176,11 @@ impl Merged {
             self.groups.len() - 1
         });
         let group = &mut self.groups[at];
-        if step.commands.is_empty() && !group.texts.contains(&step.text) {
+        let all = step.run_commands.iter().chain(&step.commands);
+        if all.clone().next().is_none() && !group.texts.contains(&step.text) {
             group.texts.push(step.text.clone());
         }
-        for command in &step.commands {
+        for command in all {
             if Some(command) == context.save.as_ref() {
                 self.needs_saved = true;
             } else if !group.commands.contains(command) {

@@ -72,6 +72,7 @@ fn the_next_step_depends_on_the_state() {
     assert_eq!(next(&dead), "nothing: the token is no longer valid");
     let step = super::super::advice::RemediationStep {
         kind: super::super::advice::StepKind::default(),
+        run_commands: Vec::new(),
         aim: super::super::advice::Aim::Revoke,
         text: clean("first this"),
         commands: vec![clean("a `command`")],

@@ -240,12 +240,13 @@ fn a_rejected_push_opens_the_commit_for_editing() {
     repo.hook("pre-push", "pre-push --quiet \"$@\"");
     let output = repo.try_git(repo.path(), &["push", "-q", "origin", "main"], "");
     assert!(!output.status.success(), "{output:?}");
-    let printed = String::from_utf8(output.stderr).expect("UTF-8");
+    // Git passes on the standard output of this hook.
+    let printed = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(printed.lines().count() <= 12, "{printed}");
     assert!(!printed.contains("revoke") && !printed.contains("install"), "{printed}");
     let [(label, rebase)] = &commands(&printed)[..] else { panic!("{printed}") };
     assert_eq!(label, "rewrite");
-    let editor = [("GIT_SEQUENCE_EDITOR", "sed -i '1s/^pick/edit/'")];
+    let editor = [("GIT_SEQUENCE_EDITOR", "sed -i '0,/^pick/s/^pick/edit/'")];
     let output = paste(&repo, &repo.path().join("sub"), rebase, &editor);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(repo.git(&["ls-tree", "-r", "--name-only", "HEAD"]), "a\nsub/f");
