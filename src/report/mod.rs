@@ -12,9 +12,11 @@ pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod next_steps;
+pub mod remediation;
 pub mod response;
 pub mod sarif;
 mod status;
+pub mod steps_context;
 mod summary;
 #[cfg(test)]
 mod tests;

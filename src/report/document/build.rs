@@ -12,7 +12,7 @@ use super::{
 use crate::detect::Evidence;
 use crate::redact::{Clean, Masker, Redactor};
 use crate::report::advice;
-use crate::report::next_steps::NextStepsContext;
+use crate::report::steps_context::NextStepsContext;
 use crate::report::trace::{ObjectRecord, TraceRecord};
 use crate::rules::RuleSet;
 use crate::scan::{Counts, Outcome};

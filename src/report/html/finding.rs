@@ -3,8 +3,8 @@
 use super::filter;
 use super::markup::{code, omitted, visible};
 use crate::detect::Evidence;
-use crate::report::advice::{Aim, RemediationStep};
 use crate::report::document::{LocationRecord, Record};
+use crate::report::remediation::{Aim, RemediationStep};
 use crate::report::status::{Liveness, Presence};
 use crate::report::trace::{CommitRecord, TraceRecord, day, short};
 use ddpatrol_scan::quantity::count;
