@@ -3,12 +3,14 @@
 use super::args::{ChangeArgs, RangeArgs, ReportFormat, SharedArgs, StagedArgs};
 use super::exit::Exit;
 use super::hook::RefLine;
+use super::next_steps::{CommandLine, StepsInput};
 use super::policy::{BaselineMode, PolicySource};
 use super::scan_run::{self, Inputs, Job, ScanContext};
 use super::signals;
 use super::staged_paths::Selection;
 use super::urls;
 use crate::decode;
+use crate::report::next_steps::{HookKind, Surface};
 use crate::scan::Input;
 use crate::source::Run;
 use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Staged};
@@ -25,7 +27,8 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
     if let Some(range) = framework_range() {
         let revisions = Revisions { list: vec![range], ..Revisions::default() };
         let (shared, change) = (&args.shared, &args.change);
-        return ChangeScan { shared, change, trust: Trust::Base }.scan_revisions(&revisions);
+        let steps = StepsInput::of_user(None);
+        return ChangeScan { shared, change, trust: Trust::Base, steps }.scan_revisions(&revisions);
     }
     let run = signals::begin()?;
     let repository = discover(args.change.repo.as_ref())?;
@@ -55,7 +58,11 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
         shared: &args.shared,
         all: args.change.all,
         scanned: &[],
-        operation: progress.operation,
+        steps: StepsInput {
+            surface: Surface::Hook(HookKind::PreCommit),
+            operation: progress.operation,
+            command: None,
+        },
         source: PolicySource::Folder(top.clone()),
         roots: Roots { here: top.clone(), tops: vec![top.clone()] },
         baseline_mode: BaselineMode::Apply,
@@ -75,14 +82,16 @@ fn framework_range() -> Option<OsString> {
     Some(range)
 }
 
-pub(super) fn range(args: &RangeArgs) -> anyhow::Result<Exit> {
+pub(super) fn range(args: &RangeArgs, words: &[OsString]) -> anyhow::Result<Exit> {
     let (list, not) = (args.revisions.clone(), args.not.clone());
     let mut revisions = Revisions { list, not, names: Vec::new() };
     if args.stdin {
         read_revisions(&mut revisions)?;
     }
     let trust = if args.trust_head { Trust::Head } else { Trust::Base };
-    let change_scan = ChangeScan { shared: &args.shared, change: &args.change, trust };
+    let command = CommandLine::new(words).filter(|_| !args.stdin);
+    let steps = StepsInput::of_user(command);
+    let change_scan = ChangeScan { shared: &args.shared, change: &args.change, trust, steps };
     // `git rev-list A..B` prints nothing if the range is empty.
     if args.stdin && revisions.list.is_empty() {
         change_scan.scan_nothing()
@@ -105,6 +114,7 @@ pub(super) struct ChangeScan<'a> {
     pub(super) shared: &'a SharedArgs,
     pub(super) change: &'a ChangeArgs,
     pub(super) trust: Trust,
+    pub(super) steps: StepsInput,
 }
 
 impl ChangeScan<'_> {
@@ -144,7 +154,7 @@ impl ChangeScan<'_> {
             shared: self.shared,
             all: self.change.all,
             scanned: &[],
-            operation: None,
+            steps: self.steps.clone(),
             source,
             roots: Roots { here: top.clone(), tops: vec![top] },
             baseline_mode: BaselineMode::Apply,
@@ -184,7 +194,7 @@ fn progress(repository: &Repository) -> anyhow::Result<Progress> {
 }
 
 /// Returns the folder that the paths of a repository's files are relative to.
-fn top(repository: &Repository) -> PathBuf {
+pub(super) fn top(repository: &Repository) -> PathBuf {
     let top = repository.work_tree.as_ref().unwrap_or(&repository.git_dir);
     std::fs::canonicalize(top).unwrap_or_else(|_| top.clone())
 }

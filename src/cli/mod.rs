@@ -13,6 +13,7 @@ mod init;
 mod man;
 mod mask;
 mod messages;
+mod next_steps;
 mod output;
 mod policy;
 mod progress;
@@ -49,17 +50,17 @@ ddpatrol finds leaked access tokens and proves, offline, that they are real.
 
 /// Runs the command given by `args`, which begin with the program's name, and returns its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args: Vec<OsString> = args.into_iter().collect();
-    if args.len() < 2 {
+    let words: Vec<OsString> = args.into_iter().collect();
+    if words.len() < 2 {
         // Nothing can be reported if standard error is closed.
         let _ = io::stderr().write_all(FIRST_STEPS.as_bytes());
         return ExitCode::from(Exit::Failed.code());
     }
-    let args = match Args::try_parse_from(args) {
+    let args = match Args::try_parse_from(&words) {
         Ok(args) => args,
         Err(error) => return ExitCode::from(print_usage(&error)),
     };
-    let exit = run(args.command).unwrap_or_else(|error| {
+    let exit = run(args.command, words.get(1..).unwrap_or_default()).unwrap_or_else(|error| {
         if is_closed_pipe(&error) {
             return Exit::Clean;
         }
@@ -73,11 +74,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-fn run(command: Command) -> anyhow::Result<Exit> {
+/// Runs a command; `words` are the arguments that it was parsed from.
+fn run(command: Command, words: &[OsString]) -> anyhow::Result<Exit> {
     match command {
-        Command::Scan(args) => scan::run(&args),
+        Command::Scan(args) => scan::run(&args, words),
         Command::Staged(args) => changes::staged(&args),
-        Command::Range(args) => changes::range(&args),
+        Command::Range(args) => changes::range(&args, words),
         Command::Revoke(args) => revoke::run(&args),
         Command::Report(args) => saved::report(&args),
         Command::Diff(args) => saved::diff(&args),

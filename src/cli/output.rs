@@ -18,13 +18,15 @@ use tempfile::NamedTempFile;
 
 /// Options for writing reports.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ReportOptions {
+pub(super) struct ReportOptions<'a> {
     pub(super) color: Color,
     pub(super) quiet: bool,
     /// The duration of the scan; `None` without a scan.
     pub(super) elapsed: Option<Duration>,
     pub(super) suppressed: Suppressed,
     pub(super) listing: ListingArgs,
+    /// What the next steps depend on, apart from the document.
+    pub(super) context: &'a NextStepsContext,
 }
 
 impl Color {
@@ -115,11 +117,10 @@ impl Output {
     pub(super) fn write(
         mut self,
         document: &Document,
-        options: &ReportOptions,
+        options: &ReportOptions<'_>,
     ) -> anyhow::Result<()> {
         let suppressed = options.suppressed;
-        let context = NextStepsContext::default();
-        let text_options = self.text_options(options, &context);
+        let text_options = self.text_options(options, options.context);
         let format = self.format;
         let out = self.writer();
         match format {
@@ -140,7 +141,7 @@ impl Output {
     /// Returns the options of the text report, which depend on the terminal if it is written to one.
     fn text_options<'a>(
         &self,
-        options: &ReportOptions,
+        options: &ReportOptions<'_>,
         context: &'a NextStepsContext,
     ) -> TextOptions<'a> {
         let ReportOptions { quiet, elapsed, listing, .. } = *options;

@@ -5,13 +5,15 @@
 
 use super::args::{DiffArgs, ReportCommandArgs, ReportFormat};
 use super::exit::Exit;
-use super::messages::install_redactor;
+use super::messages::{MESSAGE_REDACTOR, install_redactor};
 use super::output::{Output, ReportOptions};
 use super::rule_files::load_rules;
 use crate::decode;
 use crate::detect::Evidence;
 use crate::report::diff::Difference;
 use crate::report::document::{self, Document};
+use crate::report::next_steps::{NextStepsContext, Surface};
+use crate::shell::quote;
 use anyhow::{Context, bail};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -21,12 +23,20 @@ use std::sync::Arc;
 pub(super) fn report(args: &ReportCommandArgs) -> anyhow::Result<Exit> {
     let outputs = Output::open_all(&args.reports, Some(ReportFormat::Text))?;
     let document = read(&args.from, &args.rules)?;
+    let path = args.from.to_str().filter(|path| *path != "-");
+    let mut clean = |path| MESSAGE_REDACTOR.get().map(|it| it.clean(quote(path).as_bytes()));
+    let context = NextStepsContext {
+        surface: Surface::Saved,
+        report: path.and_then(&mut clean),
+        ..NextStepsContext::default()
+    };
     let options = ReportOptions {
         color: args.color,
         quiet: false,
         elapsed: None,
         suppressed: args.suppressed(),
         listing: args.listing,
+        context: &context,
     };
     for output in outputs {
         output.write(&document, &options)?;

@@ -3,6 +3,7 @@
 use super::args::{ReportFormat, ScanArgs};
 use super::exit::Exit;
 use super::messages::MESSAGE_REDACTOR;
+use super::next_steps::{CommandLine, StepsInput};
 use super::policy::{BaselineMode, PolicySource};
 use super::scan_run::{self, Finished, Inputs, Job, ScanContext};
 use super::signals;
@@ -23,19 +24,34 @@ use ddpatrol_scan::finding::baseline::{Coverage, Roots};
 use ddpatrol_scan::issue::GitIssue;
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
-    run_then(args, BaselineMode::Apply, &|_| Ok(()))
+pub(super) fn run(args: &ScanArgs, words: &[OsString]) -> anyhow::Result<Exit> {
+    // A stream cannot be read again.
+    let is_stream =
+        |path: &PathBuf| path.as_os_str() == "-" || path.starts_with("/dev") || is_pipe(path);
+    let is_repeatable = !args.paths.iter().any(is_stream);
+    let command = CommandLine::new(words).filter(|_| is_repeatable);
+    scan(args, BaselineMode::Apply, StepsInput::of_user(command), &|_| Ok(()))
 }
 
 /// Scans, and then calls `then` unless the scan was interrupted.
 pub(super) fn run_then(
     args: &ScanArgs,
     baseline_mode: BaselineMode,
+    then: &dyn Fn(&Finished<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<Exit> {
+    scan(args, baseline_mode, StepsInput::of_user(None), then)
+}
+
+fn scan(
+    args: &ScanArgs,
+    baseline_mode: BaselineMode,
+    steps: StepsInput,
     then: &dyn Fn(&Finished<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Exit> {
     args.paths.iter().try_for_each(|path| urls::refuse(path))?;
@@ -57,7 +73,7 @@ pub(super) fn run_then(
         shared: &args.shared,
         all: true,
         scanned: &args.paths,
-        operation: None,
+        steps,
         source: PolicySource::Folder(start(&roots, &args.paths)),
         reach: reach(args, &roots),
         roots,

@@ -5,6 +5,7 @@
 use super::args::{ReportFormat, RunArgs, SharedArgs};
 use super::exit::{Exit, is_closed_pipe};
 use super::messages::{install_redactor, print_error, print_line};
+use super::next_steps::StepsInput;
 use super::output::{Output, ReportOptions};
 use super::policy::{BaselineMode, Policy, PolicySource};
 use super::progress::Progress;
@@ -14,13 +15,13 @@ use crate::config::{Exclude, FailLevel};
 use crate::detect::{Detector, Evidence};
 use crate::redact::Redactor;
 use crate::report::document::{self, Document, DocumentBuilder, DocumentOptions, Paths, Record};
+use crate::report::next_steps::NextStepsContext;
 use crate::report::response::Response;
 use crate::report::{escape, json};
 use crate::respond::VerifyStep;
 use crate::rules::RuleSet;
 use crate::scan::{Input, Outcome, Scan, is_excluded};
 use crate::source::Run;
-use crate::source::git::repo::Operation;
 use anyhow::bail;
 use ddpatrol_scan::blob::Context;
 use ddpatrol_scan::finding::baseline::{Coverage, Roots};
@@ -51,8 +52,8 @@ pub(super) struct Job<'a> {
     pub(super) baseline_mode: BaselineMode,
     /// The paths that the user names; empty for a change.
     pub(super) scanned: &'a [PathBuf],
-    /// The merge or similar operation that the next commit ends.
-    pub(super) operation: Option<Operation>,
+    /// The context of the next steps.
+    pub(super) steps: StepsInput,
     /// The part of the baseline that the scan covers, in which unused entries can be reported.
     pub(super) reach: Coverage,
     /// The report format if the user requests no report.
@@ -110,8 +111,10 @@ pub(super) fn run(
     let redactor = install_redactor(&all)?;
     let detector = Detector::new(wanted)?;
     let outputs = Output::open_all(&shared.reports()?, job.default_report)?;
+    let context = job.steps.context(shared, redactor);
     let scan_run = ScanRun {
         job: &job,
+        context: &context,
         args: shared,
         detector: &detector,
         redactor,
@@ -123,6 +126,7 @@ pub(super) fn run(
 
 struct ScanRun<'a> {
     job: &'a Job<'a>,
+    context: &'a NextStepsContext,
     args: &'a SharedArgs,
     detector: &'a Detector,
     redactor: &'a Redactor,
@@ -149,7 +153,7 @@ impl ScanRun<'_> {
             redactor: self.redactor,
             strict: self.args.strict,
             show_secrets: self.args.show_secrets,
-            operation: self.job.operation,
+            context: self.context,
         };
         let own = outputs.iter().filter_map(Output::temporary).collect();
         let (streams, reports): (Vec<Output>, Vec<Output>) =
@@ -341,6 +345,7 @@ impl ScanRun<'_> {
             elapsed: Some(elapsed),
             suppressed: self.args.suppressed(),
             listing: self.args.listing,
+            context: self.context,
         };
         let written = reports.into_iter().map(|output| output.write(document, &options));
         // All reports are written, even if one of them fails.

@@ -1,75 +1,57 @@
 //! Remediation of a finding, in order: revoke, replace, clean, prevent.
 //!
-//! Input: a finding. Output: steps with commands, which contain paths and the public part of a token, never
-//! the secret. Commands work in any folder of the user's repository; commands for another repository contain
-//! the absolute path of its folder.
+//! Input: a finding, and the context of the report. Output: steps with commands, which contain paths and
+//! commit ids, never a token. Commands work in any folder of the user's repository; commands for another
+//! repository contain the absolute path of its folder.
 
 use super::document::Paths;
-use crate::detect::encoding::Encoding;
-use crate::redact::{Clean, Masker};
+use super::remediation::{RemediationStep, StepKind};
+use super::steps_context::{HookKind, NextStepsContext, Surface};
+use crate::detect::Evidence;
+use crate::redact::Masker;
+use crate::respond::Provider;
 use crate::rules::Rule;
 use crate::shell::quote;
-use crate::source::git::repo::Operation;
 use crate::source::repositories::root_of;
-use ddpatrol_pack::Kind;
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part, archives, is_member};
-use ddpatrol_token::ByteSet;
-use ddpatrol_token::secret::MASK;
-use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The purpose of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Aim {
-    /// Invalidate the token.
-    Revoke,
-    /// Give its users another token.
-    Replace,
-    /// Remove it from its locations.
-    Clean,
-    /// Keep the next token from being committed.
-    Prevent,
-}
+pub use super::remediation::Aim;
 
-/// One step of the remediation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemediationStep {
-    /// Its purpose.
-    pub aim: Aim,
-    /// Instructions in a sentence or two.
-    pub text: Clean,
-    /// Commands for a POSIX shell in any folder of the repository.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub commands: Vec<Clean>,
-}
-
-/// The clone in which the history is rewritten. Each finding has a folder of its own, so that a clone of
-/// another repository, or one left over from before, is never pushed instead.
-const CLONE: &str = "\"$clone\"";
-/// Maximum number of blobs in a command.
-const MAX_BLOBS: usize = 30;
+/// Maximum number of commands of a step.
+const MAX_COMMANDS: usize = 10;
 
 /// A step before redaction.
 struct Draft {
     aim: Aim,
+    kind: StepKind,
     text: String,
     commands: Vec<String>,
+    run_commands: Vec<String>,
 }
 
 impl Draft {
-    fn new(aim: Aim, text: impl Into<String>, commands: Vec<String>) -> Self {
-        Self { aim, text: text.into(), commands }
+    fn new(kind: StepKind, text: impl Into<String>, commands: Vec<String>) -> Self {
+        let aim = match kind {
+            StepKind::Revoke => Aim::Revoke,
+            StepKind::Replace => Aim::Replace,
+            StepKind::Prevent => Aim::Prevent,
+            _ => Aim::Clean,
+        };
+        Self { aim, kind, text: text.into(), commands, run_commands: Vec::new() }
     }
 }
 
-/// The repository in which commands run.
+/// A repository that contains a finding, and in which commands run.
 struct TargetRepository {
-    /// Its folder, if the user's current folder is not in it.
-    elsewhere: Option<String>,
+    /// The git directory of its history; `None` for a change.
+    git_dir: Option<PathBuf>,
+    top: PathBuf,
+    /// Its folder, if commands must name it.
+    named: Option<String>,
     is_bare: bool,
-    /// The staged files that contain the finding, as quoted pathspecs.
-    staged: Vec<String>,
+    /// Whether a branch or tag reaches the finding.
+    is_reachable: bool,
 }
 
 /// Returns the steps for a finding.
@@ -78,176 +60,211 @@ pub(super) fn steps(
     rule: &Rule,
     masker: &mut Masker<'_>,
     paths: &mut Paths,
-    operation: Option<Operation>,
+    context: &NextStepsContext,
 ) -> Vec<RemediationStep> {
-    let revoke = rule
-        .advice_for(finding.token.uuid)
-        .unwrap_or_else(|| format!("Revoke it where {} issued it.", rule.issuer));
-    let replace = "Replace it with a new token wherever it is used, stored in a secret store or the \
-                   environment.";
-    let target = TargetRepository::of(finding, paths);
-    let install = match &target.elsewhere {
-        Some(folder) => format!("ddpatrol hook install --repo {}", quote(folder)),
-        None => "ddpatrol hook install".to_owned(),
-    };
-    let prevent = "Install the pre-commit hook.";
-    let drafts = [
-        Draft::new(Aim::Revoke, revoke, Vec::new()),
-        Draft::new(Aim::Replace, replace, Vec::new()),
-        clean(finding, rule, &target, operation),
-        Draft::new(Aim::Prevent, prevent, vec![install]),
-    ];
+    let targets = TargetRepository::all(finding, paths);
+    let mut drafts = Vec::new();
+    if has_leaked(finding, context.surface) {
+        drafts.push(revoke(finding, rule, context));
+        let replace = "Replace it with a new token wherever it is used, stored in a secret store or \
+                       the environment.";
+        drafts.push(Draft::new(StepKind::Replace, replace, Vec::new()));
+    }
+    drafts.push(match staged(&finding.locations, paths) {
+        files if files.is_empty() => clean(finding, &targets, context),
+        files => unstage(&files, &targets, context, masker),
+    });
+    drafts.extend(prevent(finding, paths, context));
     let mut masked = |text: &String| masker.clean(text.as_bytes());
     drafts
-        .iter()
+        .into_iter()
         .map(|draft| RemediationStep {
             aim: draft.aim,
+            kind: draft.kind,
             text: masked(&draft.text),
             commands: draft.commands.iter().map(&mut masked).collect(),
+            run_commands: draft.run_commands.iter().map(&mut masked).collect(),
         })
         .collect()
 }
 
-/// Returns the step that removes a token from its locations.
-fn clean(
-    finding: &Finding,
-    rule: &Rule,
-    target: &TargetRepository,
-    operation: Option<Operation>,
-) -> Draft {
-    let places = &finding.locations;
-    let git = target.git();
-    let traces = || {
-        let all = places.iter().filter_map(|it| it.trace.as_deref());
-        all.filter(|it| !is_member(&it.repository))
-    };
-    if traces().next().is_none() {
-        return untraced(places, target, operation);
-    }
-    if !traces().any(|it| it.reachable) {
-        let text = "No branch or tag reaches it: unstage it if it is staged, then delete unreachable \
-                    objects. This also deletes the reflogs and all stashes; turn stashes that you need \
-                    into branches first (`git stash branch`). Servers and clones keep it until they do \
-                    the same.";
-        let expire = format!("{git} reflog expire --expire=now --all");
-        return Draft::new(Aim::Clean, text, vec![expire, format!("{git} gc --prune=now")]);
-    }
-    // Editing the change does not remove what the base has elsewhere.
-    let is_new = |it: &Location| {
-        matches!(it.change_status, Some(ChangeStatus::New | ChangeStatus::AlsoUnpushed))
-    };
-    let is_change = places.iter().any(is_new);
-    let introduced = traces().find_map(|it| it.introduced.as_deref());
-    if let (true, Some(commit)) = (is_change, introduced) {
-        let text = format!(
-            "Remove it from the commits that contain it; the first is {}. On the branch with that commit, \
-             mark the commit `edit` (after a merge, insert the line `break`), remove the token, and amend. \
-             A later commit that removes it leaves it in the history.",
-            &commit.id.to_string()[..12]
-        );
-        // The root commit has no parent to start from.
-        let id = commit.id;
-        let from = format!("\"$({git} rev-parse --quiet --verify {id}^ || echo --root)\"");
-        let rebase = format!("{git} rebase --interactive --rebase-merges {from}");
-        return Draft::new(Aim::Clean, text, vec![rebase]);
-    }
-    rewrite(finding, rule, target)
-}
-
-/// Returns the step that removes a token from a history that a branch or tag reaches.
-fn rewrite(finding: &Finding, rule: &Rule, target: &TargetRepository) -> Draft {
-    let places = &finding.locations;
-    let text = "Rewrite the history in a fresh clone with git-filter-repo, force-push, then ask everyone \
-                to re-clone. Forks, caches and pull requests keep the old history, so revoke the token \
-                first.";
-    let mut text = text.to_owned();
-    // A relative URL of a remote is relative to the top, and also works in a folder beside it. Nothing is
-    // pushed after a command has failed.
-    let mut commands = vec![format!(
-        "{} && url=$(git remote get-url origin) && clone=$(mktemp -d ../cleaned.XXXXXX) &&",
-        target.cd()
-    )];
-    commands.push(format!("git clone --mirror \"$url\" {CLONE} &&"));
-    let mut filter = format!("git -C {CLONE} filter-repo");
-    let has = |part| places.iter().any(|it| it.part == part);
-    let is_traced = |it: &&Location| it.trace.is_some() && it.part == Part::Content;
-    let (plain, encoded): (Vec<_>, Vec<_>) =
-        places.iter().filter(is_traced).partition(|it| is_plain(it));
-    let in_message = has(Part::Commit) || has(Part::Tag);
-    if !plain.is_empty() || in_message {
-        let expression = quote(&expression(finding, rule));
-        commands.push(format!("printf '%s\\n' {expression} > {CLONE}.txt &&"));
-        filter.push_str(&format!(" --replace-text {CLONE}.txt"));
-    }
-    if in_message {
-        filter.push_str(&format!(" --replace-message {CLONE}.txt"));
-    }
-    if !encoded.is_empty() {
-        text.push_str(
-            " Encoded or packed tokens cannot be replaced in place, so the files that contain them are \
-             removed: add clean files instead.",
-        );
-        match blobs(finding) {
-            Some(ids) => {
-                commands.push(format!("printf '%s\\n' {ids} > {CLONE}.ids &&"));
-                filter.push_str(&format!(" --strip-blobs-with-ids {CLONE}.ids"));
-            }
-            None => text.push_str(" The JSON report lists them, for --strip-blobs-with-ids."),
+/// Returns `true` unless the token has certainly not left this machine.
+fn has_leaked(finding: &Finding, surface: Surface) -> bool {
+    match surface {
+        Surface::Hook(HookKind::PreReceive) | Surface::Terminal | Surface::Saved | Surface::Ci => {
+            true
         }
+        // The base of the change may have been pushed.
+        Surface::Hook(_) => finding.locations.iter().any(|it| {
+            let change_status = it.change_status.as_ref();
+            matches!(change_status, Some(ChangeStatus::Preexisting | ChangeStatus::Moved(_)))
+        }),
     }
-    if has(Part::Name) || has(Part::Ref) {
-        text.push_str(
-            " It also occurs in names: rename those files (--path-rename), branches and tags.",
-        );
-    }
-    if commands.len() == 2 {
-        // Names are renamed by hand, so there is nothing to run.
-        return Draft::new(Aim::Clean, text, Vec::new());
-    }
-    commands.push(format!("{filter} &&"));
-    let refs = ["heads", "tags", "notes"].map(|kind| format!("'refs/{kind}/*:refs/{kind}/*'"));
-    commands.push(format!("git -C {CLONE} push --force \"$url\" {}", refs.join(" ")));
-    Draft::new(Aim::Clean, text, commands)
 }
 
-/// Returns `true` if a token is in plain text in a file, neither encoded nor in an archive.
-fn is_plain(place: &Location) -> bool {
-    place.encoding == Encoding::PLAIN
-        && place.layer.is_none()
-        && !place.path.as_deref().is_some_and(is_member)
+fn revoke(finding: &Finding, rule: &Rule, context: &NextStepsContext) -> Draft {
+    let text = rule
+        .advice_for(finding.token.uuid)
+        .unwrap_or_else(|| format!("Revoke it where {} issued it.", rule.issuer));
+    let is_proven = finding.evidence == Evidence::Proven;
+    let provider = Provider::of(&rule.id).filter(|_| is_proven);
+    let is_by_id = || finding.token.uuid.is_some() && provider == Some(Provider::Datadog);
+    let command = match (&context.revoke, &context.report) {
+        _ if provider.is_none() => None,
+        (Some(command), _) => Some(command.text().into_owned()),
+        // The report is redacted, so only tokens with an identifier can be revoked from it.
+        (None, Some(report)) if is_by_id() => {
+            Some(format!("ddpatrol revoke --from {}", report.text()))
+        }
+        _ => None,
+    };
+    let run_commands = command.into_iter().collect();
+    Draft { run_commands, ..Draft::new(StepKind::Revoke, text, Vec::new()) }
 }
 
-/// Returns the blobs that contain a token encoded or packed; `None` if there are too many.
-fn blobs(finding: &Finding) -> Option<String> {
-    let len = finding.secret.expose().len() as u64;
-    let blobs = finding.objects.iter().filter(|it| it.kind == Kind::Blob);
-    // Tokens in members of an archive have no length here.
-    let blobs = blobs.filter(|it| it.is_in_members || it.spans.iter().any(|span| span.len != len));
-    let mut ids: Vec<String> = blobs.map(|it| it.id.to_string()).collect();
-    ids.sort();
-    ids.dedup();
-    (!ids.is_empty() && ids.len() <= MAX_BLOBS).then(|| ids.join(" "))
+/// Returns the step that installs a hook; `None` if a hook is installed or runs this scan.
+fn prevent(finding: &Finding, paths: &mut Paths, context: &NextStepsContext) -> Option<Draft> {
+    if context.surface != Surface::Terminal {
+        return None;
+    }
+    let mut tops: Vec<PathBuf> = Vec::new();
+    for location in &finding.locations {
+        let repository = location.trace.as_deref().map(|trace| &*trace.repository);
+        if repository.is_some_and(is_member) || tops.len() == MAX_COMMANDS {
+            continue;
+        }
+        let top = top_of(location, paths).filter(|top| !tops.contains(top));
+        tops.extend(top);
+    }
+    tops.retain(|top| !context.hooks.is_installed(top));
+    let targets = tops.into_iter().map(|top| TargetRepository::new(top, paths));
+    let targets: Vec<TargetRepository> = targets.collect();
+    let text = match targets.first()?.is_bare {
+        true => "Install the pre-receive hook, which rejects pushes with tokens.",
+        false => "Install the pre-commit hook.",
+    };
+    let install = |target: &TargetRepository| {
+        let hook = if target.is_bare { " --pre-receive" } else { "" };
+        format!("ddpatrol hook install{hook}{}", target.option("--repo"))
+    };
+    Some(Draft::new(StepKind::Prevent, text, targets.iter().map(install).collect()))
 }
 
-/// Returns the step that removes a token from locations outside of histories.
-fn untraced(places: &[Location], target: &TargetRepository, operation: Option<Operation>) -> Draft {
-    let git = target.git();
-    let staged = &target.staged;
-    if let (false, Some(operation)) = (staged.is_empty(), operation) {
+/// Returns the step that unstages files with a token.
+fn unstage(
+    files: &[String],
+    targets: &[TargetRepository],
+    context: &NextStepsContext,
+    masker: &mut Masker<'_>,
+) -> Draft {
+    if let Some(operation) = context.operation {
         // `git reset -- FILE` would restore HEAD's version and discard the changes of the other side.
         let text = format!(
             "Remove it from the file, then stage the file again with `git add`. Do not unstage or \
              reset the file: a {} is in progress, and its changes to the file would be lost.",
             operation.name()
         );
-        return Draft::new(Aim::Clean, text, Vec::new());
+        return Draft::new(StepKind::Remove, text, Vec::new());
     }
-    if !staged.is_empty() {
-        let text = "Remove it from the file and stage the file again; nothing is committed yet.";
-        let command = format!("{git} reset --quiet -- {}", staged.join(" "));
-        return Draft::new(Aim::Clean, text, vec![command]);
+    let text =
+        "Unstage the file, remove the token from it and stage it again; nothing is committed yet.";
+    let git = targets.first().map_or_else(|| "git".to_owned(), TargetRepository::git);
+    let command = format!("{git} reset -- {}", files.join(" "));
+    let paths = files.iter().map(|it| masker.clean(it.as_bytes())).collect();
+    let kind = StepKind::Unstage { git: masker.clean(git.as_bytes()), paths };
+    Draft::new(kind, text, vec![command])
+}
+
+/// Returns the step that removes a token from its locations.
+fn clean(finding: &Finding, targets: &[TargetRepository], context: &NextStepsContext) -> Draft {
+    let places = &finding.locations;
+    let traces = || {
+        let all = places.iter().filter_map(|it| it.trace.as_deref());
+        all.filter(|it| !is_member(&it.repository))
+    };
+    if traces().next().is_none() {
+        return untraced(places, context.surface);
     }
+    let reachable = || traces().filter(|it| it.reachable);
+    if reachable().next().is_none() {
+        return prune(targets);
+    }
+    if reachable().all(|it| it.refs_total == 1 && it.refs == [b"refs/stash"]) {
+        let text = "Only a stash contains it: `git stash list` shows the stashes. Apply the stash, remove \
+                    the token from the files, and drop the stash yourself if you no longer need it.";
+        let looks = targets.iter().map(|it| format!("{} stash list", it.git()));
+        return Draft::new(StepKind::Stash, text, looks.take(MAX_COMMANDS).collect());
+    }
+    // Editing the change does not remove what the base has elsewhere.
+    let is_new = |it: &Location| {
+        matches!(it.change_status, Some(ChangeStatus::New | ChangeStatus::AlsoUnpushed))
+    };
+    let introduced = traces().find_map(|it| it.introduced.as_deref());
+    if let (true, Some(commit)) = (places.iter().any(is_new), introduced) {
+        return edit(&commit.id.to_string(), targets, context.surface);
+    }
+    rewrite(targets, context)
+}
+
+/// Returns the step that deletes unreachable objects.
+fn prune(targets: &[TargetRepository]) -> Draft {
+    let text = "No branch or tag reaches it: delete unreachable objects. Objects that a reflog still lists \
+                are kept until its entries expire; `git reflog` shows them. Servers and other clones keep \
+                the objects until they do the same.";
+    let prunes = targets.iter().map(TargetRepository::prune);
+    Draft::new(StepKind::Prune, text, prunes.take(MAX_COMMANDS).collect())
+}
+
+/// Returns the step that removes a token from the commits of a change.
+fn edit(id: &str, targets: &[TargetRepository], surface: Surface) -> Draft {
+    let text = format!(
+        "Remove it from the commits that contain it; the first is {}. On the branch with that commit, \
+         mark the commit `edit` (after a merge, insert the line `break`), remove the token, and amend. \
+         A later commit that removes it leaves it in the history.",
+        &id[..12]
+    );
+    // The commits of a push to a server are edited in the clone that pushes them.
+    let is_received = surface == Surface::Hook(HookKind::PreReceive);
+    let git = match targets.first() {
+        Some(target) if target.is_bare && !is_received => {
+            return Draft::new(StepKind::Edit, text, Vec::new());
+        }
+        Some(target) if !is_received => target.git(),
+        _ => "git".to_owned(),
+    };
+    // The root commit has no parent to start from.
+    let from = format!("\"$({git} rev-parse --quiet --verify {id}^ || echo --root)\"");
+    let rebase = format!("{git} rebase --interactive --rebase-merges {from}");
+    Draft::new(StepKind::Edit, text, vec![rebase])
+}
+
+/// Returns the step that removes a token from a history that a branch or tag reaches.
+fn rewrite(targets: &[TargetRepository], context: &NextStepsContext) -> Draft {
+    let text = "Rewrite the history with `ddpatrol clean --from REPORT`, which prints a plan first, then force-push and \
+                ask everyone to re-clone. Forks, caches and pull requests keep the old history, so revoke \
+                the token first.";
+    let (reachable, rest): (Vec<_>, Vec<_>) = targets.iter().partition(|it| it.is_reachable);
+    let prunes = rest.into_iter().map(TargetRepository::prune).take(MAX_COMMANDS).collect();
+    let mut run_commands = Vec::new();
+    if let Some(report) = context.report_path() {
+        if context.report.is_none() {
+            run_commands.extend(context.save.as_ref().map(|it| it.text().into_owned()));
+        }
+        let clean = |target: &TargetRepository| {
+            format!("ddpatrol clean --from {report}{}", target.option("--repo"))
+        };
+        run_commands.extend(reachable.into_iter().take(MAX_COMMANDS).map(clean));
+    }
+    Draft { run_commands, ..Draft::new(StepKind::Rewrite, text, prunes) }
+}
+
+/// Returns the step that removes a token from locations outside of histories.
+fn untraced(places: &[Location], surface: Surface) -> Draft {
     let text = match places.first().map(|it| (it.part, &it.path)) {
+        _ if surface == Surface::Hook(HookKind::CommitMsg) => {
+            "Remove it from the message and commit again; nothing is committed yet. Git keeps the message \
+             in `.git/COMMIT_EDITMSG`."
+        }
         Some((Part::Ref, _)) => {
             "Rename the branch or tag, and delete the old name wherever it was pushed."
         }
@@ -255,13 +272,15 @@ fn untraced(places: &[Location], target: &TargetRepository, operation: Option<Op
         Some((_, None)) => "Remove it from its source. Copies elsewhere keep it.",
         _ => "Remove it from the file. Copies elsewhere keep it.",
     };
-    Draft::new(Aim::Clean, text, Vec::new())
+    Draft::new(StepKind::Remove, text, Vec::new())
 }
 
 /// Returns the staged paths, relative to the top, as quoted pathspecs.
 fn staged(places: &[Location], paths: &Paths) -> Vec<String> {
     let is_staged = |it: &&Location| {
-        it.change_status.is_some() && matches!(it.part, Part::Content | Part::Name)
+        it.trace.is_none()
+            && it.change_status.is_some()
+            && matches!(it.part, Part::Content | Part::Name)
     };
     let staged = places.iter().filter(is_staged);
     let staged = staged.filter_map(|it| it.path.as_deref());
@@ -283,68 +302,64 @@ fn file(path: &Path, paths: &Paths) -> String {
     file.as_deref().unwrap_or(path).to_string_lossy().into_owned()
 }
 
-/// Returns the git-filter-repo expression that matches this token, and its replacement. It contains only the
-/// public part of the token.
-fn expression(finding: &Finding, rule: &Rule) -> String {
-    let redacted = &finding.token.redacted;
-    let public = redacted.strip_suffix(MASK).unwrap_or(redacted);
-    let hidden = finding.secret.expose().len().saturating_sub(public.len());
-    let is_plain = rule.format.segments().iter().all(|segment| {
-        segment
-            .set
-            .ranges()
-            .into_iter()
-            .all(|(first, last)| (first..=last).all(|byte| ByteSet::BASE62.contains(byte)))
-    });
-    let class = if is_plain { "[0-9A-Za-z]" } else { "[0-9A-Za-z._=-]" };
-    let escaped: String = public
-        .chars()
-        .flat_map(|c| {
-            let is_special = !c.is_ascii_alphanumeric() && c != '_';
-            is_special.then_some('\\').into_iter().chain([c])
-        })
-        .collect();
-    format!("regex:{escaped}{class}{{{hidden}}}==>{public}REMOVED")
+/// Returns the top of the repository that a location is in.
+fn top_of(location: &Location, paths: &mut Paths) -> Option<PathBuf> {
+    if let Some(within) = paths.within(location) {
+        return Some(within.top.to_path_buf());
+    }
+    let git_dir = &location.trace.as_deref()?.repository;
+    Some(paths.whole(root_of(git_dir)))
 }
 
 impl TargetRepository {
-    /// Returns the repository that contains a finding.
-    fn of(finding: &Finding, paths: &mut Paths) -> Self {
+    fn new(top: PathBuf, paths: &mut Paths) -> Self {
+        let is_bare = !top.join(".git").exists();
+        // Git finds a bare repository only in its own folders, and there is no work tree to find.
+        let is_named = is_bare || !paths.is_current(&top);
+        let named = is_named.then(|| top.to_string_lossy().into_owned());
+        Self { git_dir: None, top, named, is_bare, is_reachable: false }
+    }
+
+    /// Returns the repositories that contain a finding in their history or in a change.
+    fn all(finding: &Finding, paths: &mut Paths) -> Vec<Self> {
         let is_inside = |it: &&Location| match it.trace.as_deref() {
             Some(trace) => !is_member(&trace.repository),
             None => it.change_status.is_some(),
         };
-        let mut locations = finding.locations.iter().filter(is_inside);
-        // The git directory of a linked work tree is elsewhere, so paths are more reliable.
-        let top = locations
-            .clone()
-            .find_map(|it| Some(paths.within(it)?.top.to_path_buf()))
-            .or_else(|| {
-                let git_dir = locations.find_map(|it| Some(&it.trace.as_deref()?.repository))?;
-                Some(paths.whole(root_of(git_dir)))
-            });
-        let is_bare = top.as_ref().is_some_and(|top| !top.join(".git").exists());
-        let elsewhere = top.filter(|top| !paths.is_current(top));
-        Self {
-            elsewhere: elsewhere.map(|top| top.to_string_lossy().into_owned()),
-            is_bare,
-            staged: staged(&finding.locations, paths),
+        let mut all: Vec<Self> = Vec::new();
+        for location in finding.locations.iter().filter(is_inside) {
+            let trace = location.trace.as_deref();
+            let is_reachable = trace.is_some_and(|it| it.reachable);
+            // The git directory of a linked work tree is elsewhere, so paths are more reliable.
+            let git_dir = trace.map(|it| it.repository.to_path_buf());
+            let known = all.iter().position(|it| git_dir.is_some() && it.git_dir == git_dir);
+            if let Some(known) = known {
+                all[known].is_reachable |= is_reachable;
+                continue;
+            }
+            let Some(top) = top_of(location, paths) else { continue };
+            match all.iter_mut().find(|it| it.top == top) {
+                Some(known) => known.is_reachable |= is_reachable,
+                None => all.push(Self { git_dir, is_reachable, ..Self::new(top, paths) }),
+            }
         }
+        all
     }
 
     /// Returns the `git` command for the repository.
     fn git(&self) -> String {
-        let folder = self.elsewhere.as_deref();
-        folder.map_or_else(|| "git".to_owned(), |folder| format!("git -C {}", quote(folder)))
+        format!("git{}", self.option("-C"))
     }
 
-    /// Returns a command that changes to the top of the repository.
-    fn cd(&self) -> String {
-        match &self.elsewhere {
-            Some(folder) => format!("cd {}", quote(folder)),
-            None if self.is_bare => "cd \"$(git rev-parse --absolute-git-dir)\"".to_owned(),
-            None => "cd \"$(git rev-parse --show-toplevel)\"".to_owned(),
-        }
+    /// Returns the command that deletes unreachable objects.
+    fn prune(&self) -> String {
+        format!("{} gc --prune=now", self.git())
+    }
+
+    /// Returns an option with the folder of the repository, after a space; nothing for the current one.
+    fn option(&self, name: &str) -> String {
+        let folder = self.named.as_deref();
+        folder.map(|folder| format!(" {name} {}", quote(folder))).unwrap_or_default()
     }
 }
 

@@ -16,9 +16,11 @@ pub mod junit;
 pub mod markdown;
 pub mod next_steps;
 mod places;
+pub mod remediation;
 pub mod response;
 pub mod sarif;
 mod status;
+pub mod steps_context;
 mod summary;
 #[cfg(test)]
 mod tests;

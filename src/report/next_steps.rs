@@ -1,54 +1,201 @@
-//! Next steps of a report: what to do about all its findings, in order.
+//! Next steps of a report: how to handle all its findings, each command once.
 //!
-//! Input: the steps of the findings. Output: each aim once.
+//! Input: a document, and the context that it does not contain: where the report is shown, the command line,
+//! and the JSON report of the same run. Output: steps with at most one command each. `advice` writes the steps
+//! of each finding, which this file merges.
 
-use super::advice::Aim;
-use super::document::Document;
+use super::document::{Document, Record};
+use super::remediation::{Aim, RemediationStep, StepKind};
 use crate::redact::Clean;
-use serde::Deserialize;
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error, StrDeserializer};
+use crate::respond::Provider;
+
+pub use super::steps_context::{HookKind, HookLookup, NextStepsContext, SAVED_REPORT, Surface};
+
+/// Maximum number of commands for one purpose; reports state how many more there are.
+const MAX_COMMANDS: usize = 3;
 
 /// One of the next steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextStep {
+    /// One word for the step, at most 8 characters.
+    pub label: &'static str,
     /// Its purpose.
     pub aim: Aim,
     /// Instructions.
     pub text: Clean,
-    /// A command for a POSIX shell.
+    /// A command for a POSIX shell in the current folder.
     pub command: Option<Clean>,
 }
 
-/// What next steps depend on, apart from the document.
-#[derive(Clone, Debug, Default)]
-pub struct NextStepsContext {}
-
 impl Document {
-    /// Returns the next steps, each aim once.
+    /// Returns the next steps for all findings that need one, in order.
     #[must_use]
-    pub fn next_steps(&self, _context: &NextStepsContext) -> Vec<NextStep> {
-        let mut steps: Vec<NextStep> = Vec::new();
-        for step in self.findings.iter().filter(|it| it.needs_action()).flat_map(|it| &it.steps) {
-            if !steps.iter().any(|it| it.aim == step.aim) {
-                let command = step.commands.first().filter(|_| step.commands.len() == 1);
-                let aim = step.aim;
-                let is_short = aim == Aim::Clean && step.commands.is_empty();
-                let text = if is_short { step.text.clone() } else { text(aim) };
-                steps.push(NextStep { aim, text, command: command.cloned() });
+    pub fn next_steps(&self, context: &NextStepsContext) -> Vec<NextStep> {
+        let open: Vec<&Record> = self.findings.iter().filter(|it| it.needs_action()).collect();
+        if context.surface == Surface::Saved {
+            return saved_steps(&open, context);
+        }
+        let mut merged = Merged::default();
+        for step in open.iter().flat_map(|it| &it.steps) {
+            merged.add(step, context);
+        }
+        merged.steps(context)
+    }
+}
+
+/// The steps of all findings by kind, each command once.
+#[derive(Debug, Default)]
+struct Merged {
+    groups: Vec<Group>,
+    /// The files to unstage, by the `git` command of their repository.
+    unstage: Vec<(Clean, Vec<Clean>)>,
+    needs_saved: bool,
+}
+
+/// The steps of one kind.
+#[derive(Debug)]
+struct Group {
+    kind: StepKind,
+    aim: Aim,
+    commands: Vec<Clean>,
+    /// The texts of steps without a command.
+    texts: Vec<Clean>,
+}
+
+impl Merged {
+    fn add(&mut self, step: &RemediationStep, context: &NextStepsContext) {
+        if let StepKind::Unstage { git, paths } = &step.kind {
+            let at = self.unstage.iter().position(|(it, _)| it == git).unwrap_or_else(|| {
+                self.unstage.push((git.clone(), Vec::new()));
+                self.unstage.len() - 1
+            });
+            let all = &mut self.unstage[at].1;
+            all.extend(paths.iter().filter(|it| !all.contains(it)).cloned().collect::<Vec<_>>());
+            return;
+        }
+        let at = self.groups.iter().position(|it| it.kind == step.kind).unwrap_or_else(|| {
+            let (kind, aim) = (step.kind.clone(), step.aim);
+            self.groups.push(Group { kind, aim, commands: Vec::new(), texts: Vec::new() });
+            self.groups.len() - 1
+        });
+        let group = &mut self.groups[at];
+        let all = step.run_commands.iter().chain(&step.commands);
+        if all.clone().next().is_none() && !group.texts.contains(&step.text) {
+            group.texts.push(step.text.clone());
+        }
+        for command in all {
+            if Some(command) == context.save.as_ref() {
+                self.needs_saved = true;
+            } else if !group.commands.contains(command) {
+                group.commands.push(command.clone());
             }
         }
+    }
+
+    fn steps(mut self, context: &NextStepsContext) -> Vec<NextStep> {
+        let mut steps = Vec::new();
+        if let (true, Some(save)) = (self.needs_saved, &context.save) {
+            let text = "Save a JSON report.".into();
+            steps.push(NextStep {
+                label: "save",
+                aim: Aim::Clean,
+                text,
+                command: Some(save.clone()),
+            });
+        }
+        self.groups.sort_by_key(|it| it.aim);
+        let clean_at = self.groups.iter().position(|it| it.aim > Aim::Replace);
+        let clean_at = clean_at.unwrap_or(self.groups.len());
+        let later = self.groups.split_off(clean_at);
+        self.groups.iter().for_each(|it| it.steps(&mut steps));
+        unstage(&self.unstage, &mut steps);
+        later.iter().for_each(|it| it.steps(&mut steps));
         steps
     }
 }
 
-fn text(aim: Aim) -> Clean {
-    let text = match aim {
-        Aim::Revoke => "revoke each token where it was issued (--explain lists how)",
-        Aim::Replace => "put new tokens into a secret store",
-        Aim::Clean => "remove the tokens from files and history (--explain lists how)",
-        Aim::Prevent => "install the pre-commit hook",
+/// Adds the steps that unstage files and remove the tokens from them.
+fn unstage(files: &[(Clean, Vec<Clean>)], steps: &mut Vec<NextStep>) {
+    for (git, paths) in files {
+        let mut words = vec![git.clone(), "reset".into(), "--".into()];
+        words.extend(paths.iter().cloned());
+        steps.push(NextStep {
+            label: "unstage",
+            aim: Aim::Clean,
+            text: "Unstage the file; nothing is committed yet.".into(),
+            command: Some(Clean::join(&words, " ")),
+        });
+    }
+    if !files.is_empty() {
+        steps.push(NextStep {
+            label: "edit",
+            aim: Aim::Clean,
+            text: "Remove the token from the file, then stage the file again.".into(),
+            command: None,
+        });
+    }
+}
+
+impl Group {
+    fn steps(&self, steps: &mut Vec<NextStep>) {
+        let Self { kind, aim, .. } = self;
+        let (label, text) = kind.summary();
+        let mut add = |label, text: Clean, command: Option<Clean>| {
+            steps.push(NextStep { label, aim: *aim, text, command });
+        };
+        for command in self.commands.iter().take(MAX_COMMANDS) {
+            add(label, text.into(), Some(command.clone()));
+        }
+        if self.commands.len() > MAX_COMMANDS {
+            add(label, "The JSON report contains the commands of the other findings.".into(), None);
+        }
+        match &self.texts[..] {
+            [] => {}
+            [only] if self.commands.is_empty() && !kind.is_general() => {
+                add(label, only.clone(), None);
+            }
+            _ if self.commands.is_empty() => add(label, text.into(), None),
+            _ if *kind == StepKind::Revoke => {
+                add(label, "Revoke the other tokens where they were issued.".into(), None);
+            }
+            _ => {}
+        }
+        if *kind == StepKind::Edit && !self.commands.is_empty() {
+            let text = "Mark the commit `edit`, remove the token and amend; a later commit that \
+                        removes it leaves it in the history.";
+            add("edit", text.into(), None);
+        }
+    }
+}
+
+/// Returns the steps for a saved report. Commands in the report are not printed: others may have written it.
+fn saved_steps(open: &[&Record], context: &NextStepsContext) -> Vec<NextStep> {
+    let mut steps = Vec::new();
+    if open.is_empty() {
+        return steps;
+    }
+    let command = |words: &'static str| {
+        let path = context.report.clone()?;
+        Some(Clean::join(&[words.into(), path], " "))
     };
-    let text: StrDeserializer<'_, Error> = text.into_deserializer();
-    Clean::deserialize(text).unwrap_or_default()
+    let mut add = |kind: &StepKind, aim, command: Option<Clean>| {
+        let (label, text) = kind.summary();
+        steps.push(NextStep { label, aim, text: text.into(), command });
+    };
+    let by_id = open.iter().all(|it| is_revocable_by_id(it));
+    let revoke = by_id.then(|| command("ddpatrol revoke --from")).flatten();
+    add(&StepKind::Revoke, Aim::Revoke, revoke);
+    add(&StepKind::Replace, Aim::Replace, None);
+    let is_reachable = |it: &&Record| {
+        it.locations.iter().filter_map(|it| it.git.as_ref()).any(|git| git.reachable)
+    };
+    if open.iter().any(is_reachable) {
+        add(&StepKind::Rewrite, Aim::Clean, command("ddpatrol clean --from"));
+    }
+    steps
+}
+
+/// Returns `true` if a redacted report suffices to revoke a token.
+fn is_revocable_by_id(record: &Record) -> bool {
+    Provider::of(&record.rule) == Some(Provider::Datadog) && record.token.uuid.is_some()
 }

@@ -87,6 +87,22 @@ impl Clean {
     }
 }
 
+impl Clean {
+    /// Joins texts with a separator between them.
+    #[must_use]
+    pub fn join(parts: &[Self], separator: &'static str) -> Self {
+        let parts: Vec<&[u8]> = parts.iter().map(Self::as_bytes).collect();
+        Self(parts.join(separator.as_bytes()))
+    }
+}
+
+/// Text of the program itself, which contains no secret.
+impl From<&'static str> for Clean {
+    fn from(text: &'static str) -> Self {
+        Self(text.as_bytes().to_vec())
+    }
+}
+
 impl Serialize for Clean {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.text())

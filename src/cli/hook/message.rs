@@ -3,9 +3,11 @@
 use crate::cli::args::{MessageArgs, SharedArgs};
 use crate::cli::changes::discover;
 use crate::cli::exit::Exit;
+use crate::cli::next_steps::StepsInput;
 use crate::cli::policy::{BaselineMode, PolicySource};
 use crate::cli::scan_run::{self, Job};
 use crate::cli::signals;
+use crate::report::next_steps::{HookKind, Surface};
 use crate::scan::Input;
 use crate::source::text::TextSource;
 use anyhow::Context;
@@ -28,7 +30,7 @@ pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
         shared: &shared,
         all: true,
         scanned: &[],
-        operation: None,
+        steps: StepsInput { surface: Surface::Hook(HookKind::CommitMsg), ..StepsInput::default() },
         source: PolicySource::Folder(top.clone()),
         roots: Roots { here, tops: vec![top] },
         baseline_mode: BaselineMode::Apply,

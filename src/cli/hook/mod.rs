@@ -15,6 +15,7 @@ mod uninstall;
 pub(super) use message::run as commit_msg;
 pub(super) use push::{pre_push, pre_receive};
 pub(super) use ref_lines::RefLine;
+pub(super) use status::runs_ddpatrol;
 
 use super::Exit;
 use super::args::{HookArgs, HookCommand};

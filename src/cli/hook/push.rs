@@ -2,12 +2,14 @@
 //! repository does not have.
 
 use super::ref_lines::RefLine;
-use crate::cli::args::{ChangeArgs, PushArgs, ReceiveArgs, SharedArgs};
-use crate::cli::changes::{ChangeScan, Trust, discover};
+use crate::cli::args::{ChangeArgs, PushArgs, ReceiveArgs};
+use crate::cli::changes::{ChangeScan, Trust, discover, top};
 use crate::cli::exit::Exit;
 use crate::cli::messages::print_error;
+use crate::cli::next_steps::{CommandLine, StepsInput};
 use crate::cli::scan_run;
 use crate::cli::signals;
+use crate::report::next_steps::{HookKind, Surface};
 use crate::source::git::changes::{KnownRefs, NamedRef, Push, Range, RangeOptions, Update};
 use crate::source::git::repo::{RepoError, Repository, Tracking};
 use anyhow::{Context, bail};
@@ -44,13 +46,15 @@ pub(in crate::cli) fn pre_push(args: &PushArgs) -> anyhow::Result<Exit> {
         }
         _ => None,
     };
+    let steps = StepsInput {
+        surface: Surface::Hook(HookKind::PrePush),
+        operation: None,
+        command: CommandLine::scan(&top(&repository)),
+    };
     let range = Range::of_push(repository, &push, options)?;
     let change = ChangeArgs { repo: None, all: args.all };
-    change_scan(&args.shared, &change, Trust::Head).scan(range, also)
-}
-
-fn change_scan<'a>(shared: &'a SharedArgs, change: &'a ChangeArgs, trust: Trust) -> ChangeScan<'a> {
-    ChangeScan { shared, change, trust }
+    ChangeScan { shared: &args.shared, change: &change, trust: Trust::Head, steps }
+        .scan(range, also)
 }
 
 /// A remote, as git passes it to the hook.
@@ -130,7 +134,11 @@ pub(in crate::cli) fn pre_receive(args: &ReceiveArgs) -> anyhow::Result<Exit> {
     let options = RangeOptions { workers: scan_run::workers(&args.shared.run) };
     let range = Range::of_push(repository, &Push { updates, known_refs: KnownRefs::All }, options)?;
     let change = ChangeArgs { repo: None, all: args.all };
-    let exit = change_scan(&args.shared, &change, Trust::Base).scan(range, None)?;
+    let surface = Surface::Hook(HookKind::PreReceive);
+    let steps = StepsInput { surface, ..StepsInput::default() };
+    let change_scan =
+        ChangeScan { shared: &args.shared, change: &change, trust: Trust::Base, steps };
+    let exit = change_scan.scan(range, None)?;
     match exit {
         Exit::Findings => print_error(
             "push rejected: remove the tokens from the commits listed above (a later commit that \

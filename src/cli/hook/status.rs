@@ -144,6 +144,20 @@ pub(super) fn warn_of_rest(repository: Option<&Path>, names: &[&str]) -> anyhow:
     Ok(())
 }
 
+/// Returns `true` if a hook of a repository that scans changes runs ddpatrol, or mentions it.
+pub(in crate::cli) fn runs_ddpatrol(repository: &Path) -> bool {
+    let Ok(hooks) = Hooks::of(Some(repository)) else { return false };
+    let name = if hooks.is_bare { Hook::PreReceive.name() } else { Hook::PreCommit.name() };
+    hooks.steps(name).iter().any(|step| {
+        matches!(
+            step.runs,
+            StepAction::Ddpatrol(_)
+                | StepAction::Script(Mention::Ddpatrol)
+                | StepAction::Jobs(_, Mention::Ddpatrol)
+        )
+    })
+}
+
 /// The hooks of a repository, or of all.
 #[derive(Debug)]
 struct Hooks {

@@ -14,10 +14,10 @@ use crate::config::{IssueTarget, UnusedAcknowledgment};
 use crate::detect::Evidence;
 use crate::redact::{Clean, Masker, Redactor};
 use crate::report::advice;
+use crate::report::steps_context::NextStepsContext;
 use crate::report::trace::{ObjectRecord, TraceRecord};
 use crate::rules::RuleSet;
 use crate::scan::{Counts, Outcome};
-use crate::source::git::repo::Operation;
 use crate::source::repositories::root_of;
 use crate::source::{Diagnostic, ScannedRepo};
 use ddpatrol_scan::finding::suppression::{Suppression, SuppressionKind, UnusedSuppression};
@@ -36,8 +36,8 @@ pub struct DocumentOptions<'a> {
     pub strict: bool,
     /// Whether the tokens themselves are shown.
     pub show_secrets: bool,
-    /// The operation in progress that committing the staged content completes.
-    pub operation: Option<Operation>,
+    /// The context of the steps.
+    pub context: &'a NextStepsContext,
 }
 
 /// Builds documents and records. Each worker has its own, because it caches masking and paths.
@@ -216,7 +216,7 @@ impl<'a> DocumentBuilder<'a> {
                 rule,
                 &mut self.masker,
                 &mut self.paths,
-                self.options.operation,
+                self.options.context,
             ),
             suppression: finding.suppression.as_ref().map(|it| self.suppression(it)),
             ..self.identity(finding, places)

@@ -23,7 +23,7 @@ pub use saved::{SavedError, SavedReport, read};
 pub use suppression::{InlineRecord, SuppressedCounts, SuppressionRecord, UnusedRecord};
 pub use verification::{RevocationRecord, VerdictCounts, VerificationRecord};
 
-use super::advice::RemediationStep;
+use super::remediation::RemediationStep;
 use super::trace::ObjectRecord;
 use crate::detect::Evidence;
 use crate::redact::Clean;

@@ -71,8 +71,10 @@ fn the_next_step_depends_on_the_state() {
     assert_eq!(next(&shaped), "review it: it has no valid checksum");
     let dead = verified(record(vec![]), "dead");
     assert_eq!(next(&dead), "nothing: the token is no longer valid");
-    let step = super::super::advice::RemediationStep {
-        aim: super::super::advice::Aim::Revoke,
+    let step = super::super::remediation::RemediationStep {
+        kind: super::super::remediation::StepKind::default(),
+        run_commands: Vec::new(),
+        aim: super::super::remediation::Aim::Revoke,
         text: clean("first this"),
         commands: vec![clean("a `command`")],
     };

@@ -6,9 +6,9 @@
 use super::line::{Line, Role, fitting, wrap};
 use super::section::Item;
 use super::{link, source_line};
-use crate::report::advice::RemediationStep;
 use crate::report::document::{Document, LocationRecord, Record};
 use crate::report::places::Place;
+use crate::report::remediation::RemediationStep;
 use crate::report::status::Liveness;
 use crate::report::trace::{CommitRecord, day, short};
 use crate::respond::RevocationOutcome;

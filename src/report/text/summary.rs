@@ -4,21 +4,21 @@
 
 use super::line::{Line, Role, wrap};
 use super::options::TextOptions;
-use crate::report::advice::Aim;
-use crate::report::document::Document;
+use crate::report::document::{Document, Note};
 use crate::report::next_steps::NextStep;
+use crate::report::trace::short;
 use ddpatrol_scan::quantity::number;
 
 /// Maximum numbers of listed issues and notes on a terminal.
 const MAX_ISSUES: usize = 8;
 const MAX_NOTES: usize = 3;
 
-/// Returns the lines after the findings; the next steps alone if the report is quiet.
+/// Returns the lines after the findings. A quiet report has none, except for the next steps of a hook.
 pub(super) fn lines(document: &Document, options: &TextOptions<'_>) -> Vec<Line> {
     let width = options.width;
     let steps = next_steps(&document.next_steps(options.context), width);
     if options.quiet {
-        return steps;
+        return if options.context.surface.is_hook() { steps } else { Vec::new() };
     }
     let role = if document.summary.proven == 0 { Role::Strong } else { Role::Live };
     let mut lines = headline(&document.headline(), role, width);
@@ -34,7 +34,9 @@ pub(super) fn lines(document: &Document, options: &TextOptions<'_>) -> Vec<Line>
     let scanned: Vec<String> = std::iter::once(scanned).chain(unpacked).collect();
     paragraph(&scanned);
     let notes = document.notes.iter().map(|it| format!("Note: {}.", it.text()));
-    let notes: Vec<String> = document.unused.iter().map(|it| it.line()).chain(notes).collect();
+    let unused = document.unused.iter().map(|it| it.line());
+    let unused = unused.chain(document.unused_acknowledgments.iter().map(|it| it.line()));
+    let notes: Vec<String> = unused.chain(notes).collect();
     lines.extend(capped(&notes, MAX_NOTES, options, |note| wrap(Role::Plain, note, 2, width)));
     lines.extend(issues(document, options));
     lines.extend(steps);
@@ -78,7 +80,8 @@ fn issues(document: &Document, options: &TextOptions<'_>) -> Vec<Line> {
         line.push(Role::Plain, ": this report is partial.");
         lines.push(line);
     }
-    if document.diagnostics.is_empty() {
+    let listed = || document.diagnostics.iter().filter(|it| it.acknowledged.is_none());
+    if listed().next().is_none() {
         return lines;
     }
     let is_strict = !document.diagnostics.iter().any(|it| it.is_unread());
@@ -88,19 +91,21 @@ fn issues(document: &Document, options: &TextOptions<'_>) -> Vec<Line> {
         (false, false) => "Incomplete, not scanned",
     };
     let mut heading = Line::of(role, word);
-    heading.push(Role::Plain, &format!(" ({}):", number(document.diagnostics.len())));
+    heading.push(Role::Plain, &format!(" ({}):", number(listed().count())));
     lines.push(heading);
-    let texts: Vec<String> = document
-        .diagnostics
-        .iter()
-        .map(|note| match &note.path {
-            Some(path) => format!("  {}: {}", path.text(), note.message.text()),
-            None => format!("  {}", note.message.text()),
-        })
-        .collect();
+    let texts: Vec<String> =
+        listed().map(|it| format!("  {}{}", issue_place(it), it.message.text())).collect();
     let wrapped = |text: &str| wrap(Role::Plain, text, 4, options.width);
     lines.extend(capped(&texts, MAX_ISSUES, options, wrapped));
     lines
+}
+
+/// Formats the place of an issue: its path, or its repository; then the commit.
+fn issue_place(note: &Note) -> String {
+    let path = note.path.as_ref().or(note.repository.as_ref());
+    let commit = note.commit.as_deref().map(|it| format!("commit {}", short(it)));
+    let parts = path.map(|it| it.text().into_owned()).into_iter().chain(commit);
+    parts.map(|part| format!("{part}: ")).collect()
 }
 
 fn next_steps(steps: &[NextStep], width: Option<usize>) -> Vec<Line> {
@@ -110,13 +115,7 @@ fn next_steps(steps: &[NextStep], width: Option<usize>) -> Vec<Line> {
     }
     lines.push(Line::of(Role::Strong, "Next steps"));
     for (at, step) in steps.iter().enumerate() {
-        let aim = match step.aim {
-            Aim::Revoke => "revoke",
-            Aim::Replace => "replace",
-            Aim::Clean => "clean",
-            Aim::Prevent => "prevent",
-        };
-        let start = format!("  {} {aim:8} ", at + 1);
+        let start = format!("  {} {:8} ", at + 1, step.label);
         match &step.command {
             // A command is not broken, so that it can be copied.
             Some(command) => {

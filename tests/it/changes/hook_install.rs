@@ -46,7 +46,7 @@ fn installed_hooks_block_commits_until_they_are_uninstalled() {
     repo.stage(&[("a", &token(1))]);
     let printed = commits(&repo, &["-m", "content"], false);
     assert!(
-        printed.contains("a:1:1  datadog-pat") && printed.contains("git reset --quiet -- :/a"),
+        printed.contains("a:1:1  datadog-pat") && printed.contains("git reset -- :/a"),
         "{printed}"
     );
     repo.stage(&[("a", "edited")]);

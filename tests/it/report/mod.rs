@@ -1,5 +1,6 @@
 //! Reports: correct, complete, and without secrets.
 
+mod commands;
 mod gitlab;
 mod many_matches;
 mod origins;

@@ -36,7 +36,12 @@ fn a_saved_report_renders_the_same_as_the_scan() {
         let direct = repo.run(&["scan", "--report", format]).stdout();
         let ran = repo.run(&["report", "--from", &saved, "--report", format]);
         assert_eq!(ran.code(), Some(0), "{ran:?}");
-        assert_eq!(timeless(&ran.stdout()), timeless(&direct), "{format}");
+        // The next steps of a scan contain its command line.
+        let findings = |text: &str| {
+            let text = timeless(text);
+            text.split("Next steps").next().map(str::to_owned)
+        };
+        assert_eq!(findings(&ran.stdout()), findings(&direct), "{format}");
     }
     let with = ["--report", "sarif", "--sarif-suppressed"];
     let direct = repo.run(&[&["scan"], &with[..]].concat()).stdout();

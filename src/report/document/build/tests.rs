@@ -27,12 +27,13 @@ fn made(outcome: &Outcome, choices: Choices) -> Document {
 
 fn with_builder<T>(choices: Choices, f: impl FnOnce(&mut DocumentBuilder<'_>) -> T) -> T {
     let (rules, redactor) = (rule_set(), redactor());
+    let context = NextStepsContext::default();
     let options = DocumentOptions {
         rules: &rules,
         redactor: &redactor,
         strict: choices.strict,
         show_secrets: choices.show_secrets,
-        operation: None,
+        context: &context,
     };
     // No folder above it is a repository.
     let roots = Roots { here: "/nowhere/tree".into(), tops: vec!["/nowhere/tree".into()] };
@@ -198,7 +199,7 @@ fn a_finding_is_described_by_its_rule_and_its_token() {
     assert_eq!(it.token.uuid.as_deref(), Some("da1bd5f8-847b-4aec-a33d-11b04ebde244"));
     assert_eq!(it.token.alias.as_deref(), Some(&token(1)[6..28]));
     assert!(it.advice.is_some_and(|it| it.contains("da1bd5f8-847b-4aec-a33d-11b04ebde244")));
-    assert_eq!(it.steps.len(), 4);
+    assert_eq!(it.steps.len(), 3, "no hook outside of a repository");
 }
 
 #[test]
