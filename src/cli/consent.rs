@@ -27,7 +27,7 @@ pub(super) enum Decision {
 }
 
 /// The answer about all tokens.
-enum Answer {
+enum Reply {
     All,
     LiveOnly,
     Choose,
@@ -79,10 +79,10 @@ pub(super) fn ask(
         candidates.iter().map(decision).collect()
     };
     match ask_about_all(planned, live, input, out)? {
-        Answer::All => Ok(decide(&|_| true)),
-        Answer::LiveOnly => Ok(decide(&|it| it.is_live())),
-        Answer::None => Ok(decide(&|_| false)),
-        Answer::Choose => choose(candidates, input, out),
+        Reply::All => Ok(decide(&|_| true)),
+        Reply::LiveOnly => Ok(decide(&|it| it.is_live())),
+        Reply::None => Ok(decide(&|_| false)),
+        Reply::Choose => choose(candidates, input, out),
     }
 }
 
@@ -92,16 +92,16 @@ fn ask_about_all(
     live: usize,
     input: &mut dyn BufRead,
     out: &mut dyn Write,
-) -> io::Result<Answer> {
+) -> io::Result<Reply> {
     let tokens = if planned == 1 { "token" } else { "tokens" };
     let live_only = if live > 0 { format!(", [l]ive only ({live})") } else { String::new() };
     loop {
         write!(out, "Revoke {planned} {tokens}? [a]ll{live_only}, [c]hoose, [N]one: ")?;
         match read_answer(input, out)?.as_deref() {
-            Some("a" | "all") => return Ok(Answer::All),
-            Some("l" | "live") if live > 0 => return Ok(Answer::LiveOnly),
-            Some("c" | "choose") => return Ok(Answer::Choose),
-            None | Some("" | "n" | "no" | "none") => return Ok(Answer::None),
+            Some("a" | "all") => return Ok(Reply::All),
+            Some("l" | "live") if live > 0 => return Ok(Reply::LiveOnly),
+            Some("c" | "choose") => return Ok(Reply::Choose),
+            None | Some("" | "n" | "no" | "none") => return Ok(Reply::None),
             Some(_) => {}
         }
     }

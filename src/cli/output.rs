@@ -1,7 +1,7 @@
 //! Destinations of reports: standard output, or files, which are written atomically.
 
 use super::args::{Color, ListingArgs, ReportArg, ReportFormat};
-use super::terminal::{self, Size};
+use super::terminal::{self, TerminalSize};
 use crate::report::document::Document;
 use crate::report::next_steps::NextStepsContext;
 use crate::report::sarif::{self, Suppressed};
@@ -25,7 +25,7 @@ pub(super) struct ReportOptions<'a> {
     pub(super) elapsed: Option<Duration>,
     pub(super) suppressed: Suppressed,
     pub(super) listing: ListingArgs,
-    /// What the next steps depend on, apart from the document.
+    /// The context of the next steps, such as the command line.
     pub(super) context: &'a NextStepsContext,
 }
 
@@ -145,9 +145,9 @@ impl Output {
         context: &'a NextStepsContext,
     ) -> TextOptions<'a> {
         let ReportOptions { quiet, elapsed, listing, .. } = *options;
-        let size = if self.is_stdout() { Size::of_stdout() } else { None };
+        let size = if self.is_stdout() { TerminalSize::of_stdout() } else { None };
         // An explanation has many lines, so only an explicit limit shortens it.
-        let default = size.filter(|_| !listing.explain).map(Size::free_lines);
+        let default = size.filter(|_| !listing.explain).map(TerminalSize::free_lines);
         TextOptions {
             color: options.color.applies_to(self),
             links: self.is_stdout() && terminal::shows_links(),

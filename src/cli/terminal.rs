@@ -10,12 +10,12 @@ const FREE_LINES: usize = 2;
 
 /// The size of a terminal in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Size {
+pub(super) struct TerminalSize {
     pub(super) width: usize,
     lines: usize,
 }
 
-impl Size {
+impl TerminalSize {
     /// Returns the size of the terminal of standard output; `None` if it is not a terminal. As in Git,
     /// COLUMNS and LINES take precedence.
     pub(super) fn of_stdout() -> Option<Self> {

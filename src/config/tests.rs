@@ -66,7 +66,7 @@ fn errors_contain_a_position_and_a_suggestion() {
         ("exclude = [\"!a\"]".to_owned(), "x.toml:1:12", "remove the `!`"),
         ("exclude = 1".to_owned(), "x.toml:1:11", ""),
         (
-            "[[acknowledge]]\ncode = \"archive.encrypte\"\npath = \"a\"\nreason = \"words\"\n\
+            "[[acknowledge]]\ncode = \"archive.encrypted2\"\npath = \"a\"\nreason = \"words\"\n\
              expires = 2027-01-01"
                 .to_owned(),
             "x.toml:2:8",

@@ -15,7 +15,7 @@ use std::io::{self, Write};
 const MAX_PLACES: usize = 100;
 
 /// One test case.
-struct Case {
+struct TestCase {
     name: String,
     class: String,
     file: Option<String>,
@@ -64,19 +64,19 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn cases(document: &Document) -> Vec<Case> {
-    let mut cases: Vec<Case> = document.findings.iter().map(Case::of_finding).collect();
-    cases.extend(document.diagnostics.iter().map(Case::of_issue));
+fn cases(document: &Document) -> Vec<TestCase> {
+    let mut cases: Vec<TestCase> = document.findings.iter().map(TestCase::of_finding).collect();
+    cases.extend(document.diagnostics.iter().map(TestCase::of_issue));
     let result = match document.complete {
         true => CaseResult::Passed,
         false => CaseResult::Error { message: text(&document.completeness()) },
     };
     let name = "the scan is complete".to_owned();
-    cases.push(Case { name, class: "ddpatrol".to_owned(), file: None, line: None, result });
+    cases.push(TestCase { name, class: "ddpatrol".to_owned(), file: None, line: None, result });
     cases
 }
 
-impl Case {
+impl TestCase {
     fn of_finding(record: &Record) -> Self {
         let first = record.locations.first();
         let label = first.map(LocationRecord::label).unwrap_or_default();

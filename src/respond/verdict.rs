@@ -28,7 +28,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What an issuer reports about a live token. All of it is untrusted text.
+/// The facts that an issuer reports about a live token. All of it is untrusted text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grant {
     /// The login of the account that the token belongs to.
@@ -46,7 +46,7 @@ pub struct Verification {
     pub verdict: Verdict,
     /// The reason as text; for an unknown token, the issuers without a conclusive answer and their reasons.
     pub reason: String,
-    /// What the issuer reports about a live token.
+    /// The facts that the issuer reports about a live token.
     pub grant: Grant,
 }
 

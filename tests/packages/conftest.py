@@ -27,7 +27,7 @@ def must(*command, **options):
     return done.stdout
 
 
-# What the scripts of git itself run.
+# The programs that scripts of git run.
 GIT = ["sh", "git", "basename", "cat", "dirname", "sed", "tr", "uname"]
 
 

@@ -2,16 +2,17 @@
 
 use clap::Args as ClapArgs;
 
-/// What the text report lists.
+/// Options that select the findings and details of the text report.
 #[derive(Clone, Copy, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Output")]
 pub(in crate::cli) struct ListingArgs {
-    /// Shorten the text report to N lines; 0 lists all findings. By default a terminal shows as many lines
-    /// as fit, and a pipe or file gets all.
+    /// Shorten the text report to N lines; 0 lists everything.
+    ///
+    /// By default a terminal shows as many lines as fit, and a pipe or file gets all.
     #[arg(long, value_name = "N")]
     pub(in crate::cli) limit: Option<usize>,
 
-    /// Explain each finding in the text report: all facts, places and steps.
+    /// Explain each finding in the text report: facts, places, steps.
     #[arg(long)]
     pub(in crate::cli) explain: bool,
 

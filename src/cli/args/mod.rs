@@ -205,8 +205,16 @@ pub(super) struct SharedArgs {
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub(super) path_base: Option<PathBuf>,
 
-    /// Findings that make the exit code 1; by default `proven`. `live` requires --verify.
-    #[arg(long, value_enum, value_name = "LEVEL", help_heading = "Policy")]
+    /// Findings that fail the scan: proven, shaped, live or never.
+    ///
+    /// They make the exit code 1. By default `proven`, or as configured; `live` requires --verify.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "LEVEL",
+        help_heading = "Policy",
+        hide_possible_values = true
+    )]
     pub(super) fail_on: Option<FailLevel>,
 
     /// Also list matches without a valid checksum.
@@ -324,7 +332,7 @@ pub(super) struct FileArgs {
     /// Skip larger files; 10M, 512k or 1GiB.
     ///
     /// Skipped files are counted.
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
     pub(super) max_file_size: Option<Size>,
 }
 
@@ -353,7 +361,7 @@ pub(super) struct RuleArgs {
     pub(super) added: Vec<PathBuf>,
 
     /// Use only the rule with this id; repeatable.
-    #[arg(long = "rule", value_name = "ID")]
+    #[arg(long = "rule", value_name = "ID", hide_short_help = true)]
     pub(super) only: Vec<String>,
 }
 
@@ -370,7 +378,7 @@ pub(super) struct RunArgs {
 
     /// Color: auto, always or never.
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN", help_heading = "Output")]
-    #[arg(hide_possible_values = true)]
+    #[arg(hide_possible_values = true, hide_short_help = true)]
     pub(super) color: Color,
 }
 

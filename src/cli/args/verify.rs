@@ -35,7 +35,7 @@ pub(in crate::cli) struct ActionArgs {
     pub(in crate::cli) dry_run: bool,
 
     /// Revoke without a confirmation prompt.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(in crate::cli) yes: bool,
 
     /// Datadog site, such as datadoghq.eu; repeatable.

@@ -2,7 +2,7 @@
 //!
 //! Input: a command, and the texts of its sections. Output: roff for `man`.
 
-use super::sections::{Entry, Sections};
+use super::sections::{PageEntry, Sections};
 use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
@@ -83,7 +83,7 @@ fn extra(sections: &Sections) -> Roff {
     }
     entries(&mut roff, sections.files);
     roff.control("SH", ["EXAMPLES"]);
-    for Entry { term, text } in &sections.examples {
+    for PageEntry { term, text } in &sections.examples {
         roff.control("PP", []);
         roff.text([roman(*text)]);
         roff.control("PP", []);
@@ -102,8 +102,8 @@ fn extra(sections: &Sections) -> Roff {
     roff
 }
 
-fn entries(roff: &mut Roff, entries: &[Entry]) {
-    for Entry { term, text } in entries {
+fn entries(roff: &mut Roff, entries: &[PageEntry]) {
+    for PageEntry { term, text } in entries {
         roff.control("TP", []);
         roff.text([bold(*term)]);
         roff.text([roman(*text)]);

@@ -4,7 +4,7 @@
 
 /// A term and its explanation, or a command line and what it is for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
+pub(super) struct PageEntry {
     pub(super) term: &'static str,
     pub(super) text: &'static str,
 }
@@ -12,60 +12,61 @@ pub(super) struct Entry {
 /// The sections of a page.
 #[derive(Clone, Debug)]
 pub(super) struct Sections {
-    pub(super) exit: &'static [Entry],
-    pub(super) environment: &'static [&'static [Entry]],
-    pub(super) files: &'static [Entry],
-    pub(super) examples: Vec<Entry>,
+    pub(super) exit: &'static [PageEntry],
+    pub(super) environment: &'static [&'static [PageEntry]],
+    pub(super) files: &'static [PageEntry],
+    pub(super) examples: Vec<PageEntry>,
     pub(super) see_also: &'static [&'static str],
 }
 
-const fn entry(term: &'static str, text: &'static str) -> Entry {
-    Entry { term, text }
+const fn entry(term: &'static str, text: &'static str) -> PageEntry {
+    PageEntry { term, text }
 }
 
-const SCAN_EXIT: &[Entry] = &[
+const SCAN_EXIT: &[PageEntry] = &[
     entry("0", "The scan is complete and has no findings at the fail level."),
     entry("1", "There are findings at the fail level."),
     entry("2", "An error occurred, or some content was not scanned."),
     entry("130", "The scan was interrupted."),
 ];
 
-const DONE_EXIT: &[Entry] =
+const DONE_EXIT: &[PageEntry] =
     &[entry("0", "The command succeeded."), entry("2", "An error occurred.")];
 
-const WRITE_BASELINE_EXIT: &[Entry] = &[
+const WRITE_BASELINE_EXIT: &[PageEntry] = &[
     entry("0", "The baseline is written, and the scan is complete."),
     entry("1", "With --fail-on: there are findings at the fail level."),
     entry("2", "An error occurred, or some content was not scanned."),
     entry("130", "The scan was interrupted."),
 ];
 
-const REVOKE_EXIT: &[Entry] = &[
+const REVOKE_EXIT: &[PageEntry] = &[
     entry("0", "All tokens are revoked or already dead."),
     entry("2", "An error occurred, or a token is not revoked."),
 ];
 
-const DIFF_EXIT: &[Entry] = &[
+const DIFF_EXIT: &[PageEntry] = &[
     entry("0", "No proven token is new."),
     entry("1", "A proven token is new."),
     entry("2", "An error occurred, or a report is incomplete."),
 ];
 
-const CHECK_EXIT: &[Entry] = &[
+const CHECK_EXIT: &[PageEntry] = &[
     entry("0", "All tokens are valid."),
     entry("1", "A token is invalid, or there is none."),
     entry("2", "An error occurred."),
 ];
 
-const MASK_EXIT: &[Entry] = &[
+const MASK_EXIT: &[PageEntry] = &[
     entry("0", "Everything is copied."),
     entry("1", "With --fail: a token was masked."),
     entry("2", "An error occurred, or encoded text was too long to be decoded."),
 ];
 
-const COLOR: &[Entry] = &[entry("NO_COLOR", "If it is not empty, `--color auto` uses no color.")];
+const COLOR: &[PageEntry] =
+    &[entry("NO_COLOR", "If it is not empty, `--color auto` uses no color.")];
 
-const CREDENTIALS: &[Entry] = &[
+const CREDENTIALS: &[PageEntry] = &[
     entry(
         "DDPATROL_DATADOG_TOKEN",
         "Access token of a Datadog administrator, which revokes tokens by their id.",
@@ -73,25 +74,25 @@ const CREDENTIALS: &[Entry] = &[
     entry("DDPATROL_ISSUER_TOKEN", "Access token of an administrator of the services of --issuer."),
 ];
 
-const GIT: &[Entry] = &[entry(
+const GIT: &[PageEntry] = &[entry(
     "GIT_DIR, GIT_WORK_TREE, GIT_INDEX_FILE",
     "Set by git for hooks. --repo takes precedence over them.",
 )];
 
-const FRAMEWORK: &[Entry] = &[entry(
+const FRAMEWORK: &[PageEntry] = &[entry(
     "PRE_COMMIT_FROM_REF, PRE_COMMIT_TO_REF",
     "Set by the pre-commit framework. The range between them is scanned.",
 )];
 
-const PAGER: &[Entry] =
+const PAGER: &[PageEntry] =
     &[entry("PAGER", "The program that shows the help if there is no manual viewer.")];
 
-const HOME: &[Entry] = &[entry(
+const HOME: &[PageEntry] = &[entry(
     "XDG_CONFIG_HOME, HOME",
     "With --global, the hooks are in a folder below the user's configuration.",
 )];
 
-const POLICY_FILES: &[Entry] = &[
+const POLICY_FILES: &[PageEntry] = &[
     entry(
         ".ddpatrol.toml",
         "Configuration, in the scanned folder or the nearest folder above it, up to the top of the \
@@ -105,10 +106,10 @@ const POLICY_FILES: &[Entry] = &[
     entry(".gitignore", "Files that it matches are not scanned, unless git tracks them."),
 ];
 
-const HOOK_FILES: &[Entry] =
+const HOOK_FILES: &[PageEntry] =
     &[entry(".git/hooks", "The hooks, unless core.hooksPath names another folder.")];
 
-const SCAN_EXAMPLES: &[Entry] = &[
+const SCAN_EXAMPLES: &[PageEntry] = &[
     entry("ddpatrol scan", "Scan the current folder, and the whole history of its repository:"),
     entry(
         "ddpatrol scan --report html=report.html --report json=scan.json",
@@ -128,14 +129,14 @@ impl Sections {
     /// Returns the sections of the command that `names` lead to.
     pub(super) fn of(names: &[String]) -> Self {
         let name = names.join(" ");
-        let scan = |examples: &[Entry]| Self {
+        let scan = |examples: &[PageEntry]| Self {
             exit: SCAN_EXIT,
             environment: &[COLOR, CREDENTIALS],
             files: POLICY_FILES,
             examples: examples.to_vec(),
             see_also: ALL,
         };
-        let change = |examples: &[Entry]| Self {
+        let change = |examples: &[PageEntry]| Self {
             environment: &[COLOR, CREDENTIALS, GIT, FRAMEWORK],
             see_also: &["ddpatrol", "ddpatrol-scan", "ddpatrol-hook-install", "githooks"],
             ..scan(examples)
@@ -180,7 +181,7 @@ impl Sections {
 
     /// Returns the sections of a command that scans no files.
     fn of_other(name: &str) -> Self {
-        let other = |examples: &[Entry]| Self {
+        let other = |examples: &[PageEntry]| Self {
             exit: DONE_EXIT,
             environment: &[],
             files: &[],
@@ -234,7 +235,7 @@ impl Sections {
     }
 
     /// Returns the sections of a command that sets ddpatrol up or describes it.
-    fn of_setup(name: &str, other: impl Fn(&[Entry]) -> Self) -> Self {
+    fn of_setup(name: &str, other: impl Fn(&[PageEntry]) -> Self) -> Self {
         match name {
             "hook" | "hook install" | "hook uninstall" | "hook status" => Self {
                 environment: &[HOME],

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What reports show of a repository besides its content.
+/// Facts about a repository besides its content: its web address and owners.
 #[derive(Debug, Default)]
 pub(super) struct RepositoryOrigin {
     /// The owners of files in `HEAD`.

@@ -2,7 +2,7 @@
 
 use super::facets::Facets;
 use super::listed::{Listed, State};
-use super::markup::{Detail, code, visible};
+use super::markup::{DetailLevel, code, visible};
 use super::places;
 use crate::detect::Evidence;
 use crate::report::document::Record;
@@ -14,7 +14,7 @@ use maud::{Markup, html};
 use std::collections::BTreeSet;
 
 /// Returns a finding.
-pub(super) fn entry(it: &Listed<'_>, facets: &Facets<'_>, detail: Detail) -> Markup {
+pub(super) fn entry(it: &Listed<'_>, facets: &Facets<'_>, detail: DetailLevel) -> Markup {
     let [date, path, rule, author] = it.ranks;
     html! {
         details.finding id={ "f" (it.number) }
@@ -144,7 +144,7 @@ fn facts(record: &Record) -> Markup {
     }
 }
 
-fn advice(record: &Record, detail: Detail) -> Markup {
+fn advice(record: &Record, detail: DetailLevel) -> Markup {
     if record.is_dead_or_revoked() {
         return html! { p.done { "The token is no longer valid." } "\n" };
     }
@@ -153,7 +153,7 @@ fn advice(record: &Record, detail: Detail) -> Markup {
     }
     let advice = record.advice.as_deref().unwrap_or("Revoke it where it was issued.");
     html! {
-        @if record.steps.is_empty() || detail == Detail::Short {
+        @if record.steps.is_empty() || detail == DetailLevel::Short {
             h4 { "What to do" } "\n"
             p { (visible(advice)) } "\n"
         } @else {

@@ -1,4 +1,4 @@
-//! What was not scanned, folded at the end of the page; acknowledged issues separately.
+//! Content that was not scanned, folded at the end of the page; acknowledged issues separately.
 
 use super::markup::{MAX_ENTRIES, code, omitted, visible};
 use crate::report::document::{Document, Note};

@@ -27,7 +27,7 @@ pub(super) enum Reach {
 
 /// The group of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Group {
+pub(super) struct FindingGroup {
     pub(super) state: State,
     pub(super) reach: Reach,
 }
@@ -35,7 +35,7 @@ pub(super) struct Group {
 /// A finding of the list.
 pub(super) struct Listed<'a> {
     pub(super) record: &'a Record,
-    pub(super) group: Group,
+    pub(super) group: FindingGroup,
     pub(super) repositories: BTreeSet<usize>,
     pub(super) rule: usize,
     pub(super) owners: BTreeSet<usize>,
@@ -89,7 +89,7 @@ impl Reach {
     }
 }
 
-impl Group {
+impl FindingGroup {
     pub(super) fn of(record: &Record) -> Self {
         let state = match record.liveness() {
             _ if record.evidence == Evidence::Shaped => State::Unproven,
@@ -116,7 +116,7 @@ pub(super) fn sorted<'a>(records: &[&'a Record], facets: &Facets<'_>) -> Vec<Lis
         .iter()
         .map(|&record| Listed {
             record,
-            group: Group::of(record),
+            group: FindingGroup::of(record),
             repositories: facets.repositories_of(record),
             rule: facets.rule(record),
             owners: facets.owners_of(record),

@@ -14,7 +14,7 @@ pub(super) const MAX_ENTRIES: usize = 1_000;
 
 /// How much of a finding is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Detail {
+pub(super) enum DetailLevel {
     /// Everything.
     Whole,
     /// Few places, and no steps.

@@ -23,7 +23,7 @@ mod toolbar;
 
 use self::facets::Facets;
 use self::listed::Listed;
-use self::markup::{CONTENT, Detail, MAX_ENTRIES, code, omitted, put, put_around, visible};
+use self::markup::{CONTENT, DetailLevel, MAX_ENTRIES, code, omitted, put, put_around, visible};
 use super::document::{Document, Record};
 use ddpatrol_scan::quantity::{count, number};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -128,7 +128,7 @@ fn write_findings(
                 put(&html! { h3.group { (it.group.title()) } "\n" }, out)?;
                 last = Some(it.group);
             }
-            let detail = if at < MAX_WHOLE { Detail::Whole } else { Detail::Short };
+            let detail = if at < MAX_WHOLE { DetailLevel::Whole } else { DetailLevel::Short };
             put(&finding::entry(it, facets, detail), out)?;
         }
         if shown.len() > PAGE {

@@ -1,6 +1,6 @@
 //! The places of a finding with their source lines, and its timeline.
 
-use super::markup::{Detail, code, omitted, visible, web_link};
+use super::markup::{DetailLevel, code, omitted, visible, web_link};
 use crate::report::document::{LocationRecord, Record};
 use crate::report::trace::{CommitRecord, TraceRecord, day, short};
 use ddpatrol_scan::finding::Part;
@@ -16,9 +16,9 @@ const MAX_SEEN: usize = 3;
 const MAX_EVENTS: usize = 20;
 
 /// Returns the places of a finding.
-pub(super) fn section(record: &Record, detail: Detail) -> Markup {
+pub(super) fn section(record: &Record, detail: DetailLevel) -> Markup {
     let all = record.count();
-    let most = if detail == Detail::Whole { MAX_PLACES } else { MAX_SEEN };
+    let most = if detail == DetailLevel::Whole { MAX_PLACES } else { MAX_SEEN };
     let listed = &record.locations[..record.locations.len().min(most)];
     let (seen, folded) = listed.split_at(listed.len().min(MAX_SEEN));
     html! {
@@ -97,7 +97,7 @@ enum Change {
 }
 
 /// Returns the commits that introduced and removed a token, earliest first.
-pub(super) fn timeline(record: &Record, detail: Detail) -> Markup {
+pub(super) fn timeline(record: &Record, detail: DetailLevel) -> Markup {
     let mut events: BTreeMap<(i64, Change, &str), Vec<String>> = BTreeMap::new();
     let mut commits: BTreeMap<&str, &CommitRecord> = BTreeMap::new();
     for place in &record.locations {
@@ -117,7 +117,7 @@ pub(super) fn timeline(record: &Record, detail: Detail) -> Markup {
             }
         }
     }
-    let most = if detail == Detail::Whole { MAX_EVENTS } else { 2 };
+    let most = if detail == DetailLevel::Whole { MAX_EVENTS } else { 2 };
     html! {
         @if !events.is_empty() {
             h4 { "Timeline" } "\n"

@@ -15,12 +15,12 @@ pub(super) const MAX_RELATED: usize = 999;
 pub(super) const ROOT: &str = "%SRCROOT%";
 
 /// An artifact: its parent, and its URI or name.
-type Key = (Option<i64>, String);
+type ArtifactKey = (Option<i64>, String);
 
 /// Lists the archives with tokens and their members.
 pub(super) fn members(document: &Document) -> Vec<Artifact> {
     let mut artifacts = Vec::new();
-    let mut known: HashMap<Key, i64> = HashMap::new();
+    let mut known: HashMap<ArtifactKey, i64> = HashMap::new();
     let records = document.findings.iter().take(MAX_RESULTS);
     for place in records.flat_map(|it| it.locations.iter().take(1 + MAX_RELATED)) {
         let Some(member) = place.member() else { continue };

@@ -22,6 +22,6 @@ pub struct TextOptions<'a> {
     pub width: Option<usize>,
     /// Duration of the scan, if one ran.
     pub elapsed: Option<Duration>,
-    /// What the next steps depend on, apart from the document.
+    /// The context of the next steps, such as the command line.
     pub context: &'a NextStepsContext,
 }

@@ -49,7 +49,9 @@ pub(super) fn lines(
         }
         _ => token,
     };
-    let (ellipsis, before) = shorten(&before, token.width(), room, found.is_cut);
+    let ellipsis = if found.is_cut { "…" } else { "" };
+    let (ellipsis, before) =
+        shorten(&before, token.width(), room).map_or((ellipsis, &*before), |it| ("…", it));
     let mut line = gutter(&number);
     line.push(Role::Dim, ellipsis).push(Role::Plain, before);
     line.push(Role::Token, &token).push(Role::Plain, &after);
@@ -59,12 +61,11 @@ pub(super) fn lines(
     vec![line.cut(width), caret.cut(width)]
 }
 
-/// Drops the start of the text before a token, so that the token fits.
-fn shorten(before: &str, token: usize, room: Option<usize>, is_cut: bool) -> (&'static str, &str) {
-    let room = room.unwrap_or(usize::MAX);
-    let ellipsis = if is_cut { "…" } else { "" };
+/// Drops the start of the text before a token, so that the token fits; `None` if it fits already.
+fn shorten(before: &str, token: usize, room: Option<usize>) -> Option<&str> {
+    let room = room?;
     if before.width() + token + 2 <= room {
-        return (ellipsis, before);
+        return None;
     }
     let kept = (room - token - 2) / 2;
     let mut start = before.len();
@@ -76,7 +77,7 @@ fn shorten(before: &str, token: usize, room: Option<usize>, is_cut: bool) -> (&'
         }
         start = at;
     }
-    ("…", &before[start..])
+    Some(&before[start..])
 }
 
 /// Finds the token. Several tokens of a line can look the same, so the column decides.
