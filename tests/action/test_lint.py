@@ -47,7 +47,7 @@ def documented(tmp_path_factory):
     assert len(whole) >= 3
     for number, block in enumerate(whole):
         # Readers replace the version by the commit of a release.
-        (workflows / f"{number}.yml").write_text(block.replace("ddpatrol@v0.1.0", f"ddpatrol@{'0' * 40}"))
+        (workflows / f"{number}.yml").write_text(block.replace("ddpatrol@main", f"ddpatrol@{'0' * 40}"))
     return folder
 
 
