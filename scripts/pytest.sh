@@ -3,6 +3,7 @@
 #
 #   scripts/pytest.sh tests/matrix [PYTEST ARGUMENTS...]       every encoding, container and source
 #   scripts/pytest.sh tests/advice [PYTEST ARGUMENTS...]       the commands in reports, with git-filter-repo
+#   scripts/pytest.sh tests/documentation [PYTEST ARGUMENTS...]   the commands in the documentation; needs DDPATROLD
 #   scripts/pytest.sh tests/pre_commit [PYTEST ARGUMENTS...]   the hooks, with the real pre-commit
 #   scripts/pytest.sh tests/packages [PYTEST ARGUMENTS...]     the packages, on machines without Rust; needs DDPATROLD
 #   scripts/pytest.sh tests/hook_managers [PYTEST ARGUMENTS...]   the hooks together with husky, lefthook, simple-git-hooks

@@ -133,6 +133,8 @@ action() {
   scripts/action-test.sh
   step "the commands in reports"
   scripts/pytest.sh tests/advice
+  step "the commands in the documentation"
+  scripts/pytest.sh tests/documentation
   step "the hooks with pre-commit"
   scripts/pytest.sh tests/pre_commit
   step "the hooks with other hook managers"

@@ -130,7 +130,7 @@ def test_the_command_printed_by_a_hook_works_in_the_current_folder(world):
     world.must("git", "add", "f", at=folder)
     refused = world.run("git", "commit", "-m", "x", at=folder)
     assert refused.returncode != 0
-    (command,) = (line.strip() for line in refused.stderr.splitlines() if "git reset" in line)
+    (command,) = (it[it.index("git reset") :] for it in refused.stderr.splitlines() if "git reset" in it)
     world.must("sh", "-euc", command, at=folder)
     assert world.must("git", "diff", "--cached", "--name-only") == ""
 
