@@ -17,7 +17,7 @@ const MAX_PASSES: usize = 16;
 /// The text that replaces an archive.
 const PLACEHOLDER: &[u8] = b"Removed by `ddpatrol clean`: this archive contained leaked tokens.\n";
 
-/// What is removed from a history. Contains no secret.
+/// The tokens and blobs to remove from a history. Contains no secret.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Targets {
     /// The fingerprints of the tokens.
@@ -108,11 +108,18 @@ impl Cleaner {
         found.sort_by_key(|it| (it.place.start, !it.place.encoding.is_plain(), it.place.end));
         let mut cleaned = Vec::with_capacity(bytes.len());
         let mut end = 0;
+        // Binary formats contain offsets and lengths.
+        let is_binary = !found.is_empty() && bytes.contains(&0);
         for Occurrence { place, replacement } in &found {
             if place.start >= end {
                 cleaned.extend_from_slice(&bytes[end..place.start]);
+                let start = cleaned.len();
                 replacement.write(place, &bytes[place.start..place.end], &mut cleaned);
                 end = place.end;
+                if is_binary && place.encoding.is_plain() {
+                    let len = cleaned.len().max(start + end - place.start);
+                    cleaned.resize(len, b'X');
+                }
             }
         }
         cleaned.extend_from_slice(&bytes[end..]);
@@ -156,5 +163,66 @@ impl Replacement {
             }
             _ => out.extend_from_slice(self.text.as_bytes()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mint;
+
+    fn cleaner(token: &str) -> Cleaner {
+        let rules = Arc::new(crate::rules::builtin().expect("the built-in rules"));
+        let fingerprints = HashSet::from([Fingerprint::of(token.as_bytes())]);
+        let targets = Targets { fingerprints, dropped: HashSet::from(["ab".to_owned()]) };
+        Cleaner::new(rules, targets).expect("a cleaner")
+    }
+
+    #[test]
+    fn only_the_target_is_replaced_wherever_it_occurs() {
+        let (target, other) = (mint::token(1), mint::token(2));
+        let text = format!("a={target}\r\nb={other}\n\"{target}\" {target}");
+        let cleaned = cleaner(&target).content(&[], text.as_bytes()).expect("a change");
+        let cleaned = String::from_utf8(cleaned).expect("text");
+        let id = &Fingerprint::of(target.as_bytes()).to_string()[..8];
+        let new = cleaned[2..].split('\r').next().expect("a line").to_owned();
+        assert!(new.starts_with("ddpat_") && new.ends_with(&format!("REMOVED-{id}")), "{new}");
+        assert_eq!(cleaned, text.replace(&target, &new));
+        assert_eq!(cleaner(&target).content(&[], other.as_bytes()), None);
+    }
+
+    #[test]
+    fn binary_content_keeps_its_length() {
+        let target = mint::token(5);
+        let binary = format!("\0\0{target}\0end").into_bytes();
+        let cleaned = cleaner(&target).content(&[], &binary).expect("a change");
+        assert_eq!(cleaned.len(), binary.len());
+        assert!(cleaned.starts_with(b"\0\0ddpat_") && cleaned.ends_with(b"XX\0end"));
+    }
+
+    #[test]
+    fn utf16_stays_utf16_and_escapes_are_replaced() {
+        let target = mint::token(3);
+        let utf16: Vec<u8> =
+            format!("x {target} y").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let cleaned = cleaner(&target).content(&[], &utf16).expect("a change");
+        let units: Vec<u16> =
+            cleaned.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        let text = String::from_utf16(&units).expect("UTF-16");
+        assert!(text.starts_with("x ddpat_") && text.ends_with(" y"), "{text}");
+        assert!(!text.contains(&target));
+        let escaped = format!("k=\"{}\"", target.replace('_', "\\u005f"));
+        let cleaned = cleaner(&target).content(&[], escaped.as_bytes()).expect("a change");
+        assert!(cleaned.starts_with(b"k=\"") && cleaned.ends_with(b"\""));
+    }
+
+    #[test]
+    fn names_are_cleaned_by_component_and_archives_are_dropped() {
+        let target = mint::token(4);
+        let mut cleaner = cleaner(&target);
+        let name = cleaner.name(format!("refs/heads/{target}/x").as_bytes()).expect("a change");
+        assert!(name.starts_with(b"refs/heads/ddpat_") && name.ends_with(b"/x"));
+        assert_eq!(cleaner.name(b"refs/heads/main"), None);
+        assert_eq!(cleaner.content(b"ab", b"zip").as_deref(), Some(PLACEHOLDER));
     }
 }
