@@ -15,23 +15,23 @@ use std::path::PathBuf;
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct CleanArgs {
     /// Saved JSON report (`--report json`); `-` reads standard input.
-    #[arg(long, value_name = "REPORT")]
+    #[arg(long, value_name = "REPORT", help_heading = "Input")]
     pub(in crate::cli) from: PathBuf,
 
     /// Repository to clean.
-    #[arg(long, value_name = "DIR", default_value = ".")]
+    #[arg(long, value_name = "DIR", default_value = ".", help_heading = "Input")]
     pub(in crate::cli) repo: PathBuf,
 
     /// Rewrite a fresh clone instead of printing the plan.
-    #[arg(long)]
+    #[arg(long, help_heading = "Rewrite")]
     pub(in crate::cli) yes: bool,
 
     /// Replace archives that contain a token by a line of text.
-    #[arg(long)]
+    #[arg(long, help_heading = "Archives")]
     pub(in crate::cli) drop_archives: bool,
 
     /// Add the rules of a .toml file, or of all .toml files in a folder.
-    #[arg(long = "rules", value_name = "PATH")]
+    #[arg(long = "rules", value_name = "PATH", help_heading = "Rules")]
     pub(in crate::cli) rules: Vec<PathBuf>,
 }
 
