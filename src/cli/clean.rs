@@ -19,7 +19,7 @@ use crate::detect::Evidence;
 use crate::report::document::{self, Document};
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::Fingerprint;
-use repository::Repository;
+use repository::CompleteRepository;
 use search::{Search, Sighted, fingerprint, is_in_history};
 use std::collections::HashSet;
 use std::io::{self, BufReader, BufWriter};
@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 /// A rewrite before it is carried out.
 struct Plan {
-    repository: Repository,
+    repository: CompleteRepository,
     search: Search,
     sighted: Sighted,
     targets: Targets,
@@ -91,7 +91,7 @@ impl Plan {
         let fingerprints = fingerprints(&document, args)?;
         // Child processes get the signal, too; the clone is removed if they stop.
         signals::begin()?.finish();
-        let repository = Repository::find(&args.repo)?;
+        let repository = CompleteRepository::find(&args.repo)?;
         let rule_files: Result<Vec<PathBuf>, io::Error> =
             args.rules.iter().map(|path| path.canonicalize()).collect();
         let search =

@@ -23,7 +23,7 @@ pub(in crate::cli) struct CleanArgs {
     pub(in crate::cli) repo: PathBuf,
 
     /// Rewrite a fresh clone instead of printing the plan.
-    #[arg(long, help_heading = "Rewrite")]
+    #[arg(long, help_heading = "Output")]
     pub(in crate::cli) yes: bool,
 
     /// Replace archives that contain a token by a line of text.
@@ -39,10 +39,10 @@ pub(in crate::cli) struct CleanArgs {
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct CleanFilterArgs {
     /// File of the fingerprints and objects to remove.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(in crate::cli) targets: PathBuf,
 
     /// Add the rules of a .toml file, or of all .toml files in a folder.
-    #[arg(long = "rules", value_name = "PATH")]
+    #[arg(long = "rules", value_name = "PATH", help_heading = "Rules")]
     pub(in crate::cli) rules: Vec<PathBuf>,
 }

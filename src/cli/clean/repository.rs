@@ -22,7 +22,7 @@ const REPOSITORY_VARIABLES: [&str; 8] = [
 
 /// A repository whose history is complete.
 #[derive(Debug)]
-pub(super) struct Repository {
+pub(super) struct CompleteRepository {
     /// The folder in which `git` finds it: the top of the work tree, or the bare repository.
     pub(super) folder: PathBuf,
     /// The git directory that all its work trees share.
@@ -88,7 +88,7 @@ fn ask(folder: &Path, args: &[&str]) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned())
 }
 
-impl Repository {
+impl CompleteRepository {
     /// Finds the repository of a folder.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //! Input: a repository and the targets. Output: a clone without them, or none at all: a clone that still
 //! contains tokens is removed. Changes nothing in the repository.
 
-use super::repository::{Kind, Reference, Repository, git, output, references};
+use super::repository::{CompleteRepository, Kind, Reference, git, output, references};
 use super::search::Search;
 use crate::clean::{CALLBACKS, Cleaner, PREAMBLE, Targets};
 use anyhow::{Context, bail};
@@ -32,7 +32,7 @@ impl Drop for Clone {
 }
 
 /// Returns an error if git-filter-repo is not installed.
-pub(super) fn check_filter_repo(repository: &Repository) -> anyhow::Result<()> {
+pub(super) fn check_filter_repo(repository: &CompleteRepository) -> anyhow::Result<()> {
     let version = output(git(&repository.store).args(["filter-repo", "--version"]));
     version.map(drop).map_err(|_| {
         anyhow::anyhow!(
@@ -43,7 +43,7 @@ pub(super) fn check_filter_repo(repository: &Repository) -> anyhow::Result<()> {
 }
 
 /// Returns the folder of the clone: beside the repository, and not in use.
-pub(super) fn clone_folder(repository: &Repository) -> anyhow::Result<PathBuf> {
+pub(super) fn clone_folder(repository: &CompleteRepository) -> anyhow::Result<PathBuf> {
     let folder = &repository.folder;
     let name = folder.file_name().context("the repository has no folder name")?;
     let name = name.to_string_lossy();
@@ -59,7 +59,7 @@ pub(super) fn clone_folder(repository: &Repository) -> anyhow::Result<PathBuf> {
 
 /// Rewrites a fresh clone in `folder`. Calls `check` between the steps, which returns an error to stop.
 pub(super) fn rewrite(
-    repository: &Repository,
+    repository: &CompleteRepository,
     search: &Search,
     targets: &Targets,
     check: &dyn Fn() -> anyhow::Result<()>,
@@ -97,7 +97,7 @@ pub(super) fn rewrite(
 
 /// Makes a branch of each branch of the remote, as a clone of the remote has them, and removes what is not
 /// pushed and would keep old objects.
-fn arrange(repository: &Repository, clone: &Path) -> anyhow::Result<()> {
+fn arrange(repository: &CompleteRepository, clone: &Path) -> anyhow::Result<()> {
     let mut commands = Vec::new();
     if repository.kind == Kind::WorkTree {
         let local: Vec<&[u8]> = repository.branches().collect();
