@@ -93,13 +93,15 @@ lint() {
 scanner() {
   need git git
   need git-lfs git-lfs
-  need python3 python3
   need script bsdutils
   need_archivers
   need_cargo nextest
+  need_python
+  local filter_repo
+  filter_repo=$(dirname "$(scripts/venv.sh tests/it/clean/requirements.txt)")
   step "the scanner: tests"
   cargo test --locked --workspace --doc
-  cargo nextest run --locked --profile ci --workspace --exclude ddpatrol-service
+  PATH=$filter_repo:$PATH cargo nextest run --locked --profile ci --workspace --exclude ddpatrol-service
 }
 
 service() {

@@ -63,6 +63,7 @@
 //! # }
 //! ```
 
+pub mod clean;
 pub mod cli;
 pub mod config;
 pub mod decode;

@@ -6,6 +6,7 @@ mod args;
 mod baseline;
 mod changes;
 mod check;
+mod clean;
 mod consent;
 mod exit;
 mod hook;
@@ -81,6 +82,8 @@ fn run(command: Command, words: &[OsString]) -> anyhow::Result<Exit> {
         Command::Staged(args) => changes::staged(&args),
         Command::Range(args) => changes::range(&args, words),
         Command::Revoke(args) => revoke::run(&args),
+        Command::Clean(args) => clean::run(&args),
+        Command::CleanFilter(args) => clean::filter(&args),
         Command::Report(args) => saved::report(&args),
         Command::Diff(args) => saved::diff(&args),
         Command::Baseline(args) => baseline::run(args),

@@ -2,6 +2,7 @@
 
 mod archive;
 mod changes;
+mod clean;
 mod cli;
 mod detect;
 mod history;

@@ -1,5 +1,6 @@
 //! The arguments of every command.
 
+mod clean;
 mod hooks;
 mod listing;
 mod saved;
@@ -7,6 +8,7 @@ mod tools;
 mod values;
 mod verify;
 
+pub(super) use clean::{CleanArgs, CleanFilterArgs};
 pub(super) use hooks::{
     HookArgs, HookCommand, HookPlaceArgs, HookSetArgs, MessageArgs, PushArgs, ReceiveArgs,
 };
@@ -49,6 +51,9 @@ pub(super) enum Command {
     Staged(StagedArgs),
     Range(RangeArgs),
     Revoke(RevokeArgs),
+    Clean(CleanArgs),
+    #[command(hide = true)]
+    CleanFilter(CleanFilterArgs),
     Report(ReportCommandArgs),
     Diff(DiffArgs),
     /// Create, update or show the baseline of known tokens.

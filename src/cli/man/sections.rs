@@ -63,6 +63,12 @@ const MASK_EXIT: &[PageEntry] = &[
     entry("2", "An error occurred, or encoded text was too long to be decoded."),
 ];
 
+const CLEAN_EXIT: &[PageEntry] = &[
+    entry("0", "The plan or the clone is complete."),
+    entry("2", "An error occurred, or a token remains where it cannot be removed."),
+    entry("130", "Interrupted."),
+];
+
 const COLOR: &[PageEntry] =
     &[entry("NO_COLOR", "If it is not empty, `--color auto` uses no color.")];
 
@@ -195,6 +201,14 @@ impl Sections {
                 ..other(&[
                     entry("ddpatrol revoke --from scan.json --dry-run", "Show what would happen:"),
                     entry("ddpatrol revoke --from scan.json", "Revoke after a confirmation:"),
+                ])
+            },
+            "clean" => Self {
+                exit: CLEAN_EXIT,
+                see_also: &["ddpatrol", "ddpatrol-revoke", "git"],
+                ..other(&[
+                    entry("ddpatrol clean --from scan.json", "Show what would be rewritten:"),
+                    entry("ddpatrol clean --from scan.json --yes", "Rewrite a fresh clone:"),
                 ])
             },
             "report" => Self {

@@ -1,0 +1,191 @@
+//! The messages of `ddpatrol clean`.
+//!
+//! Input: a plan or its result. Output: lines on standard output, redacted and escaped, with commands that
+//! can be pasted. Decides nothing.
+
+use super::repository::Kind;
+use super::search::{fingerprint, is_in_history};
+use super::{Plan, Renames};
+use crate::cli::args::CleanArgs;
+use crate::cli::messages::print_line;
+use crate::shell::quote;
+use ddpatrol_scan::quantity::count;
+use std::io;
+use std::path::Path;
+
+/// Maximum number of entries of a list.
+const MAX_LISTED: usize = 20;
+
+impl Plan {
+    /// Prints what would be done, and what would remain.
+    pub(super) fn show(&self, args: &CleanArgs) -> io::Result<()> {
+        let repository = &self.repository;
+        print_line(&format!("Repository  {}", repository.folder.display()))?;
+        print_line(&match &repository.remote {
+            Some(remote) => format!("Remote      {} ({})", remote.name, remote.shown_url),
+            None => "Remote      none".to_owned(),
+        })?;
+        let number = |prefix: &str| {
+            let prefix = prefix.as_bytes();
+            repository.references.iter().filter(|it| it.name.starts_with(prefix)).count()
+        };
+        let (branches, tags) = (number("refs/heads/"), number("refs/tags/"));
+        let others = repository.references.len() - branches - tags;
+        print_line(&format!("References  branches: {branches}, tags: {tags}, others: {others}"))?;
+        let records = &self.sighted.records;
+        let (found, all) = (records.len(), self.targets.fingerprints.len());
+        let of = if found < all { format!(" of {all} in the report") } else { String::new() };
+        print_line(&format!("Tokens      {found}{of}"))?;
+        for record in records.iter().take(MAX_LISTED) {
+            let objects = count(record.objects.len() as u64, "object");
+            let id = fingerprint(record).map_or_else(String::new, |it| it.to_string());
+            let id = id.get(..12).unwrap_or_default();
+            let note = if is_in_history(record) { "" } else { ", not in the history" };
+            let redacted = &record.token.redacted;
+            print_line(&format!("  {} {redacted}  fp:{id}  in {objects}{note}", record.rule))?;
+        }
+        omitted(records.len())?;
+        self.show_remaining(args)
+    }
+
+    /// Prints the tokens that a rewrite does not remove.
+    fn show_remaining(&self, args: &CleanArgs) -> io::Result<()> {
+        let sighted = &self.sighted;
+        list("Not readable, so that nothing is rewritten", &sighted.unread)?;
+        let archives = sighted.archives().into_iter();
+        let archives: Vec<String> =
+            archives.map(|(id, path)| format!("{} {path}", id.get(..12).unwrap_or(&id))).collect();
+        if args.drop_archives {
+            list("Archives that are replaced by a line of text", &archives)?;
+        } else {
+            list("Archives that cannot be cleaned (--drop-archives replaces them)", &archives)?;
+        }
+        let outside = sighted.outside_history();
+        list("Outside the history: edit these files yourself", &outside)?;
+        if sighted.records.iter().any(|it| !is_in_history(it)) {
+            let folder = self.folder();
+            print_line("Tokens that no reference reaches are not in the clone. To delete them:")?;
+            print_line(&format!("  git -C {folder} gc --prune=now"))?;
+        }
+        Ok(())
+    }
+
+    /// Prints the command that carries out the plan.
+    pub(super) fn show_next(&self, args: &CleanArgs) -> io::Result<()> {
+        print_line(
+            "Nothing was changed. Next: revoke the tokens, fetch, and rewrite a fresh clone:",
+        )?;
+        if let Some(remote) = &self.repository.remote {
+            print_line(&format!("  git -C {} fetch {}", self.folder(), quote(&remote.name)))?;
+        }
+        let from = match args.from.to_str() {
+            Some("-") => "REPORT".to_owned(),
+            _ => absolute(&args.from),
+        };
+        let mut command = format!("ddpatrol clean --from {from} --repo {}", self.folder());
+        for rules in &args.rules {
+            command.push_str(&format!(" --rules {}", absolute(rules)));
+        }
+        if args.drop_archives {
+            command.push_str(" --drop-archives");
+        }
+        print_line(&format!("  {command} --yes"))
+    }
+
+    /// Prints where the clone is, how it is pushed, and what still contains the tokens.
+    pub(super) fn show_result(&self, clone: &Path) -> anyhow::Result<()> {
+        print_line(&format!("Cleaned     {}", clone.display()))?;
+        print_line("A scan of it found none of these tokens. The repository itself is unchanged.")?;
+        match self.push(clone) {
+            Some(command) => {
+                print_line("Replace the old history when nobody pushes; this cannot be undone:")?;
+                print_line(&format!("  {command}"))?;
+                if self.renames == Renames::Some {
+                    print_line("  (--prune deletes references that the clone does not have)")?;
+                }
+            }
+            None => print_line("The repository has no remote: use the clone in its place.")?,
+        }
+        print_line("What remains:")?;
+        print_line(
+            "- The repository and its other clones contain the tokens; a push from one of them",
+        )?;
+        print_line("  restores the old history. Everybody deletes them and clones again.")?;
+        print_line(
+            "- Forks, pull requests and caches of the host keep the old commits: ask its support.",
+        )?;
+        print_line("- A token that was public stays leaked: revoke it.")?;
+        if self.repository.references.iter().any(|it| it.name.starts_with(b"refs/notes/")) {
+            print_line("- Notes still belong to the old ids of their commits.")?;
+        }
+        let signed = self.repository.signed_commits()?;
+        if signed > 0 {
+            print_line(&format!("- {} lost their signature.", count(signed as u64, "commit")))?;
+        }
+        if !self.unpublished.is_empty() {
+            let number = self.unpublished.len();
+            print_line(&format!(
+                "- Unpublished branches are in the clone, but not pushed: {number}."
+            ))?;
+        }
+        for remote in &self.repository.other_remotes {
+            print_line(&format!("- The remote {remote} was not cleaned."))?;
+        }
+        Ok(())
+    }
+
+    fn folder(&self) -> String {
+        path(&self.repository.folder)
+    }
+
+    /// Returns the command that replaces the history of the remote, or of a bare repository without one.
+    fn push(&self, clone: &Path) -> Option<String> {
+        let folder = self.folder();
+        let url = match &self.repository.remote {
+            // The URL can contain credentials.
+            Some(remote) => {
+                format!("\"$(git -C {folder} remote get-url --push {})\"", quote(&remote.name))
+            }
+            None if self.repository.kind == Kind::Bare => folder,
+            None => return None,
+        };
+        let prune = if self.renames == Renames::Some { " --prune" } else { "" };
+        let mut command = format!("git -C {} push --force{prune} {url}", path(clone));
+        for kind in ["heads", "tags", "notes"] {
+            command.push_str(&format!(" 'refs/{kind}/*:refs/{kind}/*'"));
+        }
+        for branch in &self.unpublished {
+            let branch = format!("^refs/heads/{}", String::from_utf8_lossy(branch));
+            command.push_str(&format!(" {}", quote(&branch)));
+        }
+        Some(command)
+    }
+}
+
+/// Quotes the absolute path of a file for a shell.
+fn absolute(file: &Path) -> String {
+    path(&file.canonicalize().unwrap_or_else(|_| file.to_owned()))
+}
+
+/// Quotes a path for a shell.
+fn path(path: &Path) -> String {
+    quote(&path.to_string_lossy())
+}
+
+fn list(heading: &str, entries: &[String]) -> io::Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    print_line(&format!("{heading}:"))?;
+    for entry in entries.iter().take(MAX_LISTED) {
+        print_line(&format!("  {entry}"))?;
+    }
+    omitted(entries.len())
+}
+
+fn omitted(len: usize) -> io::Result<()> {
+    if len > MAX_LISTED {
+        print_line(&format!("  … {} more", len - MAX_LISTED))?;
+    }
+    Ok(())
+}

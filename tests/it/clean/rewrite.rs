@@ -1,0 +1,266 @@
+//! Rewrites by the real git-filter-repo.
+
+use super::{clean, files, report_of};
+use crate::support::encode::{base64, hex, utf16_be, utf16_le};
+use crate::support::mint;
+use crate::support::repo::Repo;
+use crate::support::tree::RunOutput;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Runs the rewrite, which must succeed, and returns its output.
+#[track_caller]
+fn rewritten(repo: &Repo, report: &str, args: &[&str]) -> RunOutput {
+    let ran = clean(repo, report, &[&["--yes"], args].concat());
+    assert_eq!(ran.code(), Some(0), "{}{}", ran.stdout(), ran.stderr());
+    ran
+}
+
+/// Runs the printed push command in the folder of the repository.
+#[track_caller]
+fn push(repo: &Repo, printed: &str) {
+    let mut lines = printed.lines().map(str::trim);
+    let command = lines.find(|line| line.contains(" push --force")).expect("a push command");
+    let script = "exec sh -c \"$1\"";
+    let alias = format!("alias.run=!{script} --");
+    repo.git(&["-c", &alias, "run", command]);
+}
+
+/// Returns the encodings of a token, without the characters that its neighbours affect.
+fn encodings(token: &str) -> Vec<Vec<u8>> {
+    let mut forms =
+        vec![token.into(), hex(token.as_bytes()).into(), utf16_le(token), utf16_be(token)];
+    for shift in 0..3 {
+        let encoded = base64(format!("{}{token}", &"xxx"[..shift]).as_bytes());
+        forms.push(encoded.as_bytes()[4..encoded.len() - 4].to_vec());
+    }
+    forms
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|it| it == part)
+}
+
+/// Asserts that neither a file of the folder nor the name of one, nor an object of the repository contains
+/// a form of the token.
+#[track_caller]
+fn assert_clean(repo: &Repo, folder: &Path, token: &str) {
+    let objects = ["cat-file", "--batch-all-objects", "--batch", "--unordered"];
+    let objects = repo.command(folder, &objects).output().expect("git runs").stdout;
+    for form in encodings(token) {
+        assert!(!contains(&objects, &form), "an object contains {form:?}");
+        for (path, content) in files(folder) {
+            assert!(!contains(&content, &form), "{}", path.display());
+            assert!(!contains(path.as_os_str().as_encoded_bytes(), &form), "{}", path.display());
+        }
+    }
+}
+
+/// Returns the ids of all blobs of a repository.
+fn blobs(repo: &Repo, folder: &Path) -> BTreeSet<String> {
+    let format = "--batch-check=%(objecttype) %(objectname)";
+    let listed = repo.git_at(folder, &["cat-file", "--batch-all-objects", format]);
+    listed.lines().filter_map(|line| Some(line.strip_prefix("blob ")?.to_owned())).collect()
+}
+
+/// A repository whose token is everywhere, with a bare remote, and the number of blobs that contain it.
+fn repository_with(token: &str, other: &str) -> (Repo, usize) {
+    let repo = Repo::with_files(&[("other", other), ("crlf", "a\r\nb\r\n"), ("empty", "")]);
+    repo.write("binary", (0..=255).cycle().take(5000).collect::<Vec<u8>>());
+    let mut dirty = vec![
+        format!("a={token}\r\nb={other}\r\n\"{token}\"").into_bytes(),
+        utf16_le(&format!("x {token} y")),
+        utf16_be(&format!("x {token} y")),
+        hex(format!("x {token} y").as_bytes()).into_bytes(),
+        format!("k = \"{}\"", token.replace('_', "\\u005f")).into_bytes(),
+    ];
+    for shift in 0..3 {
+        dirty.push(base64(format!("{} {token} y", &"xxx"[..shift]).as_bytes()).into_bytes());
+    }
+    for (at, content) in dirty.iter().enumerate() {
+        repo.write(format!("dirty-{at}"), content);
+    }
+    repo.write(format!("folder-{token}/file"), "not dirty");
+    repo.commit(format!("a message with {token}\n\nand {other}"));
+    repo.git(&["rm", "-q", "-r", "."]);
+    repo.commit_file("last", other);
+    repo.git(&["branch", &format!("branch-{token}")]);
+    repo.git(&["tag", "-a", "-m", &format!("tag {token}"), &format!("tag-{token}")]);
+    repo.git(&["-c", &format!("user.name={token}"), "notes", "add", "-m", token]);
+    (repo, dirty.len() + 1)
+}
+
+fn add_remote(repo: &Repo) -> PathBuf {
+    let remote = repo.sibling("remote.git");
+    repo.git(&["init", "-q", "--bare", "-b", "main", "../remote.git"]);
+    repo.git(&["remote", "add", "origin", "../remote.git"]);
+    repo.git(&["push", "-q", "origin", "--all"]);
+    repo.git(&["push", "-q", "origin", "refs/tags/*:refs/tags/*", "refs/notes/*:refs/notes/*"]);
+    remote
+}
+
+#[test]
+fn a_token_is_gone_everywhere_and_every_other_blob_is_unchanged() {
+    let (token, other) = (mint::token(1), mint::token(2));
+    let (repo, dirty) = repository_with(&token, &other);
+    let remote = add_remote(&repo);
+    let report = report_of(&repo, &token);
+    let before = files(repo.path());
+    let plan = clean(&repo, &report, &[]);
+    assert_eq!(plan.code(), Some(0), "{plan:?}");
+    assert!(plan.stdout().contains("--yes") && !repo.sibling("repo-cleaned.git").exists());
+    let ran = rewritten(&repo, &report, &[]);
+    for text in [plan.stdout(), plan.stderr(), ran.stdout(), ran.stderr()] {
+        assert!(encodings(&token).iter().all(|form| !contains(text.as_bytes(), form)), "{text}");
+    }
+    assert!(files(repo.path()) == before, "the repository changed");
+
+    let cleaned = repo.sibling("repo-cleaned.git");
+    assert_clean(&repo, &cleaned, &token);
+    assert!(!cleaned.join("filter-repo").exists());
+    let (old, new) = (blobs(&repo, repo.path()), blobs(&repo, &cleaned));
+    let changed: Vec<_> = old.difference(&new).collect();
+    assert_eq!(changed.len(), dirty, "{changed:?}");
+    assert_eq!(new.len(), old.len());
+    let id = &report_fingerprint(&report)[..8];
+    let text = repo.git_at(&cleaned, &["cat-file", "-p", "main~:dirty-0"]);
+    let public = &token[..token.rfind('_').expect("a separator") + 1];
+    let marker = format!("{public}REMOVED-{id}");
+    assert_eq!(text, format!("a={marker}\r\nb={other}\r\n\"{marker}\""));
+
+    push(&repo, &ran.stdout());
+    let names = ["for-each-ref"];
+    assert_eq!(repo.git_at(&remote, &names), repo.git_at(&cleaned, &names));
+    assert!(!repo.git_at(&remote, &names).contains(&token));
+    assert!(repo.git_at(&remote, &names).contains(&format!("branch-{marker}")));
+    repo.git_at(&remote, &["fsck", "--strict"]);
+}
+
+fn report_fingerprint(report: &str) -> String {
+    let text = std::fs::read_to_string(report).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    report["findings"][0]["fingerprint"].as_str().expect("a fingerprint").to_owned()
+}
+
+#[test]
+fn branches_of_the_remote_are_cleaned_and_unpublished_branches_are_not_pushed() {
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("f", &token)]);
+    repo.git(&["branch", "elsewhere"]);
+    let remote = add_remote(&repo);
+    repo.git(&["branch", "-q", "-D", "elsewhere"]);
+    repo.git(&["branch", "it's-mine"]);
+    repo.git(&["branch", &format!("mine-{token}")]);
+    let ran = rewritten(&repo, &report_of(&repo, &token), &[]);
+    push(&repo, &ran.stdout());
+    let names = repo.git_at(&remote, &["for-each-ref", "--format=%(refname:short)"]);
+    assert_eq!(names, "elsewhere\nmain");
+    repo.git_at(&remote, &["gc", "-q", "--prune=now"]);
+    assert_clean(&repo, &remote, &token);
+}
+
+#[test]
+fn archives_are_refused_or_replaced() {
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("f", &token), ("g", "1")]);
+    repo.git(&["archive", "--format=tar.gz", "-o", "a.tgz", "HEAD"]);
+    repo.git(&["archive", "--format=tar", "-o", "a.tar", "HEAD"]);
+    repo.git(&["archive", "--format=tar.gz", "-o", "harmless.tgz", "HEAD", "g"]);
+    repo.commit("archives");
+    let report = report_of(&repo, &token);
+    for args in [&[][..], &["--yes"]] {
+        let ran = clean(&repo, &report, args);
+        assert_eq!(ran.code(), Some(2), "{ran:?}");
+        let text = ran.stdout();
+        assert!(text.contains(" a.tgz!/f\n") && text.contains(" a.tar!/f\n"), "{text}");
+        assert!(ran.stderr().contains("nothing was rewritten"), "{}", ran.stderr());
+        assert!(!text.contains("harmless") && !repo.sibling("repo-cleaned.git").exists());
+    }
+    let ran = rewritten(&repo, &report, &["--drop-archives"]);
+    let cleaned = repo.sibling("repo-cleaned.git");
+    assert_clean(&repo, &cleaned, &token);
+    for name in ["main:a.tgz", "main:a.tar"] {
+        let text = repo.git_at(&cleaned, &["cat-file", "-p", name]);
+        assert!(text.starts_with("Removed by `ddpatrol clean`"), "{text}");
+    }
+    assert_eq!(
+        repo.id("main:harmless.tgz"),
+        repo.git_at(&cleaned, &["rev-parse", "main:harmless.tgz"])
+    );
+    assert!(ran.stdout().contains("has no remote: use the clone"), "{}", ran.stdout());
+}
+
+#[test]
+fn a_bare_repository_without_a_remote_is_replaced_by_its_push_command() {
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("f", &token)]);
+    let report = report_of(&repo, &token);
+    let bare = repo.clone_to("a b.git", &["--bare"]);
+    repo.git_at(&bare, &["remote", "remove", "origin"]);
+    repo.git(&["checkout", "-q", "--detach"]);
+    let ran = rewritten(&repo, &report, &["--repo", "../a b.git"]);
+    push(&repo, &ran.stdout());
+    repo.git_at(&bare, &["gc", "-q", "--prune=now"]);
+    assert_clean(&repo, &bare, &token);
+    // A detached HEAD does not keep old commits in the clone, and a second clone gets another name.
+    rewritten(&repo, &report, &[]);
+    rewritten(&repo, &report, &[]);
+    assert_clean(&repo, &repo.sibling("repo-cleaned-2.git"), &token);
+}
+
+#[test]
+fn a_checked_out_branch_whose_name_contains_the_token_is_renamed_also_in_head() {
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("f", &token)]);
+    repo.git(&["branch", "-q", "-m", &format!("main-{token}")]);
+    let report = report_of(&repo, &token);
+    rewritten(&repo, &report, &["--repo", ".git"]);
+    let cleaned = repo.sibling("repo-cleaned.git");
+    assert_clean(&repo, &cleaned, &token);
+    let head = repo.git_at(&cleaned, &["rev-parse", "HEAD"]);
+    assert_eq!(head, repo.git_at(&cleaned, &["for-each-ref", "--format=%(objectname)"]));
+}
+
+#[test]
+fn credentials_of_the_remote_are_not_printed_and_tokens_outside_the_history_are_listed() {
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("f", &token), ("folder/g", "1")]);
+    let url = format!("https://hunter2:{token}@example.com/x.git");
+    repo.git(&["remote", "add", "origin", &url]);
+    let report = report_of(&repo, &token);
+    for args in [&[][..], &["--yes"]] {
+        let args = [&["clean", "--from", &report], args].concat();
+        let ran = repo.run_in(&repo.path().join("folder"), &args, &[]);
+        assert_eq!(ran.code(), Some(2), "{ran:?}");
+        let text = ran.stdout();
+        assert!(
+            text.contains("https://example.com/x.git") && text.contains(".git/config"),
+            "{text}"
+        );
+        assert!(!text.contains("hunter2") && !text.contains(&token), "{text}");
+    }
+    assert_clean(&repo, &repo.sibling("repo-cleaned.git"), &token);
+}
+
+#[test]
+fn a_token_in_unreachable_objects_needs_no_rewrite() {
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("f", "1")]);
+    repo.git_with_input(&["hash-object", "-w", "--stdin"], &token);
+    let ran = clean(&repo, &report_of(&repo, &token), &["--yes"]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stdout().contains("gc --prune=now"), "{}", ran.stdout());
+    assert!(!repo.sibling("repo-cleaned.git").exists());
+}
+
+#[test]
+fn a_linked_work_tree_is_cleaned_with_all_branches() {
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("f", &token)]);
+    repo.git(&["worktree", "add", "-q", "../linked"]);
+    rewritten(&repo, &report_of(&repo, &token), &["--repo", "../linked"]);
+    let cleaned = repo.sibling("linked-cleaned.git");
+    assert_clean(&repo, &cleaned, &token);
+    let names = repo.git_at(&cleaned, &["for-each-ref", "--format=%(refname:short)"]);
+    assert_eq!(names, "linked\nmain");
+}
