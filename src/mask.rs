@@ -64,6 +64,8 @@ pub struct MaskedStream<'a> {
     decided: usize,
     /// The number of bytes of the buffer that were passed on or masked.
     released: usize,
+    /// The minimum number of undecided bytes that are inspected again.
+    recheck: usize,
     masked: u64,
     overrun: bool,
 }
@@ -80,6 +82,7 @@ impl<'a> MaskedStream<'a> {
             offset: 0,
             decided: 0,
             released: 0,
+            recheck: 0,
             masked: 0,
             overrun: false,
         }
@@ -101,24 +104,39 @@ impl<'a> MaskedStream<'a> {
     /// carriage return ends a line, too.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.buffer.extend_from_slice(bytes);
+        if self.held() >= self.recheck {
+            self.release_lines(out);
+            // Long base64 is inspected again after it has grown, so that the time is linear.
+            let held = self.held();
+            self.recheck = if held > LONG_LINE { held + held / 8 } else { 0 };
+        }
+        if self.held() > MAX_HELD {
+            self.decide(self.buffer.len() - self.detector.lookahead(), out);
+            self.recheck = 0;
+        }
+        self.forget();
+    }
+
+    /// Returns the number of bytes that were not searched.
+    fn held(&self) -> usize {
+        self.buffer.len() - self.decided
+    }
+
+    /// Passes on complete lines, and most of a long one.
+    fn release_lines(&mut self, out: &mut Vec<u8>) {
         let rest = &self.buffer[self.decided..];
         let lines = memchr::memrchr2(b'\n', b'\r', rest).map_or(0, |at| at + 1);
         if lines > 0 {
             let end = self.decided + lines;
             self.release(end, out);
         }
-        let lookahead = self.detector.lookahead();
-        let held = self.buffer.len() - self.decided;
+        let held = self.held();
         if held > LONG_LINE {
-            let end = self.buffer.len() - lookahead.min(held);
+            let end = self.buffer.len() - self.detector.lookahead().min(held);
             // A word that is cut could be too short to be recognized as base64.
             let word = self.last_word(end);
             self.release(if word == self.decided { end } else { word }, out);
         }
-        if self.buffer.len() - self.decided > MAX_HELD {
-            self.decide(self.buffer.len() - lookahead, out);
-        }
-        self.forget();
     }
 
     /// Appends to `out` the incomplete line, except for a last word and the beginning of a token.

@@ -73,8 +73,7 @@ fn copy(stream: &mut MaskedStream<'_>) -> anyhow::Result<()> {
         if is_end {
             stream.finish(&mut text);
         }
-        out.write_all(&text)?;
-        out.flush()?;
+        out.write_all(&text).and_then(|()| out.flush()).context("cannot write standard output")?;
         text.clear();
         if let Some(error) = failure {
             return Err(error).context("cannot read standard input");

@@ -133,7 +133,10 @@ fn simple_git_hooks(hooks: &[Hook]) -> Vec<String> {
 fn pre_commit(hooks: &[Hook]) -> Vec<String> {
     let mut lines = vec![
         format!("  - repo: {}", env!("CARGO_PKG_REPOSITORY")),
-        format!("    rev: v{} # or a commit, before this release exists", env!("CARGO_PKG_VERSION")),
+        format!(
+            "    rev: v{} # or a commit, before this release exists",
+            env!("CARGO_PKG_VERSION")
+        ),
         "    hooks:".to_owned(),
     ];
     let mut ids: Vec<&str> = hooks

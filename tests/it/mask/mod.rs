@@ -228,6 +228,26 @@ fn the_beginning_of_a_token_is_held_back_until_its_end() {
 }
 
 #[test]
+fn long_base64_is_held_back_until_it_ends() {
+    let detector = detector();
+    let token = mint::token(1);
+    let key = encode::base64(token.as_bytes());
+    let inner = format!("{}key: {key}\n", "a line of text with Words and 1 number\n".repeat(5000));
+    let lines = encode::folded(&encode::base64(inner.as_bytes()), 76, "\n");
+    let mut stream = MaskedStream::new(&detector, Evidence::Proven);
+    let mut out = Vec::new();
+    for chunk in lines.as_bytes().chunks(4000) {
+        stream.push(chunk, &mut out);
+        stream.pause(&mut out);
+        assert_eq!(out, b"");
+    }
+    stream.push(b"\nDone, ok\n", &mut out);
+    stream.pause(&mut out);
+    assert!(out.ends_with(b"\nDone, ok\n"));
+    assert_eq!((stream.masked(), stream.is_overrun()), (1, false));
+}
+
+#[test]
 fn memory_is_bounded_for_endless_lines() {
     let detector = detector();
     let mut stream = MaskedStream::new(&detector, Evidence::Proven);
