@@ -1,12 +1,12 @@
 //! Masks the tokens in a stream while it is copied.
 //!
-//! Input: chunks of bytes, and pauses between them. Output: the same bytes, with tokens replaced. It does no
-//! I/O.
+//! Input: chunks of bytes, and pauses between them. Output: the same bytes, with tokens replaced.
+//! It does no I/O.
 //!
-//! Text is held back while a token that begins in it may continue: from a head whose token is incomplete, and
-//! from a long run of base64 on, as long as its lines or string literals continue, because nested encodings
-//! are decoded from their beginning. In a pause the last word is held back as well. Memory is bounded: no more
-//! than [`MAX_HELD`] bytes are held back.
+//! Text is held back while a token that begins in it may continue: from a head whose token is
+//! incomplete, and from a long run of base64 on, as long as its lines or string literals continue,
+//! because nested encodings are decoded from their beginning. In a pause the last word is held back
+//! as well. Memory is bounded: no more than [`MAX_HELD`] bytes are held back.
 
 use crate::detect::{ContentKind, Detector, Evidence, Haystack, Match, Scratch};
 use ddpatrol_token::secret::MASK;
@@ -30,7 +30,8 @@ struct Masked {
 }
 
 impl Masked {
-    /// Returns the part of `bytes` to replace for a match; the public prefix of a plain token remains.
+    /// Returns the part of `bytes` to replace for a match; the public prefix of a plain token
+    /// remains.
     fn new(bytes: &[u8], found: Match, public_len: usize) -> Self {
         let Match { mut start, mut end, encoding, .. } = found;
         if encoding.is_plain() {
@@ -100,8 +101,8 @@ impl<'a> MaskedStream<'a> {
         self.overrun
     }
 
-    /// Adds bytes, and appends to `out` all complete lines that do not contain the beginning of a token. A
-    /// carriage return ends a line, too.
+    /// Adds bytes, and appends to `out` all complete lines that do not contain the beginning of a
+    /// token. A carriage return ends a line, too.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.buffer.extend_from_slice(bytes);
         if self.held() >= self.recheck {
@@ -145,8 +146,8 @@ impl<'a> MaskedStream<'a> {
         self.release(end, out);
     }
 
-    /// Returns the start of the undecided word that ends at `end`: characters that may belong to a token, in
-    /// any encoding.
+    /// Returns the start of the undecided word that ends at `end`: characters that may belong to a
+    /// token, in any encoding.
     fn last_word(&self, end: usize) -> usize {
         let rest = &self.buffer[self.decided..end];
         let is_word =

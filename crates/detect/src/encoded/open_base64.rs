@@ -1,8 +1,8 @@
 //! Finds base64 at the end of bytes that may continue in further lines or string literals.
 //!
-//! Input: the beginning of a stream. Output: the offset of the first run of base64 whose lines or literals
-//! extend to the end. It follows the lines as the decoder does, whatever their length, but decodes nothing:
-//! every run that looks like base64 counts.
+//! Input: the beginning of a stream. Output: the offset of the first run of base64 whose lines or
+//! literals extend to the end. It follows the lines as the decoder does, whatever their length, but
+//! decodes nothing: every run that looks like base64 counts.
 
 use super::base64_run::looks_like_base64;
 use super::class::MIN_RUN;
@@ -65,14 +65,14 @@ fn follow(bytes: &[u8], start: usize) -> Continuation {
     }
 }
 
-/// Returns `true` if all of `rest` may be the beginning of the characters between two lines or string
-/// literals.
+/// Returns `true` if all of `rest` may be the beginning of the characters between two lines or
+/// string literals.
 fn is_gap_beginning(rest: &[u8]) -> bool {
     rest.len() < MAX_GAP && (is_fold_beginning(rest) || is_join_beginning(rest))
 }
 
-/// Returns `true` if `rest` may be the beginning of what [`skip_fold`] skips, or of a line that ends in a
-/// backslash.
+/// Returns `true` if `rest` may be the beginning of what [`skip_fold`] skips, or of a line that
+/// ends in a backslash.
 fn is_fold_beginning(rest: &[u8]) -> bool {
     let ends = [&b"\r\n"[..], b"\n", b"\\r\\n", b"\\n", b"\\\r\n", b"\\\n"];
     if ends.iter().any(|end| end.starts_with(rest)) {
