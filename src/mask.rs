@@ -1,15 +1,19 @@
 //! Masks the tokens in a stream while it is copied.
 //!
-//! Input: chunks of bytes, and when no more arrive for the moment. Output: the same bytes, with tokens
-//! replaced. Memory is bounded: text that may be the beginning of a token is held back, but not more than
-//! [`MAX_HELD`] bytes. It does no I/O.
+//! Input: chunks of bytes, and pauses between them. Output: the same bytes, with tokens replaced.
+//! It does no I/O.
+//!
+//! Text is held back while a token that begins in it may continue: from a head whose token is
+//! incomplete, and from a long run of base64 on, as long as its lines or string literals continue,
+//! because nested encodings are decoded from their beginning. In a pause the last word is held back
+//! as well. Memory is bounded: no more than [`MAX_HELD`] bytes are held back.
 
 use crate::detect::{ContentKind, Detector, Evidence, Haystack, Match, Scratch};
 use ddpatrol_token::secret::MASK;
 
 /// Maximum number of bytes that are held back, such as lines of base64 whose end is not known.
 const MAX_HELD: usize = 8 << 20;
-/// Bytes without a line break are passed on from this length on.
+/// Minimum number of undecided bytes that are passed on without the end of a line.
 const LONG_LINE: usize = 64 * 1024;
 /// Number of bytes that are kept as context after they were passed on.
 const CONTEXT: usize = 4096;
@@ -26,7 +30,8 @@ struct Masked {
 }
 
 impl Masked {
-    /// Returns the part of `bytes` to replace for a match; the public prefix of a plain token remains.
+    /// Returns the part of `bytes` to replace for a match; the public prefix of a plain token
+    /// remains.
     fn new(bytes: &[u8], found: Match, public_len: usize) -> Self {
         let Match { mut start, mut end, encoding, .. } = found;
         if encoding.is_plain() {
@@ -60,6 +65,8 @@ pub struct MaskedStream<'a> {
     decided: usize,
     /// The number of bytes of the buffer that were passed on or masked.
     released: usize,
+    /// The minimum number of undecided bytes that are inspected again.
+    recheck: usize,
     masked: u64,
     overrun: bool,
 }
@@ -76,6 +83,7 @@ impl<'a> MaskedStream<'a> {
             offset: 0,
             decided: 0,
             released: 0,
+            recheck: 0,
             masked: 0,
             overrun: false,
         }
@@ -93,36 +101,58 @@ impl<'a> MaskedStream<'a> {
         self.overrun
     }
 
-    /// Adds bytes, and appends to `out` all complete lines that do not contain the beginning of a token.
+    /// Adds bytes, and appends to `out` all complete lines that do not contain the beginning of a
+    /// token. A carriage return ends a line, too.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.buffer.extend_from_slice(bytes);
-        let rest = &self.buffer[self.decided..];
-        let lines = memchr::memrchr(b'\n', rest).map_or(0, |at| at + 1);
-        if lines > 0 {
-            let end = self.decided + lines;
-            self.release(end, out);
+        if self.held() >= self.recheck {
+            self.release_lines(out);
+            // Long base64 is inspected again after it has grown, so that the time is linear.
+            let held = self.held();
+            self.recheck = if held > LONG_LINE { held + held / 8 } else { 0 };
         }
-        let held = self.buffer.len() - self.decided;
-        if held > LONG_LINE {
-            let end = self.buffer.len() - self.detector.lookahead().min(held);
-            self.release(end, out);
-        }
-        if self.buffer.len() - self.decided > MAX_HELD {
+        if self.held() > MAX_HELD {
             self.decide(self.buffer.len() - self.detector.lookahead(), out);
+            self.recheck = 0;
         }
         self.forget();
     }
 
-    /// Appends to `out` the incomplete line, except for a last word and the beginning of a token.
-    ///
-    /// A token in base64 within base64 may be missed if a pause divides the outer base64.
-    pub fn pause(&mut self, out: &mut Vec<u8>) {
+    /// Returns the number of bytes that were not searched.
+    fn held(&self) -> usize {
+        self.buffer.len() - self.decided
+    }
+
+    /// Passes on complete lines, and most of a long one.
+    fn release_lines(&mut self, out: &mut Vec<u8>) {
         let rest = &self.buffer[self.decided..];
+        let lines = memchr::memrchr2(b'\n', b'\r', rest).map_or(0, |at| at + 1);
+        if lines > 0 {
+            let end = self.decided + lines;
+            self.release(end, out);
+        }
+        let held = self.held();
+        if held > LONG_LINE {
+            let end = self.buffer.len() - self.detector.lookahead().min(held);
+            // A word that is cut could be too short to be recognized as base64.
+            let word = self.last_word(end);
+            self.release(if word == self.decided { end } else { word }, out);
+        }
+    }
+
+    /// Appends to `out` the incomplete line, except for a last word and the beginning of a token.
+    pub fn pause(&mut self, out: &mut Vec<u8>) {
+        let end = self.last_word(self.buffer.len());
+        self.release(end, out);
+    }
+
+    /// Returns the start of the undecided word that ends at `end`: characters that may belong to a
+    /// token, in any encoding.
+    fn last_word(&self, end: usize) -> usize {
+        let rest = &self.buffer[self.decided..end];
         let is_word =
             |byte: &u8| byte.is_ascii_alphanumeric() || b"\0_+/=.%\\&#;{}-".contains(byte);
-        let word = rest.iter().rev().take_while(|byte| is_word(byte)).count();
-        let end = self.buffer.len() - word;
-        self.release(end, out);
+        end - rest.iter().rev().take_while(|byte| is_word(byte)).count()
     }
 
     /// Appends the remaining bytes to `out`.
@@ -133,7 +163,7 @@ impl<'a> MaskedStream<'a> {
     /// Passes on the bytes before `end` that do not depend on further bytes.
     fn release(&mut self, end: usize, out: &mut Vec<u8>) {
         let bytes = &self.buffer[..end];
-        let end = self.detector.decided_len(bytes, &mut self.scratch);
+        let end = self.detector.decided_len(bytes, self.decided, &mut self.scratch);
         self.decide(end, out);
     }
 

@@ -1,7 +1,7 @@
 //! `ddpatrol mask`: copies standard input to standard output and masks the tokens in it.
 //!
-//! A separate thread reads, so that an incomplete line is passed on when no more input arrives. Does not
-//! search: `crate::mask` does.
+//! A separate thread reads, so that an incomplete line is passed on when no more input arrives, or when its
+//! end does not arrive for some time. The search is in `crate::mask`.
 
 use super::args::MaskArgs;
 use super::exit::Exit;
@@ -13,11 +13,11 @@ use anyhow::Context;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Number of bytes read at once.
 const CHUNK: usize = 64 * 1024;
-/// The time without input after which an incomplete line is passed on.
+/// The time after which an incomplete line is passed on.
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) fn run(args: &MaskArgs) -> anyhow::Result<Exit> {
@@ -44,6 +44,7 @@ fn copy(stream: &mut MaskedStream<'_>) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let mut text = Vec::new();
     let mut is_paused = false;
+    let mut last_pause = Instant::now();
     loop {
         let received = if is_paused {
             chunks.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -54,11 +55,17 @@ fn copy(stream: &mut MaskedStream<'_>) -> anyhow::Result<()> {
         let (is_end, failure) = match received {
             Ok(Ok(chunk)) => {
                 stream.push(&chunk, &mut text);
+                // Progress bars add to a line without a pause.
+                if last_pause.elapsed() >= PAUSE {
+                    stream.pause(&mut text);
+                    last_pause = Instant::now();
+                }
                 (false, None)
             }
             Ok(Err(error)) => (true, Some(error)),
             Err(RecvTimeoutError::Timeout) => {
                 stream.pause(&mut text);
+                last_pause = Instant::now();
                 (false, None)
             }
             Err(RecvTimeoutError::Disconnected) => (true, None),
@@ -66,8 +73,7 @@ fn copy(stream: &mut MaskedStream<'_>) -> anyhow::Result<()> {
         if is_end {
             stream.finish(&mut text);
         }
-        out.write_all(&text)?;
-        out.flush()?;
+        out.write_all(&text).and_then(|()| out.flush()).context("cannot write standard output")?;
         text.clear();
         if let Some(error) = failure {
             return Err(error).context("cannot read standard input");

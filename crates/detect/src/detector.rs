@@ -149,13 +149,16 @@ impl Detector {
         MaskSpans { matcher: &self.matcher, literals: &self.literals }.list(bytes, scratch)
     }
 
-    /// Returns the number of bytes whose tokens do not depend on what follows. The rest is a few lines that
-    /// may contain the beginning of a token.
+    /// Returns the number of bytes whose tokens do not depend on what follows. The rest is the lines that
+    /// may contain the beginning of a token: a head whose token may continue, or a long run of base64 whose
+    /// lines or string literals extend to the end.
     ///
-    /// `bytes` is the beginning of a stream, up to the end of a line or a blank.
+    /// `bytes` is a stream up to the end of a word. Its first `decided` bytes are context; no token that is
+    /// still open begins there.
     #[must_use]
-    pub fn decided_len(&self, bytes: &[u8], scratch: &mut Scratch) -> usize {
-        Pending { matcher: &self.matcher, literals: &self.literals }.start(bytes, scratch)
+    pub fn decided_len(&self, bytes: &[u8], decided: usize, scratch: &mut Scratch) -> usize {
+        let pending = Pending { matcher: &self.matcher, literals: &self.literals };
+        pending.start(bytes, decided, scratch)
     }
 
     /// Calls `on_token` with every position where a token of a rule could begin, whatever its checksum and

@@ -245,7 +245,7 @@ fn reference(text: &[u8]) -> Option<Unescaped> {
 }
 
 /// Maximum number of bytes between the end of one line or literal and the first character of the next.
-const MAX_GAP: usize = 80;
+pub(super) const MAX_GAP: usize = 80;
 
 /// Maximum number of bytes around a line of base64 that decide whether it continues.
 pub(super) const FOLD_CONTEXT: usize = MAX_GAP + 2 * MIN_RUN + 2;

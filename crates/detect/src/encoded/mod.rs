@@ -39,6 +39,7 @@ pub(super) mod literals;
 pub(super) mod mask_spans;
 mod needles;
 pub(super) mod nested;
+mod open_base64;
 pub(super) mod pending;
 pub(super) mod runs;
 pub(super) mod start;

@@ -4,17 +4,15 @@
 //! that is not decided yet. It holds back more than necessary, but never releases the beginning of a token
 //! that the search would find. It decides nothing about tokens.
 
-use super::base64_run::{SHORTEST, looks_like_base64};
-use super::class::{MIN_RUN, is_run};
+use super::class::is_run;
 use super::decode::{Decoded, LOOKBEHIND, Scheme};
 use super::literals::Literals;
+use super::open_base64;
 use super::start::head_start;
 use crate::matcher::Matcher;
 use crate::scratch::Scratch;
 use std::borrow::Cow;
-
-/// Maximum number of bytes inspected for folded base64 in UTF-16.
-const MAX_WIDE: usize = 64 * 1024;
+use std::ops::Range;
 
 /// The search for text that is not decided yet.
 #[derive(Clone, Copy)]
@@ -25,28 +23,27 @@ pub(crate) struct Pending<'a> {
 
 impl Pending<'_> {
     /// Returns the offset of the first line that may become part of a token; the length if there is none.
-    pub(crate) fn start(self, bytes: &[u8], scratch: &mut Scratch) -> usize {
+    /// The bytes before `decided` are context only.
+    pub(crate) fn start(self, bytes: &[u8], decided: usize, scratch: &mut Scratch) -> usize {
         let near = bytes.len().saturating_sub(self.matcher.lookahead() + LOOKBEHIND);
         let text = without_zeros(&bytes[near..]);
-        let Heads { open, proven_end } = self.heads(&text, scratch);
+        let Heads { open, last_proven } = self.heads(&text, scratch);
         let head = open.map(|at| line_start(bytes, near, newlines(&text[at..])));
-        let ends_in_token = !text[proven_end..].iter().any(|&byte| is_run(byte));
-        let block = if proven_end > 0 && ends_in_token {
-            None
-        } else if matches!(text, Cow::Owned(_)) {
-            let near = bytes.len().saturating_sub(MAX_WIDE);
-            let text = without_zeros(&bytes[near..]);
-            base64_block(&text).map(|at| line_start(bytes, near, newlines(&text[at..])))
-        } else {
-            base64_block(bytes)
-        };
+        let ends_in =
+            last_proven.filter(|token| !text[token.end..].iter().any(|&byte| is_run(byte)));
+        let after_token = ends_in.map(|token| text.len() - token.start);
+        // Nested content has no maximum length: everything that is not decided is inspected.
+        let text = without_zeros(&bytes[decided..]);
+        let token = after_token.and_then(|len| text.len().checked_sub(len));
+        let block = open_base64::start(&text, token)
+            .map(|at| line_start(bytes, decided, newlines(&text[at..])));
         head.into_iter().chain(block).min().unwrap_or(bytes.len())
     }
 
     /// Searches for heads, encoded or not, whose token may continue after the end, and for plain tokens.
     fn heads(self, text: &[u8], scratch: &mut Scratch) -> Heads {
         let Self { matcher, literals } = self;
-        let (mut open, mut proven_end) = (Vec::new(), 0);
+        let (mut open, mut last_proven) = (Vec::new(), None::<Range<usize>>);
         matcher.each_head(text, 0..text.len(), |head| {
             let proven = |&rule: &usize| {
                 matcher.ends(rule, text, head.start, scratch);
@@ -57,7 +54,9 @@ impl Pending<'_> {
             let rest = &text[head.start..];
             let end = rest.iter().position(|&it| !is_run(it) && it != b'.' || it == b'=');
             if let Some(end) = head.rules.iter().find_map(proven) {
-                proven_end = proven_end.max(end);
+                if last_proven.as_ref().is_none_or(|last| last.end < end) {
+                    last_proven = Some(head.start..end);
+                }
             } else if may_continue(rest, end) {
                 open.push(head.start);
             }
@@ -97,7 +96,7 @@ impl Pending<'_> {
         });
         let last_stop = last_stop(text);
         let open = open.into_iter().filter(|&at| last_stop.is_none_or(|stop| at > stop)).min();
-        Heads { open, proven_end }
+        Heads { open, last_proven }
     }
 }
 
@@ -106,8 +105,8 @@ impl Pending<'_> {
 struct Heads {
     /// The first position of a head whose token may continue after the end.
     open: Option<usize>,
-    /// The end of the last plain token; 0 if there is none. An encoded one may be followed by more base64.
-    proven_end: usize,
+    /// The last plain token. An encoded one may be followed by more base64.
+    last_proven: Option<Range<usize>>,
 }
 
 /// Returns `true` if encoded text that ends at `end` may continue after a line break or in another string
@@ -147,38 +146,8 @@ fn last_stop(text: &[u8]) -> Option<usize> {
             // A line break may be written as `\n`, with an indent after it.
             b' ' | b'\t' => is_after_word && !(at > 1 && text[at - 2] == b'\\'),
             b'}' | b';' => is_after_quote,
-            b'\n' | b'\r' => false,
+            b'\n' | b'\r' | b'\x0c' => false,
             byte => !(b' '..0x7f).contains(&byte),
         }
     })
-}
-
-/// Returns the start of the lines of base64 that the bytes end with.
-fn base64_block(bytes: &[u8]) -> Option<usize> {
-    let mut first = None;
-    let last = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
-    // An indent or a comment mark may precede the next line.
-    let is_indent = !bytes[last..].iter().any(u8::is_ascii_alphanumeric);
-    let mut end = if is_indent { last } else { bytes.len() };
-    while end > 0 {
-        let stop = if bytes[end - 1] == b'\n' { end - 1 } else { end };
-        let start = memchr::memrchr(b'\n', &bytes[..stop]).map_or(0, |at| at + 1);
-        if !ends_in_base64(&bytes[start..stop]) {
-            break;
-        }
-        first = Some(start);
-        end = start;
-    }
-    first
-}
-
-/// Returns `true` if base64 at the end of a line may continue in the next line.
-fn ends_in_base64(line: &[u8]) -> bool {
-    let is_join = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`\\+.<>&|~%_".contains(byte);
-    let joins = line.iter().rev().take_while(|byte| is_join(byte)).count();
-    let line = &line[..line.len() - joins];
-    let escaped = [&b"\\r\\n"[..], b"\\n"].into_iter().find_map(|end| line.strip_suffix(end));
-    let line = escaped.unwrap_or(line);
-    let run = line.iter().rev().take(SHORTEST).take_while(|&&byte| is_run(byte)).count();
-    run >= MIN_RUN && looks_like_base64(&line[line.len() - run..])
 }
