@@ -13,7 +13,7 @@ def package(programs, tmp_path_factory):
     target = tmp_path_factory.mktemp("target")
     (target / "release").mkdir()
     shutil.copy(programs["ddpatrol"], target / "release" / "ddpatrol")
-    must("sh", str(ROOT / "packaging" / "assets.sh"), str(programs["ddpatrol"]), str(target / "assets"))
+    must("sh", str(ROOT / "packaging" / "assets.sh"), str(programs["ddpatrol"]), str(ROOT / "target" / "assets"))
     command = ["cargo", "deb", "--locked", "--offline", "--no-build", "--fast", "--output", str(target / "ddpatrol.deb")]
     must(*command, cwd=ROOT, env={**os.environ, "CARGO_TARGET_DIR": str(target)})
     return target / "ddpatrol.deb"

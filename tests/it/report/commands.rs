@@ -59,6 +59,16 @@ fn json_commands(report: &Value) -> Vec<String> {
     all
 }
 
+/// Checks that a `clean` command printed its plan. Where git-filter-repo is not installed, the command says so at
+/// its end; `clean::` tests the rewrite itself.
+fn assert_plans(output: &Output) {
+    let [out, err] = [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
+    assert!(out.starts_with("Repository ") && out.contains("Tokens"), "{output:?}");
+    let is_installed = !err.contains("git-filter-repo is not installed");
+    let expected = if is_installed && !out.contains("not cleaned") { 0 } else { 2 };
+    assert_eq!(output.status.code(), Some(expected), "{output:?}");
+}
+
 fn scanned(repo: &Repo, folder: &Path, args: &[&str]) -> RunOutput {
     repo.run_in(folder, args, &[])
 }
@@ -84,6 +94,7 @@ fn assert_commands_work(repo: &Repo, folder: &Path, args: &[&str], repositories:
             let printed = String::from_utf8_lossy(&output.stderr);
             assert!(!printed.contains("error:"), "{command}: {output:?}");
         } else if command.starts_with("ddpatrol clean --from scan.json") {
+            assert_plans(&paste(repo, folder, command, &[]));
             cleans += 1;
         } else {
             must(repo, folder, command);
