@@ -198,7 +198,7 @@ def test_a_pull_request_cannot_change_the_policy_it_is_judged_by(hosting):
     hosting.checkout("refs/pull/7/merge")
     step = hosting.step(hosting.event("pull_request", base, head))
     assert_found(step, 1)
-    assert ".ddpatrol.toml` is added by this change" in step.summary
+    assert ".ddpatrol.toml" in step.summary and "is added by this change" in step.summary
 
 
 def test_the_config_input_is_read_from_the_base(hosting):
