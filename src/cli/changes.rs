@@ -145,7 +145,7 @@ impl ChangeScan<'_> {
         let run = signals::begin()?;
         let top = top(&discover(self.change.repo.as_ref())?);
         run.note("no revisions on standard input: nothing was scanned".to_owned());
-        let job = self.job(PolicySource::NoBase { top: top.clone() }, top);
+        let job = self.job(PolicySource::NoBase { head: None, top: top.clone() }, top);
         scan_run::run(job, Box::new(|_| Ok(Vec::new())), &run)
     }
 
@@ -168,11 +168,13 @@ impl ChangeScan<'_> {
         if self.trust == Trust::Head {
             return Ok(PolicySource::Folder(top));
         }
-        let Some(base) = range.policy_base() else { return Ok(PolicySource::NoBase { top }) };
         let open = |commit| Snapshot::new(range.repository(), commit, run).map(Box::new);
-        let base = open(base).context("cannot read the configuration of the base")?;
         // The scan itself reports errors in the head.
         let head = range.head().and_then(|head| open(head).ok());
+        let Some(base) = range.policy_base() else {
+            return Ok(PolicySource::NoBase { head, top });
+        };
+        let base = open(base).context("cannot read the configuration of the base")?;
         Ok(PolicySource::Commit { base, head, top })
     }
 }

@@ -40,6 +40,8 @@ pub(super) enum PolicySource {
     },
     /// No commit: the change has no base. Files below `top` are not read.
     NoBase {
+        /// The commit that is scanned.
+        head: Option<Box<Snapshot>>,
         /// The top of the work tree.
         top: PathBuf,
     },
@@ -111,7 +113,7 @@ impl Policy {
         let default = loader.default_baseline();
         let known = match (&baseline, baseline_mode) {
             (_, BaselineMode::Ignore) => None,
-            (Some(file), BaselineMode::Apply) => Some(loader.baseline(file)?),
+            (Some(file), BaselineMode::Apply) => loader.baseline(file)?,
             (None, BaselineMode::Apply) if shared.no_config => None,
             (None, BaselineMode::Apply) => loader.found_baseline(&default)?,
         };
@@ -253,13 +255,12 @@ impl PolicyLoader<'_> {
                 self.notes.push(format!("using configuration {place}"));
                 let config = Config::parse(Path::new(&place), &text)?;
                 let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-                let named = config.rules.iter().chain(config.baseline.as_ref());
-                for file in named {
+                for file in &config.rules {
                     self.warn_of_edits(&folder.join(file))?;
                 }
                 Ok((config, path))
             }
-            None if file.tree.is_none() => {
+            None if file.tree.is_none() && !self.is_added(&path)? => {
                 bail!("{}", self.missing(&path, "configuration"))
             }
             None => Ok((Config::default(), path)),
@@ -269,13 +270,14 @@ impl PolicyLoader<'_> {
     fn top(&self) -> PathBuf {
         match self.source {
             PolicySource::Folder(folder) => folder.clone(),
-            PolicySource::Commit { top, .. } | PolicySource::NoBase { top } => top.clone(),
+            PolicySource::Commit { top, .. } | PolicySource::NoBase { top, .. } => top.clone(),
         }
     }
 
     /// Returns a path relative to the files of a commit, if it is below their top.
     fn inside(&self, path: &Path) -> Option<PathBuf> {
-        let (PolicySource::Commit { top, .. } | PolicySource::NoBase { top }) = self.source else {
+        let (PolicySource::Commit { top, .. } | PolicySource::NoBase { top, .. }) = self.source
+        else {
             return None;
         };
         let path = lexical(path);
@@ -331,9 +333,16 @@ impl PolicyLoader<'_> {
         }
     }
 
-    /// Adds a note if the change edits a policy file.
+    /// Adds a note if the change adds or edits a policy file.
     fn warn_of_edits(&mut self, path: &Path) -> anyhow::Result<()> {
         let Some(below) = self.inside(path) else { return Ok(()) };
+        if self.is_added(path)? {
+            self.notes.push(format!(
+                "`{}` is added by this change: it takes effect after the merge",
+                below.display()
+            ));
+            return Ok(());
+        }
         let PolicySource::Commit { base, head: Some(head), .. } = self.source else {
             return Ok(());
         };
@@ -345,6 +354,21 @@ impl PolicyLoader<'_> {
             ));
         }
         Ok(())
+    }
+
+    /// Returns `true` if the scanned commit contains a policy file that its base does not contain.
+    fn is_added(&self, path: &Path) -> anyhow::Result<bool> {
+        let Some(below) = self.inside(path) else { return Ok(false) };
+        let (base, head) = match self.source {
+            PolicySource::Commit { base, head: Some(head), .. } => (Some(base), head),
+            PolicySource::NoBase { head: Some(head), .. } => (None, head),
+            _ => return Ok(false),
+        };
+        let is_in_base = match base {
+            Some(base) => base.id(&below)?.is_some(),
+            None => false,
+        };
+        Ok(!is_in_base && head.id(&below)?.is_some())
     }
 
     fn add_rules(&self, rules: &mut RuleSet, file: &PolicyFile) -> anyhow::Result<()> {
@@ -376,13 +400,18 @@ impl PolicyLoader<'_> {
         Ok(())
     }
 
-    /// Reads a baseline that the flags or the configuration name.
-    fn baseline(&self, file: &PolicyFile) -> anyhow::Result<Baseline> {
+    /// Reads a baseline that the flags or the configuration name. Returns `None` if the change adds it.
+    fn baseline(&mut self, file: &PolicyFile) -> anyhow::Result<Option<Baseline>> {
+        self.warn_of_edits(&file.path)?;
         let Some((text, place)) = self.text(file)? else {
+            if self.is_added(&file.path)? {
+                return Ok(None);
+            }
             let missing = self.missing(&file.path, "baseline");
             bail!("{missing}; `ddpatrol baseline create` writes one");
         };
-        Baseline::parse(&text).with_context(|| format!("invalid baseline {place}"))
+        let baseline = Baseline::parse(&text);
+        baseline.map(Some).with_context(|| format!("invalid baseline {place}"))
     }
 
     /// Returns the baseline that is used without a name.

@@ -63,8 +63,11 @@ fn row(record: &Record, place: &LocationRecord) -> [String; HEADER.len()] {
     let git = place.git.as_ref();
     let commit = git.and_then(|git| git.introduced.as_ref());
     let of_commit = |text: &dyn Fn(&CommitRecord) -> String| commit.map(text).unwrap_or_default();
-    // For a change, only the commit is known.
+    // For a change, references are not known.
     let history = git.filter(|_| place.change_status.is_none());
+    let in_head = git.filter(|git| {
+        place.change_status.is_none() || git.in_head || place.removal_in_change().is_some()
+    });
     let owners: Vec<Cow<'_, str>> = place.owners.iter().map(|it| it.text()).collect();
     let path = place.path.as_ref();
     [
@@ -83,7 +86,7 @@ fn row(record: &Record, place: &LocationRecord) -> [String; HEADER.len()] {
         place.column.to_string(),
         place.part.name().to_owned(),
         place.encoding.clone().unwrap_or_default(),
-        history.map(|git| git.in_head.to_string()).unwrap_or_default(),
+        in_head.map(|git| git.in_head.to_string()).unwrap_or_default(),
         history.map(|git| git.reachable.to_string()).unwrap_or_default(),
         place.change_status.map(|it| it.name().to_owned()).unwrap_or_default(),
         of_commit(&|commit| commit.commit.clone()),

@@ -165,7 +165,7 @@ fn rank(place: &LocationRecord) -> u8 {
     match (line_of(place), place.change_status) {
         (None, _) => 3,
         (Some(_), Some(ChangeStatusWord::New | ChangeStatusWord::Moved)) => {
-            u8::from(place.new_place)
+            u8::from(place.new_place || place.removal_in_change().is_some())
         }
         (Some(_), _) if place.new_place => 0,
         (Some(_), _) if exists || place.change_status.is_some() => 1,

@@ -142,6 +142,9 @@ fn description(record: &Record) -> String {
         if let Some(commit) = place.git.as_ref().and_then(|git| git.introduced.as_ref()) {
             line.push_str(&format!("; introduced by {}", markdown(&cut(&commit.line(), MAX_TEXT))));
         }
+        if let Some(removal) = place.removal_in_change() {
+            line.push_str(&format!("; {}", markdown(&removal)));
+        }
         lines.push(line);
     }
     let more = record.count() - record.locations.len().min(MAX_PLACES);

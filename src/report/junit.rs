@@ -159,6 +159,9 @@ fn result(record: &Record) -> CaseResult {
         if let Some(commit) = place.git.as_ref().and_then(|git| git.introduced.as_ref()) {
             line.push_str(&format!(", introduced by {}", commit.line()));
         }
+        if let Some(removal) = place.removal_in_change() {
+            line.push_str(&format!(", {removal}"));
+        }
         lines.push(line);
         lines.extend(place.url.clone());
     }

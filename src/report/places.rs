@@ -108,7 +108,7 @@ pub(super) fn places(record: &Record) -> Vec<Place<'_>> {
             places.push(Place { shown: file, git: None, whereabouts, count: file.count() });
         }
     }
-    places.sort_by_key(|it| it.whereabouts);
+    places.sort_by_key(|it| (it.whereabouts, it.shown.removal_in_change().is_some()));
     places
 }
 

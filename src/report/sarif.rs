@@ -239,9 +239,14 @@ fn location(place: &LocationRecord, record: &Record) -> Location {
         logical.name = (!name.is_empty()).then(|| name.to_owned());
         location.logical_locations = Some(vec![logical]);
     }
-    let traced = place.git.as_ref().map(|git| match &git.introduced {
-        Some(commit) => format!("introduced by {}; {}", commit.line(), git.fate()),
-        None => git.fate(),
+    let traced = place.git.as_ref().and_then(|git| {
+        let introduced = git.introduced.as_ref().map(|it| format!("introduced by {}", it.line()));
+        let fate = match place.change_status {
+            Some(_) => place.removal_in_change(),
+            None => Some(git.fate()),
+        };
+        let parts: Vec<String> = introduced.into_iter().chain(fate).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
     });
     let layer = place.layer.as_ref().map(|layer| format!("in {}", layer.text()));
     let text = match (place.part, traced.or(layer)) {

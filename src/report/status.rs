@@ -24,6 +24,8 @@ pub(super) enum Liveness {
 pub(super) enum Presence {
     /// In a change.
     Change,
+    /// In the history of a change, but not in its head.
+    ChangeHistory,
     /// In `HEAD`, or in a file or stream.
     Here,
     /// In a name or a message, or in the history of another branch.
@@ -43,6 +45,7 @@ impl Presence {
     pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Change => "in the change",
+            Self::ChangeHistory => "only in the history of the change",
             Self::Here => "still there",
             Self::Elsewhere => "not in HEAD",
             Self::Removed => "removed, in the history",
@@ -107,10 +110,16 @@ impl Record {
     /// Returns where the token still is: the most severe of its locations.
     pub(super) fn presence(&self) -> Presence {
         let presences = || self.locations.iter().map(LocationRecord::presence);
-        [Presence::Change, Presence::Here, Presence::Elsewhere, Presence::Removed]
-            .into_iter()
-            .find(|wanted| presences().any(|it| it == *wanted))
-            .unwrap_or(Presence::Unreachable)
+        [
+            Presence::Change,
+            Presence::Here,
+            Presence::ChangeHistory,
+            Presence::Elsewhere,
+            Presence::Removed,
+        ]
+        .into_iter()
+        .find(|wanted| presences().any(|it| it == *wanted))
+        .unwrap_or(Presence::Unreachable)
     }
 
     /// Returns the commit that introduced it, the earliest if there are several.
@@ -122,6 +131,7 @@ impl Record {
 impl LocationRecord {
     fn presence(&self) -> Presence {
         match &self.git {
+            _ if self.removal_in_change().is_some() => Presence::ChangeHistory,
             _ if self.change_status.is_some() => Presence::Change,
             None => Presence::Here,
             Some(git) if git.in_head => Presence::Here,
@@ -129,6 +139,23 @@ impl LocationRecord {
             Some(git) if !git.removed.is_empty() => Presence::Removed,
             Some(_) => Presence::Elsewhere,
         }
+    }
+
+    /// Describes the removal of the token if the history of the change contains it at this path, but the
+    /// head of the change does not.
+    pub(super) fn removal_in_change(&self) -> Option<String> {
+        let change_status = self.change_status?;
+        let git = self.git.as_ref().filter(|git| !git.in_head)?;
+        let first = git.removed.first()?;
+        let again = if change_status == ChangeStatusWord::New { " again" } else { "" };
+        let more = match git.removed_total.unwrap_or(git.removed.len()) {
+            1 => String::new(),
+            len => format!(" and {} more", len - 1),
+        };
+        Some(format!(
+            "removed{again} by {}{more}: not at this path in the head of the change, but in its history",
+            short(&first.commit)
+        ))
     }
 
     /// Formats the location: `path:line:column`, or the object if it has no path.
@@ -172,6 +199,7 @@ impl LocationRecord {
             (None, Some(ChangeStatusWord::AlsoUnpushed)) => remarks.push(ALSO_UNPUSHED.to_owned()),
             _ => {}
         }
+        remarks.extend(self.removal_in_change());
         if self.new_place {
             remarks.push("new place: the baseline does not list the token here".to_owned());
         }

@@ -30,7 +30,7 @@ pub struct TraceRecord {
     /// The number of such commits, if the list is truncated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed_total: Option<usize>,
-    /// Whether it is at this path in `HEAD`.
+    /// Whether it is at this path in `HEAD`; for a change, in its head.
     pub in_head: bool,
     /// Whether a reference reaches the commit, or the object if no commit contains it.
     pub reachable: bool,

@@ -198,7 +198,7 @@ def test_a_pull_request_cannot_change_the_policy_it_is_judged_by(hosting):
     hosting.checkout("refs/pull/7/merge")
     step = hosting.step(hosting.event("pull_request", base, head))
     assert_found(step, 1)
-    assert "the change edits .ddpatrol.toml" in step.summary
+    assert ".ddpatrol.toml" in step.summary and "is added by this change" in step.summary
 
 
 def test_the_config_input_is_read_from_the_base(hosting):
@@ -222,6 +222,19 @@ def test_the_baseline_input_is_read_from_the_base(hosting):
     step = hosting.step(hosting.event("pull_request", base, head), baseline="ci/known.json")
     assert (step.code, step.outputs["findings"]) == (1, "1"), step.log
     assert mint(2)[6:28] in step.log
+
+
+@pytest.mark.parametrize("name", ["baseline", "config"])
+def test_a_policy_file_that_a_pull_request_adds_takes_effect_after_the_merge(hosting, name):
+    file = "ci/new.toml"
+    base, head = open_pull_request(hosting, leak(1), leak(2) | {file: CONFIGURATION})
+    hosting.checkout("refs/pull/7/merge")
+    step = hosting.step(hosting.event("pull_request", base, head), **{name: file})
+    assert_found(step, 2)
+    note = f"`{file}` is added by this change: it takes effect after the merge"
+    assert note in report(step)["notes"]
+    assert "is added by this change: it takes effect after the merge" in step.summary
+    assert any(one.name == "notice" and note in one.text for one in step.annotations), step.log
 
 
 def test_a_new_branch_uses_the_policy_of_the_default_branch(hosting):

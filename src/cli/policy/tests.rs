@@ -163,7 +163,7 @@ fn a_command_that_makes_the_baseline_does_not_read_it() {
 #[test]
 fn inline_comments_count_only_where_nothing_is_judged() {
     let history = History::new(&[&[("a", "x")]]);
-    let nowhere = || PolicySource::NoBase { top: history.here.clone() };
+    let nowhere = || PolicySource::NoBase { head: None, top: history.here.clone() };
     let folder = || PolicySource::Folder(history.here.clone());
     assert_eq!(policy(&[], &folder()).inline, InlineAllow::Counts);
     assert_eq!(policy(&[], &history.source()).inline, InlineAllow::Shown);
@@ -214,8 +214,11 @@ fn a_file_in_the_work_tree_that_a_flag_names_is_read_from_the_base() {
         read(&["--config", &path], &history.source())
     };
     assert_eq!(flag("strict.toml").expect("a policy").fail_on, FailLevel::Shaped);
-    let error = format!("{:#}", flag("new.toml").expect_err("the base does not have it"));
-    assert!(error.contains("configuration new.toml is not in the base"), "{error}");
+    let it = flag("new.toml").expect("a policy");
+    assert_eq!(it.fail_on, FailLevel::Proven);
+    assert_eq!(it.notes, ["`new.toml` is added by this change: it takes effect after the merge"]);
+    let error = format!("{:#}", flag("none.toml").expect_err("no commit has it"));
+    assert!(error.contains("configuration none.toml is not in the base"), "{error}");
     // A file elsewhere is the user's own.
     let (_guard, elsewhere) = folder(&[("own.toml", "fail_on = \"never\"")]);
     let own = elsewhere.join("own.toml").to_string_lossy().into_owned();
@@ -225,7 +228,7 @@ fn a_file_in_the_work_tree_that_a_flag_names_is_read_from_the_base() {
 #[test]
 fn without_a_base_nothing_in_the_work_tree_decides() {
     let (_guard, here) = folder(&[(NAME, "fail_on = \"never\""), ("known.json", KNOWN)]);
-    let source = PolicySource::NoBase { top: here.clone() };
+    let source = PolicySource::NoBase { head: None, top: here.clone() };
     assert_eq!(policy(&[], &source).fail_on, FailLevel::Proven);
     let baseline = here.join("known.json").to_string_lossy().into_owned();
     let error = refused(&["--baseline", &baseline], &source);

@@ -87,6 +87,7 @@ fn state(it: &Listed<'_>) -> &'static str {
 fn reach(record: &Record) -> &'static str {
     match record.presence() {
         Presence::Change => "in the change",
+        Presence::ChangeHistory => "in the history of the change",
         Presence::Here if record.locations.iter().any(|it| it.git.is_some()) => "in HEAD",
         Presence::Here => "in a file",
         Presence::Elsewhere => "not in HEAD",

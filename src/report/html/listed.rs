@@ -99,7 +99,7 @@ impl FindingGroup {
         };
         let reach = match record.presence() {
             Presence::Change | Presence::Here => Reach::Head,
-            Presence::Elsewhere | Presence::Removed => Reach::History,
+            Presence::ChangeHistory | Presence::Elsewhere | Presence::Removed => Reach::History,
             Presence::Unreachable => Reach::Unreachable,
         };
         Self { state, reach }

@@ -150,7 +150,7 @@ fn lane(record: &Record, own: &[&Event<'_>], span: Span) -> Markup {
     let Some((first, last)) = own.first().zip(own.last()) else { return Markup::default() };
     let presence = record.presence();
     let (class, end) = match presence {
-        Presence::Removed => ("gone", span.at(last.moment)),
+        Presence::Removed | Presence::ChangeHistory => ("gone", span.at(last.moment)),
         Presence::Here | Presence::Change => ("open", 100.0),
         Presence::Elsewhere | Presence::Unreachable => ("gone", 100.0),
     };

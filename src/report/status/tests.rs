@@ -89,6 +89,10 @@ fn the_attribution_decides_where_a_location_still_is() {
             LocationRecord { change_status: Some(ChangeStatusWord::New), ..in_git(gone()) },
             Presence::Change,
         ),
+        (
+            LocationRecord { change_status: Some(ChangeStatusWord::New), ..in_git(removed()) },
+            Presence::ChangeHistory,
+        ),
         (place("a"), Presence::Here),
         (in_git(git()), Presence::Here),
         (in_git(TraceRecord { reachable: false, ..git() }), Presence::Here),
@@ -181,6 +185,26 @@ fn remarks_complete_the_label() {
     assert_eq!(moved.remarks(), ["moved here from b"]);
     assert_eq!(change_status(ChangeStatusWord::AlsoUnpushed).remarks(), [ALSO_UNPUSHED]);
     assert_eq!(change_status(ChangeStatusWord::New).remarks(), Vec::<String>::new());
+}
+
+#[test]
+fn a_token_that_the_head_of_a_change_no_longer_has_was_removed() {
+    let remarks = |git: TraceRecord, word| {
+        LocationRecord { change_status: Some(word), ..in_git(git) }.remarks()
+    };
+    let gone = TraceRecord { in_head: false, removed: vec![commit('b')], ..git() };
+    let rest = "not at this path in the head of the change, but in its history";
+    let new = ChangeStatusWord::New;
+    assert_eq!(remarks(gone.clone(), new), [format!("removed again by bbbbbbbbbbbb: {rest}")]);
+    let often = TraceRecord { removed_total: Some(3), ..gone.clone() };
+    let expected = format!("removed again by bbbbbbbbbbbb and 2 more: {rest}");
+    assert_eq!(remarks(often, new), [expected]);
+    let old = remarks(gone.clone(), ChangeStatusWord::Preexisting);
+    assert_eq!(old[1], format!("removed by bbbbbbbbbbbb: {rest}"));
+    // A token that was added again, and a report of a version that did not determine removals.
+    let none = Vec::<String>::new();
+    assert_eq!(remarks(TraceRecord { in_head: true, ..gone.clone() }, new), none);
+    assert_eq!(remarks(TraceRecord { removed: Vec::new(), ..gone }, new), none);
 }
 
 #[test]

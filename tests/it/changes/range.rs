@@ -98,9 +98,90 @@ fn a_token_added_and_removed_within_the_range_is_new() {
     assert_eq!(verdict(&ran), "1; new a");
     let place = &ran.json()["findings"][0]["locations"][0];
     assert_eq!(place["git"]["introduced"]["commit"], id, "{place}");
+    assert_eq!(place["git"]["in_head"], false, "{place}");
+    assert_eq!(place["git"]["removed"][0]["commit"], repo.id("HEAD"), "{place}");
     assert_range(&repo, &["HEAD~1..HEAD"], "0");
     let text = repo.run(&["range", "HEAD~2..HEAD", "--explain"]).stdout();
     assert!(text.contains("introduced by") && text.contains("Ann AUTHOR") && text.contains("came"));
+}
+
+#[test]
+fn every_report_names_the_commit_that_removes_a_token_again() {
+    let repo = Repo::with_files(&[("a", "clean"), ("b", "clean")]);
+    repo.commit_files(&[("a", &token(1))], "came");
+    let removal = repo.commit_files(&[("a", "clean")], "went");
+    repo.commit_files(&[("b", "edited")], "more");
+    let words = format!("removed again by {}", &removal[..12]);
+    for format in ["text", "markdown", "html", "github", "sarif", "junit", "gitlab"] {
+        let ran = repo.run(&["range", "HEAD~3..HEAD", "--report", format]);
+        assert_eq!(ran.code(), Some(1), "{ran:?}");
+        assert!(ran.stdout().contains(&words), "{format}: {}", ran.stdout());
+        let ran = repo.run(&["range", "HEAD~3..HEAD~2", "--report", format]);
+        assert!(!ran.stdout().contains("removed again"), "{format}: {}", ran.stdout());
+    }
+}
+
+#[test]
+fn a_token_that_the_head_has_again_or_elsewhere_is_in_the_head() {
+    let fates = |repo: &Repo, range: &str| {
+        let report = repo.run(&["range", "--report", "json", range]).json();
+        let places = report["findings"][0]["locations"].as_array().expect("a list");
+        let mut fates: Vec<String> = places
+            .iter()
+            .map(|place| {
+                let (path, git) = (place["path"].as_str().expect("a path"), &place["git"]);
+                let removed = git["removed"].as_array().expect("a list").len();
+                format!("{path} {} {removed}", git["in_head"])
+            })
+            .collect();
+        fates.sort();
+        fates
+    };
+    let repo = Repo::with_files(&[("a", "clean"), ("b", "clean")]);
+    repo.git(&["tag", "base"]);
+    repo.commit_files(&[("a", &token(1))], "came");
+    repo.commit_files(&[("a", &format!("{}\nbeside", token(1)))], "edited");
+    assert_eq!(fates(&repo, "base..HEAD"), ["a true 0"]);
+    repo.git(&["mv", "a", "c"]);
+    repo.commit_files(&[], "renamed");
+    assert_eq!(fates(&repo, "base..HEAD"), ["a false 1", "c true 0"]);
+    let text = repo.run(&["range", "base..HEAD"]).stdout();
+    assert!(text.contains("  c:1:1"), "the place in the head comes first: {text}");
+    let markdown = repo.run(&["range", "base..HEAD", "--report", "markdown"]).stdout();
+    assert!(markdown.contains("in the change"), "{markdown}");
+    repo.git(&["mv", "c", "a"]);
+    repo.commit_files(&[], "renamed back");
+    assert_eq!(fates(&repo, "base..HEAD"), ["a true 1", "a true 1", "c false 1"]);
+}
+
+#[test]
+fn a_merge_that_drops_a_token_removes_it() {
+    let repo = Repo::with_files(&[("a", "base"), ("b", "base")]);
+    repo.git(&["tag", "base"]);
+    repo.git(&["checkout", "-q", "-b", "side"]);
+    repo.commit_files(&[("a", &token(1))], "side");
+    repo.git(&["checkout", "-q", "main"]);
+    repo.commit_files(&[("b", "main")], "main");
+    repo.git(&["merge", "-q", "--no-commit", "-s", "ours", "side"]);
+    let merge = repo.commit_files(&[], "merge");
+    let report = range(&repo, &["base..main"]).json();
+    let git = &report["findings"][0]["locations"][0]["git"];
+    assert_eq!((&git["in_head"], &git["removed"][0]["commit"]), (&false.into(), &merge.into()));
+}
+
+#[test]
+fn a_name_that_the_head_does_not_have_is_removed() {
+    let repo = Repo::with_files(&[("a", "clean")]);
+    repo.commit_files(&[(&format!("{}/x", token(1)), "x")], "a folder");
+    let git = |range: &str| {
+        let report = repo.run(&["range", "--report", "json", range]).json();
+        report["findings"][0]["locations"][0]["git"].clone()
+    };
+    assert_eq!(git("HEAD~1..HEAD")["in_head"], true);
+    repo.git(&["rm", "-q", "-r", &token(1)]);
+    let removal = repo.commit_files(&[], "gone");
+    let git = git("HEAD~2..HEAD");
+    assert_eq!((&git["in_head"], &git["removed"][0]["commit"]), (&false.into(), &removal.into()));
 }
 
 #[test]

@@ -101,6 +101,18 @@ fn a_range_is_reported_in_every_format() {
 }
 
 #[test]
+fn a_token_that_a_range_adds_and_removes_again_is_reported_with_its_removal() {
+    let repo = changed();
+    repo.commit("the change");
+    repo.remove("added.env");
+    repo.commit("the removal");
+    for format in ["text", "json", "markdown", "github", "csv"] {
+        let ran = repo.run_without_git(repo.path(), &["range", "base..HEAD", "--report", format]);
+        assert_ran(&format!("report-removed-{format}"), repo.path(), &ran);
+    }
+}
+
+#[test]
 fn a_commit_message_is_reported() {
     let repo = Repo::new();
     let message = repo.write(".git/COMMIT_EDITMSG", format!("use {}\n", token(1)));

@@ -25,7 +25,7 @@ fn configuration_changes_take_effect_after_the_merge() {
         let ran = range(&repo, &["main..topic"]);
         assert_eq!((ran.code(), suppressions(&ran)), (Some(1), vec!["x".into()]), "{text}");
         assert!(
-            notes(&ran).contains("the change edits .ddpatrol.toml: the edit applies once merged"),
+            notes(&ran).contains("`.ddpatrol.toml` is added by this change: it takes effect"),
             "{ran:?}"
         );
         // The configuration takes effect after the merge.
@@ -76,12 +76,47 @@ fn policy_files_in_the_work_tree_are_read_from_the_base_and_others_from_disk() {
     std::fs::write(&outside, allow(1, "my own decision")).expect("a file");
     let ran = range(&repo, &["main..topic", "--config", &outside.to_string_lossy()]);
     assert_eq!((ran.code(), suppressions(&ran)), (Some(0), vec!["x allow".into()]));
-    repo.commit_files(&[("new.toml", "")], "more");
-    let ran = repo.run(&["range", "main..topic", "--config", "new.toml"]);
-    assert_eq!(ran.code(), Some(2));
-    assert!(ran.stderr().contains("new.toml is not in the base"), "{ran:?}");
-    let ran = repo.run(&["range", "main..topic", "--baseline", "none.json"]);
-    assert!(ran.stderr().contains("none.json is not in the base"), "{ran:?}");
+    for file in ["--config=none.toml", "--baseline=none.json"] {
+        let ran = repo.run(&["range", "main..topic", file]);
+        assert_eq!(ran.code(), Some(2), "{ran:?}");
+        let (_, name) = file.split_once('=').expect("a file");
+        assert!(ran.stderr().contains(&format!("{name} is not in the base")), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_policy_file_that_a_change_adds_takes_effect_after_the_merge() {
+    let repo = Repo::with_files(&[("known", &token(1))]);
+    let own = repo.path().join("own.json").to_string_lossy().into_owned();
+    assert_eq!(repo.run(&["baseline", "create", "--baseline", &own]).code(), Some(0));
+    let baseline = std::fs::read_to_string(&own).expect("a baseline");
+    repo.commit_files(&[("own.json", ""), ("known", "clean")], "the base");
+    repo.git(&["rm", "-q", "own.json"]);
+    repo.commit_files(&[], "no baseline");
+    repo.git(&["checkout", "-q", "-b", "topic"]);
+    let loose = "fail_on = \"never\"";
+    let files = [("ci/known.json", &*baseline), ("ci/loose.toml", loose), ("x", &token(1))];
+    repo.commit_files(&files, "mine");
+    for (flag, name) in [("--baseline", "ci/known.json"), ("--config", "ci/loose.toml")] {
+        let note = format!("`{name}` is added by this change: it takes effect after the merge");
+        let ran = range(&repo, &["main..topic", flag, name]);
+        assert_eq!((ran.code(), suppressions(&ran)), (Some(1), vec!["x".into()]), "{ran:?}");
+        assert!(notes(&ran).contains(&note), "{ran:?}");
+        let text = "is added by this change: it takes effect after the merge";
+        for format in ["text", "markdown", "github", "html", "sarif"] {
+            let ran = repo.run(&["range", "main..topic", flag, name, "--report", format]);
+            let printed = ran.stdout() + &ran.stderr();
+            assert!(printed.contains(text) && printed.contains(name), "{format}: {printed}");
+        }
+        let zeros = "0".repeat(40);
+        let ran = range(&repo, &[&format!("{zeros}..topic"), flag, name]);
+        assert!(notes(&ran).contains(&note), "a change without a base: {ran:?}");
+    }
+    repo.git(&["checkout", "-q", "main"]);
+    repo.git(&["merge", "-q", "topic"]);
+    repo.commit_files(&[("y", &token(1))], "again");
+    let ran = range(&repo, &["topic..main", "--baseline", "ci/known.json"]);
+    assert_eq!((ran.code(), suppressions(&ran)), (Some(0), vec!["y baseline".into()]), "{ran:?}");
 }
 
 #[test]

@@ -258,7 +258,7 @@ fn a_change_cannot_bring_its_own_baseline() {
     repo.commit_files(&[], "mine");
     let ran = repo.run(&["range", "main..topic"]);
     assert_eq!(ran.code(), Some(1), "{ran:?}");
-    assert!(ran.stdout().contains("the change edits .ddpatrol-baseline.json"), "{ran:?}");
+    assert!(ran.stdout().contains("`.ddpatrol-baseline.json` is added by this change"), "{ran:?}");
     assert_eq!(repo.run(&["range", "main..topic", "--trust-head"]).code(), Some(0));
     // After the merge, the baseline is that of the base.
     repo.git(&["checkout", "-q", "main"]);

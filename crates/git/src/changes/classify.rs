@@ -4,11 +4,12 @@
 //! Output: placements. Nothing is read or searched here.
 
 use super::super::tree_path::join;
+use super::head::{BothSides, Head};
 use super::set::{Base, ChangeSet, ChangeText, Item, Scope, folders, last_name};
 use ddpatrol_pack::{Kind, ObjectId};
 use ddpatrol_scan::finding::{ChangeStatus, Part, Trace};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenNo};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,20 +24,26 @@ pub(super) struct Classification<'a> {
     pub(super) base: &'a Base,
     /// The sightings in the versions of the base, and in the versions that the change replaces.
     pub(super) old: &'a [Sighting],
+    /// The head of the change.
+    pub(super) head: &'a Head<'a>,
     /// The folder that names of references are reported at.
     pub(super) top: &'a Path,
 }
 
 /// The sightings in each blob, in its own bytes and in the Git LFS object that it points to.
 #[derive(Default)]
-pub(super) struct ByBlob<'a>(HashMap<ObjectId, Vec<&'a Sighting>>);
+pub(super) struct ByBlob<'a> {
+    sightings: HashMap<ObjectId, Vec<&'a Sighting>>,
+    tokens: HashSet<(ObjectId, TokenNo)>,
+}
 
 impl<'a> ByBlob<'a> {
     pub(super) fn new(sightings: &'a [Sighting]) -> Self {
         let mut all = Self::default();
         for sighting in sightings {
             if let Holder::Object(id, Kind::Blob) | Holder::Lfs(id) = sighting.holder {
-                all.0.entry(id).or_default().push(sighting);
+                all.sightings.entry(id).or_default().push(sighting);
+                all.tokens.insert((id, sighting.token));
             }
         }
         all
@@ -44,11 +51,12 @@ impl<'a> ByBlob<'a> {
 
     /// Returns the sightings in a blob.
     pub(super) fn of(&self, blob: &ObjectId) -> &[&'a Sighting] {
-        self.0.get(blob).map_or(&[], Vec::as_slice)
+        self.sightings.get(blob).map_or(&[], Vec::as_slice)
     }
 
-    fn holds(&self, blob: &ObjectId, token: TokenNo) -> bool {
-        self.of(blob).iter().any(|it| it.token == token)
+    /// Returns `true` if a blob contains a token.
+    pub(super) fn holds(&self, blob: &ObjectId, token: TokenNo) -> bool {
+        self.tokens.contains(&(*blob, token))
     }
 }
 
@@ -98,6 +106,7 @@ impl Classification<'_> {
 
     fn contents(&self, placements: &mut Vec<Placement>) {
         let (new, old) = (ByBlob::new(self.new), ByBlob::new(self.old));
+        let sides = BothSides { set: self.set, new: &new, old: &old };
         let mut paths: HashMap<TokenNo, Vec<&[u8]>> = HashMap::new();
         for (path, id) in &self.base.versions {
             old.of(id).iter().for_each(|it| paths.entry(it.token).or_default().push(path));
@@ -112,7 +121,10 @@ impl Classification<'_> {
                     continue;
                 }
                 let trace = self.trace(item).map(|trace| {
-                    Arc::new(Trace { object: *blob, kind: Kind::Blob, ..Trace::clone(trace) })
+                    let trace = Trace { object: *blob, kind: Kind::Blob, ..Trace::clone(trace) };
+                    let mut trace = Trace { in_head: false, ..trace };
+                    self.head.complete_content(&mut trace, &item.path, sighting.token, &sides);
+                    Arc::new(trace)
                 });
                 placements.push(self.at(
                     item,
@@ -128,10 +140,12 @@ impl Classification<'_> {
     fn names(&self, name: &[u8], sighting: &Sighting, placements: &mut Vec<Placement>) {
         for item in self.set.items.iter().filter(|item| item.is_new) {
             let paths = folders(&item.path).filter(|path| last_name(path) == name);
-            for _ in paths.filter(|path| !self.base.names.contains(*path)) {
-                let trace = self.trace(item);
-                let trace =
-                    trace.map(|trace| Arc::new(Trace { kind: Kind::Tree, ..Trace::clone(trace) }));
+            for path in paths.filter(|path| !self.base.names.contains(*path)) {
+                let trace = self.trace(item).map(|trace| {
+                    let mut trace = Trace { kind: Kind::Tree, ..Trace::clone(trace) };
+                    self.head.complete_name(&mut trace, path, self.set);
+                    Arc::new(trace)
+                });
                 let placement =
                     Placement { name: Some(name.to_vec()), ..Placement::of(sighting, Part::Name) };
                 placements.push(self.at(item, trace, ChangeStatus::New, placement));
@@ -228,7 +242,8 @@ mod tests {
         fn classified(&self) -> Vec<String> {
             let Self { set, scope, texts, new, base, old } = self;
             let top = Path::new("top");
-            let all = Classification { set, scope: *scope, texts, new, base, old, top };
+            let head = &Head::default();
+            let all = Classification { set, scope: *scope, texts, new, base, old, head, top };
             let places = all.classify().into_iter().map(|it| {
                 let path = it.path.map(|path| path.display().to_string()).unwrap_or_default();
                 let part = if it.part == Part::Content { "" } else { it.part.name() };

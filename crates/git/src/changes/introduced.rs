@@ -7,7 +7,7 @@ use super::super::commits::{self, describe};
 use super::super::repo::Repository;
 use super::super::store::{LONGEST_TAGS, ReadError, Store};
 use super::diff::Trees;
-use super::set::{Base, ChangeSet, Item, sorted_base};
+use super::set::{Base, ChangeSet, Item, Replaced, sorted_base};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::Trace;
@@ -38,6 +38,8 @@ struct Reading<'a> {
     reader: Reader,
     /// The commits of the range.
     inside: HashSet<ObjectId>,
+    /// The commits of the range that have a child in it.
+    parents: HashSet<ObjectId>,
 }
 
 impl RangeReader<'_> {
@@ -93,6 +95,7 @@ impl RangeReader<'_> {
             trees: Trees::new(self.store),
             reader: Reader::default(),
             inside: commits.iter().copied().collect(),
+            parents: HashSet::new(),
         };
         reading.set.bases.extend(self.bases);
         for (at, id) in commits.iter().rev().enumerate() {
@@ -103,7 +106,11 @@ impl RangeReader<'_> {
                 self.report(error);
             }
         }
-        reading.set
+        let Reading { mut set, parents, .. } = reading;
+        let commits = set.commits.iter().zip(&set.trees);
+        let heads = commits.filter(|(commit, _)| !parents.contains(&commit.object));
+        set.heads = heads.map(|(_, tree)| *tree).collect();
+        set
     }
 
     fn read_commit(
@@ -118,7 +125,8 @@ impl RangeReader<'_> {
         let nameless = || ReadError::Broken { id: *id, cause: "the commit names no tree".into() };
         let links = commits::links(&bytes).ok_or_else(nameless)?;
         let introduced = Some(Arc::new(describe(*id, &bytes)));
-        let trace = Arc::new(Trace { introduced, ..self.trace(*id, Kind::Commit, rank) });
+        let trace = self.trace(*id, Kind::Commit, rank);
+        let trace = Arc::new(Trace { introduced, in_head: true, ..trace });
         reading.sink.blob(&Blob::whole(Origin::Object(*id, Kind::Commit), &bytes));
         let is_boundary = self.shallow.contains(id);
         if is_boundary {
@@ -135,12 +143,15 @@ impl RangeReader<'_> {
             let (_, bytes) = self.store.read(parent, &mut reading.reader)?;
             parents.extend(commits::links(&bytes).map(|links| links.tree));
             // Content below the range is or was in the base, so it is not new.
-            if !reading.inside.contains(parent) {
+            if reading.inside.contains(parent) {
+                reading.parents.insert(*parent);
+            } else {
                 reading.set.bases.insert(*parent);
             }
         }
         let commit = reading.set.commits.len();
         reading.set.commits.push(trace);
+        reading.set.trees.push(links.tree);
         for it in reading.trees.differing(&links.tree, &parents)? {
             reading.set.items.push(Item {
                 path: it.path,
@@ -151,17 +162,10 @@ impl RangeReader<'_> {
                 commit: Some(commit),
             });
         }
-        // Removed paths count as changed, since a token may have moved from there.
         for parent in &parents {
             for it in reading.trees.differing(parent, &[links.tree])? {
-                reading.set.items.push(Item {
-                    path: it.path,
-                    blob: None,
-                    before: Vec::new(),
-                    renamed_from: None,
-                    is_new: false,
-                    commit: Some(commit),
-                });
+                let (was, now) = (it.blob, it.others.first().copied());
+                reading.set.replaced.push(Replaced { path: it.path, was, now, commit });
             }
         }
         Ok(())
@@ -175,7 +179,10 @@ impl RangeReader<'_> {
         let mut versions: BTreeMap<Vec<u8>, BTreeSet<ObjectId>> = BTreeMap::new();
         let mut roots = Vec::new();
         let mut seen = HashSet::new();
-        let changed: BTreeSet<&[u8]> = set.items.iter().map(|item| &item.path[..]).collect();
+        // Removed paths count as changed, since a token may have moved from there.
+        let removed = set.replaced.iter().map(|it| &it.path[..]);
+        let changed: BTreeSet<&[u8]> =
+            set.items.iter().map(|item| &item.path[..]).chain(removed).collect();
         let around = set.bases.iter().map(|commit| (commit, &changed));
         for (commit, paths) in around.chain(self.also.iter().map(|commit| (commit, holders))) {
             if self.run.is_interrupted() {

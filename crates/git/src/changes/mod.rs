@@ -7,6 +7,7 @@
 mod blobs;
 mod classify;
 mod diff;
+mod head;
 mod introduced;
 mod new_branch;
 mod part;

@@ -11,6 +11,7 @@ use super::super::tree_path::join;
 use super::blobs::BlobReader;
 use super::classify::{ByBlob, Classification};
 use super::diff::Trees;
+use super::head::Head;
 use super::set::{Base, ChangeSet, ChangeText, Item, NamedRef, Scope, folders, last_name};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
@@ -133,7 +134,23 @@ impl<'a> ChangePart<'a> {
         let Repository { work_tree, git_dir, .. } = self.source.repository;
         let top: PathBuf = work_tree.as_ref().unwrap_or(git_dir).components().collect();
         let (set, scope, texts) = (self.set, self.scope, &self.texts);
-        Classification { set, scope, texts, new, base, old, top: &top }.classify()
+        let head = &self.head(new);
+        Classification { set, scope, texts, new, base, old, head, top: &top }.classify()
+    }
+
+    /// Reads the head of the range at the paths that hold tokens.
+    fn head(&self, sightings: &[Sighting]) -> Head<'_> {
+        let new = ByBlob::new(sightings);
+        let holds = |item: &&Item| item.blob.is_some_and(|id| !new.of(&id).is_empty());
+        let contents = self.set.items.iter().filter(holds).map(|item| &item.path[..]).collect();
+        let names: HashSet<&[u8]> = sightings.iter().filter_map(|it| self.name(it)).collect();
+        let mut named = BTreeSet::new();
+        if !names.is_empty() {
+            let paths = self.set.items.iter().filter(|item| item.is_new);
+            let paths = paths.flat_map(|item| folders(&item.path));
+            named.extend(paths.filter(|path| names.contains(last_name(path))));
+        }
+        Head::read(self.set, &mut Trees::new(self.source.store), contents, named)
     }
 
     /// Reads the bytes of a holder. Returns `None` if they can no longer be read, which is reported, and

@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) path: Vec<u8>,
-    /// The blob; `None` for submodules and removed paths.
+    /// The blob; `None` for submodules.
     pub(super) blob: Option<ObjectId>,
     /// The previous versions of the path: one for each parent that has the path.
     pub(super) before: Vec<ObjectId>,
@@ -21,12 +21,38 @@ pub(super) struct Item {
     pub(super) commit: Option<usize>,
 }
 
+/// A version of a path that a commit replaces or removes.
+#[derive(Clone, Debug)]
+pub(super) struct Replaced {
+    pub(super) path: Vec<u8>,
+    /// The blob of a parent; `None` for submodules.
+    pub(super) was: Option<ObjectId>,
+    /// The blob of the commit; `None` if the commit has no file at the path.
+    pub(super) now: Option<ObjectId>,
+    /// The commit.
+    pub(super) commit: usize,
+}
+
+impl Replaced {
+    /// Returns `true` if it is at a path or below it.
+    pub(super) fn is_at(&self, path: &[u8]) -> bool {
+        let below = self.path.strip_prefix(path);
+        below.is_some_and(|below| below.is_empty() || below.starts_with(b"/"))
+    }
+}
+
 /// The content that a change introduces.
 #[derive(Debug, Default)]
 pub(super) struct ChangeSet {
     pub(super) items: Vec<Item>,
+    /// The versions of paths that the commits replace, in the order of the commits.
+    pub(super) replaced: Vec<Replaced>,
     /// The traces of the commits.
     pub(super) commits: Vec<Arc<Trace>>,
+    /// The trees of the commits.
+    pub(super) trees: Vec<ObjectId>,
+    /// The trees of the commits that no other commit of the change has as a parent.
+    pub(super) heads: Vec<ObjectId>,
     /// The traces of the tags.
     pub(super) tags: Vec<Arc<Trace>>,
     /// The bases: the parents outside of the change, and the bases that the user named.

@@ -173,7 +173,7 @@ pub struct Trace {
     pub at_boundary: bool,
     /// The commits that removed it from this path.
     pub removed: Removed,
-    /// Whether the checked-out commit contains it at this path.
+    /// Whether the checked-out commit contains it at this path; for a change, whether its head does.
     pub in_head: bool,
     /// Whether a reference reaches the commit. If not, at most a reflog does.
     pub reachable: bool,
