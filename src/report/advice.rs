@@ -12,7 +12,6 @@ use crate::redact::Masker;
 use crate::respond::Provider;
 use crate::rules::Rule;
 use crate::shell::quote;
-use crate::source::repositories::root_of;
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part, archives, is_member};
 use std::path::{Path, PathBuf};
 
@@ -133,8 +132,14 @@ fn prevent(finding: &Finding, paths: &mut Paths, context: &NextStepsContext) -> 
         if repository.is_some_and(is_member) || tops.len() == MAX_COMMANDS {
             continue;
         }
-        let top = top_of(location, paths).filter(|top| !tops.contains(top));
-        tops.extend(top);
+        let Some(top) = top_of(location, paths) else { continue };
+        let shared = paths.shared(&top);
+        match tops.iter_mut().find(|it| **it == top || paths.shared(it) == shared) {
+            // The work trees of a repository share its hooks.
+            Some(known) if paths.is_current(&top) => *known = top,
+            Some(_) => {}
+            None => tops.push(top),
+        }
     }
     tops.retain(|top| !context.hooks.is_installed(top));
     let targets = tops.into_iter().map(|top| TargetRepository::new(top, paths));
@@ -308,7 +313,7 @@ fn top_of(location: &Location, paths: &mut Paths) -> Option<PathBuf> {
         return Some(within.top.to_path_buf());
     }
     let git_dir = &location.trace.as_deref()?.repository;
-    Some(paths.whole(root_of(git_dir)))
+    Some(paths.top_of_git_dir(git_dir))
 }
 
 impl TargetRepository {
@@ -338,7 +343,8 @@ impl TargetRepository {
                 continue;
             }
             let Some(top) = top_of(location, paths) else { continue };
-            match all.iter_mut().find(|it| it.top == top) {
+            let shared = paths.shared(&top);
+            match all.iter_mut().find(|it| it.top == top || paths.shared(&it.top) == shared) {
                 Some(known) => known.is_reachable |= is_reachable,
                 None => all.push(Self { git_dir, is_reachable, ..Self::new(top, paths) }),
             }

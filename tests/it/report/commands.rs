@@ -133,6 +133,29 @@ fn commands_work_in_a_linked_work_tree() {
 }
 
 #[test]
+fn a_linked_work_tree_is_one_repository_with_the_work_tree_as_its_folder() {
+    let repo = leaked();
+    // A token in a message has no path.
+    repo.git(&["commit", "-q", "--allow-empty", "-m", &token(2)]);
+    repo.git(&["worktree", "add", "-q", "../linked"]);
+    let linked = repo.sibling("linked");
+    let inside = scanned(&repo, &linked, &["scan"]).stdout();
+    let steps: Vec<_> = commands(&inside).into_iter().map(|(_, command)| command).collect();
+    assert!(steps.contains(&"ddpatrol hook install".to_owned()), "{inside}");
+    assert!(steps.contains(&"ddpatrol clean --from scan.json".to_owned()), "{inside}");
+    let outside = scanned(&repo, repo.parent(), &["scan", "linked"]).stdout();
+    let both = scanned(&repo, repo.parent(), &["scan"]).stdout();
+    for text in [&inside, &outside, &both] {
+        let steps = commands(text);
+        let count = |words| steps.iter().filter(|(_, it)| it.starts_with(words)).count();
+        assert_eq!((count("ddpatrol hook install"), count("ddpatrol clean")), (1, 1), "{text}");
+        let is_git_dir =
+            |it: &(String, String)| it.1.contains("worktrees") || it.1.contains("receive");
+        assert!(!steps.iter().any(is_git_dir), "{text}");
+    }
+}
+
+#[test]
 fn commands_name_their_repository_in_a_scan_of_many() {
     let repo = leaked();
     let other = repo.clone_to("another one", &[]);
