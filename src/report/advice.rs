@@ -138,12 +138,10 @@ fn prevent(finding: &Finding, paths: &mut Paths, context: &NextStepsContext) -> 
             continue;
         }
         let Some(top) = top_of(location, paths) else { continue };
-        let shared = paths.shared(&top);
-        match tops.iter_mut().find(|it| **it == top || paths.shared(it) == shared) {
-            // The work trees of a repository share its hooks.
-            Some(known) if paths.is_current(&top) => *known = top,
-            Some(_) => {}
-            None => tops.push(top),
+        // The work trees of a repository share its hooks.
+        let top = paths.command_top(top);
+        if !tops.contains(&top) {
+            tops.push(top);
         }
     }
     tops.retain(|top| !context.hooks.is_installed(top));
@@ -389,8 +387,9 @@ impl TargetRepository {
                 continue;
             }
             let Some(top) = top_of(location, paths) else { continue };
-            let shared = paths.shared(&top);
-            match all.iter_mut().find(|it| it.top == top || paths.shared(&it.top) == shared) {
+            // The work trees of a repository share its history, but not the staged files.
+            let top = if trace.is_some() { paths.command_top(top) } else { top };
+            match all.iter_mut().find(|it| it.top == top) {
                 Some(known) => known.is_reachable |= is_reachable,
                 None => all.push(Self { git_dir, is_reachable, ..Self::new(top, paths) }),
             }

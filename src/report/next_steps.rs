@@ -162,9 +162,11 @@ impl Group {
         };
         match kind {
             StepKind::Edit { git, commits } => {
-                add("edit", edit_text(commits), None);
+                let mut commits = commits.clone();
+                commits.sort_by_key(|it| it.date);
+                add("edit", edit_text(&commits), None);
                 if let Some(git) = git {
-                    add(label, text.into(), Some(rebase(git, commits)));
+                    add(label, text.into(), Some(rebase(git, &commits)));
                 }
                 return;
             }
@@ -196,10 +198,8 @@ impl Group {
     }
 }
 
-/// Returns the instructions for the commits to edit.
+/// Returns the instructions for the commits to edit, oldest first.
 fn edit_text(commits: &[EditedCommit]) -> Clean {
-    let mut commits: Vec<&EditedCommit> = commits.iter().collect();
-    commits.sort_by_key(|it| it.date);
     let ids = commits.iter().take(MAX_COMMITS).map(|it| it.short.clone());
     let mut listed = Clean::join(&ids.collect::<Vec<_>>(), ", ");
     if commits.len() > MAX_COMMITS {

@@ -87,7 +87,11 @@ impl Repositories {
                 }
                 Err(error) => report_unreadable(run, root.clone(), error),
             }
-            let common = repository.common_dir.clone();
+            let mut common = repository.common_dir.clone();
+            if common != repository.git_dir {
+                // A linked work tree reaches it by `..`, which reports should not show.
+                common = lexical(&common);
+            }
             let files = AdminFiles { common, root: root.clone(), options: &self.files };
             let history = History::new(repository, root, self.options.clone());
             on_entry(RepositoryEntry { history: &history, admin_files: Some(files) });

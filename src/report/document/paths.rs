@@ -36,6 +36,8 @@ pub struct Paths {
     git_dirs: HashMap<PathBuf, PathBuf>,
     /// The folders that the work trees of a repository share, by the tops of the work trees.
     shared: HashMap<PathBuf, PathBuf>,
+    /// The first work tree of each repository, by the folder that its work trees share.
+    first: HashMap<PathBuf, PathBuf>,
     /// The result for the last location: a file often has many consecutive locations.
     last: Option<LastLocation>,
 }
@@ -102,6 +104,7 @@ impl Paths {
             known: HashMap::new(),
             git_dirs: HashMap::new(),
             shared: HashMap::new(),
+            first: HashMap::new(),
             last: None,
         }
     }
@@ -122,8 +125,23 @@ impl Paths {
         top
     }
 
+    /// Returns the work tree that commands for a repository run in: the current one if it belongs to the
+    /// repository, otherwise the first of the repository that this was called with.
+    pub(in crate::report) fn command_top(&mut self, top: PathBuf) -> PathBuf {
+        let shared = self.shared(&top);
+        let working = self.working.clone();
+        // The current folder may also be in a `.git` folder.
+        if let Some(current) = self.top_of(&working)
+            && current.join(".git").exists()
+            && self.shared(&current) == shared
+        {
+            return current.to_path_buf();
+        }
+        self.first.entry(shared).or_insert(top).clone()
+    }
+
     /// Returns the folder that all work trees of a repository share, or `top` if there is no repository.
-    pub(in crate::report) fn shared(&mut self, top: &Path) -> PathBuf {
+    fn shared(&mut self, top: &Path) -> PathBuf {
         if let Some(shared) = self.shared.get(top) {
             return shared.clone();
         }
