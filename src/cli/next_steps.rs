@@ -40,18 +40,57 @@ impl CommandLine {
         Self::new(&["scan".into(), folder.as_os_str().to_owned()])
     }
 
-    /// Returns the command with options after the subcommand. The words in `dropped` are left out.
+    /// Returns the command with options after the subcommand. The words in `dropped`, and the options that do
+    /// not affect what is scanned, are left out.
     fn with(&self, options: &[&str], dropped: &[&str]) -> String {
         let (first, rest) = self
             .words
             .split_first()
             .map_or(("scan", &[][..]), |(first, rest)| (first.as_str(), rest));
         let plain = rest.iter().position(|it| it == "--").unwrap_or(rest.len());
-        let is_kept = |(at, word): &(usize, &String)| *at >= plain || !dropped.contains(&&***word);
-        let kept = rest.iter().enumerate().filter(is_kept).map(|(_, word)| quote_word(word));
+        let (arguments, paths) = rest.split_at(plain);
+        let kept = scanning(arguments).into_iter().filter(|it| !dropped.contains(it));
+        let kept = kept.chain(paths.iter().map(String::as_str)).map(quote_word);
         let words = ["ddpatrol", first].into_iter().chain(options.iter().copied());
         words.map(str::to_owned).chain(kept).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// Options of the display, and of the exit code.
+const DISPLAY_FLAGS: [&str; 5] =
+    ["--json", "--explain", "--show-dead", "--quiet", "--show-secrets"];
+
+/// The same, with a value.
+const DISPLAY_OPTIONS: [&str; 7] =
+    ["--report", "--format", "--output", "--color", "--limit", "--threads", "--fail-on"];
+
+/// Returns the arguments that determine what is scanned.
+fn scanning(arguments: &[String]) -> Vec<&str> {
+    let mut kept = Vec::new();
+    let mut arguments = arguments.iter().map(String::as_str);
+    while let Some(argument) = arguments.next() {
+        let (name, value) =
+            argument.split_once('=').map_or((argument, None), |(a, b)| (a, Some(b)));
+        if DISPLAY_FLAGS.contains(&name) {
+            continue;
+        }
+        if DISPLAY_OPTIONS.contains(&name) {
+            if value.is_none() {
+                arguments.next();
+            }
+            continue;
+        }
+        // All short options are of the display: `-qf json`, `-fjson`.
+        match argument.strip_prefix('-').filter(|it| it.starts_with(['q', 'f', 'o'])) {
+            Some(short) => {
+                if matches!(short.trim_start_matches('q'), "f" | "o") {
+                    arguments.next();
+                }
+            }
+            None => kept.push(argument),
+        }
+    }
+    kept
 }
 
 /// Quotes an argument; options are quoted only if their value needs it.
@@ -126,6 +165,19 @@ mod tests {
             scan.with(&["--verify", "--revoke"], &dropped),
             "ddpatrol scan --verify --revoke x"
         );
+    }
+
+    #[test]
+    fn options_of_the_display_are_not_repeated() {
+        let display = "--report html=a --report=text --json -f csv -fcsv -qo out -q -o=x --format json \
+                       --output=o --color always --limit 3 --limit=3 --explain --show-dead --quiet \
+                       --threads 2 --fail-on never --show-secrets";
+        let words = ["scan", "--exclude", "x", "--rule=a", "--baseline", "b", "--config", "c"];
+        let words =
+            words.into_iter().chain(display.split_whitespace()).chain(["d", "--", "--json"]);
+        let scan = line(&words.collect::<Vec<_>>());
+        let kept = "--exclude x --rule=a --baseline b --config c d -- --json";
+        assert_eq!(scan.with(&["--verify"], &[]), format!("ddpatrol scan --verify {kept}"));
     }
 
     #[test]

@@ -5,15 +5,15 @@
 //! repository contain the absolute path of its folder.
 
 use super::document::Paths;
-use super::remediation::{RemediationStep, StepKind};
+use super::remediation::{EditedCommit, PRUNE, RemediationStep, StepKind, rebase};
 use super::steps_context::{HookKind, NextStepsContext, Surface};
+use super::trace::short;
 use crate::detect::Evidence;
-use crate::redact::Masker;
+use crate::redact::{Clean, Masker};
 use crate::respond::Provider;
 use crate::rules::Rule;
 use crate::shell::quote;
-use crate::source::repositories::root_of;
-use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part, archives, is_member};
+use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part, archives, is_member, plain};
 use std::path::{Path, PathBuf};
 
 pub use super::remediation::Aim;
@@ -70,10 +70,14 @@ pub(super) fn steps(
                        the environment.";
         drafts.push(Draft::new(StepKind::Replace, replace, Vec::new()));
     }
-    drafts.push(match staged(&finding.locations, paths) {
-        files if files.is_empty() => clean(finding, &targets, context),
-        files => unstage(&files, &targets, context, masker),
-    });
+    let (names, places): (Vec<&Location>, Vec<&Location>) =
+        finding.locations.iter().partition(|it| it.part == Part::Ref);
+    match staged(&finding.locations, paths) {
+        files if !files.is_empty() => drafts.push(unstage(&files, &targets, context, masker)),
+        _ if places.is_empty() => {}
+        _ => drafts.push(clean(&places, &targets, context, masker)),
+    }
+    drafts.extend(rename(&names));
     drafts.extend(prevent(finding, paths, context));
     let mut masked = |text: &String| masker.clean(text.as_bytes());
     drafts
@@ -133,8 +137,12 @@ fn prevent(finding: &Finding, paths: &mut Paths, context: &NextStepsContext) -> 
         if repository.is_some_and(is_member) || tops.len() == MAX_COMMANDS {
             continue;
         }
-        let top = top_of(location, paths).filter(|top| !tops.contains(top));
-        tops.extend(top);
+        let Some(top) = top_of(location, paths) else { continue };
+        // The work trees of a repository share its hooks.
+        let top = paths.command_top(top);
+        if !tops.contains(&top) {
+            tops.push(top);
+        }
     }
     tops.retain(|top| !context.hooks.is_installed(top));
     let targets = tops.into_iter().map(|top| TargetRepository::new(top, paths));
@@ -176,14 +184,18 @@ fn unstage(
 }
 
 /// Returns the step that removes a token from its locations.
-fn clean(finding: &Finding, targets: &[TargetRepository], context: &NextStepsContext) -> Draft {
-    let places = &finding.locations;
+fn clean(
+    places: &[&Location],
+    targets: &[TargetRepository],
+    context: &NextStepsContext,
+    masker: &mut Masker<'_>,
+) -> Draft {
     let traces = || {
         let all = places.iter().filter_map(|it| it.trace.as_deref());
         all.filter(|it| !is_member(&it.repository))
     };
     if traces().next().is_none() {
-        return untraced(places, context.surface);
+        return untraced(places, context.surface, masker);
     }
     let reachable = || traces().filter(|it| it.reachable);
     if reachable().next().is_none() {
@@ -196,12 +208,23 @@ fn clean(finding: &Finding, targets: &[TargetRepository], context: &NextStepsCon
         return Draft::new(StepKind::Stash, text, looks.take(MAX_COMMANDS).collect());
     }
     // Editing the change does not remove what the base has elsewhere.
-    let is_new = |it: &Location| {
+    let is_new = |it: &&&Location| {
         matches!(it.change_status, Some(ChangeStatus::New | ChangeStatus::AlsoUnpushed))
     };
-    let introduced = traces().find_map(|it| it.introduced.as_deref());
-    if let (true, Some(commit)) = (places.iter().any(is_new), introduced) {
-        return edit(&commit.id.to_string(), targets, context.surface);
+    let new = places.iter().filter(is_new).filter_map(|it| it.trace.as_deref());
+    let mut commits: Vec<EditedCommit> = Vec::new();
+    for trace in new.filter(|it| !is_member(&it.repository)) {
+        let Some(commit) = trace.introduced.as_deref() else { continue };
+        let text = commit.id.to_string();
+        let id = masker.clean(text.as_bytes());
+        if !commits.iter().any(|it| it.id == id) {
+            let short = masker.clean(short(&text).as_bytes());
+            commits.push(EditedCommit { date: trace.date, id, short });
+        }
+    }
+    if !commits.is_empty() {
+        commits.sort_by_key(|it| it.date);
+        return edit(commits, targets, context.surface, masker);
     }
     rewrite(targets, context)
 }
@@ -216,26 +239,45 @@ fn prune(targets: &[TargetRepository]) -> Draft {
 }
 
 /// Returns the step that removes a token from the commits of a change.
-fn edit(id: &str, targets: &[TargetRepository], surface: Surface) -> Draft {
+fn edit(
+    commits: Vec<EditedCommit>,
+    targets: &[TargetRepository],
+    surface: Surface,
+    masker: &mut Masker<'_>,
+) -> Draft {
     let text = format!(
         "Remove it from the commits that contain it; the first is {}. On the branch with that commit, \
          mark the commit `edit` (after a merge, insert the line `break`), remove the token, and amend. \
          A later commit that removes it leaves it in the history.",
-        &id[..12]
+        commits[0].short.text()
     );
     // The commits of a push to a server are edited in the clone that pushes them.
     let is_received = surface == Surface::Hook(HookKind::PreReceive);
     let git = match targets.first() {
-        Some(target) if target.is_bare && !is_received => {
-            return Draft::new(StepKind::Edit, text, Vec::new());
-        }
-        Some(target) if !is_received => target.git(),
-        _ => "git".to_owned(),
+        Some(target) if target.is_bare && !is_received => None,
+        Some(target) if !is_received => Some(target.git()),
+        _ => Some("git".to_owned()),
     };
-    // The root commit has no parent to start from.
-    let from = format!("\"$({git} rev-parse --quiet --verify {id}^ || echo --root)\"");
-    let rebase = format!("{git} rebase --interactive --rebase-merges {from}");
-    Draft::new(StepKind::Edit, text, vec![rebase])
+    let git = git.map(|it| masker.clean(it.as_bytes()));
+    let commands = git.iter().map(|git| rebase(git, &commits).text().into_owned()).collect();
+    Draft::new(StepKind::Edit { git, commits }, text, commands)
+}
+
+/// Returns the step that renames branches and tags.
+fn rename(places: &[&Location]) -> Option<Draft> {
+    let first = places.first()?.snippet.text();
+    let first = ["refs/heads/", "refs/tags/"]
+        .iter()
+        .find_map(|it| first.strip_prefix(it))
+        .unwrap_or(&first);
+    let more = match places.len() {
+        1 => String::new(),
+        many => format!(" (and {} more)", many - 1),
+    };
+    let text = format!(
+        "Rename the branch or tag {first}{more}, and delete the old name wherever it was pushed."
+    );
+    Some(Draft::new(StepKind::Rename, text, Vec::new()))
 }
 
 /// Returns the step that removes a token from a history that a branch or tag reaches.
@@ -259,18 +301,25 @@ fn rewrite(targets: &[TargetRepository], context: &NextStepsContext) -> Draft {
 }
 
 /// Returns the step that removes a token from locations outside of histories.
-fn untraced(places: &[Location], surface: Surface) -> Draft {
+fn untraced(places: &[&Location], surface: Surface, masker: &mut Masker<'_>) -> Draft {
     let text = match places.first().map(|it| (it.part, &it.path)) {
         _ if surface == Surface::Hook(HookKind::CommitMsg) => {
             "Remove it from the message and commit again; nothing is committed yet. Git keeps the message \
              in `.git/COMMIT_EDITMSG`."
         }
-        Some((Part::Ref, _)) => {
-            "Rename the branch or tag, and delete the old name wherever it was pushed."
-        }
         Some((Part::Name, _)) => "Rename the file. Copies elsewhere keep the name.",
         Some((_, None)) => "Remove it from its source. Copies elsewhere keep it.",
-        _ => "Remove it from the file. Copies elsewhere keep it.",
+        _ => {
+            let mut files: Vec<Clean> = Vec::new();
+            for path in places.iter().filter_map(|it| it.path.as_deref()) {
+                let path = masker.clean(plain(path).as_os_str().as_encoded_bytes());
+                if !files.contains(&path) {
+                    files.push(path);
+                }
+            }
+            let text = "Remove it from the file. Copies elsewhere keep it.";
+            return Draft::new(StepKind::RemoveFrom { files }, text, Vec::new());
+        }
     };
     Draft::new(StepKind::Remove, text, Vec::new())
 }
@@ -308,7 +357,7 @@ fn top_of(location: &Location, paths: &mut Paths) -> Option<PathBuf> {
         return Some(within.top.to_path_buf());
     }
     let git_dir = &location.trace.as_deref()?.repository;
-    Some(paths.whole(root_of(git_dir)))
+    Some(paths.top_of_git_dir(git_dir))
 }
 
 impl TargetRepository {
@@ -338,6 +387,8 @@ impl TargetRepository {
                 continue;
             }
             let Some(top) = top_of(location, paths) else { continue };
+            // The work trees of a repository share its history, but not the staged files.
+            let top = if trace.is_some() { paths.command_top(top) } else { top };
             match all.iter_mut().find(|it| it.top == top) {
                 Some(known) => known.is_reachable |= is_reachable,
                 None => all.push(Self { git_dir, is_reachable, ..Self::new(top, paths) }),
@@ -353,7 +404,7 @@ impl TargetRepository {
 
     /// Returns the command that deletes unreachable objects.
     fn prune(&self) -> String {
-        format!("{} gc --prune=now", self.git())
+        format!("{} {PRUNE}", self.git())
     }
 
     /// Returns an option with the folder of the repository, after a space; nothing for the current one.

@@ -5,7 +5,7 @@
 //! of each finding, which this file merges.
 
 use super::document::{Document, Record};
-use super::remediation::{Aim, RemediationStep, StepKind};
+use super::remediation::{Aim, EditedCommit, PRUNE, RemediationStep, StepKind, rebase};
 use crate::redact::Clean;
 use crate::respond::Provider;
 
@@ -13,6 +13,9 @@ pub use super::steps_context::{HookKind, HookLookup, NextStepsContext, SAVED_REP
 
 /// Maximum number of commands for one purpose; reports state how many more there are.
 const MAX_COMMANDS: usize = 3;
+
+/// Maximum number of commits that a step lists.
+const MAX_COMMITS: usize = 10;
 
 /// One of the next steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +28,16 @@ pub struct NextStep {
     pub text: Clean,
     /// A command for a POSIX shell in the current folder.
     pub command: Option<Clean>,
+}
+
+impl NextStep {
+    /// Returns what the command does not do.
+    #[must_use]
+    pub fn limitation(&self) -> Option<&'static str> {
+        let is_prune = self.command.as_ref().is_some_and(|it| it.text().ends_with(PRUNE));
+        is_prune
+            .then_some("(objects that a reflog or stash names stay: git reflog, git stash list)")
+    }
 }
 
 impl Document {
@@ -73,7 +86,8 @@ impl Merged {
             all.extend(paths.iter().filter(|it| !all.contains(it)).cloned().collect::<Vec<_>>());
             return;
         }
-        let at = self.groups.iter().position(|it| it.kind == step.kind).unwrap_or_else(|| {
+        let known = self.groups.iter_mut().position(|it| it.kind.merge(&step.kind));
+        let at = known.unwrap_or_else(|| {
             let (kind, aim) = (step.kind.clone(), step.aim);
             self.groups.push(Group { kind, aim, commands: Vec::new(), texts: Vec::new() });
             self.groups.len() - 1
@@ -82,6 +96,9 @@ impl Merged {
         let all = step.run_commands.iter().chain(&step.commands);
         if all.clone().next().is_none() && !group.texts.contains(&step.text) {
             group.texts.push(step.text.clone());
+        }
+        if matches!(step.kind, StepKind::Edit { .. }) {
+            return;
         }
         for command in all {
             if Some(command) == context.save.as_ref() {
@@ -107,9 +124,9 @@ impl Merged {
         let clean_at = self.groups.iter().position(|it| it.aim > Aim::Replace);
         let clean_at = clean_at.unwrap_or(self.groups.len());
         let later = self.groups.split_off(clean_at);
-        self.groups.iter().for_each(|it| it.steps(&mut steps));
+        self.groups.iter().for_each(|it| it.steps(context, &mut steps));
         unstage(&self.unstage, &mut steps);
-        later.iter().for_each(|it| it.steps(&mut steps));
+        later.iter().for_each(|it| it.steps(context, &mut steps));
         steps
     }
 }
@@ -137,16 +154,34 @@ fn unstage(files: &[(Clean, Vec<Clean>)], steps: &mut Vec<NextStep>) {
 }
 
 impl Group {
-    fn steps(&self, steps: &mut Vec<NextStep>) {
+    fn steps(&self, context: &NextStepsContext, steps: &mut Vec<NextStep>) {
         let Self { kind, aim, .. } = self;
         let (label, text) = kind.summary();
         let mut add = |label, text: Clean, command: Option<Clean>| {
             steps.push(NextStep { label, aim: *aim, text, command });
         };
-        for command in self.commands.iter().take(MAX_COMMANDS) {
+        match kind {
+            StepKind::Edit { git, commits } => {
+                let mut commits = commits.clone();
+                commits.sort_by_key(|it| it.date);
+                add("edit", edit_text(&commits), None);
+                if let Some(git) = git {
+                    add(label, text.into(), Some(rebase(git, &commits)));
+                }
+                return;
+            }
+            StepKind::RemoveFrom { files } => return add(label, remove_text(files), None),
+            StepKind::Rename | StepKind::Remove => {
+                self.texts.iter().take(MAX_COMMANDS).for_each(|it| add(label, it.clone(), None));
+                return;
+            }
+            _ => {}
+        }
+        let most = if context.surface.is_hook() { usize::MAX } else { MAX_COMMANDS };
+        for command in self.commands.iter().take(most) {
             add(label, text.into(), Some(command.clone()));
         }
-        if self.commands.len() > MAX_COMMANDS {
+        if self.commands.len() > most {
             add(label, "The JSON report contains the commands of the other findings.".into(), None);
         }
         match &self.texts[..] {
@@ -160,12 +195,51 @@ impl Group {
             }
             _ => {}
         }
-        if *kind == StepKind::Edit && !self.commands.is_empty() {
-            let text = "Mark the commit `edit`, remove the token and amend; a later commit that \
-                        removes it leaves it in the history.";
-            add("edit", text.into(), None);
-        }
     }
+}
+
+/// Returns the instructions for the commits to edit, oldest first.
+fn edit_text(commits: &[EditedCommit]) -> Clean {
+    let ids = commits.iter().take(MAX_COMMITS).map(|it| it.short.clone());
+    let mut listed = Clean::join(&ids.collect::<Vec<_>>(), ", ");
+    if commits.len() > MAX_COMMITS {
+        listed = Clean::join(&[listed, "and the others listed above".into()], " ");
+    }
+    let (start, end) = match commits.len() {
+        1 => (
+            "In an interactive rebase of its branch, mark commit ",
+            " `edit` (after a merge, insert the line `break`), remove the token and amend; a later \
+             commit that removes it leaves it in the history.",
+        ),
+        _ => (
+            "In an interactive rebase of their branch, mark these commits `edit` (after a merge, \
+             insert the line `break`), remove the tokens and amend: ",
+            ". A later commit that removes a token leaves it in the history.",
+        ),
+    };
+    Clean::join(&[start.into(), listed, end.into()], "")
+}
+
+/// Returns the instructions for files: the first, and the number of the others.
+fn remove_text(files: &[Clean]) -> Clean {
+    let Some((first, rest)) = files.split_first() else {
+        return "Remove the tokens from the files.".into();
+    };
+    let mut words: Vec<Clean> = vec!["Remove the token from ".into(), first.clone()];
+    if !rest.is_empty() {
+        let unit = if rest.len() == 1 { " file)" } else { " files)" };
+        words.extend([" (+".into(), count(rest.len()), unit.into()]);
+    }
+    words.push(". Copies elsewhere keep it.".into());
+    Clean::join(&words, "")
+}
+
+/// Returns a number as text.
+fn count(number: usize) -> Clean {
+    const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    let digits = number.to_string().into_bytes();
+    let digits = digits.into_iter().map(|it| Clean::from(DIGITS[usize::from(it - b'0')]));
+    Clean::join(&digits.collect::<Vec<_>>(), "")
 }
 
 /// Returns the steps for a saved report. Commands in the report are not printed: others may have written it.

@@ -53,7 +53,12 @@ pub(super) enum StepKind {
         paths: Vec<Clean>,
     },
     /// Edit the commits of a change.
-    Edit,
+    Edit {
+        /// The `git` command of the repository; `None` if it has no work tree to edit in.
+        git: Option<Clean>,
+        /// The commits.
+        commits: Vec<EditedCommit>,
+    },
     /// Rewrite a history.
     Rewrite,
     /// Delete unreachable objects.
@@ -63,8 +68,47 @@ pub(super) enum StepKind {
     /// Remove a token by hand.
     #[default]
     Remove,
+    /// Remove tokens from files outside of histories.
+    RemoveFrom {
+        /// The files.
+        files: Vec<Clean>,
+    },
+    /// Rename a branch or tag.
+    Rename,
     /// Install a hook.
     Prevent,
+}
+
+/// A commit of a change to edit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct EditedCommit {
+    /// A date that is never earlier than those of its parents.
+    pub(super) date: i64,
+    /// Its id.
+    pub(super) id: Clean,
+    /// Its abbreviated id.
+    pub(super) short: Clean,
+}
+
+/// The arguments of `git` that delete unreachable objects.
+pub(super) const PRUNE: &str = "gc --prune=now";
+
+/// Returns the command that opens a list of all commits from the first of `commits`.
+pub(super) fn rebase(git: &Clean, commits: &[EditedCommit]) -> Clean {
+    let start =
+        Clean::join(&[git.clone(), "rebase --interactive --rebase-merges \"$(".into()], " ");
+    // The root commit has no parent to start from.
+    let (find, end) = match commits {
+        [_] => (" rev-parse --quiet --verify", " || echo --root)\""),
+        // Dates do not order commits of the same second.
+        _ => (" merge-base --octopus", " 2>/dev/null || echo --root)\""),
+    };
+    let mut words = vec![start, git.clone(), find.into()];
+    for commit in commits {
+        words.extend([" ".into(), commit.id.clone(), "^".into()]);
+    }
+    words.push(end.into());
+    Clean::join(&words, "")
 }
 
 impl StepKind {
@@ -74,12 +118,37 @@ impl StepKind {
             Self::Revoke => ("revoke", "Revoke the tokens where they were issued."),
             Self::Replace => ("replace", "Put new tokens into a secret store."),
             Self::Unstage { .. } => ("unstage", "Unstage the files."),
-            Self::Edit => ("rewrite", "Remove the tokens from the unpushed commits."),
+            Self::Edit { .. } => ("rewrite", "Remove the tokens from the unpushed commits."),
             Self::Rewrite => ("clean", "Remove the tokens from the history with `ddpatrol clean`."),
             Self::Prune => ("clean", "Delete unreachable objects."),
             Self::Stash => ("clean", "A stash contains the token."),
-            Self::Remove => ("clean", "Remove the tokens from the files."),
+            Self::Remove | Self::RemoveFrom { .. } => {
+                ("clean", "Remove the tokens from the files.")
+            }
+            Self::Rename => ("clean", "Rename the branches and tags."),
             Self::Prevent => ("prevent", "Install a hook."),
+        }
+    }
+
+    /// Adds the commits or files of `other`, if one step can have both.
+    pub(super) fn merge(&mut self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Edit { git, commits }, Self::Edit { git: its_git, commits: its }) => {
+                if git != its_git {
+                    return false;
+                }
+                let is_new = |it: &&EditedCommit| !commits.iter().any(|known| known.id == it.id);
+                let new: Vec<EditedCommit> = its.iter().filter(is_new).cloned().collect();
+                commits.extend(new);
+                true
+            }
+            (Self::RemoveFrom { files }, Self::RemoveFrom { files: its }) => {
+                let new: Vec<Clean> =
+                    its.iter().filter(|it| !files.contains(it)).cloned().collect();
+                files.extend(new);
+                true
+            }
+            (kind, other) => kind == other,
         }
     }
 

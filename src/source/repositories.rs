@@ -7,6 +7,7 @@ use crate::source::archive::{ExtractedRepo, ExtractedRepos};
 use crate::source::files::{Discovered, FilesOptions};
 use ddpatrol_git::history::{History, HistoryOptions};
 use ddpatrol_git::repo::{RepoError, Repository};
+use ddpatrol_scan::finding::baseline::lexical;
 use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::lock::lock;
 use std::collections::{HashSet, VecDeque};
@@ -86,7 +87,11 @@ impl Repositories {
                 }
                 Err(error) => report_unreadable(run, root.clone(), error),
             }
-            let common = repository.common_dir.clone();
+            let mut common = repository.common_dir.clone();
+            if common != repository.git_dir {
+                // A linked work tree reaches it by `..`, which reports should not show.
+                common = lexical(&common);
+            }
             let files = AdminFiles { common, root: root.clone(), options: &self.files };
             let history = History::new(repository, root, self.options.clone());
             on_entry(RepositoryEntry { history: &history, admin_files: Some(files) });
@@ -124,6 +129,20 @@ pub fn root_of(path: &Path) -> &Path {
     match path.file_name() {
         Some(name) if name == ".git" => path.parent().unwrap_or(path),
         _ => path,
+    }
+}
+
+/// Returns the top of the work tree of a git directory, or a bare repository itself.
+///
+/// The git directory of a linked work tree contains the path of that work tree. If the work tree no longer
+/// exists, this returns the top of the repository that it was linked to.
+#[must_use]
+pub fn top_of_git_dir(path: &Path) -> PathBuf {
+    let is_linked = path.join("commondir").is_file();
+    match is_linked.then(|| Repository::at(path)) {
+        Some(Ok(Some(Repository { work_tree: Some(top), .. }))) if top.exists() => lexical(&top),
+        Some(Ok(Some(repository))) => root_of(&lexical(&repository.common_dir)).to_owned(),
+        _ => root_of(path).to_owned(),
     }
 }
 

@@ -122,7 +122,7 @@ fn a_token_outside_of_histories_is_removed_from_its_source() {
     let name = Location { part: Part::Name, ..location("a") };
     assert_eq!(first_words(name), "Rename the file");
     let reference = Location { part: Part::Ref, ..location("a") };
-    assert_eq!(first_words(reference), "Rename the branch or tag");
+    assert_eq!(first_words(reference), "Rename the branch or tag key = t_***");
     // Commands do not reach a repository within an archive.
     let member = traced("a.tar!/r/x", trace("a.tar!/r/.git"));
     assert_eq!(first_words(member), "Remove it from the file");

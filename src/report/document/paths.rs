@@ -8,7 +8,7 @@ use crate::redact::{Clean, Masker};
 use crate::report::escape;
 use crate::scan::Outcome;
 use crate::source::git::repo::Repository;
-use crate::source::repositories::root_of;
+use crate::source::repositories::{root_of, top_of_git_dir};
 use ddpatrol_scan::finding::baseline::{Roots, lexical};
 use ddpatrol_scan::finding::{Location, Part, STDIN, archives, is_member, plain};
 use std::borrow::Cow;
@@ -32,6 +32,12 @@ pub struct Paths {
     base: Option<PathBuf>,
     /// For each inspected folder, the top of the repository around it.
     known: HashMap<PathBuf, Option<Arc<Path>>>,
+    /// The tops of git directories.
+    git_dirs: HashMap<PathBuf, PathBuf>,
+    /// The folders that the work trees of a repository share, by the tops of the work trees.
+    shared: HashMap<PathBuf, PathBuf>,
+    /// The first work tree of each repository, by the folder that its work trees share.
+    first: HashMap<PathBuf, PathBuf>,
     /// The result for the last location: a file often has many consecutive locations.
     last: Option<LastLocation>,
 }
@@ -96,6 +102,9 @@ impl Paths {
             tops: roots.tops.clone(),
             links: links.collect(),
             known: HashMap::new(),
+            git_dirs: HashMap::new(),
+            shared: HashMap::new(),
+            first: HashMap::new(),
             last: None,
         }
     }
@@ -104,6 +113,43 @@ impl Paths {
     pub(in crate::report) fn is_current(&mut self, top: &Path) -> bool {
         let working = self.working.clone();
         self.top_of(&working).is_some_and(|it| *it == *top)
+    }
+
+    /// Returns the top of the repository with a git directory.
+    pub(in crate::report) fn top_of_git_dir(&mut self, git_dir: &Path) -> PathBuf {
+        if let Some(top) = self.git_dirs.get(git_dir) {
+            return top.clone();
+        }
+        let top = top_of_git_dir(&self.whole(git_dir));
+        self.git_dirs.insert(git_dir.to_owned(), top.clone());
+        top
+    }
+
+    /// Returns the work tree that commands for a repository run in: the current one if it belongs to the
+    /// repository, otherwise the first of the repository that this was called with.
+    pub(in crate::report) fn command_top(&mut self, top: PathBuf) -> PathBuf {
+        let shared = self.shared(&top);
+        let working = self.working.clone();
+        // The current folder may also be in a `.git` folder.
+        if let Some(current) = self.top_of(&working)
+            && current.join(".git").exists()
+            && self.shared(&current) == shared
+        {
+            return current.to_path_buf();
+        }
+        self.first.entry(shared).or_insert(top).clone()
+    }
+
+    /// Returns the folder that all work trees of a repository share, or `top` if there is no repository.
+    fn shared(&mut self, top: &Path) -> PathBuf {
+        if let Some(shared) = self.shared.get(top) {
+            return shared.clone();
+        }
+        let repository = Repository::at(top).ok().flatten();
+        let shared = repository.map_or_else(|| top.to_owned(), |it| it.common_dir);
+        let shared = shared.canonicalize().unwrap_or(shared);
+        self.shared.insert(top.to_owned(), shared.clone());
+        shared
     }
 
     /// Returns the absolute path.
@@ -275,7 +321,9 @@ impl<'a> Base<'a> {
 /// Returns `true` if a folder is the top of a work tree or a bare repository.
 fn is_top(folder: &Path) -> bool {
     let resembles = |name: &str| folder.join(name).symlink_metadata().is_ok();
-    (resembles(".git") || resembles("HEAD")) && matches!(Repository::at(folder), Ok(Some(_)))
+    // The git directory of a linked work tree is no repository of its own.
+    let is_bare = || resembles("HEAD") && !resembles("commondir");
+    (resembles(".git") || is_bare()) && matches!(Repository::at(folder), Ok(Some(_)))
 }
 
 /// Returns the file that contains a member of an archive; other paths unchanged.

@@ -34,7 +34,9 @@ fn next_steps(text: &str) -> Vec<(String, String)> {
             let mut words = line.strip_prefix("  ")?.splitn(3, ' ');
             words.next()?.parse::<usize>().ok()?;
             let label = words.next()?.to_owned();
-            Some((label, words.next()?.trim_start().to_owned()))
+            // The effects that a command does not have follow it.
+            let text = words.next()?.trim_start();
+            Some((label, text.split_once("   (").map_or(text, |(command, _)| command).to_owned()))
         })
         .collect()
 }
@@ -144,6 +146,31 @@ fn commands_work_in_a_linked_work_tree() {
 }
 
 #[test]
+fn a_linked_work_tree_is_one_repository_with_the_work_tree_as_its_folder() {
+    let repo = leaked();
+    // A token in a message has no path.
+    repo.git(&["commit", "-q", "--allow-empty", "-m", &token(2)]);
+    repo.git(&["worktree", "add", "-q", "../linked"]);
+    // A file that all work trees share.
+    repo.write(".git/FETCH_HEAD", token(3));
+    let linked = repo.sibling("linked");
+    let inside = scanned(&repo, &linked, &["scan"]).stdout();
+    let steps: Vec<_> = commands(&inside).into_iter().map(|(_, command)| command).collect();
+    assert!(steps.contains(&"ddpatrol hook install".to_owned()), "{inside}");
+    assert!(steps.contains(&"ddpatrol clean --from scan.json".to_owned()), "{inside}");
+    let outside = scanned(&repo, repo.parent(), &["scan", "linked"]).stdout();
+    let both = scanned(&repo, repo.parent(), &["scan"]).stdout();
+    for text in [&inside, &outside, &both] {
+        let steps = commands(text);
+        let count = |words| steps.iter().filter(|(_, it)| it.starts_with(words)).count();
+        assert_eq!((count("ddpatrol hook install"), count("ddpatrol clean")), (1, 1), "{text}");
+        let is_git_dir =
+            |it: &(String, String)| it.1.contains("worktrees") || it.1.contains("receive");
+        assert!(!steps.iter().any(is_git_dir) && !text.contains("/../"), "{text}");
+    }
+}
+
+#[test]
 fn commands_name_their_repository_in_a_scan_of_many() {
     let repo = leaked();
     let other = repo.clone_to("another one", &[]);
@@ -162,6 +189,9 @@ fn a_pruned_token_is_not_found_by_the_next_scan() {
     let text = scanned(&repo, repo.parent(), &["scan", "bare.git"]).stdout();
     let prune = commands(&text).into_iter().find(|(label, _)| label == "clean").expect("a command");
     assert!(prune.1.starts_with("git -C /") && prune.1.ends_with(" gc --prune=now"), "{text}");
+    let note =
+        " gc --prune=now   (objects that a reflog or stash names stay: git reflog, git stash list)";
+    assert!(text.contains(note), "{text}");
     assert!(!text.contains("reflog expire") && !text.contains("stash drop"), "{text}");
     must(&repo, repo.parent(), &prune.1);
     let again = scanned(&repo, repo.parent(), &["scan", "bare.git"]);
@@ -265,6 +295,54 @@ fn a_rejected_push_opens_the_commit_for_editing() {
     repo.git(&["commit", "-q", "-a", "--amend", "--no-edit"]);
     repo.git(&["rebase", "--continue"]);
     repo.git(&["push", "-q", "origin", "main"]);
+}
+
+#[test]
+fn one_rebase_edits_all_commits_of_a_rejected_push() {
+    let repo = Repo::with_files(&[("a", "clean\n")]);
+    let server = repo.clone_to("server.git", &["--bare"]);
+    repo.git(&["remote", "add", "origin", server.to_str().expect("UTF-8")]);
+    repo.git(&["fetch", "-q", "origin"]);
+    let mut commits = Vec::new();
+    // The names of the files are not in the order of the commits.
+    for (seed, name) in [(1, "e"), (2, "d"), (3, "c"), (4, "b")] {
+        repo.commit_file(name, token(seed));
+        commits.push(repo.git(&["rev-parse", "HEAD"]));
+        repo.git(&["commit", "-q", "--allow-empty", "-m", "clean"]);
+    }
+    repo.hook("pre-push", "pre-push --quiet \"$@\"");
+    let output = repo.try_git(repo.path(), &["push", "-q", "origin", "main"], "");
+    assert!(!output.status.success(), "{output:?}");
+    let printed = String::from_utf8(output.stdout).expect("UTF-8");
+    let short: Vec<&str> = commits.iter().map(|it| &it[..12]).collect();
+    assert!(printed.contains(&format!("amend: {}. A later", short.join(", "))), "{printed}");
+    assert!(!printed.contains("JSON report"), "{printed}");
+    let [(_, rebase)] = &commands(&printed)[..] else { panic!("{printed}") };
+    let list = repo.sibling("list");
+    let editor = [("GIT_SEQUENCE_EDITOR", &*format!("sh -c 'cat \"$0\" >{}'", list.display()))];
+    let output = paste(&repo, repo.path(), rebase, &editor);
+    assert!(output.status.success(), "{output:?}");
+    let list = std::fs::read_to_string(list).expect("the list of commits");
+    let picked = list.lines().filter(|it| it.starts_with("pick"));
+    let first = picked.clone().next().and_then(|it| it.split(' ').nth(1)).expect("a commit");
+    assert!(commits[0].starts_with(first) && picked.count() == 8, "{list}");
+}
+
+#[test]
+fn a_file_and_the_name_of_a_branch_are_named_in_the_steps() {
+    let repo = Repo::with_files(&[("a", "clean\n")]);
+    repo.git(&["branch", &format!("fix/{}", token(1))]);
+    for name in ["x", "y", "z"] {
+        repo.write(name, token(2));
+    }
+    let text = scanned(&repo, repo.path(), &["scan"]).stdout();
+    let steps = next_steps(&text);
+    let of = |words: &str| steps.iter().find(|(_, it)| it.starts_with(words)).map(|it| &it.1);
+    let rename = of("Rename the branch or tag fix/ddpat_").unwrap_or_else(|| panic!("{text}"));
+    assert!(rename.ends_with(", and delete the old name wherever it was pushed."), "{text}");
+    assert!(!text.contains(&token(1)[30..]), "{text}");
+    let remove = of("Remove the token from x").unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(remove, "Remove the token from x (+2 files). Copies elsewhere keep it.");
 }
 
 #[test]
