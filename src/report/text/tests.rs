@@ -89,17 +89,39 @@ fn a_change_has_sections_of_its_own() {
 }
 
 #[test]
-fn every_section_is_visible_in_few_lines() {
-    let mut findings = vec![verified(traced(git()), "live"); 40];
-    findings.extend(vec![traced(git()); 40]);
+fn the_most_urgent_findings_are_listed_first_in_few_lines() {
+    let mut findings = vec![verified(traced(git()), "live"); 3];
+    findings.extend(vec![traced(git()); 4]);
     findings.extend(vec![traced(removed()); 40]);
+    findings.push(verified(traced(git()), "dead"));
     let document = document(findings);
-    for limit in [8, 12, 20, 22, 48] {
+    let sections = ["LIVE, in HEAD (3)", "unknown, in HEAD (4)", "unknown, in history (40)"];
+    let mut most = 0;
+    for limit in 12..=50 {
         let few = text(&document, |it| (it.limit, it.width) = (Some(limit), Some(80)));
         assert!(few.lines().count() <= limit, "{limit}: {few}");
-        assert_eq!(headings(&few).len(), 3, "{limit}: {few}");
-        assert_eq!(few.matches("(--limit 0 lists all)").count(), 3, "{limit}: {few}");
+        let mut listed = [0; 3];
+        let mut current = None;
+        for line in few.lines().take_while(|it| !it.is_empty()) {
+            current = sections.iter().position(|it| *it == line).or(current);
+            if line.contains(RULE) {
+                listed[current.expect("a heading")] += 1;
+            }
+        }
+        // A section lists findings only if every earlier one is complete.
+        assert!(listed[1] == 0 || listed[0] == 3, "{limit}: {few}");
+        assert!(listed[2] == 0 || listed[1] == 4, "{limit}: {few}");
+        let all: usize = listed.iter().sum();
+        assert!(all >= most, "{limit}: {few}");
+        most = all;
+        let unlisted = listed.iter().zip([3, 4, 40]).filter(|(some, all)| **some < *all).count();
+        let place = if unlisted > 1 { format!(" in {unlisted} sections") } else { String::new() };
+        let count = format!("{} more{place} (--limit 0 lists all)", 47 - all);
+        assert!(all == 0 || few.contains(&count), "{limit}: {few}");
+        assert_eq!(few.matches("(--limit 0 lists all)").count(), 1, "{limit}: {few}");
+        assert_eq!(headings(&few).last(), Some(&"dead (1) not listed (--show-dead)"), "{few}");
     }
+    assert!(most > 7, "{most}");
 }
 
 #[test]
