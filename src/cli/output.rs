@@ -3,9 +3,9 @@
 use super::args::{Color, ListingArgs, ReportArg, ReportFormat};
 use super::terminal::{self, TerminalSize};
 use crate::report::document::Document;
-use crate::report::next_steps::NextStepsContext;
+use crate::report::next_steps::{HookKind, NextStepsContext, Surface};
 use crate::report::sarif::{self, Suppressed};
-use crate::report::text::{self, TextOptions};
+use crate::report::text::{self, StoppedCommand, TextOptions};
 use crate::report::{csv, github, gitlab, html, json, junit, markdown};
 use anyhow::{Context, bail};
 use ddpatrol_scan::lock::lock;
@@ -25,6 +25,8 @@ pub(super) struct ReportOptions<'a> {
     pub(super) elapsed: Option<Duration>,
     pub(super) suppressed: Suppressed,
     pub(super) listing: ListingArgs,
+    /// The number of tokens that fail the run.
+    pub(super) failing: usize,
     /// The context of the next steps, such as the command line.
     pub(super) context: &'a NextStepsContext,
 }
@@ -157,6 +159,8 @@ impl Output {
             limit: listing.limit.map_or(default, |limit| (limit > 0).then_some(limit)),
             width: size.map(|it| it.width),
             elapsed,
+            failing: options.failing,
+            stops: stopped_command(context.surface),
             context,
         }
     }
@@ -174,6 +178,22 @@ impl Output {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns the git command that a failing run stops.
+fn stopped_command(surface: Surface) -> Option<StoppedCommand> {
+    // Users also run `ddpatrol staged` by hand. Git sets this variable for the hooks of a commit.
+    let commits = || std::env::var_os("GIT_INDEX_FILE").is_some();
+    match surface {
+        Surface::Hook(HookKind::PreCommit) => commits().then_some(StoppedCommand::Commit),
+        Surface::Hook(HookKind::CommitMsg) => Some(StoppedCommand::Message),
+        Surface::Hook(HookKind::PrePush) => Some(StoppedCommand::Push),
+        // `pre-receive` reports a refused push on standard error.
+        Surface::Hook(HookKind::PreReceive)
+        | Surface::Terminal
+        | Surface::Saved
+        | Surface::Ci => None,
     }
 }
 

@@ -7,6 +7,7 @@ mod finding;
 mod line;
 mod link;
 mod options;
+mod refusal;
 mod section;
 mod source_line;
 mod summary;
@@ -14,12 +15,12 @@ mod summary;
 mod tests;
 
 use super::document::Document;
-pub use options::TextOptions;
+pub use options::{StoppedCommand, TextOptions};
 
 use ddpatrol_scan::quantity::{count, number};
 use finding::Detail;
 use line::{Line, Paint, Role};
-use section::{DeadTokens, Section, sections};
+use section::{Section, sections};
 use std::io::{self, Write};
 
 /// Maximum number of findings that are shown with their source line.
@@ -35,13 +36,14 @@ pub fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let paint = Paint { color: options.color, links: options.links };
-    let end = summary::lines(document, options);
-    let dead = if options.show_dead { DeadTokens::Listed } else { DeadTokens::Counted };
-    let sections = sections(document, dead);
+    let start = refusal::first_line(document, options);
+    let mut end = summary::lines(document, options);
+    end.extend(refusal::last_lines(document, options));
+    let sections = sections(document, options);
     let gap = usize::from(!sections.is_empty() && !options.quiet);
-    let used = rows(&end, options.width) + gap;
+    let used = rows(&start, options.width) + rows(&end, options.width) + gap;
     let room = options.limit.map(|limit| limit.saturating_sub(used));
-    for line in listing(document, &sections, options, room) {
+    for line in start.into_iter().chain(listing(document, &sections, options, room)) {
         line.write(paint, out)?;
     }
     if gap > 0 {

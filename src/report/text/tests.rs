@@ -2,13 +2,12 @@
 
 use super::*;
 use crate::report::document::{ChangeStatusWord, LocationRecord, Record, RuleRecord};
-use crate::report::next_steps::NextStepsContext;
+use crate::report::next_steps::{HookKind, NextStepsContext, Surface};
 use crate::report::tests::*;
 use crate::report::trace::TraceRecord;
 
-fn text(document: &Document, change: impl FnOnce(&mut TextOptions<'_>)) -> String {
-    let context = NextStepsContext::default();
-    let mut options = TextOptions {
+const fn options(context: &NextStepsContext) -> TextOptions<'_> {
+    TextOptions {
         color: false,
         links: false,
         quiet: false,
@@ -17,8 +16,15 @@ fn text(document: &Document, change: impl FnOnce(&mut TextOptions<'_>)) -> Strin
         limit: None,
         width: None,
         elapsed: None,
-        context: &context,
-    };
+        failing: 0,
+        stops: None,
+        context,
+    }
+}
+
+fn text(document: &Document, change: impl FnOnce(&mut TextOptions<'_>)) -> String {
+    let context = NextStepsContext::default();
+    let mut options = options(&context);
     change(&mut options);
     let mut out = Vec::new();
     write(document, &options, &mut out).expect("a vector");
@@ -172,4 +178,38 @@ fn a_quiet_report_has_no_summary() {
     let quiet = text(&document(vec![traced(git())]), |it| it.quiet = true);
     assert!(!quiet.contains("Scanned") && !quiet.contains("leaked"), "{quiet}");
     assert_eq!(text(&document(vec![]), |it| it.quiet = true), "");
+}
+
+#[test]
+fn a_failing_hook_names_the_stopped_command_first_and_how_to_allow_a_token_last() {
+    let found = document(vec![record(vec![change_status(ChangeStatusWord::New)])]);
+    let stopped = |stops, failing| {
+        text(&found, |it| (it.stops, it.failing, it.quiet) = (Some(stops), failing, true))
+    };
+    for (stops, failing, first) in [
+        (StoppedCommand::Commit, 1, "ddpatrol: commit refused: 1 new token"),
+        (StoppedCommand::Push, 2, "ddpatrol: push refused: 2 new tokens"),
+        (StoppedCommand::Message, 1, "ddpatrol: commit refused: the message contains a token"),
+    ] {
+        let text = stopped(stops, failing);
+        assert_eq!(text.lines().next(), Some(first), "{text}");
+        assert!(text.lines().last().is_some_and(|it| it.starts_with("False alarm? ")), "{text}");
+        assert!(text.lines().count() <= 12, "{text}");
+    }
+    let passed = stopped(StoppedCommand::Commit, 0);
+    assert!(!passed.contains("refused") && !passed.contains("False alarm"), "{passed}");
+}
+
+#[test]
+fn a_message_is_not_a_file_of_the_project() {
+    let context = NextStepsContext {
+        surface: Surface::Hook(HookKind::CommitMsg),
+        ..NextStepsContext::default()
+    };
+    let found = document(vec![record(vec![place("COMMIT_EDITMSG")])]);
+    let mut out = Vec::new();
+    let options = options(&context);
+    write(&found, &options, &mut out).expect("a vector");
+    let text = String::from_utf8(out).expect("UTF-8");
+    assert_eq!(headings(&text), ["unknown, in the commit message (1)"]);
 }
