@@ -1,6 +1,7 @@
 //! Destinations of reports: standard output, or files, which are written atomically.
 
 use super::args::{Color, ListingArgs, ReportArg, ReportFormat};
+use super::messages::print_error;
 use super::terminal::{self, TerminalSize};
 use crate::report::document::Document;
 use crate::report::next_steps::{HookKind, NextStepsContext, Surface};
@@ -9,6 +10,7 @@ use crate::report::text::{self, StoppedCommand, TextOptions};
 use crate::report::{csv, github, gitlab, html, json, junit, markdown};
 use anyhow::{Context, bail};
 use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::quantity::count;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -49,6 +51,8 @@ impl Color {
 /// A report's destination, open for writing.
 pub(super) struct Output {
     pub(super) format: ReportFormat,
+    /// The path as the user gave it.
+    path: Option<PathBuf>,
     destination: Destination,
 }
 
@@ -86,7 +90,7 @@ impl Output {
             Some(path) => open_path(path)
                 .with_context(|| format!("cannot write report to {}", path.display()))?,
         };
-        Ok(Self { format: report.format, destination })
+        Ok(Self { format: report.format, path: report.path.clone(), destination })
     }
 
     pub(super) fn is_stdout(&self) -> bool {
@@ -115,7 +119,7 @@ impl Output {
         }
     }
 
-    /// Writes a report and completes it.
+    /// Writes a report and completes it. A message names the file that was written.
     pub(super) fn write(
         mut self,
         document: &Document,
@@ -137,7 +141,14 @@ impl Output {
             ReportFormat::Gitlab => gitlab::write(document, out)?,
             ReportFormat::Jsonl => json::write_lines(document, out)?,
         }
-        self.finish()
+        let is_file = matches!(self.destination, Destination::File(..));
+        let path = self.path.take().filter(|_| is_file);
+        self.finish()?;
+        if let Some(path) = path.filter(|_| !options.quiet && !options.context.surface.is_hook()) {
+            let tokens = count(document.summary.proven, "token");
+            print_error(&format!("{}: {tokens}", path.display()));
+        }
+        Ok(())
     }
 
     /// Returns the options of the text report, which depend on the terminal if it is written to one.
