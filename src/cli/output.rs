@@ -201,10 +201,9 @@ fn stopped_command(surface: Surface) -> Option<StoppedCommand> {
         Surface::Hook(HookKind::CommitMsg) => Some(StoppedCommand::Message),
         Surface::Hook(HookKind::PrePush) => Some(StoppedCommand::Push),
         // `pre-receive` reports a refused push on standard error.
-        Surface::Hook(HookKind::PreReceive)
-        | Surface::Terminal
-        | Surface::Saved
-        | Surface::Ci => None,
+        Surface::Hook(HookKind::PreReceive) | Surface::Terminal | Surface::Saved | Surface::Ci => {
+            None
+        }
     }
 }
 

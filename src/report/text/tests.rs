@@ -5,6 +5,7 @@ use crate::report::document::{ChangeStatusWord, LocationRecord, Record, RuleReco
 use crate::report::next_steps::{HookKind, NextStepsContext, Surface};
 use crate::report::tests::*;
 use crate::report::trace::TraceRecord;
+use ddpatrol_scan::finding::Part;
 
 const fn options(context: &NextStepsContext) -> TextOptions<'_> {
     TextOptions {
@@ -212,4 +213,21 @@ fn a_message_is_not_a_file_of_the_project() {
     write(&found, &options, &mut out).expect("a vector");
     let text = String::from_utf8(out).expect("UTF-8");
     assert_eq!(headings(&text), ["unknown, in the commit message (1)"]);
+}
+
+#[test]
+fn a_reference_is_named_by_its_kind() {
+    let named = |path: &str, name: &str| {
+        let place = LocationRecord { part: Part::Ref, snippet: clean(name), ..place(path) };
+        text(&document(vec![record(vec![place])]), |it| it.limit = Some(100))
+    };
+    for (path, name, label) in [
+        (".", "refs/tags/rel-t_***", "  tag rel-t_***  "),
+        (".", "refs/heads/t_***", "  branch t_***  "),
+        ("a.git", "refs/remotes/origin/t_***", "  a.git: remote branch origin/t_***  "),
+        (".", "refs/notes/t_***", "  reference refs/notes/t_***  "),
+    ] {
+        let text = named(path, name);
+        assert!(text.lines().any(|it| it.starts_with(label)), "{text}");
+    }
 }
