@@ -31,14 +31,21 @@ pub(super) fn first_line(document: &Document, options: &TextOptions<'_>) -> Vec<
 /// Returns the line after the next steps, if a token can be allowed.
 pub(super) fn last_lines(document: &Document, options: &TextOptions<'_>) -> Vec<Line> {
     let Some(stopped) = options.stops.filter(|_| options.failing > 0) else { return Vec::new() };
+    let open: Vec<&Record> =
+        document.findings.iter().filter(|it| it.suppression.is_none()).collect();
     // Inline comments apply to lines of files only.
-    let in_file = |it: &Record| {
-        it.suppression.is_none() && it.locations.iter().any(|it| it.part == Part::Content)
+    let in_file = |it: &&Record| it.locations.iter().any(|it| it.part == Part::Content);
+    let text = match &open[..] {
+        all if stopped != StoppedCommand::Message && all.iter().any(in_file) => {
+            "False alarm? Add `# ddpatrol:allow REASON` to the line of the token.".to_owned()
+        }
+        [only] => format!(
+            "False alarm? Add the fingerprint {} to `[[allow]]` in `.ddpatrol.toml`.",
+            only.fingerprint
+        ),
+        _ => "False alarm? Add the fingerprints (--explain lists them) to `[[allow]]` in \
+              `.ddpatrol.toml`."
+            .to_owned(),
     };
-    let text = if stopped != StoppedCommand::Message && document.findings.iter().any(in_file) {
-        "False alarm? Add `# ddpatrol:allow REASON` to the line of the token."
-    } else {
-        "False alarm? Add the fingerprint to the allowlist in `.ddpatrol.toml`."
-    };
-    wrap(Role::Dim, text, 2, options.width)
+    wrap(Role::Dim, &text, 2, options.width)
 }
