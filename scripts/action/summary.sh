@@ -9,7 +9,8 @@ summary_limit=$((1024 * 1024 - 32 * 1024))
 annotate_errors() {
   local line
   if [ "$code" != 2 ] || [ -s "$folder/ddpatrol.json" ]; then return 0; fi
-  sed 's/^ddpatrol: //' "$folder/messages" | head -n 10 >"$folder/errors"
+  # Without the lines on the reports that were written.
+  sed -e '/: [0-9,]* tokens\{0,1\}$/d' -e 's/^ddpatrol: //' "$folder/messages" | head -n 10 >"$folder/errors"
   while IFS= read -r line; do
     [ -z "$line" ] || annotate error "$line"
   done <"$folder/errors"

@@ -1,14 +1,16 @@
 //! Destinations of reports: standard output, or files, which are written atomically.
 
 use super::args::{Color, ListingArgs, ReportArg, ReportFormat};
+use super::messages::print_error;
 use super::terminal::{self, TerminalSize};
 use crate::report::document::Document;
-use crate::report::next_steps::NextStepsContext;
+use crate::report::next_steps::{HookKind, NextStepsContext, Surface};
 use crate::report::sarif::{self, Suppressed};
-use crate::report::text::{self, TextOptions};
+use crate::report::text::{self, StoppedCommand, TextOptions};
 use crate::report::{csv, github, gitlab, html, json, junit, markdown};
 use anyhow::{Context, bail};
 use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::quantity::count;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -25,6 +27,8 @@ pub(super) struct ReportOptions<'a> {
     pub(super) elapsed: Option<Duration>,
     pub(super) suppressed: Suppressed,
     pub(super) listing: ListingArgs,
+    /// The number of tokens that fail the run.
+    pub(super) failing: usize,
     /// The context of the next steps, such as the command line.
     pub(super) context: &'a NextStepsContext,
 }
@@ -47,6 +51,8 @@ impl Color {
 /// A report's destination, open for writing.
 pub(super) struct Output {
     pub(super) format: ReportFormat,
+    /// The path as the user gave it.
+    path: Option<PathBuf>,
     destination: Destination,
 }
 
@@ -84,7 +90,7 @@ impl Output {
             Some(path) => open_path(path)
                 .with_context(|| format!("cannot write report to {}", path.display()))?,
         };
-        Ok(Self { format: report.format, destination })
+        Ok(Self { format: report.format, path: report.path.clone(), destination })
     }
 
     pub(super) fn is_stdout(&self) -> bool {
@@ -113,7 +119,7 @@ impl Output {
         }
     }
 
-    /// Writes a report and completes it.
+    /// Writes a report and completes it. A message names the file that was written.
     pub(super) fn write(
         mut self,
         document: &Document,
@@ -135,7 +141,14 @@ impl Output {
             ReportFormat::Gitlab => gitlab::write(document, out)?,
             ReportFormat::Jsonl => json::write_lines(document, out)?,
         }
-        self.finish()
+        let is_file = matches!(self.destination, Destination::File(..));
+        let path = self.path.take().filter(|_| is_file);
+        self.finish()?;
+        if let Some(path) = path.filter(|_| !options.quiet && !options.context.surface.is_hook()) {
+            let tokens = count(document.summary.proven, "token");
+            print_error(&format!("{}: {tokens}", path.display()));
+        }
+        Ok(())
     }
 
     /// Returns the options of the text report, which depend on the terminal if it is written to one.
@@ -157,6 +170,8 @@ impl Output {
             limit: listing.limit.map_or(default, |limit| (limit > 0).then_some(limit)),
             width: size.map(|it| it.width),
             elapsed,
+            failing: options.failing,
+            stops: stopped_command(context.surface),
             context,
         }
     }
@@ -174,6 +189,21 @@ impl Output {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns the git command that a failing run stops.
+fn stopped_command(surface: Surface) -> Option<StoppedCommand> {
+    // Users also run `ddpatrol staged` by hand. Git sets this variable for the hooks of a commit.
+    let commits = || std::env::var_os("GIT_INDEX_FILE").is_some();
+    match surface {
+        Surface::Hook(HookKind::PreCommit) => commits().then_some(StoppedCommand::Commit),
+        Surface::Hook(HookKind::CommitMsg) => Some(StoppedCommand::Message),
+        Surface::Hook(HookKind::PrePush) => Some(StoppedCommand::Push),
+        // `pre-receive` reports a refused push on standard error.
+        Surface::Hook(HookKind::PreReceive) | Surface::Terminal | Surface::Saved | Surface::Ci => {
+            None
+        }
     }
 }
 

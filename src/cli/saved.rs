@@ -36,6 +36,7 @@ pub(super) fn report(args: &ReportCommandArgs) -> anyhow::Result<Exit> {
         elapsed: None,
         suppressed: args.suppressed(),
         listing: args.listing,
+        failing: 0,
         context: &context,
     };
     for output in outputs {

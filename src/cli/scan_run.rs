@@ -222,7 +222,7 @@ impl ScanRun<'_> {
         if !shows_issues {
             self.print_issues(&document);
         }
-        if let Err(error) = self.write_reports(&document, reports, elapsed) {
+        if let Err(error) = self.write_reports(&outcome, &document, reports, elapsed) {
             failure.get_or_insert(error);
         }
         self.exit(&outcome, &document, failure)
@@ -255,7 +255,8 @@ impl ScanRun<'_> {
             early = reports.extract_if(.., is_early).collect();
         }
         let is_shown = !early.is_empty();
-        self.write_reports(document, early, self.started.instant.elapsed())?;
+        let elapsed = self.started.instant.elapsed();
+        self.write_reports(outcome, document, early, elapsed)?;
         let earlier = responses.clone();
         let success = plan.carry_out(&mut responses)?;
         self.add_responses(actions, &responses, outcome, document);
@@ -335,6 +336,7 @@ impl ScanRun<'_> {
     /// Writes all reports; returns the first failure.
     fn write_reports(
         &self,
+        outcome: &Outcome,
         document: &Document,
         reports: Vec<Output>,
         elapsed: Duration,
@@ -345,6 +347,7 @@ impl ScanRun<'_> {
             elapsed: Some(elapsed),
             suppressed: self.args.suppressed(),
             listing: self.args.listing,
+            failing: self.failing(outcome, document),
             context: self.context,
         };
         let written = reports.into_iter().map(|output| output.write(document, &options));
@@ -371,6 +374,23 @@ impl ScanRun<'_> {
         }
     }
 
+    /// Returns the number of tokens that fail the scan.
+    fn failing(&self, outcome: &Outcome, document: &Document) -> usize {
+        let fails = |finding: &Finding, record: &Record| match self.policy.fail_on {
+            FailLevel::Proven => finding.evidence == Evidence::Proven,
+            FailLevel::Shaped => true,
+            FailLevel::Live => record.is_verified_live(),
+            FailLevel::Never => false,
+        };
+        outcome
+            .findings
+            .iter()
+            .zip(&document.findings)
+            .filter(|(finding, _)| finding.suppression.is_none())
+            .filter(|(finding, it)| fails(finding, it) && (self.job.all || finding.is_new()))
+            .count()
+    }
+
     /// Returns the exit code of the scan.
     fn exit(
         &self,
@@ -382,21 +402,9 @@ impl ScanRun<'_> {
         if let Some(error) = &failure {
             print_error(&format!("{error:#}"));
         }
-        let fails = |finding: &Finding, record: &Record| match self.policy.fail_on {
-            FailLevel::Proven => finding.evidence == Evidence::Proven,
-            FailLevel::Shaped => true,
-            FailLevel::Live => record.is_verified_live(),
-            FailLevel::Never => false,
-        };
         Ok(if outcome.interrupted {
             Exit::Interrupted
-        } else if outcome
-            .findings
-            .iter()
-            .zip(&document.findings)
-            .filter(|(finding, _)| finding.suppression.is_none())
-            .any(|(finding, it)| fails(finding, it) && (self.job.all || finding.is_new()))
-        {
+        } else if self.failing(outcome, document) > 0 {
             Exit::Findings
         } else if failure.is_some() || !outcome.is_complete(self.args.strict.into()) {
             Exit::Failed

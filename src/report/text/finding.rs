@@ -295,8 +295,22 @@ fn label(place: &LocationRecord, introduced: Option<&CommitRecord>) -> String {
     };
     match place.part {
         Part::Name => format!("{path}: in the name"),
-        Part::Ref => format!("{path}: in the name of the reference {}", place.snippet.text()),
+        // The path is the repository.
+        Part::Ref if path == "." => reference(&place.snippet.text()),
+        Part::Ref => format!("{path}: {}", reference(&place.snippet.text())),
         Part::Commit => format!("{path}: line {}", place.line),
         _ => format!("{path}:{}:{}", place.line, place.column),
     }
+}
+
+/// Formats the full name of a reference: `branch main`, `tag v1`.
+fn reference(name: &str) -> String {
+    let kinds = [
+        ("refs/heads/", "branch"),
+        ("refs/tags/", "tag"),
+        ("refs/remotes/", "remote branch"),
+        ("", "reference"),
+    ];
+    let short = kinds.iter().find_map(|(start, kind)| Some((kind, name.strip_prefix(start)?)));
+    short.map_or_else(String::new, |(kind, name)| format!("{kind} {name}"))
 }

@@ -7,6 +7,7 @@ mod finding;
 mod line;
 mod link;
 mod options;
+mod refusal;
 mod section;
 mod source_line;
 mod summary;
@@ -14,11 +15,12 @@ mod summary;
 mod tests;
 
 use super::document::Document;
-pub use options::TextOptions;
+pub use options::{StoppedCommand, TextOptions};
 
+use ddpatrol_scan::quantity::{count, number};
 use finding::Detail;
 use line::{Line, Paint, Role};
-use section::{DeadTokens, Section, sections};
+use section::{Section, sections};
 use std::io::{self, Write};
 
 /// Maximum number of findings that are shown with their source line.
@@ -34,13 +36,14 @@ pub fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let paint = Paint { color: options.color, links: options.links };
-    let end = summary::lines(document, options);
-    let dead = if options.show_dead { DeadTokens::Listed } else { DeadTokens::Counted };
-    let sections = sections(document, dead);
+    let start = refusal::first_line(document, options);
+    let mut end = summary::lines(document, options);
+    end.extend(refusal::last_lines(document, options));
+    let sections = sections(document, options);
     let gap = usize::from(!sections.is_empty() && !options.quiet);
-    let used = rows(&end, options.width) + gap;
+    let used = rows(&start, options.width) + rows(&end, options.width) + gap;
     let room = options.limit.map(|limit| limit.saturating_sub(used));
-    for line in listing(document, &sections, options, room) {
+    for line in start.into_iter().chain(listing(document, &sections, options, room)) {
         line.write(paint, out)?;
     }
     if gap > 0 {
@@ -81,49 +84,81 @@ fn listing(
             return lines;
         }
     }
-    let Some(mut room) = room else { return whole(Detail::Compact) };
-    let mut lines = Vec::new();
-    for (at, section) in sections.iter().enumerate() {
-        // Each later section gets room for its heading, its first finding and the count of the others.
-        let later = &sections[at + 1..];
-        let reserved: usize = later.iter().map(|it| 1 + 3 * usize::from(it.len > 0)).sum();
-        let own = room.saturating_sub(reserved).max(room.min(4).saturating_sub(later.len()));
-        let fitted = fitted(section, document, width, own);
-        room = room.saturating_sub(rows(&fitted, width));
-        lines.extend(fitted);
+    match room {
+        None => whole(Detail::Compact),
+        Some(room) => fitted(document, sections, width, room),
     }
-    lines
 }
 
-/// Returns the lines of a section, in at most `room` rows, but at least its heading.
+/// Returns the lines of the sections in at most `room` rows, the most urgent findings first. One line
+/// counts all findings that do not fit.
 fn fitted(
-    section: &Section<'_>,
     document: &Document,
+    sections: &[Section<'_>],
     width: Option<usize>,
     room: usize,
 ) -> Vec<Line> {
-    let mut lines = vec![section.heading()];
-    let mut used = 1;
-    // Rows at which the listing can end with the count of the findings that follow.
-    let mut end = (1, 0);
-    for (at, item) in section.items.iter().enumerate() {
-        let entry = finding::lines(item, document, Detail::Compact, width);
-        used += rows(&entry, width);
-        if used > room {
-            let (kept, listed) = end;
-            lines.truncate(kept);
-            let more = section.len - listed;
-            if listed == 0 {
-                lines[0].push(Role::Dim, " not listed (--limit 0 lists all)");
-            } else {
-                lines.push(Line::of(Role::Dim, &format!("  … {more} more (--limit 0 lists all)")));
+    // Hidden dead tokens have only a heading, which stays.
+    let (hidden, listed): (Vec<&Section<'_>>, Vec<_>) =
+        sections.iter().partition(|it| it.items.is_empty());
+    let hidden: Vec<Line> = hidden.into_iter().map(Section::heading).collect();
+    let room = room.saturating_sub(rows(&hidden, width));
+    let mut lines = Vec::new();
+    let mut used = 0;
+    // The state before the last finding that leaves room for the count of the others.
+    let mut end = (0, Rest::of(&listed));
+    let mut rest = end.1;
+    for section in &listed {
+        for (at, item) in section.items.iter().enumerate() {
+            let mut entry = finding::lines(item, document, Detail::Compact, width);
+            if at == 0 {
+                entry.insert(0, section.heading());
             }
-            return lines;
-        }
-        lines.extend(entry);
-        if used < room {
-            end = (lines.len(), at + 1);
+            used += rows(&entry, width);
+            if used > room {
+                let (kept, rest) = end;
+                lines.truncate(kept);
+                lines.push(rest.line(kept > 0));
+                lines.extend(hidden);
+                return lines;
+            }
+            lines.extend(entry);
+            rest.findings -= 1;
+            rest.sections -= usize::from(at + 1 == section.items.len());
+            if used < room {
+                end = (lines.len(), rest);
+            }
         }
     }
+    lines.extend(hidden);
     lines
+}
+
+/// Findings that are not listed, and the sections that contain them.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    findings: usize,
+    sections: usize,
+}
+
+impl Rest {
+    fn of(sections: &[&Section<'_>]) -> Self {
+        let findings = sections.iter().map(|it| it.items.len()).sum();
+        Self { findings, sections: sections.len() }
+    }
+
+    /// Returns the line that counts them, after other findings or alone.
+    fn line(self, follows: bool) -> Line {
+        let findings = if follows {
+            format!("{} more", number(self.findings))
+        } else {
+            count(self.findings, "finding")
+        };
+        let place = if self.sections > 1 {
+            format!(" in {}", count(self.sections, "section"))
+        } else {
+            String::new()
+        };
+        Line::of(Role::Dim, &format!("  … {findings}{place} (--limit 0 lists all)"))
+    }
 }

@@ -3,6 +3,17 @@
 use crate::report::next_steps::NextStepsContext;
 use std::time::Duration;
 
+/// A git command that a failing hook stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoppedCommand {
+    /// A commit or merge, because of its content.
+    Commit,
+    /// A commit, because of its message.
+    Message,
+    /// A push.
+    Push,
+}
+
 /// Options of the text report.
 #[derive(Clone, Copy, Debug)]
 pub struct TextOptions<'a> {
@@ -22,6 +33,10 @@ pub struct TextOptions<'a> {
     pub width: Option<usize>,
     /// Duration of the scan, if one ran.
     pub elapsed: Option<Duration>,
+    /// The number of tokens that fail the run.
+    pub failing: usize,
+    /// The git command that the run stops if it fails.
+    pub stops: Option<StoppedCommand>,
     /// The context of the next steps, such as the command line.
     pub context: &'a NextStepsContext,
 }

@@ -3,8 +3,10 @@
 //! Input: the listed findings of a document. Output: sections in the order of urgency.
 
 use super::line::{Line, Role};
+use super::options::TextOptions;
 use crate::detect::Evidence;
 use crate::report::document::{Document, Record};
+use crate::report::next_steps::{HookKind, Surface};
 use crate::report::places::{Place, Whereabouts, places};
 use crate::report::status::Liveness;
 use crate::respond::RevocationOutcome;
@@ -34,7 +36,8 @@ pub(super) struct Item<'a> {
 /// Findings of the same urgency and whereabouts.
 pub(super) struct Section<'a> {
     pub(super) urgency: Urgency,
-    whereabouts: Option<Whereabouts>,
+    /// Where the tokens are, for the heading.
+    place: Option<&'static str>,
     pub(super) items: Vec<Item<'a>>,
     /// The number of findings, including those that are not listed.
     pub(super) len: usize,
@@ -74,20 +77,14 @@ impl Urgency {
     }
 }
 
-/// Whether dead tokens are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DeadTokens {
-    Listed,
-    Counted,
-}
-
 /// Groups the listed findings of a document.
-pub(super) fn sections(document: &Document, dead: DeadTokens) -> Vec<Section<'_>> {
+pub(super) fn sections<'a>(document: &'a Document, options: &TextOptions<'_>) -> Vec<Section<'a>> {
+    let surface = options.context.surface;
     let mut groups: BTreeMap<_, Vec<Item<'_>>> = BTreeMap::new();
     let mut hidden = 0;
     for record in document.findings.iter().filter(|it| it.is_listed()) {
         let urgency = Urgency::of(record);
-        if urgency == Urgency::Dead && dead == DeadTokens::Counted {
+        if urgency == Urgency::Dead && !options.show_dead {
             hidden += 1;
             continue;
         }
@@ -100,22 +97,30 @@ pub(super) fn sections(document: &Document, dead: DeadTokens) -> Vec<Section<'_>
         .into_iter()
         .map(|((urgency, whereabouts), items)| Section {
             urgency,
-            whereabouts: Some(whereabouts),
+            place: Some(heading_place(whereabouts, surface)),
             len: items.len(),
             items,
         })
         .collect();
     if hidden > 0 {
         let items = Vec::new();
-        sections.push(Section { urgency: Urgency::Dead, whereabouts: None, items, len: hidden });
+        sections.push(Section { urgency: Urgency::Dead, place: None, items, len: hidden });
     }
     sections
+}
+
+const fn heading_place(whereabouts: Whereabouts, surface: Surface) -> &'static str {
+    match (whereabouts, surface) {
+        // The file that git passes to the hook is not part of the project.
+        (Whereabouts::Files, Surface::Hook(HookKind::CommitMsg)) => "in the commit message",
+        _ => whereabouts.words(),
+    }
 }
 
 impl Section<'_> {
     /// Returns the heading: `LIVE, in HEAD (1)`.
     pub(super) fn heading(&self) -> Line {
-        let place = self.whereabouts.map(|it| format!(", {}", it.words())).unwrap_or_default();
+        let place = self.place.map(|it| format!(", {it}")).unwrap_or_default();
         let text = format!("{}{place} ({})", self.urgency.words(), self.len);
         let mut line = Line::of(self.urgency.role(), &text);
         if self.items.is_empty() {

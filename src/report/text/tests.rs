@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::report::document::{ChangeStatusWord, LocationRecord, Record, RuleRecord};
-use crate::report::next_steps::NextStepsContext;
+use crate::report::next_steps::{HookKind, NextStepsContext, Surface};
 use crate::report::tests::*;
 use crate::report::trace::TraceRecord;
+use ddpatrol_scan::finding::Part;
 
-fn text(document: &Document, change: impl FnOnce(&mut TextOptions<'_>)) -> String {
-    let context = NextStepsContext::default();
-    let mut options = TextOptions {
+const fn options(context: &NextStepsContext) -> TextOptions<'_> {
+    TextOptions {
         color: false,
         links: false,
         quiet: false,
@@ -17,8 +17,15 @@ fn text(document: &Document, change: impl FnOnce(&mut TextOptions<'_>)) -> Strin
         limit: None,
         width: None,
         elapsed: None,
-        context: &context,
-    };
+        failing: 0,
+        stops: None,
+        context,
+    }
+}
+
+fn text(document: &Document, change: impl FnOnce(&mut TextOptions<'_>)) -> String {
+    let context = NextStepsContext::default();
+    let mut options = options(&context);
     change(&mut options);
     let mut out = Vec::new();
     write(document, &options, &mut out).expect("a vector");
@@ -89,17 +96,39 @@ fn a_change_has_sections_of_its_own() {
 }
 
 #[test]
-fn every_section_is_visible_in_few_lines() {
-    let mut findings = vec![verified(traced(git()), "live"); 40];
-    findings.extend(vec![traced(git()); 40]);
+fn the_most_urgent_findings_are_listed_first_in_few_lines() {
+    let mut findings = vec![verified(traced(git()), "live"); 3];
+    findings.extend(vec![traced(git()); 4]);
     findings.extend(vec![traced(removed()); 40]);
+    findings.push(verified(traced(git()), "dead"));
     let document = document(findings);
-    for limit in [8, 12, 20, 22, 48] {
+    let sections = ["LIVE, in HEAD (3)", "unknown, in HEAD (4)", "unknown, in history (40)"];
+    let mut most = 0;
+    for limit in 12..=50 {
         let few = text(&document, |it| (it.limit, it.width) = (Some(limit), Some(80)));
         assert!(few.lines().count() <= limit, "{limit}: {few}");
-        assert_eq!(headings(&few).len(), 3, "{limit}: {few}");
-        assert_eq!(few.matches("(--limit 0 lists all)").count(), 3, "{limit}: {few}");
+        let mut listed = [0; 3];
+        let mut current = None;
+        for line in few.lines().take_while(|it| !it.is_empty()) {
+            current = sections.iter().position(|it| *it == line).or(current);
+            if line.contains(RULE) {
+                listed[current.expect("a heading")] += 1;
+            }
+        }
+        // A section lists findings only if every earlier one is complete.
+        assert!(listed[1] == 0 || listed[0] == 3, "{limit}: {few}");
+        assert!(listed[2] == 0 || listed[1] == 4, "{limit}: {few}");
+        let all: usize = listed.iter().sum();
+        assert!(all >= most, "{limit}: {few}");
+        most = all;
+        let unlisted = listed.iter().zip([3, 4, 40]).filter(|(some, all)| **some < *all).count();
+        let place = if unlisted > 1 { format!(" in {unlisted} sections") } else { String::new() };
+        let count = format!("{} more{place} (--limit 0 lists all)", 47 - all);
+        assert!(all == 0 || few.contains(&count), "{limit}: {few}");
+        assert_eq!(few.matches("(--limit 0 lists all)").count(), 1, "{limit}: {few}");
+        assert_eq!(headings(&few).last(), Some(&"dead (1) not listed (--show-dead)"), "{few}");
     }
+    assert!(most > 7, "{most}");
 }
 
 #[test]
@@ -150,4 +179,55 @@ fn a_quiet_report_has_no_summary() {
     let quiet = text(&document(vec![traced(git())]), |it| it.quiet = true);
     assert!(!quiet.contains("Scanned") && !quiet.contains("leaked"), "{quiet}");
     assert_eq!(text(&document(vec![]), |it| it.quiet = true), "");
+}
+
+#[test]
+fn a_failing_hook_names_the_stopped_command_first_and_how_to_allow_a_token_last() {
+    let found = document(vec![record(vec![change_status(ChangeStatusWord::New)])]);
+    let stopped = |stops, failing| {
+        text(&found, |it| (it.stops, it.failing, it.quiet) = (Some(stops), failing, true))
+    };
+    for (stops, failing, first) in [
+        (StoppedCommand::Commit, 1, "ddpatrol: commit refused: 1 new token"),
+        (StoppedCommand::Push, 2, "ddpatrol: push refused: 2 new tokens"),
+        (StoppedCommand::Message, 1, "ddpatrol: commit refused: the message contains a token"),
+    ] {
+        let text = stopped(stops, failing);
+        assert_eq!(text.lines().next(), Some(first), "{text}");
+        assert!(text.lines().last().is_some_and(|it| it.starts_with("False alarm? ")), "{text}");
+        assert!(text.lines().count() <= 12, "{text}");
+    }
+    let passed = stopped(StoppedCommand::Commit, 0);
+    assert!(!passed.contains("refused") && !passed.contains("False alarm"), "{passed}");
+}
+
+#[test]
+fn a_message_is_not_a_file_of_the_project() {
+    let context = NextStepsContext {
+        surface: Surface::Hook(HookKind::CommitMsg),
+        ..NextStepsContext::default()
+    };
+    let found = document(vec![record(vec![place("COMMIT_EDITMSG")])]);
+    let mut out = Vec::new();
+    let options = options(&context);
+    write(&found, &options, &mut out).expect("a vector");
+    let text = String::from_utf8(out).expect("UTF-8");
+    assert_eq!(headings(&text), ["unknown, in the commit message (1)"]);
+}
+
+#[test]
+fn a_reference_is_named_by_its_kind() {
+    let named = |path: &str, name: &str| {
+        let place = LocationRecord { part: Part::Ref, snippet: clean(name), ..place(path) };
+        text(&document(vec![record(vec![place])]), |it| it.limit = Some(100))
+    };
+    for (path, name, label) in [
+        (".", "refs/tags/rel-t_***", "  tag rel-t_***  "),
+        (".", "refs/heads/t_***", "  branch t_***  "),
+        ("a.git", "refs/remotes/origin/t_***", "  a.git: remote branch origin/t_***  "),
+        (".", "refs/notes/t_***", "  reference refs/notes/t_***  "),
+    ] {
+        let text = named(path, name);
+        assert!(text.lines().any(|it| it.starts_with(label)), "{text}");
+    }
 }

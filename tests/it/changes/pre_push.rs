@@ -102,7 +102,7 @@ fn branches_of_a_mirror_do_not_count_as_pushed() {
 fn names_of_pushed_branches_and_tags_are_scanned() {
     let repo = with_old_token();
     let printed = blocked(&repo, &["origin", &format!("main:refs/heads/fix/{}", token(2))]);
-    let name = format!("in the name of the reference refs/heads/fix/{}", &token(2)[..29]);
+    let name = format!("branch fix/{}", &token(2)[..29]);
     assert!(printed.contains(&name) && printed.contains("Rename the branch or tag"), "{printed}");
     assert!(!printed.contains(&token(2)[30..]) && !printed.contains("git reset"), "{printed}");
     blocked(&repo, &["origin", &format!("main:refs/tags/{}", token(2))]);

@@ -214,3 +214,21 @@ fn a_commit_from_a_custom_index_file_is_scanned() {
     let output = repo.try_git(repo.path(), &alias, "");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "passed then\n", "{output:?}");
 }
+
+#[test]
+fn a_refused_commit_is_named_in_few_lines() {
+    let repo = Repo::with_files(&[("a", "clean\n")]);
+    assert_eq!(repo.run(&["hook", "install"]).code(), Some(0));
+    repo.stage(&[("a", &token(1))]);
+    let output = repo.try_git(repo.path(), &["commit", "-m", "change"], "");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.starts_with("ddpatrol: commit refused: 1 new token\n"), "{text}");
+    assert!(
+        text.trim_end().lines().last().is_some_and(|it| it.contains("# ddpatrol:allow")),
+        "{text}"
+    );
+    assert!(text.lines().count() <= 12, "{text}");
+    // The same command by hand stops nothing.
+    let by_hand = repo.run(&["staged"]).stdout();
+    assert!(!by_hand.contains("refused"), "{by_hand}");
+}

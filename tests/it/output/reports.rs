@@ -217,3 +217,16 @@ fn hook_commands_report_their_changes() {
         assert_ran(name, repo.path(), &repo.run_without_git(repo.path(), args));
     }
 }
+
+#[test]
+fn each_report_file_is_named_on_standard_error() {
+    let tree = Tree::new();
+    tree.write("a.txt", token(1));
+    let files = ["--report", "json=scan.json", "--report", "sarif=scan.sarif"];
+    let arguments = [&["scan", "a.txt"], &files[..]].concat();
+    let ran = tree.run(&arguments);
+    assert_eq!(ran.stdout(), "", "{ran:?}");
+    assert_eq!(ran.stderr(), "ddpatrol: scan.json: 1 token\nddpatrol: scan.sarif: 1 token\n");
+    let quiet = tree.run(&[&arguments[..], &["--quiet"]].concat());
+    assert_eq!(quiet.stderr(), "", "{quiet:?}");
+}

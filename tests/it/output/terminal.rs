@@ -67,7 +67,8 @@ fn a_pipe_gets_all_findings_and_a_limit_shortens_them() {
     assert_eq!(all.lines().filter(|it| it.contains("client.py:2:")).count(), 30, "{all}");
     assert!(!all.contains("--limit"), "{all}");
     let few = repo.run(&["scan", "--limit", "20"]).stdout();
-    assert!(few.lines().count() <= 20 && few.contains(" more (--limit 0 lists all)"), "{few}");
+    let more = " 26 more in 2 sections (--limit 0 lists all)";
+    assert!(few.lines().count() <= 20 && few.contains(more), "{few}");
     let on_terminal = on_terminal(&repo, &["scan", "--limit", "0", "--color", "never"]);
     assert_eq!(on_terminal.matches("client.py:2:").count(), 30, "{on_terminal}");
 }
