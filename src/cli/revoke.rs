@@ -27,18 +27,18 @@ use std::sync::Arc;
 
 /// Runs `ddpatrol revoke`.
 pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
-    args.action.check_consent()?;
     let outputs = Output::open_all(&args.reports, Some(ReportFormat::Text))?;
     if outputs.iter().any(|it| !matches!(it.format, ReportFormat::Text | ReportFormat::Json)) {
         bail!("unsupported report format: `ddpatrol revoke` writes text or json");
     }
+    let findings = read(&args.from)?;
+    args.action.check_consent("`ddpatrol revoke`")?;
     let run = signals::begin()?;
     // There are no workers to stop; revocations in progress are completed and reported.
     run.finish();
     let interrupted = Arc::clone(&run);
     let stop = Stop::new(move || interrupted.is_interrupted());
     let responder = Responder::new(args.action.settings(0)?, stop);
-    let findings = read(&args.from)?;
     let subjects: Vec<ProvenToken> = findings.iter().map(SavedFinding::subject).collect();
     let verdicts = findings.iter().map(SavedFinding::verdict).collect();
     let planned = PlannedRevocations::new(&args.action, &responder, subjects, verdicts);

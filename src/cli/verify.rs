@@ -42,7 +42,7 @@ impl<'a> IssuerActions<'a> {
             return Ok(Self { args, responder: None });
         }
         if args.revoke {
-            args.action.check_consent()?;
+            args.action.check_consent("--revoke")?;
         }
         let run = Arc::clone(run);
         let stop = Stop::new(move || run.is_interrupted());
@@ -234,12 +234,13 @@ impl<'a> PlannedRevocations<'a> {
 }
 
 impl ActionArgs {
-    /// Requires a terminal for the confirmation prompt, `--yes` or `--dry-run`.
-    pub(super) fn check_consent(&self) -> anyhow::Result<()> {
+    /// Requires a terminal for the confirmation prompt, `--yes` or `--dry-run`; `what` is the command or
+    /// option that revokes.
+    pub(super) fn check_consent(&self, what: &str) -> anyhow::Result<()> {
         let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
         if !self.yes && !self.dry_run && !can_ask {
             bail!(
-                "--revoke requires confirmation, but there is no terminal: add --yes, or --dry-run to see what would be revoked"
+                "{what} requires confirmation, but there is no terminal: add --yes, or --dry-run to see what would be revoked"
             );
         }
         Ok(())
@@ -285,7 +286,7 @@ fn check_site(site: &str) -> anyhow::Result<()> {
     let near = line_column::nearest(host, DATADOG_SITES);
     let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
     bail!(
-        "unknown Datadog site `{site}`: expected {}, or the URL of an API, such as https://api.SITE{near}",
+        "invalid --datadog-site: unknown site `{site}`: expected {}, or the URL of an API, such as https://api.SITE{near}",
         DATADOG_SITES.join(", ")
     )
 }

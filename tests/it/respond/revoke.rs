@@ -107,7 +107,12 @@ fn datadog_tokens_are_deleted_by_the_id_in_the_alias() {
     let ran = scan(&tree, &[&["--revoke", "--yes"][..], &sites].concat());
     let printed = only(&ran, "revocation");
     assert_eq!(printed["outcome"], "cannot_revoke");
-    assert!(printed["detail"].as_str().is_some_and(|it| it.contains("DDPATROL_DATADOG_TOKEN")));
+    let expected = "set DDPATROL_DATADOG_TOKEN to an administrator's token of your Datadog site";
+    assert_eq!(printed["detail"], expected);
+    let sites = ["--datadog-site", &right.url];
+    let ran = scan(&tree, &[&["--revoke", "--yes"][..], &sites].concat());
+    let detail = only(&ran, "revocation")["detail"].to_string();
+    assert!(detail.contains("an administrator's token of 127.0.0.1:"), "{detail}");
 }
 
 #[test]
@@ -202,6 +207,17 @@ fn a_saved_report_is_enough_if_only_the_id_is_needed() {
         let ran = run_as_admin(&tree, &["revoke", "--from", name, "--yes"]);
         assert!(ran.code() == Some(2) && ran.stderr().contains(name), "{ran:?}");
     }
+}
+
+#[test]
+fn a_missing_report_is_found_before_consent_is_required() {
+    let tree = tree_with(&datadog(9));
+    let ran = tree.run(&["revoke", "--from", "nofile"]);
+    assert!(ran.stderr().contains("nofile") && !ran.stderr().contains("--yes"), "{ran:?}");
+    tree.write("r.json", scan(&tree, &[]).stdout());
+    let ran = tree.run(&["revoke", "--from", "r.json"]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stderr().contains("`ddpatrol revoke` requires confirmation"), "{ran:?}");
 }
 
 #[test]
@@ -332,7 +348,10 @@ fn the_findings_are_printed_before_the_question_and_each_line_once() {
         assert_eq!(code, Some(1), "{shown}");
         assert_eq!(revoked_tokens(&issuer), expected.iter().map(|it| &***it).collect::<Vec<_>>());
         let (before, after) = shown.split_once(all).expect("the question");
-        assert!(before.contains("verified live") && before.contains("not issued by"), "{shown}");
+        assert!(
+            before.contains("verified live") && before.contains("does not accept it"),
+            "{shown}"
+        );
         assert!(before.contains("x:1: ddpat_") && before.contains(", live, by leak"), "{shown}");
         assert_eq!(after.matches(": revoked: by leak").count(), expected.len(), "{shown}");
         assert_eq!(after.matches("not revoked: you declined").count(), 2 - expected.len());
