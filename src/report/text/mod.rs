@@ -14,6 +14,7 @@ mod summary;
 mod tests;
 
 use super::document::Document;
+pub use finding::place_name;
 pub use options::TextOptions;
 
 use finding::Detail;
