@@ -21,6 +21,12 @@ pub(in crate::cli) fn print_line(message: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{}", clean(message))
 }
 
+/// Prints a line to standard error without the name of the program, redacted and escaped.
+pub(in crate::cli) fn print_note(line: &str) {
+    // Nothing can be reported if standard error is closed.
+    let _ = writeln!(io::stderr(), "{}", clean(line));
+}
+
 /// Redacts text and escapes it for a terminal.
 pub(in crate::cli) fn clean(text: &str) -> String {
     let masked = match MESSAGE_REDACTOR.get() {

@@ -6,14 +6,16 @@
 
 use super::args::{ReportFormat, RevokeArgs};
 use super::exit::Exit;
-use super::messages::{clean, install_redactor, print_error};
+use super::messages::{clean, install_redactor, print_error, print_note};
 use super::output::Output;
 use super::rule_files::load_rules;
 use super::saved::read_text;
 use super::signals;
-use super::verify::{PlannedRevocations, Revocations, Success};
+use super::verify::{PlannedRevocations, Revocations, Success, location};
 use crate::detect::Evidence;
 use crate::report::document::{self, Record, SCHEMA, SavedError, SavedReport};
+use crate::report::response::revocation_counts;
+use crate::report::text::place_name;
 use crate::respond::http::Stop;
 use crate::respond::{ProvenToken, Responder, Revocation, RevocationOutcome, Verdict};
 use crate::rules::{Rule, RuleSet};
@@ -27,18 +29,18 @@ use std::sync::Arc;
 
 /// Runs `ddpatrol revoke`.
 pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
-    args.action.check_consent()?;
     let outputs = Output::open_all(&args.reports, Some(ReportFormat::Text))?;
     if outputs.iter().any(|it| !matches!(it.format, ReportFormat::Text | ReportFormat::Json)) {
         bail!("unsupported report format: `ddpatrol revoke` writes text or json");
     }
+    let findings = read(&args.from)?;
+    args.action.check_consent("`ddpatrol revoke`")?;
     let run = signals::begin()?;
     // There are no workers to stop; revocations in progress are completed and reported.
     run.finish();
     let interrupted = Arc::clone(&run);
     let stop = Stop::new(move || interrupted.is_interrupted());
     let responder = Responder::new(args.action.settings(0)?, stop);
-    let findings = read(&args.from)?;
     let subjects: Vec<ProvenToken> = findings.iter().map(SavedFinding::subject).collect();
     let verdicts = findings.iter().map(SavedFinding::verdict).collect();
     let planned = PlannedRevocations::new(&args.action, &responder, subjects, verdicts);
@@ -47,6 +49,10 @@ pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
         findings.iter().zip(outcomes).map(|(it, how)| RevocationEntry::new(&it.record, &how));
     let document =
         RevocationDocument { schema: "ddpatrol-revocation/1", revocations: revocations.collect() };
+    let is_shown = outputs.iter().any(|it| it.is_stdout() && it.format == ReportFormat::Text);
+    if !is_shown && !args.action.dry_run {
+        document.lines().iter().for_each(|line| print_note(line));
+    }
     for output in outputs {
         document.write(output)?;
     }
@@ -89,6 +95,14 @@ struct RevocationDocument {
 }
 
 impl RevocationDocument {
+    /// Formats the outcomes, one line each, and their counts.
+    fn lines(&self) -> Vec<String> {
+        let line =
+            |it: &RevocationEntry| format!("{}: {}: {}", it.token, it.outcome.words(), it.detail);
+        let counts = revocation_counts(self.revocations.iter().map(|it| it.outcome));
+        self.revocations.iter().map(line).chain(counts).collect()
+    }
+
     fn write(&self, mut output: Output) -> anyhow::Result<()> {
         let format = output.format;
         let out = output.writer();
@@ -96,8 +110,8 @@ impl RevocationDocument {
             serde_json::to_writer_pretty(&mut *out, self)?;
             writeln!(out)?;
         } else {
-            for entry in &self.revocations {
-                writeln!(out, "{}: {}: {}", entry.token, entry.outcome.words(), entry.detail)?;
+            for line in self.lines() {
+                writeln!(out, "{line}")?;
             }
             if self.revocations.is_empty() {
                 writeln!(out, "The report contains no proven tokens.")?;
@@ -145,9 +159,11 @@ struct InconsistentFinding(usize);
 /// Returns the proven findings that are not suppressed; each token is returned once.
 fn findings(saved: SavedReport, rules: &RuleSet) -> Result<Vec<SavedFinding>, InconsistentFinding> {
     let SavedReport { document, secrets } = saved;
-    let all = document.findings.into_iter().zip(secrets);
+    let places: Vec<String> =
+        document.findings.iter().map(|it| place_name(it, &document)).collect();
+    let all = document.findings.into_iter().zip(secrets).zip(places);
     let proven = all
-        .map(|(record, secret)| SavedFinding { record, secret })
+        .map(|((record, secret), place)| SavedFinding { record, secret, place })
         .filter(|it| it.record.evidence == Evidence::Proven && it.record.suppression.is_none());
     let mut kept: Vec<SavedFinding> = Vec::new();
     let mut known = HashMap::new();
@@ -173,6 +189,8 @@ fn findings(saved: SavedReport, rules: &RuleSet) -> Result<Vec<SavedFinding>, In
 struct SavedFinding {
     record: Record,
     secret: Option<Secret>,
+    /// Its place, as in the text report.
+    place: String,
 }
 
 impl SavedFinding {
@@ -211,15 +229,13 @@ impl SavedFinding {
 
     fn subject(&self) -> ProvenToken {
         let Record { rule, token, locations, .. } = &self.record;
-        let place = locations.first();
-        let path = place.and_then(|place| place.path.as_ref());
-        let path = path.map_or_else(|| "stdin".into(), |path| path.text());
         ProvenToken {
             rule: rule.clone(),
             redacted: token.redacted.clone(),
             uuid: token.uuid.as_deref().and_then(Uuid::parse),
             secret: self.secret.clone(),
-            location: clean(&format!("{path}:{}", place.map_or(0, |place| place.line))),
+            location: clean(&locations.first().map(location).unwrap_or_default()),
+            place: self.place.clone(),
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::args::{ReportFormat, RunArgs, SharedArgs};
 use super::exit::{Exit, is_closed_pipe};
-use super::messages::{install_redactor, print_error, print_line};
+use super::messages::{install_redactor, print_error, print_note};
 use super::next_steps::StepsInput;
 use super::output::{Output, ReportOptions};
 use super::policy::{BaselineMode, Policy, PolicySource};
@@ -250,20 +250,23 @@ impl ScanRun<'_> {
             return self.check_verdicts(document);
         };
         let is_early = |it: &mut Output| it.is_stdout() && it.format == ReportFormat::Text;
-        let mut early: Vec<Output> = Vec::new();
-        if plan.asks() {
-            early = reports.extract_if(.., is_early).collect();
+        let mut earlier = vec![Response::default(); responses.len()];
+        let asks = plan.asks();
+        if asks {
+            let early: Vec<Output> = reports.extract_if(.., is_early).collect();
+            if !early.is_empty() {
+                earlier.clone_from(&responses);
+            }
+            // Revocations are counted once, after the answer.
+            document.findings.iter_mut().for_each(|it| it.revocation = None);
+            let elapsed = self.started.instant.elapsed();
+            self.write_reports(outcome, document, early, elapsed)?;
         }
-        let is_shown = !early.is_empty();
-        let elapsed = self.started.instant.elapsed();
-        self.write_reports(outcome, document, early, elapsed)?;
-        let earlier = responses.clone();
         let success = plan.carry_out(&mut responses)?;
         self.add_responses(actions, &responses, outcome, document);
-        if is_shown {
-            for line in document.new_revocation_lines(&earlier) {
-                print_line(&line)?;
-            }
+        let is_quiet = self.args.run.quiet && !asks && success == Success::Complete;
+        if !is_quiet && !actions.is_dry_run() && !reports.iter_mut().any(is_early) {
+            document.new_revocation_lines(&earlier).iter().for_each(|line| print_note(line));
         }
         if success == Success::Partial {
             bail!("not all tokens were revoked");

@@ -10,6 +10,7 @@ use super::progress::Progress;
 use crate::detect::Evidence;
 use crate::report::document::{Document, LocationRecord, Record};
 use crate::report::response::Response;
+use crate::report::text::place_name;
 use crate::respond::endpoint::{DATADOG_SITES, Endpoint};
 use crate::respond::http::Stop;
 use crate::respond::{
@@ -42,7 +43,7 @@ impl<'a> IssuerActions<'a> {
             return Ok(Self { args, responder: None });
         }
         if args.revoke {
-            args.action.check_consent()?;
+            args.action.check_consent("--revoke")?;
         }
         let run = Arc::clone(run);
         let stop = Stop::new(move || run.is_interrupted());
@@ -55,6 +56,11 @@ impl<'a> IssuerActions<'a> {
     /// Returns `true` if the proven tokens are verified.
     pub(super) fn verifies(&self) -> bool {
         self.args.verify
+    }
+
+    /// Returns `true` if revocations are only planned.
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.args.action.dry_run
     }
 
     /// Verifies the proven findings, if requested; the responses are in the order of `findings`.
@@ -132,11 +138,12 @@ fn proven(findings: &[Finding]) -> Vec<usize> {
 }
 
 fn subjects(which: &[usize], findings: &[Finding], document: &Document) -> Vec<ProvenToken> {
-    which.iter().map(|&at| subject(&findings[at], &document.findings[at])).collect()
+    which.iter().map(|&at| subject(&findings[at], &document.findings[at], document)).collect()
 }
 
-fn subject(finding: &Finding, record: &Record) -> ProvenToken {
+fn subject(finding: &Finding, record: &Record, document: &Document) -> ProvenToken {
     ProvenToken {
+        place: place_name(record, document),
         rule: record.rule.clone(),
         redacted: record.token.redacted.clone(),
         uuid: finding.token.uuid,
@@ -145,8 +152,13 @@ fn subject(finding: &Finding, record: &Record) -> ProvenToken {
     }
 }
 
-fn location(place: &LocationRecord) -> String {
-    let path = place.path.as_ref().map_or_else(|| "stdin".into(), |path| path.text());
+/// Describes a location for a leak report.
+pub(super) fn location(place: &LocationRecord) -> String {
+    let path = match (&place.path, &place.git) {
+        (Some(path), _) => path.text().into_owned(),
+        (None, Some(git)) => format!("{} {}", git.kind, git.object),
+        (None, None) => "stdin".to_owned(),
+    };
     let commit = place.git.as_ref().and_then(|git| git.introduced.as_ref());
     let commit = commit.map(|commit| format!(" in commit {}", commit.commit)).unwrap_or_default();
     format!("{path}:{}{commit}", place.line)
@@ -234,12 +246,13 @@ impl<'a> PlannedRevocations<'a> {
 }
 
 impl ActionArgs {
-    /// Requires a terminal for the confirmation prompt, `--yes` or `--dry-run`.
-    pub(super) fn check_consent(&self) -> anyhow::Result<()> {
+    /// Requires a terminal for the confirmation prompt, `--yes` or `--dry-run`; `what` is the command or
+    /// option that revokes.
+    pub(super) fn check_consent(&self, what: &str) -> anyhow::Result<()> {
         let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
         if !self.yes && !self.dry_run && !can_ask {
             bail!(
-                "--revoke requires confirmation, but there is no terminal: add --yes, or --dry-run to see what would be revoked"
+                "{what} requires confirmation, but there is no terminal: add --yes, or --dry-run to see what would be revoked"
             );
         }
         Ok(())
@@ -285,7 +298,7 @@ fn check_site(site: &str) -> anyhow::Result<()> {
     let near = line_column::nearest(host, DATADOG_SITES);
     let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
     bail!(
-        "unknown Datadog site `{site}`: expected {}, or the URL of an API, such as https://api.SITE{near}",
+        "invalid --datadog-site: unknown site `{site}`: expected {}, or the URL of an API, such as https://api.SITE{near}",
         DATADOG_SITES.join(", ")
     )
 }

@@ -4,7 +4,7 @@
 //! and the entries that no issue needed. No issue is removed.
 
 use super::{Exclude, ExcludePatternError, PathKind};
-use ddpatrol_scan::finding::baseline::Roots;
+use ddpatrol_scan::finding::{archives, baseline::Roots};
 use ddpatrol_scan::{Acknowledgment, Code, Diagnostic};
 use jiff::civil::Date;
 use std::path::Path;
@@ -25,7 +25,8 @@ pub struct AcknowledgeEntry {
 /// The content that acknowledged issues concern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssueTarget {
-    /// A pattern of paths below the folder of the configuration, in the syntax of `.gitignore`.
+    /// A pattern of paths below the folder of the configuration, in the syntax of `.gitignore`. It also matches
+    /// everything in a matched folder or archive.
     Path(String),
     /// The id of a git object.
     Object(String),
@@ -79,7 +80,7 @@ impl Acknowledgments {
                     IssueTarget::Path(_) => diagnostic
                         .path
                         .as_deref()
-                        .is_some_and(|path| paths.has(&roots.whole(path), PathKind::File)),
+                        .is_some_and(|path| concerns(paths, &roots.whole(path))),
                     IssueTarget::Object(id) => diagnostic.object().as_ref() == Some(id),
                 };
                 if is_meant && !has_expired {
@@ -94,4 +95,10 @@ impl Acknowledgments {
         }
         unused
     }
+}
+
+/// Returns `true` if a pattern matches a path, a folder above it or an archive that it leads into.
+fn concerns(patterns: &Exclude, path: &Path) -> bool {
+    patterns.has(path, PathKind::File)
+        || archives(path).any(|archive| patterns.has(&archive, PathKind::File))
 }

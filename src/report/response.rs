@@ -4,6 +4,7 @@
 //! redacted text. This file contacts no issuer.
 
 use super::document::{Document, Record, RevocationRecord, VerdictCounts, VerificationRecord};
+use super::text::place_name;
 use crate::redact::Redactor;
 use crate::respond::{Revocation, RevocationOutcome, Verdict, Verification};
 
@@ -41,16 +42,19 @@ impl Document {
         self.summary.verified = VerdictCounts::of(&self.findings);
     }
 
-    /// Formats the outcomes of revocations that `earlier` responses do not contain, one line each.
+    /// Formats the outcomes of revocations that `earlier` responses do not contain, one line each, and then
+    /// the counts of all revocations.
     #[must_use]
     pub fn new_revocation_lines(&self, earlier: &[Response]) -> Vec<String> {
         let records = self.findings.iter().zip(earlier);
         let new = records.filter(|(_, earlier)| earlier.revocation.is_none());
         let line = |record: &Record| {
             let RevocationRecord { outcome, detail } = record.revocation.as_ref()?;
-            Some(format!("{}: {}: {}", record.token.redacted, outcome.words(), detail.text()))
+            let (place, token) = (place_name(record, self), &record.token.redacted);
+            Some(format!("{place}: {token}: {}: {}", outcome.words(), detail.text()))
         };
-        new.filter_map(|(record, _)| line(record)).collect()
+        let lines = new.filter_map(|(record, _)| line(record));
+        lines.chain(revocation_counts(outcomes(&self.findings))).collect()
     }
 }
 
@@ -98,44 +102,48 @@ impl Record {
 pub fn response_summary(findings: &[Record]) -> Vec<String> {
     let verdicts: Vec<Verdict> =
         findings.iter().filter_map(|it| it.verification.as_ref()).map(|it| it.verdict).collect();
-    let outcomes: Vec<RevocationOutcome> =
-        findings.iter().filter_map(|it| it.revocation.as_ref()).map(|it| it.outcome).collect();
     let mut lines = Vec::new();
-    let counted = |total: usize, parts: Vec<(usize, &str)>| -> Option<String> {
-        let parts: Vec<String> = parts
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| format!("{count} {word}"))
-            .collect();
-        (total > 0).then(|| parts.join(", "))
-    };
     let verdict = |of| verdicts.iter().filter(|&&it| it == of).count();
     lines.extend(
-        counted(
-            verdicts.len(),
-            vec![
-                (verdict(Verdict::Live), "live"),
-                (verdict(Verdict::Dead), "dead"),
-                (verdict(Verdict::Unknown), "unknown"),
-            ],
-        )
+        counted(&[
+            (verdict(Verdict::Live), "live"),
+            (verdict(Verdict::Dead), "dead"),
+            (verdict(Verdict::Unknown), "unknown"),
+        ])
         .map(|parts| format!("Verified: {parts}.")),
     );
-    let outcome =
-        |of: RevocationOutcome| (outcomes.iter().filter(|&&it| it == of).count(), of.words());
-    let all = [
-        RevocationOutcome::Revoked,
-        RevocationOutcome::AlreadyDead,
-        RevocationOutcome::Planned,
-        RevocationOutcome::Failed,
-        RevocationOutcome::CannotRevoke,
-        RevocationOutcome::Declined,
-    ];
-    lines.extend(
-        counted(outcomes.len(), all.map(outcome).into())
-            .map(|parts| format!("Revocation: {parts}.")),
-    );
+    lines.extend(revocation_counts(outcomes(findings)));
     lines
+}
+
+fn outcomes(findings: &[Record]) -> impl Iterator<Item = RevocationOutcome> {
+    findings.iter().filter_map(|it| it.revocation.as_ref()).map(|it| it.outcome)
+}
+
+/// Formats the counts of revocations, unless there are none.
+#[must_use]
+pub fn revocation_counts(outcomes: impl Iterator<Item = RevocationOutcome>) -> Option<String> {
+    let mut all =
+        [(0, "revoked"), (0, "already dead"), (0, "would be revoked"), (0, "not revoked")];
+    for outcome in outcomes {
+        let at = match outcome {
+            RevocationOutcome::Revoked => 0,
+            RevocationOutcome::AlreadyDead => 1,
+            RevocationOutcome::Planned => 2,
+            RevocationOutcome::Failed
+            | RevocationOutcome::CannotRevoke
+            | RevocationOutcome::Declined => 3,
+        };
+        all[at].0 += 1;
+    }
+    counted(&all).map(|parts| format!("Revocation: {parts}."))
+}
+
+/// Formats counts that are not zero; `None` if all are.
+fn counted(parts: &[(usize, &str)]) -> Option<String> {
+    let parts = parts.iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = parts.map(|(count, word)| format!("{count} {word}")).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 #[cfg(test)]
@@ -224,5 +232,8 @@ mod tests {
         let lines = response_summary(&findings);
         assert_eq!(lines[0], "Verified: 2 live, 1 dead, 1 unknown.");
         assert_eq!(lines[1..], ["Revocation: 1 revoked, 1 already dead."]);
+        let not_revoked = ["failed", "cannot_revoke", "declined", "revoked"];
+        let findings = not_revoked.map(|outcome| revoked(record(vec![]), outcome));
+        assert_eq!(response_summary(&findings), ["Revocation: 1 revoked, 3 not revoked."]);
     }
 }

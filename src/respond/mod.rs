@@ -223,7 +223,7 @@ impl Responder {
                         continue;
                     }
                     if admin.is_none() {
-                        missing.push(format!("{name} contains no administrator's token"));
+                        missing.push(missing_token(name, endpoints));
                         continue;
                     }
                     let hosts: Vec<_> = endpoints.iter().map(Endpoint::host).collect();
@@ -349,7 +349,9 @@ fn conclusion(answers: &[EndpointAnswer<'_>]) -> Verification {
         match answer {
             Answer::Ended(end) => ended.push(format!("{end} at {host}")),
             Answer::Rejected => rejected.push(*host),
-            Answer::NotIssued => open.push(format!("not issued by {host}")),
+            Answer::NotIssued => {
+                open.push(format!("{host} does not accept it and does not say that it issued it"))
+            }
             Answer::Inconclusive(why) => {
                 is_inconclusive = true;
                 open.push(format!("{host}: {why}"));
@@ -364,6 +366,18 @@ fn conclusion(answers: &[EndpointAnswer<'_>]) -> Verification {
         return Verification::new(Verdict::Dead, ended.join("; "));
     }
     Verification::new(Verdict::Dead, format!("rejected twice by {}", rejected.join(", ")))
+}
+
+/// Describes which variable of the environment is necessary for a revocation.
+fn missing_token(name: &str, endpoints: &[Endpoint]) -> String {
+    let host = match endpoints {
+        _ if name == ISSUER_TOKEN => {
+            endpoints.iter().map(Endpoint::host).collect::<Vec<_>>().join(" or ")
+        }
+        [site] => site.host().to_owned(),
+        _ => "your Datadog site".to_owned(),
+    };
+    format!("set {name} to an administrator's token of {host}")
 }
 
 /// Combines the outcomes of two attempts: a success replaces a failure, failures are joined.

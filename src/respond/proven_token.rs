@@ -16,6 +16,8 @@ pub struct ProvenToken {
     pub uuid: Option<Uuid>,
     /// The token itself; `None` if the saved report is redacted.
     pub secret: Option<Secret>,
-    /// Where it was found; redacted text.
+    /// Where it was found, for a leak report; redacted text.
     pub location: String,
+    /// Where it was found, as in the text report.
+    pub place: String,
 }

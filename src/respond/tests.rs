@@ -28,6 +28,7 @@ fn token(rule: &str) -> ProvenToken {
         uuid: None,
         secret: Some(Secret::new(b"not a token")),
         location: "a file".to_owned(),
+        place: "a file".to_owned(),
     }
 }
 

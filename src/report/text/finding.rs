@@ -7,7 +7,7 @@ use super::line::{Line, Role, fitting, wrap};
 use super::section::Item;
 use super::{link, source_line};
 use crate::report::document::{Document, LocationRecord, Record};
-use crate::report::places::Place;
+use crate::report::places::{Place, places};
 use crate::report::remediation::RemediationStep;
 use crate::report::status::Liveness;
 use crate::report::trace::{CommitRecord, day, short};
@@ -284,6 +284,21 @@ fn shortened(token: &str, width: usize) -> String {
 }
 
 /// Formats a location: `path:line:column`, or the object if it has no path.
+/// Returns the name of a finding's first place as in the report; for a git object without a path with the
+/// repository, if the scan read several.
+#[must_use]
+pub fn place_name(record: &Record, document: &Document) -> String {
+    let places = places(record);
+    let Some(first) = places.first() else { return String::new() };
+    let name = label(first.shown, first.git.and_then(|git| git.introduced.as_ref()));
+    match first.git {
+        Some(git) if first.shown.path.is_none() && document.repositories.len() > 1 => {
+            format!("{name} in {}", git.repository.text())
+        }
+        _ => name,
+    }
+}
+
 fn label(place: &LocationRecord, introduced: Option<&CommitRecord>) -> String {
     let path = match (&place.path, &place.git) {
         (Some(path), _) => path.text().into_owned(),

@@ -15,6 +15,7 @@ mod summary;
 mod tests;
 
 use super::document::Document;
+pub use finding::place_name;
 pub use options::{StoppedCommand, TextOptions};
 
 use ddpatrol_scan::quantity::{count, number};

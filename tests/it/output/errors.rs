@@ -84,7 +84,6 @@ fn arguments() {
             ("revoke-from-newer", &["revoke", "--from", "newer.json", "--yes"]),
             ("revoke-from-other", &["revoke", "--from", "report.json", "--yes"]),
             ("revoke-from-text", &["revoke", "--from", "a.txt", "--yes"]),
-            ("revoke-yes-missing", &["revoke", "--from", "newer.json"]),
             ("report-from-missing", &["report", "--from", "none.json"]),
             ("report-from-other", &["report", "--from", "report.json"]),
             ("report-from-text", &["report", "--from", "a.txt"]),

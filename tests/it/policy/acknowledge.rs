@@ -3,6 +3,7 @@
 use crate::support::mint::token;
 use crate::support::repo::Repo;
 use crate::support::tree::Tree;
+use std::process::Command;
 
 /// A gzip stream that ends too early.
 const CUT: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b";
@@ -87,4 +88,31 @@ fn a_change_cannot_acknowledge_its_own_issues() {
     assert_eq!(ran.json()["complete"], false, "{}", ran.stdout());
     let ran = repo.run_in(repo.path(), &[&range[..], &["--trust-head"]].concat(), &[]);
     assert_eq!(ran.json()["complete"], true, "{}", ran.stdout());
+}
+
+#[test]
+fn the_path_of_an_archive_acknowledges_issues_of_its_members() {
+    let tree = Tree::new();
+    tree.write("inner/app.conf", token(1));
+    let commands = "mkdir dist; zip -q -P x dist/enc.zip inner/app.conf; zip -q dist/outer.zip dist/enc.zip; \
+                    rm -r inner";
+    let status = Command::new("sh").args(["-c", commands]).current_dir(tree.path()).status();
+    assert!(status.expect("sh runs").success());
+    let complete = |target: &str| {
+        tree.write(".ddpatrol.toml", entry("archive.encrypted", target, "2999-01-01"));
+        let ran = tree.run(&["scan", "--strict", "--json"]);
+        let report = ran.json();
+        let paths = report["diagnostics"].as_array().expect("a list").iter();
+        let paths: Vec<_> = paths.map(|it| it["path"].as_str().expect("a path")).collect();
+        let members =
+            ["dist/enc.zip!/inner/app.conf", "dist/outer.zip!/dist/enc.zip!/inner/app.conf"];
+        assert_eq!(paths, members, "{report}");
+        report["complete"] == true
+    };
+    for path in ["dist/*.zip", "dist", "dist/", "*.zip", "dist/**", "app.conf"] {
+        assert!(complete(&format!("path = \"{path}\"")), "{path}");
+    }
+    for path in ["dist/outer.zip", "dist/*.tar", "dist/enc", "enc.zip/"] {
+        assert!(!complete(&format!("path = \"{path}\"")), "{path}");
+    }
 }

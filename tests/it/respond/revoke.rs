@@ -7,6 +7,7 @@ use crate::support::repo::Repo;
 use crate::support::tree::{RunOutput, Tree};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 const ADMIN: &str = "an-administrators-token";
@@ -107,7 +108,12 @@ fn datadog_tokens_are_deleted_by_the_id_in_the_alias() {
     let ran = scan(&tree, &[&["--revoke", "--yes"][..], &sites].concat());
     let printed = only(&ran, "revocation");
     assert_eq!(printed["outcome"], "cannot_revoke");
-    assert!(printed["detail"].as_str().is_some_and(|it| it.contains("DDPATROL_DATADOG_TOKEN")));
+    let expected = "set DDPATROL_DATADOG_TOKEN to an administrator's token of your Datadog site";
+    assert_eq!(printed["detail"], expected);
+    let sites = ["--datadog-site", &right.url];
+    let ran = scan(&tree, &[&["--revoke", "--yes"][..], &sites].concat());
+    let detail = only(&ran, "revocation")["detail"].to_string();
+    assert!(detail.contains("an administrator's token of 127.0.0.1:"), "{detail}");
 }
 
 #[test]
@@ -205,6 +211,17 @@ fn a_saved_report_is_enough_if_only_the_id_is_needed() {
 }
 
 #[test]
+fn a_missing_report_is_found_before_consent_is_required() {
+    let tree = tree_with(&datadog(9));
+    let ran = tree.run(&["revoke", "--from", "nofile"]);
+    assert!(ran.stderr().contains("nofile") && !ran.stderr().contains("--yes"), "{ran:?}");
+    tree.write("r.json", scan(&tree, &[]).stdout());
+    let ran = tree.run(&["revoke", "--from", "r.json"]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stderr().contains("`ddpatrol revoke` requires confirmation"), "{ran:?}");
+}
+
+#[test]
 fn tokens_of_staged_changes_and_ranges_are_revoked() {
     let issuer = reporting("revoked");
     let repo = Repo::new();
@@ -269,10 +286,10 @@ fn a_modified_report_revokes_nothing() {
 
 /// Runs the program on a terminal, by util-linux's `script`. Waits for each prompt before its answer.
 /// Returns the exit code and the output.
-fn on_terminal(tree: &Tree, args: &str, answers: &[(&str, &str)]) -> (Option<i32>, String) {
+fn on_terminal(folder: &Path, args: &str, answers: &[(&str, &str)]) -> (Option<i32>, String) {
     let line = format!("{} {args}", env!("CARGO_BIN_EXE_ddpatrol"));
     let mut command = Command::new("script");
-    command.args(["-qec", &line, "/dev/null"]).current_dir(tree.path());
+    command.args(["-qec", &line, "/dev/null"]).current_dir(folder);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().expect("script runs");
     let mut output = child.stdout.take().expect("a pipe");
@@ -324,18 +341,29 @@ fn the_findings_are_printed_before_the_question_and_each_line_once() {
         (&[(all, "a")][..], &[&live, &foreign][..]),
         (&[(all, "l")], &[&live]),
         (&[(all, "n")], &[]),
-        (&[(all, "c"), ("(x:1)? [y/N] ", "n"), ("(y:1)? [y/N] ", "y")], &[&foreign]),
+        (
+            &[
+                (all, "c"),
+                ("(x:1:1, live)? [y/N/q] ", "n"),
+                ("(y:1:1, unknown if live)? [y/N/q] ", "y"),
+            ],
+            &[&foreign],
+        ),
     ] {
         let issuer = verifying(&live);
         let args = format!("scan --verify --revoke --issuer {}", issuer.url);
-        let (code, shown) = on_terminal(&tree, &args, answers);
+        let (code, shown) = on_terminal(tree.path(), &args, answers);
         assert_eq!(code, Some(1), "{shown}");
         assert_eq!(revoked_tokens(&issuer), expected.iter().map(|it| &***it).collect::<Vec<_>>());
         let (before, after) = shown.split_once(all).expect("the question");
-        assert!(before.contains("verified live") && before.contains("not issued by"), "{shown}");
-        assert!(before.contains("x:1: ddpat_") && before.contains(", live, by leak"), "{shown}");
+        assert!(
+            before.contains("verified live") && before.contains("does not accept it"),
+            "{shown}"
+        );
+        assert!(before.contains("x:1:1: ddpat_") && before.contains(", live, by leak"), "{shown}");
         assert_eq!(after.matches(": revoked: by leak").count(), expected.len(), "{shown}");
         assert_eq!(after.matches("not revoked: you declined").count(), 2 - expected.len());
+        assert_eq!(shown.matches("Revocation: ").count(), 1, "{shown}");
         assert!(!shown.contains(&live) && !shown.contains(&foreign));
         let mut lines: Vec<&str> = before.lines().filter(|it| it.contains("ddpat_")).collect();
         let len = lines.len();
@@ -346,24 +374,71 @@ fn the_findings_are_printed_before_the_question_and_each_line_once() {
 }
 
 #[test]
+fn the_question_names_git_objects_like_the_report_and_omits_irrevocable_tokens() {
+    let repo = Repo::with_files(&[("a", "one")]);
+    let live = datadog(18);
+    repo.commit_file("b", mint::classic(&mut Random(23), "npm_", 30));
+    repo.commit(&format!("add {live}"));
+    let commit = repo.git(&["rev-parse", "--short=12", "HEAD"]);
+    let issuer = verifying(&live);
+    let all = "Revoke 1 token? [a]ll, [l]ive only (1), [c]hoose, [N]one: ";
+    let args = format!(
+        "scan --history-only --verify --revoke --fail-on never --issuer {} --report json=r.json",
+        issuer.url
+    );
+    let (code, shown) = on_terminal(repo.path(), &args, &[(all, "x"), (all, "a")]);
+    assert_eq!(code, Some(0), "every token that can be revoked is: {shown}");
+    assert!(shown.contains(&format!("commit {commit}: line 6: ddpat_")), "{shown}");
+    assert!(!shown.contains("stdin"), "{shown}");
+    assert!(shown.contains("cannot revoke npm_***: revocation is not supported"), "{shown}");
+    assert!(shown.contains("answer a (all), l (live only), c (choose) or n (none)"), "{shown}");
+    assert_eq!(shown.matches(": revoked: by leak report to").count(), 1, "{shown}");
+    assert_eq!(shown.matches("Revocation: 1 revoked, 1 not revoked.").count(), 1, "{shown}");
+    assert_eq!(revoked_tokens(&issuer), [live]);
+}
+
+#[test]
+fn outcomes_are_printed_to_standard_error_if_reports_go_to_files() {
+    let issuer = reporting("flagged");
+    let tree = tree_with(&datadog(19));
+    let args = ["scan", "--revoke", "--yes", "--issuer", &issuer.url, "--report", "json=r.json"];
+    let ran = tree.run(&args);
+    let text = ran.stderr();
+    assert!(text.contains("x:1:1: ddpat_") && text.contains(": NOT REVOKED: flagged"), "{text}");
+    assert_eq!(text.matches("Revocation: 1 not revoked.").count(), 1, "{text}");
+    let args = ["scan", "--revoke", "--yes", "--issuer", &issuer.url];
+    let ran = tree.run(&args);
+    assert!(!ran.stderr().contains("Revocation:"), "{ran:?}");
+    assert_eq!(ran.stdout().matches("Revocation: 1 not revoked.").count(), 1, "{ran:?}");
+    tree.write("r.json", tree.run(&["scan", "--report", "json", "--show-secrets"]).stdout());
+    let args = ["revoke", "--from", "r.json", "--yes", "--issuer", &issuer.url, "--report"];
+    let ran = tree.run(&[&args[..], &["json=out.json"]].concat());
+    assert!(ran.stderr().contains(": NOT REVOKED: flagged"), "{ran:?}");
+    assert!(ran.stderr().contains("Revocation: 1 not revoked."), "{ran:?}");
+}
+
+#[test]
 fn a_declined_revocation_is_no_failure() {
     let issuer = verifying("none");
     let tree = tree_with(&datadog(17));
     let question = "Revoke 1 token? [a]ll, [c]hoose, [N]one: ";
     let args =
         format!("scan --revoke --fail-on never --issuer {} --report json=r.json", issuer.url);
-    let (code, shown) = on_terminal(&tree, &args, &[(question, "")]);
+    let (code, shown) = on_terminal(tree.path(), &args, &[(question, "")]);
     assert_eq!(code, Some(0), "{shown}");
     let saved = std::fs::read_to_string(tree.path().join("r.json")).expect("the report");
     let saved: Value = serde_json::from_str(&saved).expect("JSON");
     assert_eq!(saved["findings"][0]["revocation"]["outcome"], "declined");
     tree.write("r.json", scan(&tree, &["--show-secrets"]).stdout());
     let args = format!("revoke --from r.json --issuer {}", issuer.url);
-    let (code, shown) = on_terminal(&tree, &args, &[(question, "n")]);
+    let (code, shown) = on_terminal(tree.path(), &args, &[(question, "n")]);
     assert_eq!(code, Some(0), "{shown}");
-    assert!(shown.contains("x:1: ddpat_") && shown.contains(", not verified, by leak"), "{shown}");
+    assert!(
+        shown.contains("x:1:1: ddpat_") && shown.contains(", not verified, by leak"),
+        "{shown}"
+    );
     assert!(revoked_tokens(&issuer).is_empty());
-    let (code, shown) = on_terminal(&tree, &args, &[(question, "a")]);
+    let (code, shown) = on_terminal(tree.path(), &args, &[(question, "a")]);
     assert_eq!((code, revoked_tokens(&issuer).len()), (Some(0), 1), "{shown}");
 }
 

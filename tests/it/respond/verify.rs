@@ -273,8 +273,14 @@ fn a_custom_service_rejects_as_dead_only_tokens_that_it_issued() {
     for (status, header, body, verdict, reason) in [
         (401, REVOKED, REFUSED, "dead", "revoked at HOST"),
         (401, "x-token-state: expired\r\n", REFUSED, "dead", "expired at HOST"),
-        (401, "", REFUSED, "unknown", "not issued by HOST"),
-        (401, "x-token-state: odd\r\n", REFUSED, "unknown", "not issued by HOST"),
+        (401, "", REFUSED, "unknown", "HOST does not accept it and does not say that it issued it"),
+        (
+            401,
+            "x-token-state: odd\r\n",
+            REFUSED,
+            "unknown",
+            "HOST does not accept it and does not say that it issued it",
+        ),
         (401, "x-token-state: revoked\r\nx-token-state: revoked\r\n", REFUSED, "unknown", ""),
         (403, REVOKED, forbidden, "unknown", "HOST: status 403"),
         (401, REVOKED, "{}", "unknown", "HOST: status 401"),
@@ -381,12 +387,12 @@ fn a_configured_fail_level_live_without_verification_is_proven() {
 }
 
 #[test]
-fn a_live_token_is_printed_bold() {
+fn the_heading_of_live_tokens_is_printed_bold() {
     let issuer = Issuer::always(200, "", LIVE);
     let tree = tree_with(&datadog(24));
     let args = ["scan", "--verify", "--issuer", &issuer.url, "--color", "always"];
     let shown = tree.run(&args).stdout();
-    let line = shown.lines().find(|it| it.contains("verified live")).expect("the verdict");
+    let line = shown.lines().find(|it| it.contains("LIVE")).expect("the heading");
     assert!(line.contains("\u{1b}[1m") && !line.contains("\u{1b}[2m"), "{line:?}");
 }
 

@@ -4,7 +4,7 @@
 //! Input: the content that a range introduces and replaces. Output: the head's versions of paths, as data.
 //! Only folders are read.
 
-use super::classify::ByBlob;
+use super::by_blob::ByBlob;
 use super::diff::Trees;
 use super::set::{ChangeSet, Replaced};
 use ddpatrol_pack::ObjectId;

@@ -5,6 +5,7 @@
 //! the change, not with the repository.
 
 mod blobs;
+mod by_blob;
 mod classify;
 mod diff;
 mod head;
