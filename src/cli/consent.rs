@@ -31,7 +31,7 @@ pub(super) enum Decision {
 const MAX_NAMED: usize = 5;
 
 /// The answer about one token.
-enum Choice {
+enum TokenReply {
     Revoke,
     Keep,
     /// Neither this token nor those after it are revoked.
@@ -109,9 +109,9 @@ pub(super) fn ask(
             Reply::None => false,
             Reply::Choose if keeps_rest => false,
             Reply::Choose => match choose(&candidates[at], input, out)? {
-                Choice::Revoke => true,
-                Choice::Keep => false,
-                Choice::KeepRest => {
+                TokenReply::Revoke => true,
+                TokenReply::Keep => false,
+                TokenReply::KeepRest => {
                     keeps_rest = true;
                     false
                 }
@@ -173,15 +173,15 @@ fn choose(
     candidate: &Candidate<'_>,
     input: &mut dyn BufRead,
     out: &mut dyn Write,
-) -> io::Result<Choice> {
+) -> io::Result<TokenReply> {
     let ProvenToken { redacted, place, .. } = candidate.token;
     let token = clean(&format!("{redacted} ({place}, {})", candidate.liveness()));
     loop {
         write!(out, "Revoke {token}? [y/N/q] ")?;
         match read_answer(input, out)?.as_deref() {
-            Some("y" | "yes") => return Ok(Choice::Revoke),
-            Some("" | "n" | "no") => return Ok(Choice::Keep),
-            None | Some("q" | "quit") => return Ok(Choice::KeepRest),
+            Some("y" | "yes") => return Ok(TokenReply::Revoke),
+            Some("" | "n" | "no") => return Ok(TokenReply::Keep),
+            None | Some("q" | "quit") => return Ok(TokenReply::KeepRest),
             Some(_) => writeln!(out, "answer y (yes), n (no) or q (keep this and all others)")?,
         }
     }

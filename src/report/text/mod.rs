@@ -119,7 +119,7 @@ fn fitted(
             if used > room {
                 let (kept, rest) = end;
                 lines.truncate(kept);
-                lines.push(rest.line(kept > 0));
+                lines.push(rest.line(kept));
                 lines.extend(hidden);
                 return lines;
             }
@@ -148,9 +148,9 @@ impl Rest {
         Self { findings, sections: sections.len() }
     }
 
-    /// Returns the line that counts them, after other findings or alone.
-    fn line(self, follows: bool) -> Line {
-        let findings = if follows {
+    /// Returns the line that counts them after `listed` other findings.
+    fn line(self, listed: usize) -> Line {
+        let findings = if listed > 0 {
             format!("{} more", number(self.findings))
         } else {
             count(self.findings, "finding")
