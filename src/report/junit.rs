@@ -5,6 +5,7 @@
 
 use super::document::{Document, LocationRecord, Note, Record};
 use super::escape::terminal;
+use super::places::places;
 use super::status::Liveness;
 use crate::detect::Evidence;
 use quick_xml::Writer;
@@ -78,7 +79,7 @@ fn cases(document: &Document) -> Vec<TestCase> {
 
 impl TestCase {
     fn of_finding(record: &Record) -> Self {
-        let first = record.locations.first();
+        let first = places(record).first().map(|it| it.shown);
         let label = first.map(LocationRecord::label).unwrap_or_default();
         let file = first.and_then(LocationRecord::file_path);
         Self {
@@ -154,15 +155,16 @@ fn result(record: &Record) -> CaseResult {
     }
     let message = format!("proven, {}, {}", record.liveness_words(), record.presence().words());
     let mut lines = vec![format!("fingerprint {}", record.fingerprint)];
-    for place in record.locations.iter().take(MAX_PLACES) {
-        let mut line = place.label();
-        if let Some(commit) = place.git.as_ref().and_then(|git| git.introduced.as_ref()) {
+    let places = places(record);
+    for place in places.iter().take(MAX_PLACES) {
+        let mut line = place.shown.label();
+        if let Some(commit) = place.git.and_then(|git| git.introduced.as_ref()) {
             line.push_str(&format!(", introduced by {}", commit.line()));
         }
         lines.push(line);
-        lines.extend(place.url.clone());
+        lines.extend(place.url().map(str::to_owned));
     }
-    let more = record.count() - record.locations.len().min(MAX_PLACES);
+    let more = places.iter().map(|it| it.count).sum::<usize>() - places.len().min(MAX_PLACES);
     lines.extend((more > 0).then(|| format!("{more} more places are not listed")));
     lines.extend(record.advice.clone());
     let lines: Vec<String> = lines.iter().map(|line| text(line)).collect();

@@ -5,8 +5,10 @@
 
 use super::document::{Document, LocationRecord, Note, Record};
 use super::escape::{markdown, markdown_code};
+use super::places::Place;
 use super::status::cut;
 use super::trace::short;
+use super::urgency::{Item, by_urgency};
 use crate::detect::Evidence;
 use ddpatrol_scan::quantity::{count, number};
 use std::io::{self, Write};
@@ -27,7 +29,7 @@ const MAX_TEXT_LEN: usize = 1_000;
 /// # Errors
 /// Returns the error of writing to `out`.
 pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
-    let listed: Vec<&Record> = document.findings.iter().filter(|it| it.is_listed()).collect();
+    let listed = by_urgency(&document.findings);
     let mut text = head(document);
     if !listed.is_empty() {
         text.push_str(&table(&listed));
@@ -40,7 +42,7 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     if !listed.is_empty() {
         text.push_str("### Findings\n\n");
         let room = MAX_BYTES.saturating_sub(text.len() + end.len());
-        let details = listed.iter().map(|it| details(it));
+        let details = listed.iter().map(details);
         text.push_str(&fitted(details, room, "detailed"));
     }
     out.write_all(text.as_bytes())?;
@@ -89,20 +91,21 @@ fn head(document: &Document) -> String {
     text
 }
 
-fn table(listed: &[&Record]) -> String {
+fn table(listed: &[Item<'_>]) -> String {
     let mut text =
         "| what | where | commit | token id | state | next |\n|---|---|---|---|---|---|\n"
             .to_owned();
-    text.push_str(&fitted(listed.iter().map(|it| row(it)), MAX_TABLE, "listed"));
+    text.push_str(&fitted(listed.iter().map(row), MAX_TABLE, "listed"));
     text.push('\n');
     text
 }
 
-fn row(record: &Record) -> String {
+fn row(item: &Item<'_>) -> String {
+    let record = item.record;
     let cell = |text: &str| markdown(&cut(text, MAX_CELL_LEN));
     let code = |text: &str| markdown_code(&cut(text, MAX_CELL_LEN));
-    let place = record.locations.first().map(|it| code(&it.label())).unwrap_or_default();
-    let more = match record.count() {
+    let place = item.places.first().map(|it| code(&it.shown.label())).unwrap_or_default();
+    let more = match item.count() {
         0 | 1 => String::new(),
         len => format!(" and {} more", number(len - 1)),
     };
@@ -142,7 +145,8 @@ fn next(record: &Record) -> String {
     }
 }
 
-fn details(record: &Record) -> String {
+fn details(item: &Item<'_>) -> String {
+    let record = item.record;
     let prose = |text: &str| markdown(&cut(text, MAX_TEXT_LEN));
     let code = |text: &str| markdown_code(&cut(text, MAX_TEXT_LEN));
     let mut text = format!("#### {} {}\n\n", prose(&record.name), code(record.shown_token()));
@@ -159,10 +163,10 @@ fn details(record: &Record) -> String {
     if let Some(suppression) = &record.suppression {
         text.push_str(&format!("- {}\n", prose(&suppression.line())));
     }
-    for place in record.locations.iter().take(MAX_PLACES) {
+    for place in item.places.iter().take(MAX_PLACES) {
         text.push_str(&format!("- {}\n", self::place(place)));
     }
-    let more = record.count() - record.locations.len().min(MAX_PLACES);
+    let more = item.count() - item.places.len().min(MAX_PLACES);
     if more > 0 {
         text.push_str(&format!("- … and {}\n", count(more, "more place")));
     }
@@ -179,16 +183,16 @@ fn details(record: &Record) -> String {
     text
 }
 
-/// Formats a location with its remarks and attribution.
-fn place(place: &LocationRecord) -> String {
+/// Formats a place with its remarks and attribution.
+fn place(place: &Place<'_>) -> String {
     let prose = |text: &str| markdown(&cut(text, MAX_TEXT_LEN));
-    let mut parts = vec![markdown_code(&cut(&place.label(), MAX_TEXT_LEN))];
-    parts.extend(place.remarks().iter().map(|it| prose(it)));
-    if let Some(git) = &place.git {
+    let mut parts = vec![markdown_code(&cut(&place.shown.label(), MAX_TEXT_LEN))];
+    parts.extend(place.shown.remarks().iter().map(|it| prose(it)));
+    if let Some(git) = place.git {
         if let Some(commit) = &git.introduced {
             parts.push(format!("introduced by {}", prose(&commit.line())));
         }
-        if place.change_status.is_none() {
+        if place.shown.change_status.is_none() {
             parts.push(prose(&git.fate()));
         }
     }

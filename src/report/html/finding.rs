@@ -6,6 +6,7 @@ use super::markup::{DetailLevel, code, visible};
 use super::places;
 use crate::detect::Evidence;
 use crate::report::document::Record;
+use crate::report::places::places as distinct;
 use crate::report::remediation::{Aim, RemediationStep};
 use crate::report::status::Presence;
 use crate::report::trace::day;
@@ -42,7 +43,8 @@ fn numbers(numbers: &BTreeSet<usize>) -> String {
 /// Returns what is visible of a folded finding.
 fn row(it: &Listed<'_>, facets: &Facets<'_>) -> Markup {
     let record = it.record;
-    let more = record.count().saturating_sub(1);
+    let places = distinct(record);
+    let more = places.iter().map(|it| it.count).sum::<usize>().saturating_sub(1);
     let commit = record.introduced();
     let has_repositories = facets.repositories.len() > 1;
     html! {
@@ -52,7 +54,7 @@ fn row(it: &Listed<'_>, facets: &Facets<'_>) -> Markup {
         }
         span.what {
             span.place {
-                @if let Some(first) = record.locations.first() { (path(within(&first.label(), it, facets))) }
+                @if let Some(first) = places.first() { (path(within(&first.shown.label(), it, facets))) }
                 @if more > 0 { " " span.plus { "+" (count(more, "place")) } }
                 @if record.has_new_location() { " " span.pill.unknown { "new place" } }
             }

@@ -69,7 +69,7 @@ fn counts(document: &Document, listed: &[Listed<'_>]) -> Markup {
         ("live", of(State::Live), "bad"),
         ("unknown", of(State::Unknown), "warn"),
         ("dead", of(State::Dead), "good"),
-        ("places", document.summary.proven_locations, ""),
+        ("places", document.summary.proven_places, ""),
         ("repositories", repositories.len(), ""),
         ("authors", authors.len(), ""),
     ];
