@@ -1,11 +1,12 @@
 //! GitLab's report of secret detection, version 15.2.0 of its schema.
 //!
-//! Input: a document. Output: JSON in which scanned content is no markup of GitLab's Markdown. One vulnerability
-//! per token, at its first location. Suppressed tokens are omitted and counted in a message.
+//! Input: a document. Output: JSON in which scanned content is no markup of GitLab's Markdown; a solution is the
+//! plain text of the rule. One vulnerability per token, at its most urgent place. Suppressed tokens are omitted
+//! and counted in a message.
 
 use super::document::{Document, LocationRecord, Note, Record};
 use super::escape::{markdown, markdown_code, terminal};
-use super::places::{Place, places};
+use super::places::{Place, places, whereabouts};
 use super::status::{Liveness, cut};
 use crate::detect::Evidence;
 use serde_json::{Map, Value, json};
@@ -137,7 +138,7 @@ fn description(record: &Record, places: &[Place<'_>]) -> String {
         markdown(&record.name),
         markdown_code(record.shown_token()),
         record.liveness_words(),
-        record.presence().words(),
+        whereabouts(places),
     )];
     for place in places.iter().take(MAX_PLACES) {
         let label = place.shown.label();

@@ -5,7 +5,7 @@
 
 use super::document::{Document, LocationRecord, Note, Record};
 use super::escape::terminal;
-use super::places::places;
+use super::places::{places, whereabouts};
 use super::status::Liveness;
 use crate::detect::Evidence;
 use quick_xml::Writer;
@@ -97,7 +97,10 @@ impl TestCase {
         let message = text(&note.message.text());
         let acknowledged = note.acknowledged.as_ref().map(|it| text(&it.line()));
         Self {
-            name: text(&format!("{} is scanned", path.as_deref().unwrap_or("all content"))),
+            name: text(&format!(
+                "{}: scanned completely",
+                path.as_deref().unwrap_or("all content")
+            )),
             class: format!("ddpatrol.{code}"),
             file: None,
             line: None,
@@ -153,9 +156,11 @@ fn result(record: &Record) -> CaseResult {
     if record.passes_change() {
         return skipped("the base of the change has it");
     }
-    let message = format!("proven, {}, {}", record.liveness_words(), record.presence().words());
-    let mut lines = vec![format!("fingerprint {}", record.fingerprint)];
     let places = places(record);
+    let message = format!("proven, {}, {}", record.liveness_words(), whereabouts(&places));
+    let mut lines = vec![format!("fingerprint {}", record.fingerprint)];
+    let owners = record.owners();
+    lines.extend((!owners.is_empty()).then(|| format!("owned by {}", owners.join(", "))));
     for place in places.iter().take(MAX_PLACES) {
         let mut line = place.shown.label();
         if let Some(commit) = place.git.and_then(|git| git.introduced.as_ref()) {

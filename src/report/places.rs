@@ -129,6 +129,11 @@ pub(super) fn places(record: &Record) -> Vec<Place<'_>> {
     places
 }
 
+/// Returns where a token is: the words for the most urgent of its places.
+pub(super) fn whereabouts(places: &[Place<'_>]) -> &'static str {
+    places.first().map_or(Whereabouts::Unreachable, |it| it.whereabouts).words()
+}
+
 /// Returns the number of distinct places of a finding.
 pub(super) fn count(record: &Record) -> usize {
     places(record).iter().map(|it| it.count).sum()

@@ -58,7 +58,7 @@ fn a_row_has_the_first_place_and_counts_the_others() {
     assert_eq!(
         row(&Item::new(&it)),
         "| Example Token `t_***` | <code>a&#124;b&#58;3&#58;5</code> and 1 more | \
-         `aaaaaaaaaaaa` | `id` | **not verified**, still there | Revoke it. |\n"
+         `aaaaaaaaaaaa` | `id` | **not verified**, in HEAD | Revoke it. |\n"
     );
     let none = "| Example Token `t_***` |  |  |  | **not verified**, unreachable | Revoke it. |\n";
     assert_eq!(row(&Item::new(&record(vec![]))), none);
@@ -168,4 +168,22 @@ fn findings_are_in_the_order_of_the_text_report() {
     let at = |label: &str| it.find(label).expect("a row");
     let order = ["`c:3:5`", "`b:3:5`", "`a:3:5`", "`d:3:5`"].map(at);
     assert!(order.is_sorted(), "{it}");
+}
+
+#[test]
+fn paths_and_commits_are_links_to_web_pages_and_owners_are_listed() {
+    let traced = |url: &str| {
+        let mut git = git();
+        git.introduced.as_mut().expect("a commit").url = Some("https://x.org/c/a".to_owned());
+        let owners = vec![clean("@org/team")];
+        LocationRecord { git: Some(git), url: Some(url.to_owned()), owners, ..place("a") }
+    };
+    let it = text(&document(vec![record(vec![traced("https://x.org/b_c#L3")])]));
+    assert_eq!(it.matches("[`a:3:5`](https://x.org/b_c#L3)").count(), 2, "{it}");
+    assert_eq!(it.matches("[`aaaaaaaaaaaa`](https://x.org/c/a)").count(), 2, "{it}");
+    assert!(it.contains("owned by `@org/team`"), "{it}");
+    for url in ["javascript:a", "https://x.org/a)b", "https://x.org/a b", "https://x.org/a|b"] {
+        let it = text(&document(vec![record(vec![traced(url)])]));
+        assert!(!it.contains("[`a:3:5`]"), "{it}");
+    }
 }
