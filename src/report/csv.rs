@@ -1,10 +1,11 @@
-//! CSV: one row per location, for spreadsheets and scripts.
+//! CSV: one row per distinct place, for spreadsheets and scripts.
 //!
 //! Input: a document. Output: RFC 4180 with a header. No cell is a formula of a spreadsheet: text that begins
 //! like one gets an apostrophe. Control characters are escaped.
 
 use super::document::{Document, LocationRecord, Record};
 use super::escape::terminal;
+use super::places::places;
 use super::trace::CommitRecord;
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -45,8 +46,11 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(HEADER).map_err(io_error)?;
     for record in &document.findings {
-        record
-            .each_place(&mut |place| writer.write_record(row(record, place)).map_err(io_error))?;
+        for place in places(record) {
+            let mut write =
+                |it: &LocationRecord| writer.write_record(row(record, it)).map_err(io_error);
+            place.recorded.each(&mut write)?;
+        }
     }
     writer.flush()
 }
@@ -128,11 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn each_location_is_a_row_with_all_columns() {
+    fn each_distinct_place_is_a_row_with_all_columns() {
         let mut traced = place("a,b\"c\nd");
         traced.git = Some(git());
         let mut out = Vec::new();
-        let records = vec![record(vec![traced, place("b")]), record(vec![place("c")])];
+        let records =
+            vec![record(vec![traced, place("a,b\"c\nd"), place("b")]), record(vec![place("c")])];
         write(&document(records), &mut out).expect("a vector takes it");
         let mut reader = csv::Reader::from_reader(&out[..]);
         let rows: Vec<csv::StringRecord> = reader.records().map(|it| it.expect("a row")).collect();

@@ -97,6 +97,21 @@ pub fn markdown(text: &str) -> String {
     words.join(" ")
 }
 
+/// Escapes prose in Markdown as [`markdown`] does; text between backticks becomes code.
+#[must_use]
+pub fn markdown_prose(text: &str) -> String {
+    let mut safe = String::new();
+    for (at, part) in text.split('`').enumerate() {
+        let part = if at % 2 == 0 { markdown(part) } else { markdown_code(part) };
+        // Two backticks in a row would be another delimiter.
+        if safe.ends_with('`') && part.starts_with('`') {
+            return markdown(text);
+        }
+        safe.push_str(&part);
+    }
+    safe
+}
+
 /// Returns `true` if a word starts an item of a numbered list.
 fn is_ordinal(word: &str) -> bool {
     let rest = word.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -186,6 +201,14 @@ mod tests {
         assert_eq!(markdown("[x](javascript:y)"), "&#91;x&#93;(javascript:y)");
         assert_eq!(markdown("<!-- *a* |"), "&#60;!-- &#42;a&#42; &#124;");
         assert_eq!(markdown("1. - x :+1:"), "&#49;. - x `:+1`:");
+    }
+
+    #[test]
+    fn commands_in_prose_become_code_in_markdown() {
+        assert_eq!(markdown_prose("run `a *b*`, then _c_"), "run `a *b*`, then &#95;c&#95;");
+        assert_eq!(markdown_prose("`a``b` *c*"), markdown("`a``b` *c*"));
+        assert_eq!(markdown_prose("@me`a` *c*"), markdown("@me`a` *c*"));
+        assert_eq!(markdown_prose("a ` <b>"), "a <code>&#32;&#60;b&#62;</code>");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 use super::document::{ChangeStatusWord, Document, LocationRecord, Note, Record};
 use super::escape::{command_data, command_property, terminal};
 use super::status::cut;
+use super::urgency::{Item, by_urgency};
 use crate::detect::Evidence;
 use ddpatrol_scan::finding::Part;
 use ddpatrol_scan::quantity::count;
@@ -137,16 +138,13 @@ fn findings(
     level: AnnotationLevel,
     most: usize,
 ) -> (Vec<Annotation<'_>>, usize) {
-    let mut records: Vec<(&Record, &LocationRecord)> = document
-        .findings
-        .iter()
-        .filter(|it| level_of(it) == Some(level))
-        .filter_map(|it| Some((it, it.locations.iter().min_by_key(|place| rank(place))?)))
-        .collect();
-    records.sort_by_key(|(record, place)| (record.is_dead_or_revoked(), rank(place)));
-    let left = records.len().saturating_sub(most);
-    let shown = records.into_iter().take(most);
-    (shown.map(|(record, place)| finding(level, record, place)).collect(), left)
+    let best = |item: &Item<'_>| item.places.iter().map(|it| rank(it.shown)).min();
+    let mut items = by_urgency(&document.findings);
+    items.retain(|it| level_of(it.record) == Some(level) && !it.places.is_empty());
+    // Of equally urgent findings, those with a line to annotate come first.
+    items.sort_by_key(|it| (it.rank(), best(it)));
+    let left = items.len().saturating_sub(most);
+    (items.iter().take(most).filter_map(|it| finding(level, it)).collect(), left)
 }
 
 fn level_of(record: &Record) -> Option<AnnotationLevel> {
@@ -181,11 +179,11 @@ fn line_of(place: &LocationRecord) -> Option<String> {
     (place.part == Part::Content && is_whole).then_some(path)
 }
 
-fn finding<'a>(
-    level: AnnotationLevel,
-    record: &'a Record,
-    place: &'a LocationRecord,
-) -> Annotation<'a> {
+/// Returns the annotation of a finding, at its most relevant place.
+fn finding<'a>(level: AnnotationLevel, item: &Item<'a>) -> Option<Annotation<'a>> {
+    let record = item.record;
+    let at = item.places.iter().min_by_key(|it| rank(it.shown))?;
+    let place = at.shown;
     let how = match record.evidence {
         Evidence::Proven => "proven by its checksum",
         Evidence::Shaped => "unproven: it has no valid checksum",
@@ -195,12 +193,12 @@ fn finding<'a>(
     lines.push(format!("Place: {}", place.label()));
     lines.extend(place.remarks());
     lines.extend(record.suppression.as_ref().map(|it| it.line()));
-    if let Some(git) = &place.git {
+    if let Some(git) = at.git {
         let commit = git.introduced.as_ref().filter(|_| place.part != Part::Commit);
         lines.extend(commit.map(|it| format!("Introduced by {}", it.line())));
         lines.extend(place.change_status.is_none().then(|| git.fate()));
     }
-    let more = record.count().saturating_sub(1);
+    let more = item.count().saturating_sub(1);
     if more > 0 {
         lines.push(format!("Also in {}.", count(more, "more place")));
     }
@@ -214,7 +212,7 @@ fn finding<'a>(
         AnnotationLevel::Warning => format!("{} at a new place", record.name),
         AnnotationLevel::Notice => format!("Possible {}", record.name),
     };
-    Annotation { level, title, place: (rank(place) < 2).then_some(place), lines }
+    Some(Annotation { level, title, place: (rank(place) < 2).then_some(place), lines })
 }
 
 fn write_annotation(annotation: &Annotation<'_>, out: &mut dyn Write) -> io::Result<()> {

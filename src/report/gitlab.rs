@@ -1,10 +1,12 @@
 //! GitLab's report of secret detection, version 15.2.0 of its schema.
 //!
-//! Input: a document. Output: JSON in which scanned content is no markup of GitLab's Markdown. One vulnerability
-//! per token, at its first location. Suppressed tokens are omitted and counted in a message.
+//! Input: a document. Output: JSON in which scanned content is no markup of GitLab's Markdown; a solution is the
+//! plain text of the rule. One vulnerability per token, at its most urgent place. Suppressed tokens are omitted
+//! and counted in a message.
 
 use super::document::{Document, LocationRecord, Note, Record};
 use super::escape::{markdown, markdown_code, terminal};
+use super::places::{Place, places, whereabouts};
 use super::status::{Liveness, cut};
 use crate::detect::Evidence;
 use serde_json::{Map, Value, json};
@@ -85,13 +87,14 @@ fn issue(note: &Note) -> String {
 }
 
 fn vulnerability(record: &Record) -> Value {
+    let places = places(record);
     let advice = record.advice.as_deref().unwrap_or("Revoke it where it was issued.");
     let mut fields = json!({
         "id": uuid(&record.fingerprint),
         "name": cut(&terminal(&format!("Leaked {}", record.name)), MAX_NAME),
-        "description": description(record),
+        "description": description(record, &places),
         "severity": severity(record),
-        "solution": cut(&markdown(advice), MAX_SOLUTION),
+        "solution": cut(&terminal(&advice.replace('`', "")), MAX_SOLUTION),
         "identifiers": [
             {
                 "type": "ddpatrol_rule_id",
@@ -105,10 +108,10 @@ fn vulnerability(record: &Record) -> Value {
                 "url": "https://cwe.mitre.org/data/definitions/798.html",
             },
         ],
-        "location": location(record.locations.first()),
+        "location": location(places.first().map(|it| it.recorded)),
         "raw_source_code_extract": record.shown_token(),
     });
-    let urls = record.locations.iter().filter_map(|it| it.url.as_ref()).take(MAX_PLACES);
+    let urls = places.iter().filter_map(Place::url).take(MAX_PLACES);
     let links: Vec<Value> = urls.map(|url| json!({"url": url})).collect();
     if !links.is_empty() {
         fields["links"] = Value::Array(links);
@@ -125,7 +128,7 @@ fn severity(record: &Record) -> &'static str {
     }
 }
 
-fn description(record: &Record) -> String {
+fn description(record: &Record, places: &[Place<'_>]) -> String {
     let state = match record.evidence {
         Evidence::Proven => "proven by its checksum",
         Evidence::Shaped => "not proven by a checksum",
@@ -135,19 +138,20 @@ fn description(record: &Record) -> String {
         markdown(&record.name),
         markdown_code(record.shown_token()),
         record.liveness_words(),
-        record.presence().words(),
+        whereabouts(places),
     )];
-    for place in record.locations.iter().take(MAX_PLACES) {
-        let mut line = format!("- {}", markdown_code(&cut(&place.label(), MAX_TEXT)));
-        if let Some(commit) = place.git.as_ref().and_then(|git| git.introduced.as_ref()) {
+    for place in places.iter().take(MAX_PLACES) {
+        let label = place.shown.label();
+        let mut line = format!("- {}", markdown_code(&cut(&label, MAX_TEXT)));
+        if let Some(commit) = place.git.and_then(|git| git.introduced.as_ref()) {
             line.push_str(&format!("; introduced by {}", markdown(&cut(&commit.line(), MAX_TEXT))));
         }
-        if let Some(removal) = place.removal_in_change() {
+        if let Some(removal) = place.recorded.removal_in_change() {
             line.push_str(&format!("; {}", markdown(&removal)));
         }
         lines.push(line);
     }
-    let more = record.count() - record.locations.len().min(MAX_PLACES);
+    let more = places.iter().map(|it| it.count).sum::<usize>() - places.len().min(MAX_PLACES);
     lines.extend((more > 0).then(|| format!("- {more} more places")));
     lines.join("\n")
 }

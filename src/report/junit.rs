@@ -5,6 +5,7 @@
 
 use super::document::{Document, LocationRecord, Note, Record};
 use super::escape::terminal;
+use super::places::{places, whereabouts};
 use super::status::Liveness;
 use crate::detect::Evidence;
 use quick_xml::Writer;
@@ -78,7 +79,7 @@ fn cases(document: &Document) -> Vec<TestCase> {
 
 impl TestCase {
     fn of_finding(record: &Record) -> Self {
-        let first = record.locations.first();
+        let first = places(record).first().map(|it| it.shown);
         let label = first.map(LocationRecord::label).unwrap_or_default();
         let file = first.and_then(LocationRecord::file_path);
         Self {
@@ -96,7 +97,10 @@ impl TestCase {
         let message = text(&note.message.text());
         let acknowledged = note.acknowledged.as_ref().map(|it| text(&it.line()));
         Self {
-            name: text(&format!("{} is scanned", path.as_deref().unwrap_or("all content"))),
+            name: text(&format!(
+                "{}: scanned completely",
+                path.as_deref().unwrap_or("all content")
+            )),
             class: format!("ddpatrol.{code}"),
             file: None,
             line: None,
@@ -152,20 +156,23 @@ fn result(record: &Record) -> CaseResult {
     if record.passes_change() {
         return skipped("the base of the change has it");
     }
-    let message = format!("proven, {}, {}", record.liveness_words(), record.presence().words());
+    let places = places(record);
+    let message = format!("proven, {}, {}", record.liveness_words(), whereabouts(&places));
     let mut lines = vec![format!("fingerprint {}", record.fingerprint)];
-    for place in record.locations.iter().take(MAX_PLACES) {
-        let mut line = place.label();
-        if let Some(commit) = place.git.as_ref().and_then(|git| git.introduced.as_ref()) {
+    let owners = record.owners();
+    lines.extend((!owners.is_empty()).then(|| format!("owned by {}", owners.join(", "))));
+    for place in places.iter().take(MAX_PLACES) {
+        let mut line = place.shown.label();
+        if let Some(commit) = place.git.and_then(|git| git.introduced.as_ref()) {
             line.push_str(&format!(", introduced by {}", commit.line()));
         }
-        if let Some(removal) = place.removal_in_change() {
+        if let Some(removal) = place.recorded.removal_in_change() {
             line.push_str(&format!(", {removal}"));
         }
         lines.push(line);
-        lines.extend(place.url.clone());
+        lines.extend(place.url().map(str::to_owned));
     }
-    let more = record.count() - record.locations.len().min(MAX_PLACES);
+    let more = places.iter().map(|it| it.count).sum::<usize>() - places.len().min(MAX_PLACES);
     lines.extend((more > 0).then(|| format!("{more} more places are not listed")));
     lines.extend(record.advice.clone());
     let lines: Vec<String> = lines.iter().map(|line| text(line)).collect();

@@ -4,9 +4,11 @@
 //! fits the 1 MiB that a step can add to the summary of a job; omitted items are counted.
 
 use super::document::{Document, LocationRecord, Note, Record};
-use super::escape::{markdown, markdown_code};
+use super::escape::{markdown, markdown_code, markdown_prose};
+use super::places::{Place, whereabouts};
 use super::status::cut;
-use super::trace::short;
+use super::trace::{CommitRecord, short};
+use super::urgency::{Item, by_urgency};
 use crate::detect::Evidence;
 use ddpatrol_scan::quantity::{count, number};
 use std::io::{self, Write};
@@ -27,7 +29,7 @@ const MAX_TEXT_LEN: usize = 1_000;
 /// # Errors
 /// Returns the error of writing to `out`.
 pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
-    let listed: Vec<&Record> = document.findings.iter().filter(|it| it.is_listed()).collect();
+    let listed = by_urgency(&document.findings);
     let mut text = head(document);
     if !listed.is_empty() {
         text.push_str(&table(&listed));
@@ -40,7 +42,7 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     if !listed.is_empty() {
         text.push_str("### Findings\n\n");
         let room = MAX_BYTES.saturating_sub(text.len() + end.len());
-        let details = listed.iter().map(|it| details(it));
+        let details = listed.iter().map(details);
         text.push_str(&fitted(details, room, "detailed"));
     }
     out.write_all(text.as_bytes())?;
@@ -89,32 +91,35 @@ fn head(document: &Document) -> String {
     text
 }
 
-fn table(listed: &[&Record]) -> String {
+fn table(listed: &[Item<'_>]) -> String {
     let mut text =
         "| what | where | commit | token id | state | next |\n|---|---|---|---|---|---|\n"
             .to_owned();
-    text.push_str(&fitted(listed.iter().map(|it| row(it)), MAX_TABLE, "listed"));
+    text.push_str(&fitted(listed.iter().map(row), MAX_TABLE, "listed"));
     text.push('\n');
     text
 }
 
-fn row(record: &Record) -> String {
+fn row(item: &Item<'_>) -> String {
+    let record = item.record;
     let cell = |text: &str| markdown(&cut(text, MAX_CELL_LEN));
     let code = |text: &str| markdown_code(&cut(text, MAX_CELL_LEN));
-    let place = record.locations.first().map(|it| code(&it.label())).unwrap_or_default();
-    let more = match record.count() {
+    let place = item.places.first().map(|it| linked(code(&it.shown.label()), it.url()));
+    let place = place.unwrap_or_default();
+    let more = match item.count() {
         0 | 1 => String::new(),
         len => format!(" and {} more", number(len - 1)),
     };
-    let commit = record.introduced().map(|it| code(short(&it.commit))).unwrap_or_default();
+    let commit = record.introduced().map(|it| linked(code(short(&it.commit)), it.url.as_deref()));
+    let commit = commit.unwrap_or_default();
     let id = record.token.uuid.as_deref().map(code).unwrap_or_default();
     format!(
         "| {} {} | {place}{more} | {commit} | {id} | {}, {} | {} |\n",
         cell(&record.name),
         code(record.shown_token()),
         state(record),
-        record.presence().words(),
-        cell(&next(record)),
+        whereabouts(&item.places),
+        markdown_prose(&cut(&next(record), MAX_CELL_LEN)),
     )
 }
 
@@ -142,15 +147,18 @@ fn next(record: &Record) -> String {
     }
 }
 
-fn details(record: &Record) -> String {
+fn details(item: &Item<'_>) -> String {
+    let record = item.record;
     let prose = |text: &str| markdown(&cut(text, MAX_TEXT_LEN));
     let code = |text: &str| markdown_code(&cut(text, MAX_TEXT_LEN));
     let mut text = format!("#### {} {}\n\n", prose(&record.name), code(record.shown_token()));
-    let mut facts = vec![format!("{}, {}", state(record), record.presence().words())];
+    let mut facts = vec![format!("{}, {}", state(record), whereabouts(&item.places))];
     facts.extend(record.token.uuid.as_ref().map(|it| format!("id {}", code(it))));
     facts.extend(record.token.alias.as_ref().map(|it| format!("alias {}", code(it))));
     facts.push(format!("issued by {}", prose(&record.issuer)));
     facts.push(format!("rule {}", code(&record.rule)));
+    let owners: Vec<String> = record.owners().iter().map(|it| code(it)).collect();
+    facts.extend((!owners.is_empty()).then(|| format!("owned by {}", owners.join(", "))));
     facts.push(format!("fingerprint {}", code(&record.fingerprint)));
     text.push_str(&format!("{}\n\n", facts.join("; ")));
     for line in record.response_lines() {
@@ -159,17 +167,21 @@ fn details(record: &Record) -> String {
     if let Some(suppression) = &record.suppression {
         text.push_str(&format!("- {}\n", prose(&suppression.line())));
     }
-    for place in record.locations.iter().take(MAX_PLACES) {
+    for place in item.places.iter().take(MAX_PLACES) {
         text.push_str(&format!("- {}\n", self::place(place)));
     }
-    let more = record.count() - record.locations.len().min(MAX_PLACES);
+    let more = item.count() - item.places.len().min(MAX_PLACES);
     if more > 0 {
         text.push_str(&format!("- … and {}\n", count(more, "more place")));
     }
     if record.needs_action() {
         text.push('\n');
         for (at, step) in record.steps.iter().enumerate() {
-            text.push_str(&format!("{}. {}\n", at + 1, prose(&step.text.text())));
+            text.push_str(&format!(
+                "{}. {}\n",
+                at + 1,
+                markdown_prose(&cut(&step.text.text(), MAX_TEXT_LEN))
+            ));
             for command in &step.commands {
                 text.push_str(&format!("   - {}\n", code(&command.text())));
             }
@@ -179,20 +191,44 @@ fn details(record: &Record) -> String {
     text
 }
 
-/// Formats a location with its remarks and attribution.
-fn place(place: &LocationRecord) -> String {
+/// Formats a place with its remarks and attribution.
+fn place(place: &Place<'_>) -> String {
     let prose = |text: &str| markdown(&cut(text, MAX_TEXT_LEN));
-    let mut parts = vec![markdown_code(&cut(&place.label(), MAX_TEXT_LEN))];
-    parts.extend(place.remarks().iter().map(|it| prose(it)));
-    if let Some(git) = &place.git {
+    let label = markdown_code(&cut(&place.shown.label(), MAX_TEXT_LEN));
+    let mut parts = vec![linked(label, place.url())];
+    parts.extend(place.shown.remarks().iter().map(|it| prose(it)));
+    if let Some(git) = place.git {
         if let Some(commit) = &git.introduced {
-            parts.push(format!("introduced by {}", prose(&commit.line())));
+            parts.push(format!("introduced by {}", introduction(commit)));
         }
-        if place.change_status.is_none() {
+        if place.shown.change_status.is_none() {
             parts.push(prose(&git.fate()));
         }
     }
     parts.join("; ")
+}
+
+/// Formats a commit as one line; its id is a link if its web page is known.
+fn introduction(commit: &CommitRecord) -> String {
+    let line = cut(&commit.line(), MAX_TEXT_LEN);
+    let id = short(&commit.commit);
+    match (&commit.url, line.strip_prefix(id)) {
+        (Some(url), Some(rest)) => {
+            format!("{} {}", linked(markdown_code(id), Some(url)), markdown(rest.trim_start()))
+        }
+        _ => markdown(&line),
+    }
+}
+
+/// Returns escaped text as a link to a web page. No other URL becomes a link, nor one with characters that
+/// have a meaning in Markdown.
+fn linked(text: String, url: Option<&str>) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#=&%+,@".contains(c);
+    let is_web = |it: &&str| it.starts_with("https://") || it.starts_with("http://");
+    match url.filter(is_web).filter(|it| it.chars().all(is_plain)) {
+        Some(url) => format!("[{text}]({url})"),
+        None => text,
+    }
 }
 
 fn suppressed(document: &Document) -> String {

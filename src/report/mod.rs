@@ -26,5 +26,6 @@ mod summary;
 mod tests;
 pub mod text;
 pub mod trace;
+mod urgency;
 
 pub use document::{Document, DocumentBuilder, DocumentOptions};

@@ -4,6 +4,7 @@
 
 use super::document::{ChangeStatusWord, LocationRecord, Record};
 use super::trace::TraceRecord;
+use crate::detect::Evidence;
 use ddpatrol_scan::finding::Part;
 use std::collections::HashMap;
 
@@ -63,11 +64,20 @@ impl Whereabouts {
 pub(super) struct Place<'a> {
     /// The location to show: the one in the work tree, if the place is in `HEAD`, too.
     pub(super) shown: &'a LocationRecord,
+    /// The location with the attribution, if there is one; otherwise the one to show.
+    pub(super) recorded: &'a LocationRecord,
     /// The attribution, if it is in a repository's history.
     pub(super) git: Option<&'a TraceRecord>,
     pub(super) whereabouts: Whereabouts,
     /// The number of places that it represents.
     pub(super) count: usize,
+}
+
+impl<'a> Place<'a> {
+    /// Returns the web page of the place, if one is known.
+    pub(super) fn url(&self) -> Option<&'a str> {
+        self.recorded.url.as_deref().or(self.shown.url.as_deref())
+    }
 }
 
 /// Returns the distinct places of a finding, the most urgent first.
@@ -94,6 +104,7 @@ pub(super) fn places(record: &Record) -> Vec<Place<'_>> {
         });
         places.push(Place {
             shown: twin.unwrap_or(place),
+            recorded: place,
             git: place.git.as_ref(),
             whereabouts,
             count: place.count().max(twin.map_or(0, LocationRecord::count)),
@@ -105,16 +116,33 @@ pub(super) fn places(record: &Record) -> Vec<Place<'_>> {
             files.get(&key(file)).is_some_and(|it| it.iter().any(|it| std::ptr::eq(*it, file)));
         if left {
             let whereabouts = Whereabouts::of(file);
-            places.push(Place { shown: file, git: None, whereabouts, count: file.count() });
+            places.push(Place {
+                shown: file,
+                recorded: file,
+                git: None,
+                whereabouts,
+                count: file.count(),
+            });
         }
     }
     places.sort_by_key(|it| (it.whereabouts, it.shown.removal_in_change().is_some()));
     places
 }
 
+/// Returns where a token is: the words for the most urgent of its places.
+pub(super) fn whereabouts(places: &[Place<'_>]) -> &'static str {
+    places.first().map_or(Whereabouts::Unreachable, |it| it.whereabouts).words()
+}
+
 /// Returns the number of distinct places of a finding.
 pub(super) fn count(record: &Record) -> usize {
     places(record).iter().map(|it| it.count).sum()
+}
+
+/// Returns the number of distinct places of proven tokens that are not suppressed.
+pub(super) fn proven_places(records: &[Record]) -> usize {
+    let is_proven = |it: &&Record| it.evidence == Evidence::Proven && it.suppression.is_none();
+    records.iter().filter(is_proven).map(count).sum()
 }
 
 #[cfg(test)]

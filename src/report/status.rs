@@ -7,6 +7,7 @@ use super::trace::{CommitRecord, short};
 use crate::detect::Evidence;
 use crate::respond::{RevocationOutcome, Verdict};
 use ddpatrol_scan::finding::Part;
+use std::collections::BTreeSet;
 
 /// Whether a token is live, as far as issuers reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,20 +40,6 @@ pub(super) enum Presence {
 /// Remark on a token in unpushed commits that are not part of the judged push.
 pub(super) const ALSO_UNPUSHED: &str =
     "also unpushed: not part of this push, so it does not fail the check";
-
-impl Presence {
-    /// Returns the text for reports.
-    pub(super) const fn words(self) -> &'static str {
-        match self {
-            Self::Change => "in the change",
-            Self::ChangeHistory => "only in the history of the change",
-            Self::Here => "still there",
-            Self::Elsewhere => "not in HEAD",
-            Self::Removed => "removed, in the history",
-            Self::Unreachable => "unreachable",
-        }
-    }
-}
 
 impl Record {
     /// Returns `true` if the finding does not fail a change: the base contains the token, or it is not part
@@ -120,6 +107,13 @@ impl Record {
         .into_iter()
         .find(|wanted| presences().any(|it| it == *wanted))
         .unwrap_or(Presence::Unreachable)
+    }
+
+    /// Returns the owners of its locations, each once.
+    pub(super) fn owners(&self) -> Vec<String> {
+        let owners = self.locations.iter().flat_map(|it| &it.owners);
+        let owners: BTreeSet<String> = owners.map(|it| it.text().into_owned()).collect();
+        owners.into_iter().collect()
     }
 
     /// Returns the commit that introduced it, the earliest if there are several.

@@ -36,7 +36,7 @@ impl Document {
         if summary.proven == 0 {
             return self.nothing_proven();
         }
-        let places = count(summary.proven_locations, "place");
+        let places = count(summary.proven_places, "place");
         format!("{} proven in {places}.", count(summary.proven, "token"))
     }
 
@@ -268,9 +268,9 @@ mod tests {
     #[test]
     fn the_verdict_counts_proven_tokens_and_places() {
         assert_eq!(with(|it| it.files = 1).verdict(), "No proven tokens.");
-        let one = with(|it| (it.proven, it.proven_locations) = (1, 1));
+        let one = with(|it| (it.proven, it.proven_places) = (1, 1));
         assert_eq!(one.verdict(), "1 token proven in 1 place.");
-        let many = with(|it| (it.proven, it.proven_locations) = (2, 1_000));
+        let many = with(|it| (it.proven, it.proven_places) = (2, 1_000));
         assert_eq!(many.verdict(), "2 tokens proven in 1,000 places.");
     }
 

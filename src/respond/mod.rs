@@ -350,7 +350,7 @@ fn conclusion(answers: &[EndpointAnswer<'_>]) -> Verification {
             Answer::Ended(end) => ended.push(format!("{end} at {host}")),
             Answer::Rejected => rejected.push(*host),
             Answer::NotIssued => {
-                open.push(format!("{host} does not accept it and does not say that it issued it"))
+                open.push(format!("{host} does not accept it and does not say that it issued it"));
             }
             Answer::Inconclusive(why) => {
                 is_inconclusive = true;

@@ -14,6 +14,7 @@ use crate::config::{IssueTarget, UnusedAcknowledgment};
 use crate::detect::Evidence;
 use crate::redact::{Clean, Masker, Redactor};
 use crate::report::advice;
+use crate::report::places::proven_places;
 use crate::report::steps_context::NextStepsContext;
 use crate::report::trace::{ObjectRecord, TraceRecord};
 use crate::rules::RuleSet;
@@ -91,6 +92,7 @@ impl<'a> DocumentBuilder<'a> {
         let summary = Summary {
             proven: proven().count(),
             proven_locations: proven().map(Record::count).sum(),
+            proven_places: proven_places(&findings),
             verified: None,
             already_there: outcome.counts.already_there,
             suppressed: SuppressedCounts::new(&findings),

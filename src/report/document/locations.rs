@@ -164,6 +164,17 @@ impl LocationRecord {
         1 + self.further.len()
     }
 
+    /// Calls `on_place` with it and every further location that it represents.
+    ///
+    /// # Errors
+    /// Returns the first error of `on_place`.
+    pub(in crate::report) fn each<E>(
+        &self,
+        on_place: &mut dyn FnMut(&Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        each(std::slice::from_ref(self), on_place)
+    }
+
     /// Moves it to a location that differs only in its position.
     pub(crate) fn move_to(&mut self, location: &Location) {
         (self.line, self.column) = (location.start.line, location.start.column);

@@ -115,6 +115,9 @@ pub struct Summary {
     pub proven: usize,
     /// Locations of proven tokens.
     pub proven_locations: usize,
+    /// Distinct places of proven tokens: a line in `HEAD` and in the work tree is one place.
+    #[serde(default)]
+    pub proven_places: usize,
     /// The verdicts on proven tokens; only if they were verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<VerdictCounts>,

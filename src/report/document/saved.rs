@@ -6,6 +6,7 @@
 use super::{Document, RuleRecord, SCHEMA};
 use crate::redact::{Masker, Redactor};
 use crate::report::document::build;
+use crate::report::places::proven_places;
 use crate::rules::RuleSet;
 use ddpatrol_token::Secret;
 use serde_json::Value;
@@ -73,6 +74,10 @@ pub fn read(
     let secrets = secrets?;
     let mut document: Document =
         serde_json::from_value(value).map_err(|error| SavedError::Field(error.to_string()))?;
+    // Reports of older versions do not contain it.
+    if document.summary.proven_places == 0 {
+        document.summary.proven_places = proven_places(&document.findings);
+    }
     document.rules = rules.rules().iter().map(RuleRecord::new).collect();
     for record in &document.findings {
         if !document.rules.iter().any(|rule| rule.id == record.rule) {

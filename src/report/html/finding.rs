@@ -2,12 +2,12 @@
 
 use super::facets::Facets;
 use super::listed::{Listed, State};
-use super::markup::{DetailLevel, code, visible};
+use super::markup::{DetailLevel, code, prose, visible};
 use super::places;
 use crate::detect::Evidence;
 use crate::report::document::Record;
+use crate::report::places::{places as distinct, whereabouts};
 use crate::report::remediation::{Aim, RemediationStep};
-use crate::report::status::Presence;
 use crate::report::trace::day;
 use ddpatrol_scan::quantity::count;
 use maud::{Markup, html};
@@ -42,17 +42,18 @@ fn numbers(numbers: &BTreeSet<usize>) -> String {
 /// Returns what is visible of a folded finding.
 fn row(it: &Listed<'_>, facets: &Facets<'_>) -> Markup {
     let record = it.record;
-    let more = record.count().saturating_sub(1);
+    let places = distinct(record);
+    let more = places.iter().map(|it| it.count).sum::<usize>().saturating_sub(1);
     let commit = record.introduced();
     let has_repositories = facets.repositories.len() > 1;
     html! {
         span.state {
             span class={ "pill " (it.group.state.id()) } { (state(it)) }
-            span.reach { (reach(record)) }
+            span.reach { (whereabouts(&places)) }
         }
         span.what {
             span.place {
-                @if let Some(first) = record.locations.first() { (path(within(&first.label(), it, facets))) }
+                @if let Some(first) = places.first() { (path(within(&first.shown.label(), it, facets))) }
                 @if more > 0 { " " span.plus { "+" (count(more, "place")) } }
                 @if record.has_new_location() { " " span.pill.unknown { "new place" } }
             }
@@ -80,19 +81,10 @@ fn within<'a>(label: &'a str, it: &Listed<'_>, facets: &Facets<'_>) -> &'a str {
 }
 
 fn state(it: &Listed<'_>) -> &'static str {
-    let is_revoked = it.record.liveness_words() == "revoked";
-    if it.group.state == State::Dead && is_revoked { "Revoked" } else { it.group.state.title() }
-}
-
-fn reach(record: &Record) -> &'static str {
-    match record.presence() {
-        Presence::Change => "in the change",
-        Presence::ChangeHistory => "in the history of the change",
-        Presence::Here if record.locations.iter().any(|it| it.git.is_some()) => "in HEAD",
-        Presence::Here => "in a file",
-        Presence::Elsewhere => "not in HEAD",
-        Presence::Removed => "in history",
-        Presence::Unreachable => "unreachable",
+    match (it.group.state, it.record.liveness_words()) {
+        (State::Dead, "revoked") => "Revoked",
+        (State::Unknown, "not verified") => "Not verified",
+        (state, _) => state.title(),
     }
 }
 
@@ -117,13 +109,7 @@ fn facts(record: &Record) -> Markup {
         lines if lines.is_empty() => record.liveness_words().to_owned(),
         lines => lines.join("; "),
     };
-    let owners: BTreeSet<String> = record
-        .locations
-        .iter()
-        .flat_map(|it| &it.owners)
-        .map(|it| it.text().into_owned())
-        .collect();
-    let owners = owners.into_iter().collect::<Vec<_>>().join(", ");
+    let owners = record.owners().join(", ");
     let facts = [
         ("Verification", Some(text(&life))),
         ("Suppressed", record.suppression.as_ref().map(|it| text(&it.line()))),
@@ -156,7 +142,7 @@ fn advice(record: &Record, detail: DetailLevel) -> Markup {
     html! {
         @if record.steps.is_empty() || detail == DetailLevel::Short {
             h4 { "What to do" } "\n"
-            p { (visible(advice)) } "\n"
+            p { (prose(advice)) } "\n"
         } @else {
             details.fold {
                 summary { "What to do" } "\n"
@@ -180,7 +166,7 @@ fn step(step: &RemediationStep) -> Markup {
         step.commands.iter().map(|it| visible(&it.text()).into_owned()).collect();
     html! {
         li {
-            strong { (aim) "." } " " (visible(&step.text.text()))
+            strong { (aim) "." } " " (prose(&step.text.text()))
             @if !commands.is_empty() {
                 pre tabindex="0" { code { (commands.join("\n")) } }
             }

@@ -65,18 +65,24 @@ fn counts(document: &Document, listed: &[Listed<'_>]) -> Markup {
         .filter_map(|it| it.record.introduced())
         .map(|commit| commit.author.email.as_bytes())
         .collect();
-    let counts = [
+    let is_asked =
+        listed.iter().any(|it| it.record.verification.is_some() || it.record.revocation.is_some());
+    let states = [
         ("live", of(State::Live), "bad"),
         ("unknown", of(State::Unknown), "warn"),
         ("dead", of(State::Dead), "good"),
-        ("places", document.summary.proven_locations, ""),
+    ];
+    let unverified = [("not verified", of(State::Unknown), "warn")];
+    let states = if is_asked { &states[..] } else { &unverified[..] };
+    let others = [
+        ("places", document.summary.proven_places, ""),
         ("repositories", repositories.len(), ""),
         ("authors", authors.len(), ""),
     ];
     html! {
         @if !listed.is_empty() {
             dl.counts { "\n"
-                @for (what, amount, tone) in counts {
+                @for &(what, amount, tone) in states.iter().chain(&others) {
                     div class=(if amount == 0 { "none" } else { tone }) {
                         dt { (singular(what, amount)) }
                         dd { (number(amount)) }

@@ -36,6 +36,15 @@ pub(super) fn code(text: &str) -> Markup {
     html! { code { (visible(text)) } }
 }
 
+/// Returns a sentence; text between backticks becomes code.
+pub(super) fn prose(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 0 { (visible(part)) } @else { (code(part)) }
+        }
+    }
+}
+
 /// Returns content, as a link if there is a web page for it.
 ///
 /// Documents contain only `http` and `https` links; any other is not made a link here either.
@@ -106,6 +115,13 @@ mod tests {
         put_around(&frame, &mut out, |out| put(&html! { li { "a" } }, out)).expect("written");
         let page = String::from_utf8(out).expect("text");
         assert_eq!(page, "<ul title=\"&lt;!--content--&gt;\"><li>a</li></ul>");
+    }
+
+    #[test]
+    fn commands_in_sentences_become_code() {
+        assert_eq!(prose("run `a <b>`, then c").0, "run <code>a &lt;b&gt;</code>, then c");
+        assert_eq!(prose("no command").0, "no command");
+        assert_eq!(prose("one ` <b>").0, "one <code> &lt;b&gt;</code>");
     }
 
     #[test]

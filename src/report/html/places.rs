@@ -2,6 +2,7 @@
 
 use super::markup::{DetailLevel, code, omitted, visible, web_link};
 use crate::report::document::{LocationRecord, Record};
+use crate::report::places::{Place, places};
 use crate::report::trace::{CommitRecord, TraceRecord, day, short};
 use ddpatrol_scan::finding::Part;
 use ddpatrol_scan::quantity::count;
@@ -17,9 +18,10 @@ const MAX_EVENTS: usize = 20;
 
 /// Returns the places of a finding.
 pub(super) fn section(record: &Record, detail: DetailLevel) -> Markup {
-    let all = record.count();
+    let places = places(record);
+    let all = places.iter().map(|it| it.count).sum();
     let most = if detail == DetailLevel::Whole { MAX_PLACES } else { MAX_SEEN };
-    let listed = &record.locations[..record.locations.len().min(most)];
+    let listed = &places[..places.len().min(most)];
     let (seen, folded) = listed.split_at(listed.len().min(MAX_SEEN));
     html! {
         h4 { "Found in " (count(all, "place")) } "\n"
@@ -35,15 +37,15 @@ pub(super) fn section(record: &Record, detail: DetailLevel) -> Markup {
     }
 }
 
-fn list(record: &Record, places: &[LocationRecord]) -> Markup {
+fn list(record: &Record, places: &[Place<'_>]) -> Markup {
     html! {
         ul.places { "\n"
             @for place in places {
                 li {
-                    (web_link(place.url.as_deref(), code(&place.label())))
-                    @for remark in place.remarks() { " " span.remark { (visible(&remark)) } }
-                    (snippet(record, place))
-                    @if let Some(git) = &place.git { (origin(place, git)) }
+                    (web_link(place.url(), code(&place.shown.label())))
+                    @for remark in place.shown.remarks() { " " span.remark { (visible(&remark)) } }
+                    (snippet(record, place.shown))
+                    @if let Some(git) = place.git { (origin(place.shown, git)) }
                 }
                 "\n"
             }

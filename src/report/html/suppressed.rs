@@ -2,6 +2,7 @@
 
 use super::markup::{CONTENT, MAX_ENTRIES, code, omitted, put, put_around, visible};
 use crate::report::document::{Document, Record};
+use crate::report::places::places;
 use ddpatrol_scan::quantity::count;
 use maud::{Markup, html};
 use std::io::{self, Write};
@@ -36,14 +37,15 @@ pub(super) fn write(suppressed: &[&Record], out: &mut dyn Write) -> io::Result<(
 
 fn entry(record: &Record) -> Markup {
     let why = record.suppression.as_ref().map(|it| it.line()).unwrap_or_default();
-    let more = record.count() - record.locations.len().min(MAX_PLACES);
+    let places = places(record);
+    let more = places.iter().map(|it| it.count).sum::<usize>() - places.len().min(MAX_PLACES);
     html! {
         li {
             strong { (visible(&record.name)) } " " (code(record.shown_token()))
             p { (visible(&why)) }
             ul { "\n"
-                @for place in record.locations.iter().take(MAX_PLACES) {
-                    li { (code(&place.label())) } "\n"
+                @for place in places.iter().take(MAX_PLACES) {
+                    li { (code(&place.shown.label())) } "\n"
                 }
                 @if more > 0 { li { "and " (count(more, "more place")) } "\n" }
             }

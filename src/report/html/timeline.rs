@@ -6,6 +6,7 @@
 use super::listed::Listed;
 use super::markup::{code, visible};
 use crate::report::document::Record;
+use crate::report::places::{places, whereabouts};
 use crate::report::status::Presence;
 use crate::report::trace::{CommitRecord, day};
 use ddpatrol_scan::quantity::number;
@@ -74,8 +75,8 @@ fn key() -> Markup {
         p.key aria-hidden="true" {
             span { svg { circle.in cx="50%" cy="50%" r="5" {} } "introduced" } "\n"
             span { svg { path.out d="M5 4l8 8m0-8l-8 8" {} } "removed" } "\n"
-            span { svg { line.open x1="0" x2="100%" y1="50%" y2="50%" {} } "still there" } "\n"
-            span { svg { line.gone x1="0" x2="100%" y1="50%" y2="50%" {} } "in the history only" }
+            span { svg { line.open x1="0" x2="100%" y1="50%" y2="50%" {} } "in HEAD or files" } "\n"
+            span { svg { line.gone x1="0" x2="100%" y1="50%" y2="50%" {} } "in history" }
         }
         "\n"
     }
@@ -156,7 +157,8 @@ fn lane(record: &Record, own: &[&Event<'_>], span: Span) -> Markup {
     };
     let removed = own.iter().rfind(|it| it.what == EventKind::Removed);
     let removed = removed.map(|it| format!(", removed {}", day(it.date))).unwrap_or_default();
-    let label = format!("introduced {}{removed}; {}", day(first.date), presence.words());
+    let label =
+        format!("introduced {}{removed}; {}", day(first.date), whereabouts(&places(record)));
     html! {
         li {
             a href={ "#f" (first.finding + 1) } { (code(&record.token.redacted)) } "\n"

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::report::document::ChangeStatusWord;
+use crate::report::places::places;
 use crate::report::tests::{clean, document, git, note, place, record, suppressed, verified};
 use crate::report::trace::TraceRecord;
 use crate::source::Severity;
@@ -55,12 +56,12 @@ fn a_row_has_the_first_place_and_counts_the_others() {
     let mut it = record(vec![git, place("c")]);
     it.token.uuid = Some("id".to_owned());
     assert_eq!(
-        row(&it),
+        row(&Item::new(&it)),
         "| Example Token `t_***` | <code>a&#124;b&#58;3&#58;5</code> and 1 more | \
-         `aaaaaaaaaaaa` | `id` | **not verified**, still there | Revoke it. |\n"
+         `aaaaaaaaaaaa` | `id` | **not verified**, in HEAD | Revoke it. |\n"
     );
     let none = "| Example Token `t_***` |  |  |  | **not verified**, unreachable | Revoke it. |\n";
-    assert_eq!(row(&record(vec![])), none);
+    assert_eq!(row(&Item::new(&record(vec![]))), none);
 }
 
 #[test]
@@ -81,17 +82,17 @@ fn the_next_step_depends_on_the_state() {
     let stepped = Record { steps: vec![step], ..record(vec![]) };
     assert_eq!(next(&stepped), "first this");
     assert_eq!(next(&record(vec![])), "Revoke it.");
-    let details = details(&stepped);
+    let details = details(&Item::new(&stepped));
     assert!(
         details.contains("1. first this\n   - <code>a &#96;command&#96;</code>\n"),
         "{details}"
     );
-    assert!(!self::details(&dead).contains("1. "));
+    assert!(!self::details(&Item::new(&dead)).contains("1. "));
 }
 
 #[test]
 fn details_list_places_up_to_a_limit_and_count_the_rest() {
-    let of = |len: usize| details(&record(vec![place("a"); len]));
+    let of = |len: usize| details(&Item::new(&record(vec![place("a"); len])));
     let line = "- `a:3:5`\n";
     assert_eq!(of(MAX_PLACES).matches(line).count(), MAX_PLACES);
     assert!(!of(MAX_PLACES).contains("more"));
@@ -102,15 +103,16 @@ fn details_list_places_up_to_a_limit_and_count_the_rest() {
 #[test]
 fn a_location_has_its_introducing_commit_and_its_current_state() {
     let traced = LocationRecord { git: Some(git()), ..place("a") };
+    let line = |it: &LocationRecord| super::place(&places(&record(vec![it.clone()]))[0]);
     let introduced = "introduced by aaaaaaaaaaaa (2026-01-02, Ada `<a@example.org>)` a subject";
     let fate = "still in HEAD; on main";
-    assert_eq!(super::place(&traced), format!("`a:3:5`; {introduced}; {fate}"));
+    assert_eq!(line(&traced), format!("`a:3:5`; {introduced}; {fate}"));
     // The current state is not shown for a change.
     let new = LocationRecord { change_status: Some(ChangeStatusWord::New), ..traced.clone() };
-    assert_eq!(super::place(&new), format!("`a:3:5`; {introduced}"));
+    assert_eq!(line(&new), format!("`a:3:5`; {introduced}"));
     let unheld =
         LocationRecord { git: Some(TraceRecord { introduced: None, ..git() }), ..place("a") };
-    assert_eq!(super::place(&unheld), format!("`a:3:5`; {fate}"));
+    assert_eq!(line(&unheld), format!("`a:3:5`; {fate}"));
 }
 
 #[test]
@@ -144,4 +146,44 @@ fn gaps_name_their_place_and_kind() {
 fn secrets_are_shown_only_if_the_report_contains_them() {
     let shown = Record { secret: Some("t_secret".to_owned()), ..record(vec![place("a")]) };
     assert!(text(&document(vec![shown])).contains("`t_secret`"));
+}
+
+#[test]
+fn a_place_in_head_and_the_work_tree_is_listed_once() {
+    let traced = LocationRecord { git: Some(git()), ..place("a") };
+    let details = details(&Item::new(&record(vec![traced, place("a")])));
+    assert_eq!(details.matches("`a:3:5`").count(), 1, "{details}");
+}
+
+#[test]
+fn findings_are_in_the_order_of_the_text_report() {
+    let gone = TraceRecord { in_head: false, ..git() };
+    let gone = LocationRecord { git: Some(gone), ..place("a") };
+    let it = text(&document(vec![
+        verified(record(vec![place("d")]), "dead"),
+        record(vec![gone]),
+        record(vec![place("b")]),
+        verified(record(vec![place("c")]), "live"),
+    ]));
+    let at = |label: &str| it.find(label).expect("a row");
+    let order = ["`c:3:5`", "`b:3:5`", "`a:3:5`", "`d:3:5`"].map(at);
+    assert!(order.is_sorted(), "{it}");
+}
+
+#[test]
+fn paths_and_commits_are_links_to_web_pages_and_owners_are_listed() {
+    let traced = |url: &str| {
+        let mut git = git();
+        git.introduced.as_mut().expect("a commit").url = Some("https://x.org/c/a".to_owned());
+        let owners = vec![clean("@org/team")];
+        LocationRecord { git: Some(git), url: Some(url.to_owned()), owners, ..place("a") }
+    };
+    let it = text(&document(vec![record(vec![traced("https://x.org/b_c#L3")])]));
+    assert_eq!(it.matches("[`a:3:5`](https://x.org/b_c#L3)").count(), 2, "{it}");
+    assert_eq!(it.matches("[`aaaaaaaaaaaa`](https://x.org/c/a)").count(), 2, "{it}");
+    assert!(it.contains("owned by `@org/team`"), "{it}");
+    for url in ["javascript:a", "https://x.org/a)b", "https://x.org/a b", "https://x.org/a|b"] {
+        let it = text(&document(vec![record(vec![traced(url)])]));
+        assert!(!it.contains("[`a:3:5`]"), "{it}");
+    }
 }

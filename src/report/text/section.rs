@@ -4,34 +4,11 @@
 
 use super::line::{Line, Role};
 use super::options::TextOptions;
-use crate::detect::Evidence;
-use crate::report::document::{Document, Record};
+use crate::report::document::Document;
 use crate::report::next_steps::{HookKind, Surface};
-use crate::report::places::{Place, Whereabouts, places};
-use crate::report::status::Liveness;
-use crate::respond::RevocationOutcome;
+use crate::report::places::Whereabouts;
+pub(super) use crate::report::urgency::{Item, Urgency};
 use std::collections::BTreeMap;
-
-/// How urgent a finding is, most urgent first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Urgency {
-    Live,
-    Unknown,
-    /// Revoked by this run.
-    Revoked,
-    /// Without a valid checksum.
-    Shaped,
-    /// Suppressed, but at a new place.
-    Suppressed,
-    Dead,
-}
-
-/// A finding to list.
-pub(super) struct Item<'a> {
-    pub(super) record: &'a Record,
-    /// Its distinct places, the most urgent first.
-    pub(super) places: Vec<Place<'a>>,
-}
 
 /// Findings of the same urgency and whereabouts.
 pub(super) struct Section<'a> {
@@ -44,19 +21,7 @@ pub(super) struct Section<'a> {
 }
 
 impl Urgency {
-    pub(super) fn of(record: &Record) -> Self {
-        let revoked = record.revocation.as_ref().map(|it| it.outcome);
-        match record.liveness() {
-            _ if record.suppression.is_some() => Self::Suppressed,
-            _ if record.evidence == Evidence::Shaped => Self::Shaped,
-            Liveness::Live => Self::Live,
-            Liveness::Unknown => Self::Unknown,
-            Liveness::Dead if revoked == Some(RevocationOutcome::Revoked) => Self::Revoked,
-            Liveness::Dead => Self::Dead,
-        }
-    }
-
-    const fn words(self) -> &'static str {
+    const fn heading(self) -> &'static str {
         match self {
             Self::Live => "LIVE",
             Self::Unknown => "unknown",
@@ -88,10 +53,9 @@ pub(super) fn sections<'a>(document: &'a Document, options: &TextOptions<'_>) ->
             hidden += 1;
             continue;
         }
-        let places = places(record);
-        let Some(first) = places.first() else { continue };
-        let key = (urgency, first.whereabouts);
-        groups.entry(key).or_default().push(Item { record, places });
+        let item = Item::new(record);
+        let Some(first) = item.places.first() else { continue };
+        groups.entry((urgency, first.whereabouts)).or_default().push(item);
     }
     let mut sections: Vec<Section<'_>> = groups
         .into_iter()
@@ -121,7 +85,7 @@ impl Section<'_> {
     /// Returns the heading: `LIVE, in HEAD (1)`.
     pub(super) fn heading(&self) -> Line {
         let place = self.place.map(|it| format!(", {it}")).unwrap_or_default();
-        let text = format!("{}{place} ({})", self.urgency.words(), self.len);
+        let text = format!("{}{place} ({})", self.urgency.heading(), self.len);
         let mut line = Line::of(self.urgency.role(), &text);
         if self.items.is_empty() {
             line.push(Role::Dim, " not listed (--show-dead)");
