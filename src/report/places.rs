@@ -12,6 +12,8 @@ use std::collections::HashMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Whereabouts {
     New,
+    /// A later commit of the change removes it again.
+    ChangeHistory,
     Moved,
     Head,
     Files,
@@ -30,6 +32,7 @@ impl Whereabouts {
         match self {
             Self::New => "new in this change",
             Self::Moved => "moved in this change",
+            Self::ChangeHistory => "only in the history of this change",
             Self::Head => "in HEAD",
             Self::Files => "in files",
             Self::Stdin => "in standard input",
@@ -44,6 +47,9 @@ impl Whereabouts {
 
     fn of(place: &LocationRecord) -> Self {
         match (place.change_status, &place.git) {
+            (Some(ChangeStatusWord::New), _) if place.removal_in_change().is_some() => {
+                Self::ChangeHistory
+            }
             (Some(ChangeStatusWord::New), _) => Self::New,
             (Some(ChangeStatusWord::Moved), _) => Self::Moved,
             (Some(ChangeStatusWord::AlsoUnpushed), _) => Self::AlsoUnpushed,

@@ -148,7 +148,7 @@ fn a_token_that_the_head_has_again_or_elsewhere_is_in_the_head() {
     let text = repo.run(&["range", "base..HEAD"]).stdout();
     assert!(text.contains("  c:1:1"), "the place in the head comes first: {text}");
     let markdown = repo.run(&["range", "base..HEAD", "--report", "markdown"]).stdout();
-    assert!(markdown.contains("in the change"), "{markdown}");
+    assert!(markdown.contains("**not verified**, new in this change"), "{markdown}");
     repo.git(&["mv", "c", "a"]);
     repo.commit_files(&[], "renamed back");
     assert_eq!(fates(&repo, "base..HEAD"), ["a true 1", "a true 1", "c false 1"]);

@@ -378,7 +378,7 @@ fn the_question_names_git_objects_like_the_report_and_omits_irrevocable_tokens()
     let repo = Repo::with_files(&[("a", "one")]);
     let live = datadog(18);
     repo.commit_file("b", mint::classic(&mut Random(23), "npm_", 30));
-    repo.commit(&format!("add {live}"));
+    repo.commit(format!("add {live}"));
     let commit = repo.git(&["rev-parse", "--short=12", "HEAD"]);
     let issuer = verifying(&live);
     let all = "Revoke 1 token? [a]ll, [l]ive only (1), [c]hoose, [N]one: ";
