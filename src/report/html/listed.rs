@@ -82,7 +82,7 @@ impl Reach {
 
     pub(super) const fn words(self) -> &'static str {
         match self {
-            Self::Head => "current",
+            Self::Head => "in HEAD or files",
             Self::History => "in history",
             Self::Unreachable => "unreachable",
         }
