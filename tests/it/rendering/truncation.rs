@@ -114,7 +114,14 @@ fn the_page_lists_live_tokens_first_and_issues_last() {
     ]);
     let page = render(&document(&report), "html");
     let (_, main) = page.split_once("<main>").expect("one");
-    let order = ["Live, in HEAD or files", "live.env", "unknown.env", "x.7z", "1 acknowledged item", "y.7z"];
+    let order = [
+        "Live, in HEAD or files",
+        "live.env",
+        "unknown.env",
+        "x.7z",
+        "1 acknowledged item",
+        "y.7z",
+    ];
     let places = order.map(|it| main.find(it).unwrap_or_else(|| panic!("{it}: {main}")));
     assert!(places.is_sorted(), "{places:?}");
     assert!(main.contains("acknowledged: vendored"));
