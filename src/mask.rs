@@ -6,7 +6,7 @@
 //! Text is held back while a token that begins in it may continue: from a head whose token is
 //! incomplete, and from a long run of base64 on, as long as its lines or string literals continue,
 //! because nested encodings are decoded from their beginning. In a pause the last word is held back
-//! as well. Memory is bounded: no more than [`MAX_HELD`] bytes are held back.
+//! as well. Memory is bounded: no more than `MAX_HELD` bytes are held back.
 
 use crate::detect::{ContentKind, Detector, Evidence, Haystack, Match, Scratch};
 use ddpatrol_token::secret::MASK;

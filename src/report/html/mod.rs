@@ -4,7 +4,7 @@
 //! style and script, by their hashes. The page contains no time except those of the document.
 //!
 //! All markup is written here, once. A browser that runs the script gets the findings in pages of
-//! [`PAGE`]: only the first page is part of the initial DOM, the markup of the others is the text of a
+//! `PAGE`: only the first page is part of the initial DOM, the markup of the others is the text of a
 //! `noscript` element, from which the script takes what it shows. Without the script, browsers show the whole
 //! list, by urgency. Filters, search and sorting need the script.
 
