@@ -258,7 +258,7 @@ fn a_neighbouring_token_of_a_disabled_rule_is_masked() {
         for (_, neighbour) in &tokens {
             let text = format!("{neighbour} {found}{neighbour}");
             let ran = tree.run_with_input(&["scan", "-", "--rule", only], text.as_bytes());
-            assert!(ran.stdout().contains("  datadog-pat "), "{ran:?}");
+            assert!(ran.stdout().contains(&format!("  {only} ")), "{ran:?}");
             assert_masked(&ran, &tokens);
         }
     }
