@@ -149,6 +149,7 @@ packages() {
   need curl curl
   need dpkg-deb dpkg
   need buildah buildah
+  need readelf binutils
   need_python
   need_cargo deb
   build
