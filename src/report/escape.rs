@@ -148,6 +148,12 @@ pub fn command_property(text: &str) -> String {
     command_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
+/// Returns `true` if a URL is a web page. Formats make no link of any other.
+#[must_use]
+pub fn is_web_page(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
+
 /// Encodes bytes as the path of a URI (RFC 3986); unreserved characters and `/` are not encoded.
 #[must_use]
 pub fn uri_path(path: &[u8]) -> String {

@@ -4,7 +4,7 @@
 //! fits the 1 MiB that a step can add to the summary of a job; omitted items are counted.
 
 use super::document::{Document, LocationRecord, Note, Record};
-use super::escape::{markdown, markdown_code, markdown_prose};
+use super::escape::{is_web_page, markdown, markdown_code, markdown_prose};
 use super::places::{Place, whereabouts};
 use super::status::cut;
 use super::trace::{CommitRecord, short};
@@ -224,8 +224,7 @@ fn introduction(commit: &CommitRecord) -> String {
 /// have a meaning in Markdown.
 fn linked(text: String, url: Option<&str>) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#=&%+,@".contains(c);
-    let is_web = |it: &&str| it.starts_with("https://") || it.starts_with("http://");
-    match url.filter(is_web).filter(|it| it.chars().all(is_plain)) {
+    match url.filter(|it| is_web_page(it)).filter(|it| it.chars().all(is_plain)) {
         Some(url) => format!("[{text}]({url})"),
         None => text,
     }

@@ -3,7 +3,7 @@
 //! Markup comes from `maud`, which escapes every value. A piece is small; the page is never held as
 //! a whole.
 
-use crate::report::escape::terminal;
+use crate::report::escape::{is_web_page, terminal};
 use ddpatrol_scan::quantity::number;
 use maud::{Markup, PreEscaped, html};
 use std::borrow::Cow;
@@ -49,9 +49,8 @@ pub(super) fn prose(text: &str) -> Markup {
 ///
 /// Documents contain only `http` and `https` links; any other is not made a link here either.
 pub(super) fn web_link(url: Option<&str>, content: Markup) -> Markup {
-    let is_web = |it: &&str| it.starts_with("https://") || it.starts_with("http://");
     html! {
-        @if let Some(url) = url.filter(is_web) {
+        @if let Some(url) = url.filter(|it| is_web_page(it)) {
             a href=(visible(url)) target="_blank" rel="noopener" { (content) }
         } @else {
             (content)

@@ -3,6 +3,7 @@
 //! Input: rule ids and commits. Output: URLs that are safe in an OSC 8 sequence, or none.
 
 use crate::report::document::{Document, RuleRecord};
+use crate::report::escape::is_web_page;
 use crate::report::trace::CommitRecord;
 
 /// Returns the documentation of a rule.
@@ -18,8 +19,7 @@ pub(super) fn commit(commit: &CommitRecord) -> Option<String> {
 
 /// Returns a URL if it is a web page and cannot end the sequence.
 fn safe(url: &str) -> Option<String> {
-    let is_web = url.starts_with("https://") || url.starts_with("http://");
-    (is_web && url.bytes().all(|byte| byte.is_ascii_graphic())).then(|| url.to_owned())
+    (is_web_page(url) && url.bytes().all(|byte| byte.is_ascii_graphic())).then(|| url.to_owned())
 }
 
 #[cfg(test)]
