@@ -38,6 +38,34 @@ fn several_paths_use_the_configuration_of_their_common_folder() {
 }
 
 #[test]
+fn a_printed_fingerprint_can_be_allowed() {
+    let tree = Tree::new();
+    tree.write("x", token(1) + "\n" + &token(2));
+    let text = tree.run(&["scan", "x"]).stdout();
+    let printed: Vec<&str> = text.split_whitespace().filter(|it| it.starts_with("fp:")).collect();
+    for print in [printed[0], &printed[0][3..]] {
+        tree.write(
+            ".ddpatrol.toml",
+            format!("[[allow]]\nfingerprint = \"{print}\"\nreason = \"an example\"\n"),
+        );
+        let suppressed = suppressions(&scan(&tree, &["x"]));
+        assert_eq!(suppressed, ["x", "x allow"], "{print}");
+    }
+    tree.write(".ddpatrol.toml", "");
+    let whole = &scan(&tree, &["x"]).json()["findings"][0]["fingerprint"];
+    let whole = whole.as_str().expect("a fingerprint");
+    tree.run(&["baseline", "create"]);
+    let path = tree.path().join(".ddpatrol-baseline.json");
+    let baseline = std::fs::read_to_string(&path).expect("a baseline");
+    std::fs::write(&path, baseline.replace(whole, &format!("fp:{}", &whole[..12])))
+        .expect("a file");
+    assert_eq!(scan(&tree, &["x"]).code(), Some(0));
+    let ran = tree.run(&["baseline", "update"]);
+    assert!(ran.stdout().contains("0 tokens added, 0 dropped, 2 kept"), "{ran:?}");
+    assert_eq!(std::fs::read_to_string(&path).expect("a baseline"), baseline);
+}
+
+#[test]
 fn every_setting_takes_effect() {
     let tree = Tree::new();
     for (name, content) in [("vendor/x", token(1)), ("a.snap", token(2)), ("kept", token(3))] {
