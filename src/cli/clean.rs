@@ -12,7 +12,7 @@ use super::args::{CleanArgs, CleanFilterArgs};
 use super::exit::Exit;
 use super::messages::{install_redactor, print_error, print_line};
 use super::rule_files::load_rules;
-use super::saved::read_text;
+use super::saved::{read_text, selected};
 use super::signals;
 use crate::clean::{Cleaner, Targets, serve};
 use crate::detect::Evidence;
@@ -147,5 +147,9 @@ fn fingerprints(document: &Document, args: &CleanArgs) -> anyhow::Result<HashSet
     if prints.is_empty() {
         bail!("{shown}: the report contains no proven token that is not suppressed");
     }
-    Ok(prints)
+    if args.fingerprints.is_empty() {
+        return Ok(prints);
+    }
+    let prints: Vec<Fingerprint> = prints.into_iter().collect();
+    selected(&args.fingerprints, &prints, &args.from)
 }

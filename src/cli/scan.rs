@@ -7,7 +7,7 @@ use super::next_steps::{CommandLine, StepsInput};
 use super::policy::{BaselineMode, PolicySource};
 use super::scan_run::{self, Finished, Inputs, Job, ScanContext};
 use super::signals;
-use super::urls;
+use super::usage::paths::refuse_misplaced;
 use crate::scan::Input;
 use crate::shell::quote;
 use crate::source::Run;
@@ -54,7 +54,7 @@ fn scan(
     steps: StepsInput,
     then: &dyn Fn(&Finished<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Exit> {
-    args.paths.iter().try_for_each(|path| urls::refuse(path))?;
+    refuse_misplaced(&args.paths, &args.shared.output.reports()?)?;
     let run = signals::begin()?;
     let state = RefCell::new(None);
     let sources = |scan_context: &ScanContext<'_>| {

@@ -83,6 +83,9 @@ impl Plan {
             _ => absolute(&args.from),
         };
         let mut command = format!("ddpatrol clean --from {from} --repo {}", self.folder());
+        for fingerprint in &args.fingerprints {
+            command.push_str(&format!(" --fingerprint fp:{fingerprint}"));
+        }
         for rules in &args.rules {
             command.push_str(&format!(" --rules {}", absolute(rules)));
         }
