@@ -3,6 +3,8 @@
 //! Input: a report of `--report json`, which is untrusted, and a repository. Output: a plan, or a rewritten
 //! clone and the command that pushes it. Never changes the repository itself.
 
+mod notes;
+mod push;
 mod report;
 mod repository;
 mod rewrite;
@@ -55,7 +57,9 @@ pub(super) fn run(args: &CleanArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Failed);
     }
     if !plan.sighted.records.iter().any(is_in_history) {
-        print_line("No reference reaches these tokens: no rewrite is necessary.")?;
+        print_line(
+            "No commit that a reference reaches contains these tokens: nothing to rewrite.",
+        )?;
         return Ok(plan.exit());
     }
     rewrite::check_filter_repo(&plan.repository)?;
@@ -128,6 +132,7 @@ impl Plan {
     /// Returns the exit code: 2 if tokens remain outside the history.
     fn exit(&self) -> Exit {
         let remain = !self.sighted.outside_history().is_empty()
+            || !self.sighted.lfs_files().is_empty()
             || self.sighted.records.iter().any(|it| !is_in_history(it));
         if remain { Exit::Failed } else { Exit::Clean }
     }

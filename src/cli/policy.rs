@@ -7,7 +7,7 @@
 mod folders;
 mod loader;
 
-pub(super) use folders::repository_top;
+pub(super) use folders::{note_ignored, repository_top};
 
 use super::args::SharedArgs;
 use crate::config::{Acknowledgments, BASELINE_NAME, Config, Exclude, FailLevel, NAME};

@@ -4,7 +4,7 @@ use super::args::{ReportFormat, ScanArgs};
 use super::exit::Exit;
 use super::messages::MESSAGE_REDACTOR;
 use super::next_steps::{CommandLine, StepsInput};
-use super::policy::{BaselineMode, PolicySource};
+use super::policy::{BaselineMode, PolicySource, note_ignored};
 use super::scan_run::{self, Finished, Inputs, Job, ScanContext};
 use super::signals;
 use super::usage::paths::refuse_misplaced;
@@ -69,12 +69,16 @@ fn scan(
         then(finished)
     };
     let roots = roots(&args.paths)?;
+    let start = start(&roots, &args.paths);
+    if let Some(note) = note_ignored(&args.shared, &start, &args.paths) {
+        run.note(note);
+    }
     let job = Job {
         shared: &args.shared,
         all: true,
         scanned: &args.paths,
         steps,
-        source: PolicySource::Folder(start(&roots, &args.paths)),
+        source: PolicySource::Folder(start),
         reach: reach(args, &roots),
         roots,
         baseline_mode,
