@@ -6,13 +6,14 @@
 
 mod folders;
 mod loader;
+mod source;
 
-pub(super) use folders::{note_ignored, repository_top};
+pub(super) use folders::{note_ignored, repository_top, shown};
+pub(super) use source::PolicySource;
 
 use super::args::SharedArgs;
 use crate::config::{Acknowledgments, BASELINE_NAME, Config, Exclude, FailLevel, NAME};
 use crate::rules::{self, RuleSet};
-use crate::source::git::changes::Snapshot;
 use anyhow::Context;
 use ddpatrol_scan::finding::InlineAllow;
 use ddpatrol_scan::finding::baseline::{Coverage, Roots};
@@ -23,29 +24,6 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use loader::{PolicyFile, PolicyLoader};
 use std::path::{Path, PathBuf};
-
-/// The place from which a command reads its policy.
-#[derive(Debug)]
-pub(super) enum PolicySource {
-    /// A folder, and the folders above it up to the top of its work tree.
-    Folder(PathBuf),
-    /// The files of a commit, for paths below `top`.
-    Commit {
-        /// The commit from which the policy is read.
-        base: Box<Snapshot>,
-        /// The commit that is scanned.
-        head: Option<Box<Snapshot>>,
-        /// The top of the work tree.
-        top: PathBuf,
-    },
-    /// No commit: the change has no base. Files below `top` are not read.
-    NoBase {
-        /// The commit that is scanned.
-        head: Option<Box<Snapshot>>,
-        /// The top of the work tree.
-        top: PathBuf,
-    },
-}
 
 /// The policy of a scan.
 #[derive(Debug)]
@@ -163,13 +141,6 @@ pub(super) fn current_baseline() -> anyhow::Result<PathBuf> {
     let Some((text, place)) = loader.text(&file)? else { return Ok(default) };
     let config = Config::parse(Path::new(&place), &text)?;
     Ok(config.baseline.map_or(default, |baseline| folder.join(baseline)))
-}
-
-/// Formats a path relative to the current folder.
-pub(super) fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    let below = path.strip_prefix(here).unwrap_or(path);
-    if below.as_os_str().is_empty() { ".".to_owned() } else { below.display().to_string() }
 }
 
 #[cfg(test)]

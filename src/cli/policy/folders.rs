@@ -70,7 +70,7 @@ pub(in crate::cli) fn note_ignored(
         }
     }
     let folder = ignored.first()?.parent()?;
-    let named: Vec<String> = ignored.iter().take(MAX_NAMED).map(|it| super::shown(it)).collect();
+    let named: Vec<String> = ignored.iter().take(MAX_NAMED).map(|it| shown(it)).collect();
     let more = match ignored.len() - named.len() {
         0 => String::new(),
         more => format!(" and {}", count(more as u64, "more file")),
@@ -79,7 +79,7 @@ pub(in crate::cli) fn note_ignored(
         "not applied, because one policy judges the whole scan: {}{more}; to apply the files of a folder, \
          scan it alone (`ddpatrol scan {}`), or name them with --config and --baseline",
         named.join(", "),
-        quote(&super::shown(folder))
+        quote(&shown(folder))
     ))
 }
 
@@ -109,4 +109,11 @@ fn subfolders(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().take(MAX_ENTRIES).flatten();
     let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     folders.map(|entry| entry.path()).collect()
+}
+
+/// Formats a path relative to the current folder.
+pub(in crate::cli) fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let below = path.strip_prefix(here).unwrap_or(path);
+    if below.as_os_str().is_empty() { ".".to_owned() } else { below.display().to_string() }
 }

@@ -3,9 +3,8 @@
 //! Input: the paths that flags, the configuration or a default name. Output: their parsed content, and notes
 //! about edits by the judged change. Does not decide which file applies.
 
-use super::PolicySource;
-use super::folders::{baseline_folder, find};
-use super::shown;
+use super::folders::{baseline_folder, find, shown};
+use super::source::PolicySource;
 use crate::cli::args::SharedArgs;
 use crate::config::{BASELINE_NAME, Config, FailLevel, NAME};
 use crate::decode;

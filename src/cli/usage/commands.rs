@@ -3,7 +3,7 @@
 //! Input: the word in place of a command. Output: the command that does what was probably intended. Commands
 //! of other secret scanners are known by name.
 
-use super::line::Line;
+use super::line::GivenLine;
 use super::paths;
 use crate::cli::urls;
 use std::path::Path;
@@ -63,7 +63,7 @@ const OTHERS: [(&[&str], &str); 17] = [
 ];
 
 /// Returns a tip for an unknown command.
-pub(super) fn tip(word: &str, line: &Line) -> Option<String> {
+pub(super) fn tip(word: &str, line: &GivenLine) -> Option<String> {
     match line.name() {
         "" => top_level(word, line),
         "hook" => hook(word),
@@ -73,7 +73,7 @@ pub(super) fn tip(word: &str, line: &Line) -> Option<String> {
     }
 }
 
-fn top_level(word: &str, line: &Line) -> Option<String> {
+fn top_level(word: &str, line: &GivenLine) -> Option<String> {
     if word == "version" {
         return Some("`ddpatrol --version` prints the version".to_owned());
     }
@@ -122,7 +122,7 @@ fn hook(word: &str) -> Option<String> {
     Some(tip.to_owned())
 }
 
-fn baseline(word: &str, line: &Line) -> Option<String> {
+fn baseline(word: &str, line: &GivenLine) -> Option<String> {
     let tip = match word {
         "add" | "edit" | "accept" | "allow" | "refresh" | "merge" | "write" => {
             "`ddpatrol baseline update` scans again and adds the new tokens; a single token is allowed \
@@ -152,7 +152,7 @@ fn baseline(word: &str, line: &Line) -> Option<String> {
     Some(tip.to_owned())
 }
 
-fn rules(word: &str, line: &Line) -> Option<String> {
+fn rules(word: &str, line: &GivenLine) -> Option<String> {
     let tip = match word {
         "ls" | "all" | "print" => "run `ddpatrol rules list`",
         "test" | "validate" | "lint" | "verify" => "run `ddpatrol rules check PATH`",
@@ -175,7 +175,7 @@ fn rules(word: &str, line: &Line) -> Option<String> {
 }
 
 /// Returns a tip for a command without a required argument.
-pub(super) fn missing(line: &Line) -> Option<String> {
+pub(super) fn missing(line: &GivenLine) -> Option<String> {
     let name = line.name();
     Some(match name {
         "report" | "revoke" | "clean" => format!(

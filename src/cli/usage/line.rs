@@ -8,7 +8,7 @@ use clap::{Command, CommandFactory};
 use std::ffi::OsString;
 
 /// The arguments after the name of the program.
-pub(super) struct Line {
+pub(super) struct GivenLine {
     /// The parser of the whole program.
     pub(super) program: Command,
     /// The command that the first words name, such as `hook install`; empty if they name none.
@@ -17,7 +17,7 @@ pub(super) struct Line {
     pub(super) rest: Vec<String>,
 }
 
-impl Line {
+impl GivenLine {
     pub(super) fn new(words: &[OsString]) -> Self {
         let mut program = Args::command();
         program.build();

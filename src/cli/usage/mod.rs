@@ -12,7 +12,7 @@ mod values;
 use super::exit::Exit;
 use super::messages::clean;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use line::Line;
+use line::GivenLine;
 use std::ffi::OsString;
 use std::io::{self, Write};
 
@@ -24,7 +24,7 @@ pub(super) fn print(mut error: clap::Error, words: &[OsString]) -> u8 {
         let _ = error.print();
         return Exit::Clean.code();
     }
-    add_tip(&mut error, &Line::new(words));
+    add_tip(&mut error, &GivenLine::new(words));
     let text = error.render().to_string();
     let lines: Vec<String> = text.lines().map(clean).collect();
     // Nothing can be reported if standard error is closed.
@@ -33,7 +33,7 @@ pub(super) fn print(mut error: clap::Error, words: &[OsString]) -> u8 {
 }
 
 /// Replaces the parser's suggestions, which compare spellings only, if a better one is known.
-fn add_tip(error: &mut clap::Error, line: &Line) {
+fn add_tip(error: &mut clap::Error, line: &GivenLine) {
     let string = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         _ => String::new(),

@@ -3,7 +3,7 @@
 //! Input: the argument and its command line. Output: the option or command that does what was probably
 //! intended. Options of other secret scanners are known by name.
 
-use super::line::{Line, quote_word};
+use super::line::{GivenLine, quote_word};
 use crate::cli::args::ReportFormat;
 use crate::shell::quote;
 use clap::Command;
@@ -151,7 +151,7 @@ const OTHERS: [(&[&str], &str); 27] = [
 ];
 
 /// Returns a tip for an argument that a command does not have.
-pub(super) fn tip(argument: &str, line: &Line) -> Option<String> {
+pub(super) fn tip(argument: &str, line: &GivenLine) -> Option<String> {
     if !argument.starts_with('-') || argument == "-" {
         return word(argument, line);
     }
@@ -163,7 +163,7 @@ pub(super) fn tip(argument: &str, line: &Line) -> Option<String> {
 }
 
 /// Returns a tip for an option whose meaning depends on the command.
-fn special(argument: &str, line: &Line) -> Option<String> {
+fn special(argument: &str, line: &GivenLine) -> Option<String> {
     let tip = match (line.name(), argument) {
         ("", "-v" | "-version") => "`ddpatrol --version` prints the version",
         ("baseline", "--force" | "-f") => "`ddpatrol baseline update` changes an existing baseline",
@@ -195,7 +195,7 @@ fn special(argument: &str, line: &Line) -> Option<String> {
 }
 
 /// Returns a tip for a format as an option, such as `--html`.
-fn of_format(argument: &str, line: &Line) -> Option<String> {
+fn of_format(argument: &str, line: &GivenLine) -> Option<String> {
     let name = argument.trim_start_matches('-');
     name.parse::<ReportFormat>().ok()?;
     let command = if line.command.is_empty() { "scan" } else { line.name() };
@@ -209,7 +209,7 @@ fn of_format(argument: &str, line: &Line) -> Option<String> {
 }
 
 /// Returns a tip for an option before the command.
-fn of_program(argument: &str, line: &Line) -> Option<String> {
+fn of_program(argument: &str, line: &GivenLine) -> Option<String> {
     if !line.command.is_empty() {
         return None;
     }
@@ -227,7 +227,7 @@ fn of_program(argument: &str, line: &Line) -> Option<String> {
     Some(format!("options follow the command: `ddpatrol {command} {}`", words.join(" ")))
 }
 
-fn of_other_scanner(argument: &str, line: &Line) -> Option<String> {
+fn of_other_scanner(argument: &str, line: &GivenLine) -> Option<String> {
     let scans = matches!(line.name(), "" | "scan" | "staged" | "range" | "baseline");
     let name = argument.split('=').next().unwrap_or(argument);
     let (_, tip) = OTHERS.iter().find(|(names, _)| names.contains(&name)).filter(|_| scans)?;
@@ -235,7 +235,7 @@ fn of_other_scanner(argument: &str, line: &Line) -> Option<String> {
 }
 
 /// Returns a tip for an option of another command.
-fn of_other_command(argument: &str, line: &Line) -> Option<String> {
+fn of_other_command(argument: &str, line: &GivenLine) -> Option<String> {
     let commands = line.program.get_subcommands().filter(|it| !it.is_hide_set());
     let owners: Vec<String> = commands
         .filter(|it| has_option(it, argument))
@@ -262,7 +262,7 @@ fn has_option(command: &Command, argument: &str) -> bool {
 }
 
 /// Returns a tip for a word that a command does not take.
-fn word(word: &str, line: &Line) -> Option<String> {
+fn word(word: &str, line: &GivenLine) -> Option<String> {
     let (name, shown) = (line.name(), quote(word));
     Some(match name {
         "clean" if Path::new(word).is_dir() => {
@@ -295,7 +295,7 @@ fn word(word: &str, line: &Line) -> Option<String> {
     })
 }
 
-fn hook_word(word: &str, line: &Line) -> Option<String> {
+fn hook_word(word: &str, line: &GivenLine) -> Option<String> {
     let command = line.command.join(" ");
     let hooks = ["pre-commit", "commit-msg", "pre-merge-commit", "pre-push", "pre-receive"];
     if hooks.contains(&word) && command != "hook status" {

@@ -13,13 +13,11 @@ pub(super) fn kind(text: &str) -> Option<&'static str> {
     }
     // JSON lines: the first line is a value of its own.
     let first = || text.lines().next().unwrap_or_default();
-    let (value, is_lines) = match serde_json::from_str::<Value>(text) {
-        Ok(value) => (value, false),
-        Err(_) => (serde_json::from_str(first()).ok()?, true),
-    };
+    let value: Value =
+        serde_json::from_str(text).or_else(|_| serde_json::from_str(first())).ok()?;
     match &value {
         Value::Array(list) => list_kind(list.first()?),
-        Value::Object(_) => object_kind(&value, is_lines),
+        Value::Object(_) => object_kind(&value),
         _ => None,
     }
 }
@@ -50,7 +48,7 @@ fn list_kind(first: &Value) -> Option<&'static str> {
     }
 }
 
-fn object_kind(value: &Value, is_lines: bool) -> Option<&'static str> {
+fn object_kind(value: &Value) -> Option<&'static str> {
     let has = |key: &str| value.get(key).is_some();
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
     let schema = text("schema").split('/').next().unwrap_or_default();
@@ -72,8 +70,8 @@ fn object_kind(value: &Value, is_lines: bool) -> Option<&'static str> {
     if has("plugins_used") && has("results") {
         return Some("a baseline of detect-secrets");
     }
-    if is_lines || has("DetectorName") || has("RuleID") {
-        return list_kind(value);
+    if let Some(kind) = list_kind(value) {
+        return Some(kind);
     }
     let findings = value.get("findings").and_then(Value::as_array);
     findings.and_then(|list| list.first()).and_then(list_kind)

@@ -41,7 +41,7 @@ pub enum SavedError {
         "{kind}, not a ddpatrol JSON report: write one with `ddpatrol scan --report json=FILE`"
     )]
     Foreign {
-        /// What it is.
+        /// Its kind.
         kind: &'static str,
     },
     /// It has another schema.
