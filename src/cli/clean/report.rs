@@ -157,7 +157,6 @@ impl Plan {
                 print_line(&format!("  cp -R {store} {}", path(&clone.join("lfs"))))?;
             }
         }
-        self.show_stashes()?;
         let signed = self.repository.signed_commits()?;
         if signed > 0 {
             print_line(&format!("- {} lost their signature.", count(signed as u64, "commit")))?;
