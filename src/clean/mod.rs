@@ -3,6 +3,7 @@
 //! Input: the fingerprints of tokens, then contents and names. Output: the same bytes with these tokens
 //! replaced; everything else is unchanged. This module runs no program.
 
+mod base64;
 mod filter;
 mod replace;
 

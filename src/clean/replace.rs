@@ -3,10 +3,12 @@
 //! Input: the targets and the bytes. Output: new bytes, or `None` if no target occurs. A replacement contains
 //! the public part of the token and the beginning of its fingerprint, so that names stay distinct.
 
+use super::base64;
 use crate::detect::encoding::Layer;
 use crate::detect::{Detector, DetectorError, Haystack, Match, Scratch};
 use crate::rules::RuleSet;
 use ddpatrol_scan::finding::Fingerprint;
+use ddpatrol_token::Secret;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -51,6 +53,8 @@ struct Replacement {
     text: String,
     /// The first digits of the fingerprint.
     id: String,
+    /// The token as base64 text can contain it: plain, in UTF-16, and in hexadecimal digits.
+    forms: Vec<Secret>,
 }
 
 impl Cleaner {
@@ -100,7 +104,7 @@ impl Cleaner {
             let fingerprint = Fingerprint::of(token);
             if targets.fingerprints.contains(&fingerprint) {
                 let public = detector.rules().rules()[place.rule].format.redact(token);
-                let replacement = Replacement::new(&public, fingerprint);
+                let replacement = Replacement::new(&public, fingerprint).of(&place, token);
                 found.push(Occurrence { place, replacement });
             }
         });
@@ -131,7 +135,26 @@ impl Replacement {
     fn new(redacted: &str, fingerprint: Fingerprint) -> Self {
         let id = fingerprint.to_string()[..8].to_owned();
         let public = redacted.split("***").next().unwrap_or_default();
-        Self { text: format!("{public}REMOVED-{id}"), id }
+        Self { text: format!("{public}REMOVED-{id}"), id, forms: Vec::new() }
+    }
+
+    /// Adds the forms of the token, if it is in base64.
+    fn of(mut self, place: &Match, token: &[u8]) -> Self {
+        if place.encoding.outermost() == Some(Layer::Base64) {
+            let hex = |digits: [u8; 16]| -> Vec<u8> {
+                let digit = |nibble: u8| digits[usize::from(nibble)];
+                token.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+            };
+            let forms = [
+                token.to_vec(),
+                token.iter().flat_map(|&byte| [byte, 0]).collect(),
+                token.iter().flat_map(|&byte| [0, byte]).collect(),
+                hex(*b"0123456789abcdef"),
+                hex(*b"0123456789ABCDEF"),
+            ];
+            self.forms = forms.iter().map(|form| Secret::new(form)).collect();
+        }
+        self
     }
 
     /// Appends the replacement of `old`. In UTF-16, base64 and hexadecimal text it has the same encoding, so
@@ -145,15 +168,8 @@ impl Replacement {
                 out.extend(self.text.encode_utf16().flat_map(u16::to_be_bytes));
             }
             Some(Layer::Base64) => {
-                // The first and last character can contain bits of the neighbouring bytes.
-                let inner = 1..old.len().saturating_sub(1);
-                let filler = format!("REMOVED{}", self.id);
-                let mut filler = filler.bytes().chain(std::iter::repeat(b'A'));
-                let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte);
-                out.extend(old.iter().enumerate().map(|(at, &byte)| {
-                    let fill = inner.contains(&at) && is_digit(byte);
-                    if fill { filler.next().unwrap_or(b'A') } else { byte }
-                }));
+                let forms: Vec<&[u8]> = self.forms.iter().map(Secret::expose).collect();
+                base64::replace(old, &forms, &format!("REMOVED{}", self.id), out);
             }
             Some(Layer::Hex) => {
                 let mut filler = self.id.bytes().chain(std::iter::repeat(b'0'));

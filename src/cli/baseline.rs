@@ -9,6 +9,7 @@ use super::scan_run::Finished;
 use crate::config::FailLevel;
 use crate::decode;
 use crate::scan::Strictness;
+use crate::shell::quote;
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::baseline::{Baseline, BaselineScan, Coverage};
 use ddpatrol_scan::finding::suppressor::Suppressor;
@@ -33,6 +34,10 @@ pub(super) fn run(args: BaselineArgs) -> anyhow::Result<Exit> {
 }
 
 fn write(mut args: ScanArgs, old: ExistingBaseline) -> anyhow::Result<Exit> {
+    if let Some(file) = args.shared.output.file_without_format() {
+        let file = quote(&file.to_string_lossy());
+        bail!("--output is the file of a report: the baseline is written to `--baseline {file}`");
+    }
     // Findings become known tokens, so they do not fail the command.
     args.shared.fail_on = args.shared.fail_on.or(Some(FailLevel::Never));
     run_then(&args, BaselineMode::Ignore, &|finished| save(finished, old))

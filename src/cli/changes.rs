@@ -9,13 +9,14 @@ use super::scan_run::{self, Inputs, Job, ScanContext};
 use super::signals;
 use super::staged_paths::Selection;
 use super::urls;
+use super::usage::paths::refuse_as_revision;
 use crate::decode;
 use crate::report::next_steps::{HookKind, Surface};
 use crate::scan::Input;
 use crate::source::Run;
 use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Staged};
 use crate::source::git::repo::{Environment, Operation, Progress, Repository};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use ddpatrol_pack::ObjectId;
 use ddpatrol_scan::finding::baseline::{Coverage, Roots};
 use std::ffi::OsString;
@@ -85,6 +86,7 @@ fn framework_range() -> Option<OsString> {
 pub(super) fn range(args: &RangeArgs, words: &[OsString]) -> anyhow::Result<Exit> {
     let (list, not) = (args.revisions.clone(), args.not.clone());
     let mut revisions = Revisions { list, not, names: Vec::new() };
+    args.revisions.iter().try_for_each(|it| refuse_as_revision(it))?;
     if args.stdin {
         read_revisions(&mut revisions)?;
     }
@@ -206,6 +208,13 @@ pub(super) fn discover(repo: Option<&PathBuf>) -> anyhow::Result<Repository> {
     let here = match repo {
         Some(path) => {
             urls::refuse(path)?;
+            // The `.git` of a linked work tree is a file.
+            if path.is_file() && path.file_name().is_none_or(|name| name != ".git") {
+                bail!(
+                    "--repo {}: a file, not a folder: name the folder of a repository",
+                    path.display()
+                );
+            }
             path.clone()
         }
         None => std::env::current_dir().context("cannot read the current folder")?,

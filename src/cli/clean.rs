@@ -3,6 +3,8 @@
 //! Input: a report of `--report json`, which is untrusted, and a repository. Output: a plan, or a rewritten
 //! clone and the command that pushes it. Never changes the repository itself.
 
+mod notes;
+mod push;
 mod report;
 mod repository;
 mod rewrite;
@@ -12,7 +14,7 @@ use super::args::{CleanArgs, CleanFilterArgs};
 use super::exit::Exit;
 use super::messages::{install_redactor, print_error, print_line};
 use super::rule_files::load_rules;
-use super::saved::read_text;
+use super::saved::{read_text, selected};
 use super::signals;
 use crate::clean::{Cleaner, Targets, serve};
 use crate::detect::Evidence;
@@ -55,7 +57,9 @@ pub(super) fn run(args: &CleanArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Failed);
     }
     if !plan.sighted.records.iter().any(is_in_history) {
-        print_line("No reference reaches these tokens: no rewrite is necessary.")?;
+        print_line(
+            "No commit that a reference reaches contains these tokens: nothing to rewrite.",
+        )?;
         return Ok(plan.exit());
     }
     rewrite::check_filter_repo(&plan.repository)?;
@@ -128,6 +132,7 @@ impl Plan {
     /// Returns the exit code: 2 if tokens remain outside the history.
     fn exit(&self) -> Exit {
         let remain = !self.sighted.outside_history().is_empty()
+            || !self.sighted.lfs_files().is_empty()
             || self.sighted.records.iter().any(|it| !is_in_history(it));
         if remain { Exit::Failed } else { Exit::Clean }
     }
@@ -147,5 +152,9 @@ fn fingerprints(document: &Document, args: &CleanArgs) -> anyhow::Result<HashSet
     if prints.is_empty() {
         bail!("{shown}: the report contains no proven token that is not suppressed");
     }
-    Ok(prints)
+    if args.fingerprints.is_empty() {
+        return Ok(prints);
+    }
+    let prints: Vec<Fingerprint> = prints.into_iter().collect();
+    selected(&args.fingerprints, &prints, &args.from)
 }

@@ -10,7 +10,7 @@ use super::rule_files::load_rules;
 use crate::detect::{Detector, Evidence};
 use crate::mask::MaskedStream;
 use anyhow::Context;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
@@ -26,6 +26,9 @@ pub(super) fn run(args: &MaskArgs) -> anyhow::Result<Exit> {
     let wanted =
         if args.only.is_empty() { rules } else { Arc::new(rules.restricted_to(&args.only)?) };
     let detector = Detector::new(wanted)?;
+    if io::stdin().is_terminal() {
+        print_error("reading from the terminal until Ctrl-D; usage: COMMAND 2>&1 | ddpatrol mask");
+    }
     let least = if args.shaped { Evidence::Shaped } else { Evidence::Proven };
     let mut stream = MaskedStream::new(&detector, least);
     copy(&mut stream)?;

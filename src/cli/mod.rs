@@ -28,12 +28,13 @@ mod signals;
 mod staged_paths;
 mod terminal;
 mod urls;
+mod usage;
 mod verify;
 
 use args::{Args, Command};
 use clap::{CommandFactory, Parser};
 use exit::{Exit, is_closed_pipe};
-use messages::{clean, print_error};
+use messages::print_error;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -59,7 +60,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let args = match Args::try_parse_from(&words) {
         Ok(args) => args,
-        Err(error) => return ExitCode::from(print_usage(&error)),
+        Err(error) => {
+            return ExitCode::from(usage::print(error, words.get(1..).unwrap_or_default()));
+        }
     };
     let exit = run(args.command, words.get(1..).unwrap_or_default()).unwrap_or_else(|error| {
         if is_closed_pipe(&error) {
@@ -103,22 +106,4 @@ fn run(command: Command, words: &[OsString]) -> anyhow::Result<Exit> {
         }
         Command::Man { command } => man::run(&command),
     }
-}
-
-/// Prints an error in the arguments, or the requested help; returns the exit code.
-fn print_usage(error: &clap::Error) -> u8 {
-    use clap::error::ErrorKind;
-    let code = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Clean,
-        _ => Exit::Failed,
-    };
-    if code == Exit::Clean {
-        // Help contains no user input, so it needs no redaction; a closed pipe is not an error.
-        let _ = error.print();
-    } else {
-        let text = error.render().to_string();
-        let lines: Vec<String> = text.lines().map(clean).collect();
-        let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
-    }
-    code.code()
 }

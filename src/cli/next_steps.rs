@@ -134,7 +134,7 @@ impl StepsInput {
 /// Returns the quoted path of the JSON report of the run.
 fn report_path(shared: &SharedArgs, clean: &mut dyn FnMut(&str) -> Clean) -> Option<Clean> {
     // Invalid options were refused before.
-    let reports = shared.reports().ok()?;
+    let reports = shared.output.reports().ok()?;
     let json = reports.iter().filter(|it| it.format == ReportFormat::Json);
     let path = json.filter_map(|it| it.path.as_deref()).find(|it| !it.starts_with("/dev"))?;
     path.to_str().map(|path| clean(&quote(path)))

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::messages::{clean, install_redactor, print_error, print_note};
 use super::output::Output;
 use super::rule_files::load_rules;
-use super::saved::read_text;
+use super::saved::{read_text, selected};
 use super::signals;
 use super::verify::{PlannedRevocations, Revocations, Success, location};
 use crate::detect::Evidence;
@@ -29,11 +29,11 @@ use std::sync::Arc;
 
 /// Runs `ddpatrol revoke`.
 pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
-    let outputs = Output::open_all(&args.reports, Some(ReportFormat::Text))?;
+    let outputs = Output::open_all(&args.output.reports()?, Some(ReportFormat::Text))?;
     if outputs.iter().any(|it| !matches!(it.format, ReportFormat::Text | ReportFormat::Json)) {
         bail!("unsupported report format: `ddpatrol revoke` writes text or json");
     }
-    let findings = read(&args.from)?;
+    let findings = select(read(&args.from)?, args)?;
     args.action.check_consent("`ddpatrol revoke`")?;
     let run = signals::begin()?;
     // There are no workers to stop; revocations in progress are completed and reported.
@@ -136,6 +136,18 @@ fn read(path: &Path) -> anyhow::Result<Vec<SavedFinding>> {
     })
 }
 
+/// Returns the findings that the user selects by their fingerprints, by default all.
+fn select(findings: Vec<SavedFinding>, args: &RevokeArgs) -> anyhow::Result<Vec<SavedFinding>> {
+    let prints: Option<Vec<Fingerprint>> =
+        findings.iter().map(|it| it.record.fingerprint.parse().ok()).collect();
+    let Some(prints) = prints.filter(|_| !args.fingerprints.is_empty()) else {
+        return Ok(findings);
+    };
+    let selected = selected(&args.fingerprints, &prints, &args.from)?;
+    let pairs = findings.into_iter().zip(prints);
+    Ok(pairs.filter(|(_, print)| selected.contains(print)).map(|(finding, _)| finding).collect())
+}
+
 /// Describes why a file is not a valid report.
 fn refusal(path: &Path, error: &SavedError) -> anyhow::Error {
     let path = path.display();
@@ -144,6 +156,7 @@ fn refusal(path: &Path, error: &SavedError) -> anyhow::Error {
         SavedError::Syntax { line, column } => {
             anyhow!("{path}: not a {kind} (line {line}, column {column})")
         }
+        SavedError::Foreign { .. } => anyhow!("{path}: {error}"),
         SavedError::Schema { found: None } => anyhow!("{path}: not a {kind}"),
         SavedError::Schema { found: Some(found) } => {
             anyhow!("{path}: unsupported report schema {found}: this version reads {SCHEMA}")

@@ -4,10 +4,10 @@ use super::args::{ReportFormat, ScanArgs};
 use super::exit::Exit;
 use super::messages::MESSAGE_REDACTOR;
 use super::next_steps::{CommandLine, StepsInput};
-use super::policy::{BaselineMode, PolicySource};
+use super::policy::{BaselineMode, PolicySource, note_ignored};
 use super::scan_run::{self, Finished, Inputs, Job, ScanContext};
 use super::signals;
-use super::urls;
+use super::usage::paths::refuse_misplaced;
 use crate::scan::Input;
 use crate::shell::quote;
 use crate::source::Run;
@@ -54,7 +54,7 @@ fn scan(
     steps: StepsInput,
     then: &dyn Fn(&Finished<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Exit> {
-    args.paths.iter().try_for_each(|path| urls::refuse(path))?;
+    refuse_misplaced(&args.paths, &args.shared.output.reports()?)?;
     let run = signals::begin()?;
     let state = RefCell::new(None);
     let sources = |scan_context: &ScanContext<'_>| {
@@ -69,12 +69,16 @@ fn scan(
         then(finished)
     };
     let roots = roots(&args.paths)?;
+    let start = start(&roots, &args.paths);
+    if let Some(note) = note_ignored(&args.shared, &start, &args.paths) {
+        run.note(note);
+    }
     let job = Job {
         shared: &args.shared,
         all: true,
         scanned: &args.paths,
         steps,
-        source: PolicySource::Folder(start(&roots, &args.paths)),
+        source: PolicySource::Folder(start),
         reach: reach(args, &roots),
         roots,
         baseline_mode,

@@ -110,7 +110,7 @@ pub(super) fn run(
     };
     let redactor = install_redactor(&all)?;
     let detector = Detector::new(wanted)?;
-    let outputs = Output::open_all(&shared.reports()?, job.default_report)?;
+    let outputs = Output::open_all(&shared.output.reports()?, job.default_report)?;
     let context = job.steps.context(shared, redactor);
     let scan_run = ScanRun {
         job: &job,

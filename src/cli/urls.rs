@@ -9,16 +9,25 @@ use std::path::Path;
 
 /// Fails if a path is the URL of a repository.
 pub(super) fn refuse(path: &Path) -> anyhow::Result<()> {
-    let Some(url) = path.to_str().filter(|_| !path.exists()).and_then(without_user) else {
-        return Ok(());
-    };
+    match advice(path) {
+        Some(advice) => bail!("{advice}"),
+        None => Ok(()),
+    }
+}
+
+/// Returns how to scan a repository whose URL is given as a path; `None` for a path.
+pub(super) fn advice(path: &Path) -> Option<String> {
+    let url = path.to_str().filter(|_| !path.exists()).and_then(without_user)?;
+    if let Some(local) = url.strip_prefix("file://") {
+        return Some(format!("{url} is a URL, not a path: run `ddpatrol scan {}`", quote(local)));
+    }
     let name = url.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or("repository");
     let folder = name.strip_suffix(".git").unwrap_or(name);
-    bail!(
+    Some(format!(
         "{url} is a URL, not a path: clone the repository first, with `git clone {} && ddpatrol scan {}`",
         quote(&url),
         quote(folder)
-    )
+    ))
 }
 
 /// Returns a URL without its user name, password, query and fragment; `None` if `text` is no URL.

@@ -9,7 +9,6 @@ use ddpatrol_scan::Code;
 use ddpatrol_scan::finding::suppression::AllowlistEntry;
 use jiff::civil::Date;
 use serde::Deserialize;
-use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -86,15 +85,22 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         place.error(error.span().unwrap_or(0..0), line_column::with_suggestion(error.message()))
     })?;
     let fail_on = file.fail_on.map(|level| place.level(&level)).transpose()?;
-    let mut allowed = Vec::new();
-    let mut seen = HashSet::new();
+    let mut allowed: Vec<AllowlistEntry> = Vec::new();
     for entry in &file.allow {
-        let entry = place.allowed(entry)?;
-        if !seen.insert(entry.0.fingerprint) {
-            let message = "duplicate fingerprint: remove one of the entries";
-            return Err(place.error(entry.1, message.to_owned()));
+        let (entry, at) = place.allowed(entry)?;
+        let is_same = |other: &&AllowlistEntry| other.fingerprint.overlaps(&entry.fingerprint);
+        if let Some(other) = allowed.iter().find(is_same) {
+            let message = match other.fingerprint == entry.fingerprint {
+                true => "duplicate fingerprint: remove one of the entries".to_owned(),
+                false => format!(
+                    "duplicate fingerprint: it matches the same token as {}; remove one of the \
+                     entries, or give more digits",
+                    other.fingerprint
+                ),
+            };
+            return Err(place.error(at, message));
         }
-        allowed.push(entry.0);
+        allowed.push(entry);
     }
     if let Some(glob) = file.exclude.iter().find(|glob| glob.get_ref().starts_with('!')) {
         let message = "negated patterns are not supported: remove the `!`";

@@ -1,10 +1,11 @@
-//! Compares two reports: which tokens are new, gone or unchanged.
+//! Compares two reports: which tokens are new, gone or unchanged, and which became live or dead.
 //!
 //! Input: two documents. Output: their difference, and its text. Tokens are compared by fingerprint, so moved
 //! and edited files change only locations. Suppressed findings are ignored.
 
 use super::document::{Document, LocationRecord, Record, TokenRecord};
 use super::escape::terminal;
+use crate::respond::Verdict;
 use ddpatrol_scan::quantity::count;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,18 @@ pub struct Unchanged {
     pub new_places: Vec<String>,
     /// Places in only the old report.
     pub gone_places: Vec<String>,
+    /// The change of its liveness, if the new report has another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liveness: Option<LivenessChange>,
+}
+
+/// A change of a token's liveness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LivenessChange {
+    /// The liveness in the old report; `None` if it was not verified.
+    pub old: Option<Verdict>,
+    /// The liveness in the new report.
+    pub new: Verdict,
 }
 
 impl Difference {
@@ -74,12 +87,56 @@ impl Difference {
                     0 | 1 => String::new(),
                     len => format!(" and {}", count(len - 1, "more place")),
                 };
+                let liveness = liveness(record).map(|it| format!(", {it}")).unwrap_or_default();
                 let line = format!(
-                    "{word}: {} {}: {first}{more}, fingerprint {}",
+                    "{word}: {} {}: {first}{more}{liveness}, fingerprint {}",
                     record.name, record.token.redacted, record.fingerprint
                 );
                 writeln!(out, "{}", terminal(&line))?;
             }
+        }
+        self.write_unchanged(out)?;
+        let now = |verdict| {
+            let has_become =
+                |it: &&Unchanged| it.liveness.is_some_and(|change| change.new == verdict);
+            self.unchanged.iter().filter(has_become).count()
+        };
+        let changes =
+            [(Verdict::Live, "live"), (Verdict::Dead, "dead"), (Verdict::Unknown, "unknown")]
+                .map(|(verdict, word)| (now(verdict), word));
+        let changes: Vec<String> = changes
+            .into_iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, word)| format!("{number} now {word}"))
+            .collect();
+        let changes = match &changes[..] {
+            [] => String::new(),
+            changes => format!(" ({})", changes.join(", ")),
+        };
+        writeln!(
+            out,
+            "{} new, {} gone, {} unchanged{changes}.",
+            self.new.len(),
+            self.gone.len(),
+            self.unchanged.len()
+        )?;
+        if !self.complete {
+            writeln!(
+                out,
+                "One of the reports is incomplete: tokens listed as gone may not have been scanned."
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Writes the tokens that moved, or whose liveness changed; the latter first.
+    fn write_unchanged(&self, out: &mut dyn Write) -> io::Result<()> {
+        for it in &self.unchanged {
+            let Some(LivenessChange { old, new }) = it.liveness else { continue };
+            let old = old.map_or_else(|| "not verified".to_owned(), |old| old.to_string());
+            let (redacted, fingerprint) = (&it.token.redacted, &it.fingerprint);
+            let line = format!("{old} -> {new}: {redacted}, fingerprint {fingerprint}");
+            writeln!(out, "{}", terminal(&line))?;
         }
         for it in self.unchanged.iter().filter(|it| it.has_moved()) {
             let list = |word: &str, places: &[String]| match places {
@@ -93,19 +150,6 @@ impl Difference {
                 list("no longer at", &it.gone_places),
             );
             writeln!(out, "{}", terminal(&line))?;
-        }
-        writeln!(
-            out,
-            "{} new, {} gone, {} unchanged.",
-            self.new.len(),
-            self.gone.len(),
-            self.unchanged.len()
-        )?;
-        if !self.complete {
-            writeln!(
-                out,
-                "One of the reports is incomplete: tokens listed as gone may not have been scanned."
-            )?;
         }
         Ok(())
     }
@@ -122,6 +166,9 @@ impl Unchanged {
             token: new.token.clone(),
             new_places: after.difference(&before).cloned().collect(),
             gone_places: before.difference(&after).cloned().collect(),
+            liveness: liveness(new)
+                .map(|verdict| LivenessChange { old: liveness(old), new: verdict })
+                .filter(|change| change.old != Some(change.new)),
         }
     }
 
@@ -134,6 +181,14 @@ impl Unchanged {
 fn unsuppressed(document: &Document) -> BTreeMap<(&str, &str), &Record> {
     let unsuppressed = document.findings.iter().filter(|it| it.suppression.is_none());
     unsuppressed.map(|it| ((&*it.fingerprint, &*it.rule), it)).collect()
+}
+
+/// Returns whether a token is live; a revoked one is dead.
+fn liveness(record: &Record) -> Option<Verdict> {
+    if record.is_dead_or_revoked() {
+        return Some(Verdict::Dead);
+    }
+    record.verification.as_ref().map(|it| it.verdict)
 }
 
 /// Formats a location without its line, which changes with every edit.

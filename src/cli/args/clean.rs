@@ -1,6 +1,7 @@
 //! The arguments of `ddpatrol clean`.
 
 use clap::Args as ClapArgs;
+use ddpatrol_scan::finding::FingerprintPrefix;
 use std::path::PathBuf;
 
 /// Remove the tokens of a saved report from the history of a repository.
@@ -17,6 +18,12 @@ pub(in crate::cli) struct CleanArgs {
     /// Saved JSON report (`--report json`); `-` reads standard input.
     #[arg(long, value_name = "REPORT", help_heading = "Input")]
     pub(in crate::cli) from: PathBuf,
+
+    /// Remove only the token with this fingerprint; repeatable.
+    ///
+    /// As in reports: at least 12 digits, such as fp:73d0e47b7fb4. By default all proven tokens.
+    #[arg(long = "fingerprint", value_name = "FINGERPRINT", help_heading = "Input")]
+    pub(in crate::cli) fingerprints: Vec<FingerprintPrefix>,
 
     /// Repository to clean.
     #[arg(long, value_name = "DIR", default_value = ".", help_heading = "Input")]

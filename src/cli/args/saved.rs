@@ -1,6 +1,6 @@
 //! The arguments of the commands for saved reports and baselines.
 
-use super::{Color, ListingArgs, ReportArg, ScanArgs};
+use super::{Color, ListingArgs, OutputArgs, ScanArgs};
 use crate::report::sarif::Suppressed;
 use clap::{Args as ClapArgs, Subcommand};
 use std::path::PathBuf;
@@ -15,9 +15,8 @@ pub(in crate::cli) struct ReportCommandArgs {
     #[arg(long, value_name = "REPORT", help_heading = "Input")]
     pub(in crate::cli) from: PathBuf,
 
-    /// Write a report, as for `scan`.
-    #[arg(long = "report", value_name = "FORMAT[=PATH]", help_heading = "Output")]
-    pub(in crate::cli) reports: Vec<ReportArg>,
+    #[command(flatten)]
+    pub(in crate::cli) output: OutputArgs,
 
     /// Include suppressed findings in SARIF, as suppressed results.
     #[arg(long, help_heading = "Output")]
@@ -45,7 +44,8 @@ impl ReportCommandArgs {
 
 /// Compare two saved reports.
 ///
-/// Lists new, removed and unchanged tokens, compared by fingerprint; suppressed findings are skipped.
+/// Lists new, removed and unchanged tokens, compared by fingerprint, and changes of their liveness
+/// (`--verify`); suppressed findings are skipped. The difference is written as text or json.
 /// Exit codes: 0, no proven token is new; 1, a proven token is new; 2, a report cannot be read, or no
 /// proven token is new and one of the reports is incomplete.
 #[derive(Debug, ClapArgs)]
@@ -58,9 +58,8 @@ pub(in crate::cli) struct DiffArgs {
     #[arg(value_name = "NEW", help_heading = "Input")]
     pub(in crate::cli) new: PathBuf,
 
-    /// Write the difference as text or json; to standard output, or atomically to a file.
-    #[arg(long = "report", value_name = "FORMAT[=PATH]", help_heading = "Output")]
-    pub(in crate::cli) reports: Vec<ReportArg>,
+    #[command(flatten)]
+    pub(in crate::cli) output: OutputArgs,
 
     /// Add the rules of a .toml file or of a folder of them.
     #[arg(long = "rules", value_name = "PATH", help_heading = "Rules")]

@@ -1,7 +1,7 @@
 //! Types of argument values.
 
 use clap::ValueEnum;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -28,28 +28,56 @@ pub(in crate::cli) enum ReportFormat {
     Gitlab,
 }
 
+impl ReportFormat {
+    const ALL: [Self; 10] = [
+        Self::Text,
+        Self::Json,
+        Self::Jsonl,
+        Self::Sarif,
+        Self::Html,
+        Self::Markdown,
+        Self::Github,
+        Self::Csv,
+        Self::Junit,
+        Self::Gitlab,
+    ];
+
+    /// The names of all formats.
+    pub(in crate::cli) const NAMES: [&str; 10] =
+        ["text", "json", "jsonl", "sarif", "html", "markdown", "github", "csv", "junit", "gitlab"];
+
+    /// Returns its name on the command line.
+    pub(in crate::cli) const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    /// Returns the format that another word for it, or the end of a file's name, stands for.
+    pub(in crate::cli) fn of_word(word: &str) -> Option<Self> {
+        Some(match &*word.to_ascii_lowercase() {
+            "txt" | "log" | "plain" => Self::Text,
+            "ndjson" => Self::Jsonl,
+            "htm" => Self::Html,
+            "md" => Self::Markdown,
+            "annotations" => Self::Github,
+            "xml" => Self::Junit,
+            word => return word.parse().ok(),
+        })
+    }
+
+    /// Returns the format of a file, by the end of its name.
+    pub(in crate::cli) fn of_file(path: &Path) -> Option<Self> {
+        Self::of_word(path.extension()?.to_str()?)
+    }
+}
+
 impl FromStr for ReportFormat {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Ok(match name {
-            "text" => Self::Text,
-            "json" => Self::Json,
-            "jsonl" => Self::Jsonl,
-            "sarif" => Self::Sarif,
-            "html" => Self::Html,
-            "markdown" => Self::Markdown,
-            "github" => Self::Github,
-            "csv" => Self::Csv,
-            "junit" => Self::Junit,
-            "gitlab" => Self::Gitlab,
-            _ => {
-                return Err(
-                    "expected text, json, jsonl, sarif, html, markdown, github, csv, junit \
-                            or gitlab"
-                        .to_owned(),
-                );
-            }
+        let at = Self::NAMES.iter().position(|known| *known == name);
+        at.map(|at| Self::ALL[at]).ok_or_else(|| {
+            let [names @ .., last] = Self::NAMES;
+            format!("expected {} or {last}", names.join(", "))
         })
     }
 }
@@ -86,6 +114,11 @@ pub(super) fn threads(text: &str) -> Result<u16, String> {
     text.parse().ok().filter(|it| (1..=1024).contains(it)).ok_or_else(|| fault.to_owned())
 }
 
+/// Parses a number of lines.
+pub(super) fn lines(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "expected a number of lines; 0 lists everything".to_owned())
+}
+
 /// A number of bytes: `1000`, `512k`, `10M`, `1GiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct Size(pub(in crate::cli) u64);
@@ -94,7 +127,8 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fault = || "expected a number of bytes, such as 4096, 512k, 10M or 1GiB".to_owned();
+        let fault =
+            || "expected a whole number of bytes, such as 4096, 512k, 10M or 1GiB".to_owned();
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
         let number: u64 = number.parse().map_err(|_| fault())?;
@@ -134,6 +168,17 @@ mod tests {
         for text in ["", "k", "-1", "1.5M", "10X", "99999999999T"] {
             assert!(text.parse::<Size>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn every_format_has_a_name_and_files_have_the_format_of_their_ending() {
+        for (format, name) in ReportFormat::ALL.into_iter().zip(ReportFormat::NAMES) {
+            assert_eq!((name.parse(), format.name()), (Ok(format), name));
+        }
+        let of = |file: &str| ReportFormat::of_file(Path::new(file)).map(ReportFormat::name);
+        assert_eq!(of("a/b.JSON"), Some("json"));
+        assert_eq!(of("b.md"), Some("markdown"));
+        assert_eq!([of("json"), of("a.rs"), of("")], [None; 3]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The arguments of verification and revocation.
 
-use super::ReportArg;
+use super::OutputArgs;
 use clap::Args as ClapArgs;
+use ddpatrol_scan::finding::FingerprintPrefix;
 use std::path::PathBuf;
 
 /// The actions on proven tokens.
@@ -24,6 +25,21 @@ pub(in crate::cli) struct VerifyArgs {
 
     #[command(flatten)]
     pub(in crate::cli) action: ActionArgs,
+}
+
+impl VerifyArgs {
+    /// Returns a note about issuers that are given although none is asked.
+    pub(in crate::cli) fn ineffective(&self) -> Option<String> {
+        let ActionArgs { datadog_site, issuer, service_account, .. } = &self.action;
+        let given = [
+            (!datadog_site.is_empty()).then_some("--datadog-site"),
+            (!issuer.is_empty()).then_some("--issuer"),
+            service_account.as_ref().map(|_| "--service-account"),
+        ];
+        let given: Vec<&str> = given.into_iter().flatten().collect();
+        let is_ineffective = !given.is_empty() && !self.verify && !self.revoke;
+        is_ineffective.then(|| format!("no issuer is asked: {} needs --verify", given.join(", ")))
+    }
 }
 
 /// The issuers, and confirmation of revocations.
@@ -70,6 +86,7 @@ pub(in crate::cli) struct ActionArgs {
 ///
 /// A redacted report identifies Datadog tokens by their id, which suffices to revoke them with an
 /// administrator's token. GitHub and leak reports require the tokens themselves (--show-secrets).
+/// The results are written as text or json.
 /// Exit codes: 0, all tokens are revoked or already dead; 2, a token is not revoked.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct RevokeArgs {
@@ -77,11 +94,14 @@ pub(in crate::cli) struct RevokeArgs {
     #[arg(long, value_name = "REPORT", help_heading = "Input")]
     pub(in crate::cli) from: PathBuf,
 
-    /// Write the results as text or json.
+    /// Revoke only the token with this fingerprint; repeatable.
     ///
-    /// Without PATH they go to standard output; a file is replaced atomically.
-    #[arg(long = "report", value_name = "FORMAT[=PATH]", help_heading = "Output")]
-    pub(in crate::cli) reports: Vec<ReportArg>,
+    /// As in reports: at least 12 digits, such as fp:73d0e47b7fb4. By default all proven tokens.
+    #[arg(long = "fingerprint", value_name = "FINGERPRINT", help_heading = "Input")]
+    pub(in crate::cli) fingerprints: Vec<FingerprintPrefix>,
+
+    #[command(flatten)]
+    pub(in crate::cli) output: OutputArgs,
 
     #[command(flatten)]
     pub(in crate::cli) action: ActionArgs,

@@ -3,11 +3,11 @@
 //! Input: a plan or its result. Output: lines on standard output, redacted and escaped, with commands that
 //! can be pasted. Decides nothing.
 
-use super::repository::Kind;
 use super::search::{fingerprint, is_in_history};
 use super::{Plan, Renames};
 use crate::cli::args::CleanArgs;
 use crate::cli::messages::print_line;
+use crate::report::document::Record;
 use crate::shell::quote;
 use ddpatrol_scan::quantity::count;
 use std::io;
@@ -62,12 +62,36 @@ impl Plan {
         }
         let outside = sighted.outside_history();
         list("Outside the history: edit these files yourself", &outside)?;
-        if sighted.records.iter().any(|it| !is_in_history(it)) {
+        let lfs = sighted.lfs_files();
+        list("In Git LFS objects, which a rewrite does not change", &lfs)?;
+        if !lfs.is_empty() {
+            print_line(
+                "  Commit new versions of these files, and delete the old objects on the LFS server.",
+            )?;
+        }
+        self.show_stashes()?;
+        let is_unreachable = |it: &Record| {
+            it.locations.iter().any(|place| place.git.as_ref().is_some_and(|git| !git.reachable))
+        };
+        if sighted.records.iter().any(|it| !is_in_history(it) && is_unreachable(it)) {
             let folder = self.folder();
             print_line("Tokens that no reference reaches are not in the clone. To delete them:")?;
             print_line(&format!("  git -C {folder} gc --prune=now"))?;
         }
         Ok(())
+    }
+
+    /// Prints that only the newest stash is in the clone, if there are several.
+    fn show_stashes(&self) -> io::Result<()> {
+        let number = self.repository.stashes();
+        if number < 2 {
+            return Ok(());
+        }
+        print_line(&format!(
+            "Of {number} stashes, the newest is in the clone. To clean another one, make a branch of it \
+             before the rewrite:"
+        ))?;
+        print_line(&format!("  git -C {} stash branch NAME 'stash@{{1}}'", self.folder()))
     }
 
     /// Prints the command that carries out the plan.
@@ -83,6 +107,9 @@ impl Plan {
             _ => absolute(&args.from),
         };
         let mut command = format!("ddpatrol clean --from {from} --repo {}", self.folder());
+        for fingerprint in &args.fingerprints {
+            command.push_str(&format!(" --fingerprint fp:{fingerprint}"));
+        }
         for rules in &args.rules {
             command.push_str(&format!(" --rules {}", absolute(rules)));
         }
@@ -96,10 +123,16 @@ impl Plan {
     pub(super) fn show_result(&self, clone: &Path) -> anyhow::Result<()> {
         print_line(&format!("Cleaned     {}", clone.display()))?;
         print_line("A scan of it found none of these tokens. The repository itself is unchanged.")?;
-        match self.push(clone) {
+        match self.push(clone)? {
             Some(command) => {
                 print_line("Replace the old history when nobody pushes; this cannot be undone:")?;
                 print_line(&format!("  {command}"))?;
+                if self.repository.known_remote().is_some() {
+                    print_line(
+                        "  (git refuses branches that somebody pushed to since the last fetch: fetch, \
+                         and clean again)",
+                    )?;
+                }
                 if self.renames == Renames::Some {
                     print_line("  (--prune deletes references that the clone does not have)")?;
                 }
@@ -115,8 +148,14 @@ impl Plan {
             "- Forks, pull requests and caches of the host keep the old commits: ask its support.",
         )?;
         print_line("- A token that was public stays leaked: revoke it.")?;
-        if self.repository.references.iter().any(|it| it.name.starts_with(b"refs/notes/")) {
-            print_line("- Notes still belong to the old ids of their commits.")?;
+        if self.repository.has_lfs_objects() {
+            print_line(
+                "- Git LFS objects are neither changed nor in the clone; its pointers still name them.",
+            )?;
+            if self.repository.remote.is_none() {
+                let store = path(&self.repository.store.join("lfs"));
+                print_line(&format!("  cp -R {store} {}", path(&clone.join("lfs"))))?;
+            }
         }
         let signed = self.repository.signed_commits()?;
         if signed > 0 {
@@ -134,31 +173,8 @@ impl Plan {
         Ok(())
     }
 
-    fn folder(&self) -> String {
+    pub(super) fn folder(&self) -> String {
         path(&self.repository.folder)
-    }
-
-    /// Returns the command that replaces the history of the remote, or of a bare repository without one.
-    fn push(&self, clone: &Path) -> Option<String> {
-        let folder = self.folder();
-        let url = match &self.repository.remote {
-            // The URL can contain credentials.
-            Some(remote) => {
-                format!("\"$(git -C {folder} remote get-url --push {})\"", quote(&remote.name))
-            }
-            None if self.repository.kind == Kind::Bare => folder,
-            None => return None,
-        };
-        let prune = if self.renames == Renames::Some { " --prune" } else { "" };
-        let mut command = format!("git -C {} push --force{prune} {url}", path(clone));
-        for kind in ["heads", "tags", "notes"] {
-            command.push_str(&format!(" 'refs/{kind}/*:refs/{kind}/*'"));
-        }
-        for branch in &self.unpublished {
-            let branch = format!("^refs/heads/{}", String::from_utf8_lossy(branch));
-            command.push_str(&format!(" {}", quote(&branch)));
-        }
-        Some(command)
     }
 }
 
@@ -168,7 +184,7 @@ fn absolute(file: &Path) -> String {
 }
 
 /// Quotes a path for a shell.
-fn path(path: &Path) -> String {
+pub(super) fn path(path: &Path) -> String {
     quote(&path.to_string_lossy())
 }
 

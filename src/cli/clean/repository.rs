@@ -192,6 +192,42 @@ impl CompleteRepository {
         self.branches().filter(|branch| self.tracking(branch).is_none()).collect()
     }
 
+    /// Returns the number of stashes. Only the newest is a reference, the others are in its reflog.
+    pub(super) fn stashes(&self) -> usize {
+        // The command fails if there is no stash.
+        let listed =
+            ask(&self.store, &["log", "--walk-reflogs", "--format=%gd", "refs/stash", "--"]);
+        listed.map_or(0, |list| list.lines().count())
+    }
+
+    /// Returns `true` if the repository has Git LFS objects.
+    pub(super) fn has_lfs_objects(&self) -> bool {
+        let mut entries = std::fs::read_dir(self.store.join("lfs/objects")).into_iter().flatten();
+        entries.next().is_some()
+    }
+
+    /// Returns `true` if the references themselves are those of the remote, as in a mirror.
+    pub(super) fn mirrors_remote(&self) -> bool {
+        self.kind == Kind::Bare && self.remote_branches().next().is_none()
+    }
+
+    /// Returns the objects that the references of the remote are known to have, by their names: as of the last
+    /// fetch, or as the mirror contains them. `None` if nothing is known.
+    pub(super) fn known_remote(&self) -> Option<Vec<(Vec<u8>, &str)>> {
+        if !self.mirrors_remote() {
+            let tracked = self.remote_branches();
+            let tracked: Vec<_> = tracked
+                .map(|(branch, it)| ([b"refs/heads/", branch].concat(), it.object.as_str()))
+                .collect();
+            return (!tracked.is_empty()).then_some(tracked);
+        }
+        let pushed = ["refs/heads/", "refs/tags/", "refs/notes/"];
+        let is_pushed =
+            |it: &&Reference| pushed.iter().any(|kind| it.name.starts_with(kind.as_bytes()));
+        let known = self.references.iter().filter(is_pushed);
+        Some(known.map(|it| (it.name.clone(), it.object.as_str())).collect())
+    }
+
     /// Returns the number of signed commits, whose signatures a rewrite removes.
     pub(super) fn signed_commits(&self) -> anyhow::Result<usize> {
         let log = output(git(&self.store).args(["log", "--all", "--format=raw", "--no-patch"]))?;

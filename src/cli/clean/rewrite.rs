@@ -3,6 +3,7 @@
 //! Input: a repository and the targets. Output: a clone without them, or none at all: a clone that still
 //! contains tokens is removed. Changes nothing in the repository.
 
+use super::notes;
 use super::repository::{CompleteRepository, Kind, Reference, git, output, references};
 use super::search::Search;
 use crate::clean::{CALLBACKS, Cleaner, PREAMBLE, Targets};
@@ -75,6 +76,7 @@ pub(super) fn rewrite(
     filter(search, &folder)?;
     check()?;
     rename_head(search, targets, &folder)?;
+    notes::rewrite(&folder)?;
     std::fs::remove_file(folder.join(TARGETS))?;
     // Its files list the old names of references, which can contain tokens.
     std::fs::remove_dir_all(folder.join("filter-repo"))?;

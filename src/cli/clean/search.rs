@@ -4,10 +4,10 @@
 //! nothing.
 
 use crate::redact::Redactor;
-use crate::report::document::{self, Document, Record};
+use crate::report::document::{self, Document, LocationRecord, Record};
 use crate::rules::RuleSet;
 use anyhow::{Context, bail};
-use ddpatrol_scan::finding::Fingerprint;
+use ddpatrol_scan::finding::{Fingerprint, Part};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -94,6 +94,21 @@ impl Sighted {
         archives
     }
 
+    /// Returns the paths of Git LFS files that contain a token.
+    pub(super) fn lfs_files(&self) -> Vec<String> {
+        let mut paths = Vec::new();
+        for record in &self.records {
+            let places = record.locations.iter().filter(|it| is_in_lfs(record, it));
+            paths.extend(places.filter_map(|it| {
+                let path = it.repository_path.as_ref().or(it.path.as_ref())?;
+                Some(path.text().into_owned())
+            }));
+        }
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+
     /// Returns the paths outside the history, such as `.git/config`, that contain a token.
     pub(super) fn outside_history(&self) -> Vec<String> {
         let places = self.records.iter().flat_map(|it| &it.locations);
@@ -108,12 +123,18 @@ impl Sighted {
 
 /// Returns `true` if the history that references reach contains the token, or a reference's name does.
 pub(super) fn is_in_history(record: &Record) -> bool {
-    record
-        .locations
-        .iter()
-        .any(|it| is_reference(it) || it.git.as_ref().is_some_and(|trace| trace.reachable))
+    let is_reachable = |it: &LocationRecord| it.git.as_ref().is_some_and(|trace| trace.reachable);
+    record.locations.iter().any(|it| is_reference(it) || is_reachable(it) && !is_in_lfs(record, it))
 }
 
-fn is_reference(place: &document::LocationRecord) -> bool {
-    place.part == ddpatrol_scan::finding::Part::Ref
+/// Returns `true` if a location is in a Git LFS object: its git object is the pointer, which does not contain
+/// the token.
+fn is_in_lfs(record: &Record, place: &LocationRecord) -> bool {
+    let contains = |id: &str| record.objects.iter().any(|object| object.id == id);
+    place.part == Part::Content
+        && place.git.as_ref().is_some_and(|it| it.kind == "blob" && !contains(&it.object))
+}
+
+fn is_reference(place: &LocationRecord) -> bool {
+    place.part == Part::Ref
 }

@@ -16,7 +16,7 @@ use anyhow::{Context, bail};
 use ddpatrol_pack::ObjectId;
 use ddpatrol_scan::finding::ChangeStatus;
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 
 /// Runs as git's `pre-push` hook, or as a hook of the pre-commit framework, which consumes git's input
 /// and passes one reference in variables.
@@ -156,6 +156,13 @@ pub(in crate::cli) fn pre_receive(args: &ReceiveArgs) -> anyhow::Result<Exit> {
 
 /// Reads standard input, in which names of references may not be UTF-8.
 fn read() -> anyhow::Result<Vec<u8>> {
+    if std::io::stdin().is_terminal() {
+        bail!(
+            "git runs this command as a hook and passes the pushed references on standard input: \
+             `ddpatrol hook install` installs it, `ddpatrol range @{{upstream}}..HEAD` scans what \
+             would be pushed"
+        );
+    }
     let mut text = Vec::new();
     std::io::stdin()
         .read_to_end(&mut text)

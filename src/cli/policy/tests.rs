@@ -3,6 +3,7 @@
 use super::*;
 use crate::cli::args::{Args, Command};
 use crate::source::Run;
+use crate::source::git::changes::Snapshot;
 use crate::source::git::repo::Repository;
 use clap::Parser;
 use ddpatrol_pack::ObjectId;

@@ -62,6 +62,43 @@ fn a_token_on_another_line_of_a_file_is_unchanged() {
 }
 
 #[test]
+fn a_change_of_liveness_is_listed_and_counted() {
+    let of = |fingerprint, verdict| verified(found(fingerprint, &["x"]), verdict);
+    let it = between(
+        vec![
+            of("a", "unknown"),
+            of("b", "live"),
+            found("c", &["x"]),
+            of("d", "dead"),
+            of("e", "live"),
+        ],
+        vec![
+            of("a", "live"),
+            revoked(of("b", "live"), "revoked"),
+            of("c", "unknown"),
+            of("d", "dead"),
+            found("e", &["x"]),
+            of("f", "live"),
+        ],
+    );
+    assert_eq!(
+        text(&it),
+        "new: Example Token t_***: x, live, fingerprint f\n\
+         unknown -> live: t_***, fingerprint a\n\
+         live -> dead: t_***, fingerprint b\n\
+         not verified -> unknown: t_***, fingerprint c\n\
+         1 new, 0 gone, 5 unchanged (1 now live, 1 now dead, 1 now unknown).\n"
+    );
+    let json = serde_json::to_value(&it).expect("JSON");
+    assert_eq!(
+        json["unchanged"][0]["liveness"],
+        serde_json::json!({"old": "unknown", "new": "live"})
+    );
+    assert_eq!(json["unchanged"][2]["liveness"]["old"], serde_json::Value::Null);
+    assert!(json["unchanged"][3].get("liveness").is_none(), "{json}");
+}
+
+#[test]
 fn both_reports_must_be_complete() {
     for (old, new) in [(true, true), (true, false), (false, true)] {
         let of = |complete| Document { complete, ..document(vec![]) };

@@ -237,6 +237,7 @@ impl<'a> DocumentBuilder<'a> {
             fingerprint: unused.fingerprint.to_string(),
             what: self.masker.clean(unused.what.as_bytes()),
             expired: unused.expired.map(|day| day.to_string()),
+            candidates: unused.candidates.iter().map(ToString::to_string).collect(),
         }
     }
 

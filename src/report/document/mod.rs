@@ -6,6 +6,7 @@
 mod acknowledged;
 mod build;
 mod code_owners;
+mod foreign;
 mod links;
 mod locations;
 mod origins;

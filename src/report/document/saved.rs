@@ -3,7 +3,7 @@
 //! Input: untrusted text. Output: a document with redacted text, and separately the tokens of a report that
 //! was written with `--show-secrets`. This file does not check whether the fields of a finding are consistent.
 
-use super::{Document, RuleRecord, SCHEMA};
+use super::{Document, RuleRecord, SCHEMA, foreign};
 use crate::redact::{Masker, Redactor};
 use crate::report::document::build;
 use crate::report::places::proven_places;
@@ -26,12 +26,23 @@ pub struct SavedReport {
 #[derive(Debug, thiserror::Error)]
 pub enum SavedError {
     /// It is not a report.
-    #[error("not a ddpatrol JSON report (line {line}, column {column})")]
+    #[error(
+        "not a ddpatrol JSON report (line {line}, column {column}): write one with `ddpatrol scan \
+         --report json=FILE`"
+    )]
     Syntax {
         /// The line, from 1.
         line: usize,
         /// The column, from 1.
         column: usize,
+    },
+    /// It is a known kind of file, but no report.
+    #[error(
+        "{kind}, not a ddpatrol JSON report: write one with `ddpatrol scan --report json=FILE`"
+    )]
+    Foreign {
+        /// Its kind.
+        kind: &'static str,
     },
     /// It has another schema.
     #[error(
@@ -59,14 +70,20 @@ pub fn read(
     rules: &RuleSet,
     root: Option<&Path>,
 ) -> Result<SavedReport, SavedError> {
-    let mut value: Value = serde_json::from_str(text)
-        .map_err(|error| SavedError::Syntax { line: error.line(), column: error.column() })?;
+    let mut value: Value =
+        serde_json::from_str(text).map_err(|error| match foreign::kind(text) {
+            Some(kind) => SavedError::Foreign { kind },
+            None => SavedError::Syntax { line: error.line(), column: error.column() },
+        })?;
     // Remove secrets before any text of the report is used.
     let secrets = take_secrets(&mut value);
     clean(&mut value, &mut redactor.masker());
     match value.get("schema").and_then(Value::as_str) {
         Some(SCHEMA) => {}
         found => {
+            if let Some(kind) = foreign::kind(text) {
+                return Err(SavedError::Foreign { kind });
+            }
             let found = found.map(|found| found.chars().take(60).collect());
             return Err(SavedError::Schema { found });
         }

@@ -41,7 +41,7 @@ pub struct SuppressionRecord {
     pub expires: Option<String>,
 }
 
-/// An entry of the allowlist or the baseline that matches no finding.
+/// An entry of the allowlist or the baseline that matches no finding, or several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnusedRecord {
     /// Its list: `allow` or `baseline`.
@@ -53,6 +53,9 @@ pub struct UnusedRecord {
     /// Its last valid day, if it has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expired: Option<String>,
+    /// The fingerprints of the findings that its abbreviated fingerprint matches, if there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<String>,
 }
 
 /// An inline `ddpatrol:allow` in the line of a token.
@@ -99,7 +102,7 @@ impl InlineRecord {
 }
 
 impl UnusedRecord {
-    /// Formats as one line which entry can be removed, and why.
+    /// Formats as one line why an entry has no effect, and how to fix it.
     #[must_use]
     pub fn line(&self) -> String {
         let place = match self.by {
@@ -108,6 +111,13 @@ impl UnusedRecord {
             SuppressionKind::Inline => "file",
         };
         let (fingerprint, what) = (&self.fingerprint, self.what.text());
+        if !self.candidates.is_empty() {
+            let candidates = self.candidates.join(" and ");
+            return format!(
+                "The {place} entry {fingerprint} ({what}) suppresses nothing: it is ambiguous; add \
+                 digits of {candidates}."
+            );
+        }
         match &self.expired {
             Some(day) => format!("The {place} entry {fingerprint} ({what}) expired after {day}."),
             None => format!(

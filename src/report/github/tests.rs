@@ -134,6 +134,7 @@ fn ten_annotations_per_level_are_written_and_the_rest_counted() {
         fingerprint: "f".to_owned(),
         what: clean("t"),
         expired: None,
+        candidates: Vec::new(),
     }];
     let all = titles(&document);
     for level in ["error", "warning", "notice"] {

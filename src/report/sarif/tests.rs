@@ -209,6 +209,7 @@ fn gaps_notes_and_unused_entries_are_notifications() {
         fingerprint: "f".to_owned(),
         what: clean("an example"),
         expired: Some("2026-01-01".to_owned()),
+        candidates: Vec::new(),
     }];
     let run = run_of(&document);
     assert_eq!(run["invocations"][0]["executionSuccessful"], json!(false));

@@ -264,3 +264,106 @@ fn a_linked_work_tree_is_cleaned_with_all_branches() {
     let names = repo.git_at(&cleaned, &["for-each-ref", "--format=%(refname:short)"]);
     assert_eq!(names, "linked\nmain");
 }
+
+#[test]
+fn the_push_command_discards_no_commit_that_was_pushed_since_the_last_fetch() {
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("f", &token)]);
+    repo.git(&["tag", "v1"]);
+    repo.git(&["branch", "clean", "--track"]);
+    let remote = add_remote(&repo);
+    let ran = rewritten(&repo, &report_of(&repo, &token), &[]);
+    let command = ran.stdout();
+    let command = command.lines().find(|line| line.contains(" push ")).expect("a push command");
+    assert!(command.contains("--force-with-lease=refs/heads/main:"), "{command}");
+    assert!(!command.contains("--force "), "{command}");
+    // Somebody pushes before the command runs.
+    let other = repo.clone_to("other", &[]);
+    repo.git_at(&other, &["remote", "set-url", "origin", remote.to_str().expect("UTF-8")]);
+    repo.git_at(&other, &["commit", "-q", "--allow-empty", "-m", "work of another person"]);
+    repo.git_at(&other, &["push", "-q", "origin", "HEAD:main"]);
+    let theirs = repo.git_at(&remote, &["rev-parse", "main"]);
+    let alias = "alias.run=!exec sh -c \"$1\" --";
+    let mut pushed = repo.command(repo.path(), &["-c", alias, "run", command.trim()]);
+    let pushed = pushed.output().expect("git runs");
+    assert!(!pushed.status.success(), "{pushed:?}");
+    assert!(String::from_utf8_lossy(&pushed.stderr).contains("stale info"), "{pushed:?}");
+    assert_eq!(repo.git_at(&remote, &["rev-parse", "main"]), theirs);
+}
+
+#[test]
+fn notes_move_to_the_new_ids_of_their_commits() {
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("g", "1")]);
+    repo.git(&["notes", "add", "-m", "of an unchanged commit"]);
+    repo.commit_file("f", &token);
+    repo.git(&["notes", "add", "-m", "of a rewritten commit"]);
+    repo.git(&["notes", "--ref=review", "add", "-m", "reviewed"]);
+    let old = repo.id("HEAD");
+    rewritten(&repo, &report_of(&repo, &token), &[]);
+    let cleaned = repo.sibling("repo-cleaned.git");
+    let show = |args: &[&str]| repo.git_at(&cleaned, &[&["notes"], args].concat());
+    assert_eq!(show(&["show", "main"]), "of a rewritten commit");
+    assert_eq!(show(&["show", "main~"]), "of an unchanged commit");
+    assert_eq!(show(&["--ref=review", "show", "main"]), "reviewed");
+    assert!(!show(&["list"]).contains(&old) && !show(&["--ref=review", "list"]).contains(&old));
+    assert_clean(&repo, &cleaned, &token);
+}
+
+#[test]
+fn git_lfs_objects_and_older_stashes_are_named_in_the_plan() {
+    use sha2::{Digest, Sha256};
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("f", "1")]);
+    let content = format!("KEY={token}");
+    let digest = Sha256::digest(content.as_bytes());
+    let oid: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    repo.write(format!(".git/lfs/objects/{}/{}/{oid}", &oid[..2], &oid[2..4]), &content);
+    let pointer = format!(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {}\n",
+        content.len()
+    );
+    repo.commit_file("big.env", &pointer);
+    for content in ["2", "3"] {
+        repo.write("f", content);
+        repo.git(&["stash", "-q"]);
+    }
+    let ran = clean(&repo, &report_of(&repo, &token), &[]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    let text = ran.stdout();
+    assert!(text.contains("In Git LFS objects") && text.contains("\n  big.env\n"), "{text}");
+    assert!(text.contains("nothing to rewrite"), "{text}");
+    assert!(text.contains("Of 2 stashes") && text.contains("stash branch NAME"), "{text}");
+    // A token in a commit as well is cleaned, and the LFS object is still named.
+    repo.commit_file("g", &token);
+    let ran = clean(&repo, &report_of(&repo, &token), &["--yes"]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stdout().contains("big.env") && ran.stdout().contains("cp -R"), "{ran:?}");
+    assert_clean(&repo, &repo.sibling("repo-cleaned.git"), &token);
+}
+
+#[test]
+fn no_bit_of_a_token_in_base64_stays_and_its_neighbours_do() {
+    let token = mint::token(1);
+    let repo = Repo::new();
+    let surrounded: Vec<String> =
+        (0..3).map(|shift| format!("{}\u{7f}{token}\u{7f} end", &"xxx"[..shift])).collect();
+    for (at, text) in surrounded.iter().enumerate() {
+        repo.write(format!("f{at}"), base64(text.as_bytes()));
+    }
+    repo.commit("base64");
+    rewritten(&repo, &report_of(&repo, &token), &[]);
+    let cleaned = repo.sibling("repo-cleaned.git");
+    for (at, text) in surrounded.iter().enumerate() {
+        let (old, new) = (base64(text.as_bytes()), format!("main:f{at}"));
+        let new = repo.git_at(&cleaned, &["cat-file", "-p", &new]);
+        assert_eq!(new.len(), old.len());
+        // The digits with bits of the token, all of which are a part of the public prefix at the start.
+        let start = text.find(&token).expect("the token") * 8;
+        let end = start + token.len() * 8;
+        assert_eq!(new[..start / 6], old[..start / 6], "{new}");
+        assert_eq!(new[end.div_ceil(6)..], old[end.div_ceil(6)..], "{new}");
+        let last = &old[..end.div_ceil(6)];
+        assert!(!new.contains(&last[last.len() - 3..]), "{new}");
+    }
+}

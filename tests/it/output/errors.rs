@@ -1,7 +1,7 @@
 //! Error messages: each names the failure, the place and the fix.
 
-use super::assert_ran;
 use super::fixture::gzip;
+use super::{assert_ran, assert_text};
 use crate::support::mint::token;
 use crate::support::repo::Repo;
 use crate::support::tree::Tree;
@@ -92,6 +92,193 @@ fn arguments() {
             ("completions-shell", &["completions", "tcsh"]),
             ("man-unknown", &["man", "nope"]),
             ("commit-msg-missing", &["commit-msg", "none"]),
+        ],
+    );
+}
+
+/// Runs commands in a repository and compares the messages with one snapshot.
+fn mistakes(snapshot: &str, commands: &[&str]) {
+    let repo = Repo::with_files(&[("prod.env", "text\n"), ("src/a.txt", "text\n")]);
+    repo.write("scan.json", r#"{"schema": "ddpatrol-report/1", "findings": []}"#);
+    repo.write("gitleaks.json", r#"[{"RuleID": "a", "Secret": "b", "File": "c"}]"#);
+    repo.write("trufflehog.json", "{\"SourceMetadata\": {}, \"DetectorName\": \"AWS\"}\n{}\n");
+    repo.write("x.sarif", r#"{"version": "2.1.0", "runs": []}"#);
+    repo.write("known.json", r#"{"schema": "ddpatrol-baseline/1", "tokens": []}"#);
+    let mut text = String::new();
+    for command in commands {
+        let args: Vec<&str> = command.split_whitespace().collect();
+        let ran = repo.run(&args);
+        assert_eq!(ran.code(), Some(2), "{command}: {ran:?}");
+        let message = ran.stderr();
+        let lines = message.lines().filter(|line| !line.is_empty());
+        let lines = lines.filter(|line| !line.starts_with("For more information"));
+        let lines: Vec<&str> = lines.collect();
+        text.push_str(&format!("$ ddpatrol {command}\n{}\n", lines.join("\n")));
+    }
+    assert_text(snapshot, repo.path(), &text);
+}
+
+#[test]
+fn a_missing_or_misplaced_command() {
+    mistakes(
+        "mistakes-commands",
+        &[
+            "prod.env",
+            ".",
+            "./src",
+            "- --json",
+            "none.env",
+            "HEAD",
+            "main..HEAD",
+            "origin/main...HEAD",
+            "https://example.com/team/project.git",
+            "--verify",
+            "--json",
+            "--report json=scan.json .",
+            "--all staged",
+            "-v",
+            "version",
+            "detect --source .",
+            "protect --staged",
+            "dir .",
+            "git .",
+            "filesystem .",
+            "stdin",
+            "github --org x",
+            "docker --image x",
+            "install",
+            "pre-commit",
+            "uninstall",
+            "verify",
+            "show scan.json",
+            "ignore fp:0123456789ab",
+            "hook pre-commit",
+            "hook remove",
+            "hook list",
+            "hook src",
+            "baseline scan.json",
+            "baseline .",
+            "baseline add fp:0123456789ab",
+            "rules test prod.env",
+            "rules prod.env",
+            "scan staged",
+        ],
+    );
+}
+
+#[test]
+fn arguments_of_other_scanners_and_other_commands() {
+    mistakes(
+        "mistakes-options",
+        &[
+            "scan --staged",
+            "scan --source .",
+            "scan --repo .",
+            "scan --report-format json",
+            "scan --report-path out.json",
+            "scan -v",
+            "scan --no-git",
+            "scan --log-opts=--all",
+            "scan --since-commit HEAD~1",
+            "scan --branch main",
+            "scan --only-verified",
+            "scan --no-verification",
+            "scan --exit-code 0",
+            "scan --baseline-path x",
+            "scan --include-paths x",
+            "scan --exclude-paths x",
+            "scan --redact",
+            "scan --no-color",
+            "scan -j 4",
+            "scan --max-archive-depth 3",
+            "scan -c x.toml",
+            "scan --sarif",
+            "scan --all",
+            "scan --stdin",
+            "scan --from scan.json",
+            "scan --token x",
+            "scan --trust-head",
+            "scan --version",
+            "init --config x",
+            "baseline create --force",
+            "mask --file prod.env",
+            "report --input scan.json",
+            "report scan.json --report html",
+            "revoke scan.json",
+            "clean scan.json --yes",
+            "clean .",
+            "mask prod.env",
+            "hook install pre-push",
+            "hook install src",
+            "init .",
+            "diff scan.json scan.json scan.json",
+        ],
+    );
+}
+
+#[test]
+fn missing_and_invalid_values() {
+    mistakes(
+        "mistakes-values",
+        &[
+            "report",
+            "revoke",
+            "clean",
+            "diff",
+            "range",
+            "commit-msg",
+            "completions",
+            "rules show",
+            "revoke --from",
+            "scan --report",
+            "scan --report out.json",
+            "scan --report sarif:out.sarif",
+            "scan -f md",
+            "scan -f jsn",
+            "scan -f out.json",
+            "scan -o out.json",
+            "scan --json=out.json",
+            "scan --quiet=true",
+            "scan --threads -1",
+            "scan --limit many",
+            "scan --limit -1",
+            "scan --max-file-size 1.5M",
+            "scan --archive-depth -1",
+            "baseline create --output b.json",
+            "revoke --from scan.json --fingerprint fp:12",
+            "scan HEAD",
+            "scan HEAD~5",
+            "scan main..HEAD",
+            "scan prod.env:3:1",
+            "scan src/*.rs",
+            "scan ~/none",
+            "scan --report json out.json",
+            "scan file:///srv/project",
+            "range prod.env",
+            "diff main HEAD",
+            "staged --repo prod.env",
+        ],
+    );
+}
+
+#[test]
+fn files_of_other_programs() {
+    mistakes(
+        "mistakes-files",
+        &[
+            "report --from gitleaks.json",
+            "report --from trufflehog.json",
+            "revoke --from x.sarif --dry-run",
+            "clean --from known.json",
+            "diff gitleaks.json scan.json",
+            "report --from none.json",
+            "report --from src",
+            "scan --baseline scan.json",
+            "scan --baseline gitleaks.json",
+            "scan --config scan.json",
+            "scan --state scan.json",
+            "baseline show src",
+            "scan --rules src",
         ],
     );
 }

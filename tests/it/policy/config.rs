@@ -38,6 +38,66 @@ fn several_paths_use_the_configuration_of_their_common_folder() {
 }
 
 #[test]
+fn policy_files_that_do_not_apply_to_a_scan_of_several_folders_are_named() {
+    let tree = Tree::new();
+    tree.write("a/.ddpatrol.toml", allow(1, "an example of a's"));
+    tree.write("a/x", token(1));
+    tree.write(
+        "b/.ddpatrol-baseline.json",
+        "{\"schema\": \"ddpatrol-baseline/1\", \"tokens\": []}",
+    );
+    tree.write("b/x", token(2));
+    for folder in ["a/.git", "b/.git"] {
+        std::fs::create_dir_all(tree.path().join(folder)).expect("a folder");
+    }
+    for paths in [&["a", "b"][..], &["."], &["b/x", "a/x"]] {
+        let ran = scan(&tree, &[paths, &["--files-only"]].concat());
+        let notes = notes(&ran);
+        for part in ["not applied", "a/.ddpatrol.toml", "b/.ddpatrol-baseline.json", "scan a`"] {
+            assert!(notes.contains(part), "{paths:?}: {notes}");
+        }
+    }
+    for args in [
+        &["a"][..],
+        &["b"],
+        &["b/x"],
+        &["a", "b", "--no-config"],
+        &["a", "b", "--config", "a/.ddpatrol.toml", "--baseline", "b/.ddpatrol-baseline.json"],
+    ] {
+        let ran = scan(&tree, &[args, &["--files-only"]].concat());
+        assert!(!notes(&ran).contains("not applied"), "{args:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_printed_fingerprint_can_be_allowed() {
+    let tree = Tree::new();
+    tree.write("x", token(1) + "\n" + &token(2));
+    let text = tree.run(&["scan", "x"]).stdout();
+    let printed: Vec<&str> = text.split_whitespace().filter(|it| it.starts_with("fp:")).collect();
+    for print in [printed[0], &printed[0][3..]] {
+        tree.write(
+            ".ddpatrol.toml",
+            format!("[[allow]]\nfingerprint = \"{print}\"\nreason = \"an example\"\n"),
+        );
+        let suppressed = suppressions(&scan(&tree, &["x"]));
+        assert_eq!(suppressed, ["x", "x allow"], "{print}");
+    }
+    tree.write(".ddpatrol.toml", "");
+    let whole = &scan(&tree, &["x"]).json()["findings"][0]["fingerprint"];
+    let whole = whole.as_str().expect("a fingerprint");
+    tree.run(&["baseline", "create"]);
+    let path = tree.path().join(".ddpatrol-baseline.json");
+    let baseline = std::fs::read_to_string(&path).expect("a baseline");
+    std::fs::write(&path, baseline.replace(whole, &format!("fp:{}", &whole[..12])))
+        .expect("a file");
+    assert_eq!(scan(&tree, &["x"]).code(), Some(0));
+    let ran = tree.run(&["baseline", "update"]);
+    assert!(ran.stdout().contains("0 tokens added, 0 dropped, 2 kept"), "{ran:?}");
+    assert_eq!(std::fs::read_to_string(&path).expect("a baseline"), baseline);
+}
+
+#[test]
 fn every_setting_takes_effect() {
     let tree = Tree::new();
     for (name, content) in [("vendor/x", token(1)), ("a.snap", token(2)), ("kept", token(3))] {

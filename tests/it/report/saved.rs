@@ -124,6 +124,69 @@ fn a_diff_compares_tokens_and_fails_on_new_ones() {
     assert!(ran.stdout().contains("incomplete"), "{ran:?}");
 }
 
+#[test]
+fn report_and_diff_have_the_output_options_of_scan() {
+    let tree = Tree::new();
+    tree.write("x", token(1));
+    tree.run(&["scan", "x", "--report", "json=old.json"]);
+    tree.run(&["scan", "x", "-f", "json", "-o", "new.json"]);
+    let json = tree.run(&["report", "--from", "old.json", "--json"]).stdout();
+    assert_eq!(tree.run(&["report", "--from", "old.json", "--report", "json"]).stdout(), json);
+    let ran = tree.run(&["report", "--from", "old.json", "-f", "csv", "-o", "x.csv"]);
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    let csv = std::fs::read_to_string(tree.path().join("x.csv")).expect("a file");
+    assert!(csv.starts_with("fingerprint,") && csv.contains("datadog-pat"), "{csv}");
+    let json = tree.run(&["diff", "old.json", "new.json", "--json"]).json();
+    assert_eq!(json["schema"], "ddpatrol-diff/1");
+    tree.run(&["diff", "old.json", "new.json", "-f", "json", "-o", "d.json"]);
+    let file = std::fs::read_to_string(tree.path().join("d.json")).expect("a file");
+    assert_eq!(serde_json::from_str::<Value>(&file).expect("JSON"), json);
+    let ran = tree.run(&["revoke", "--from", "old.json", "--dry-run", "--json"]);
+    assert_eq!(ran.json()["schema"], "ddpatrol-revocation/1");
+}
+
+#[test]
+fn revoke_selects_tokens_by_the_printed_fingerprint() {
+    let tree = Tree::new();
+    tree.write("x", token(1) + "\n" + &token(2));
+    tree.run(&["scan", "x", "--report", "json=scan.json"]);
+    let text = tree.run(&["report", "--from", "scan.json"]).stdout();
+    let printed: Vec<&str> = text.split_whitespace().filter(|it| it.starts_with("fp:")).collect();
+    assert_eq!(printed.len(), 2, "{text}");
+    let of = |prints: &[&str]| {
+        let options = prints.iter().flat_map(|it| ["--fingerprint", it]);
+        let options: Vec<&str> = options.collect();
+        tree.run(
+            &[&["revoke", "--from", "scan.json", "--dry-run", "--json"], &options[..]].concat(),
+        )
+    };
+    for print in [printed[0], &printed[0][3..], &printed[0].to_uppercase().replace("FP:", "")] {
+        let listed = of(&[print]).json()["revocations"].clone();
+        let listed = listed.as_array().expect("a list");
+        assert_eq!(listed.len(), 1, "{print}: {listed:?}");
+        assert!(
+            listed[0]["fingerprint"].as_str().is_some_and(|it| printed[0].ends_with(&it[..12]))
+        );
+    }
+    assert_eq!(of(&printed).json()["revocations"].as_array().map(Vec::len), Some(2));
+    let ran = of(&["fp:000000000000"]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stderr().contains("no proven finding of scan.json"), "{ran:?}");
+    // Reports are untrusted: two tokens can have fingerprints that begin alike.
+    let report = std::fs::read_to_string(tree.path().join("scan.json")).expect("a report");
+    let first = &printed[0][3..];
+    let mut value: Value = serde_json::from_str(&report).expect("JSON");
+    for (at, end) in ["0", "1"].into_iter().enumerate() {
+        let print = format!("{first}{}{end}", "0".repeat(19));
+        value["findings"][at]["fingerprint"] = print.into();
+    }
+    tree.write("alike.json", value.to_string());
+    let ran =
+        tree.run(&["revoke", "--from", "alike.json", "--dry-run", "--fingerprint", printed[0]]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stderr().contains("ambiguous") && ran.stderr().contains(" and "), "{ran:?}");
+}
+
 /// Encodes text as Windows programs write it: with a byte order mark, or in UTF-16.
 fn windows(text: &str) -> [Vec<u8>; 3] {
     let text = format!("\u{feff}{}", text.replace('\n', "\r\n"));

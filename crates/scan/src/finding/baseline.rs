@@ -3,7 +3,7 @@
 //! Input and output: a JSON file without secrets. A token stays known if it moves; places are recorded to
 //! report new ones. Files are read and written elsewhere.
 
-use super::{Finding, Fingerprint, Location, Part};
+use super::{Finding, Fingerprint, FingerprintPrefix, Location, Part};
 use ddpatrol_detect::redact::Masker;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,15 +15,15 @@ pub const SCHEMA: &str = "ddpatrol-baseline/1";
 /// The known tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Baseline {
-    entries: BTreeMap<Fingerprint, BaselineEntry>,
+    entries: BTreeMap<FingerprintPrefix, BaselineEntry>,
 }
 
 /// A known token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaselineEntry {
-    /// Its fingerprint.
-    pub fingerprint: Fingerprint,
+    /// Its fingerprint, which an editor of the file may abbreviate.
+    pub fingerprint: FingerprintPrefix,
     /// The rule's identifier.
     pub rule: String,
     /// The token with its secret masked.
@@ -66,11 +66,20 @@ pub enum BaselineError {
         message: String,
     },
     /// It has another format.
-    #[error("unsupported schema {0:?}: expected {SCHEMA:?}")]
+    #[error(
+        "unsupported schema {0:?}: expected {SCHEMA:?}; `ddpatrol baseline create` writes a baseline"
+    )]
     Schema(String),
     /// It lists a token twice.
     #[error("token {0} is listed twice; remove one of the entries")]
-    Twice(Fingerprint),
+    Twice(FingerprintPrefix),
+}
+
+/// Returns the schema of a JSON file that is no baseline, such as a report.
+fn other_schema(text: &str) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    let schema = value.get("schema")?.as_str().filter(|schema| *schema != SCHEMA)?;
+    Some(schema.chars().take(60).collect())
 }
 
 /// The changes that an update made.
@@ -93,6 +102,9 @@ impl Baseline {
         let file: File = serde_json::from_str(text).map_err(|error| {
             let message = error.to_string();
             let (message, _) = message.split_once(" at line ").unwrap_or((&message, ""));
+            if let Some(schema) = other_schema(text) {
+                return BaselineError::Schema(schema);
+            }
             BaselineError::Malformed {
                 line: error.line(),
                 column: error.column(),
@@ -104,12 +116,17 @@ impl Baseline {
         }
         let mut baseline = Self::default();
         for entry in file.tokens {
-            let fingerprint = entry.fingerprint;
-            if baseline.entries.insert(fingerprint, entry).is_some() {
+            let fingerprint = entry.fingerprint.clone();
+            if baseline.entries.insert(fingerprint.clone(), entry).is_some() {
                 return Err(BaselineError::Twice(fingerprint));
             }
         }
-        Ok(baseline)
+        // In this order, a fingerprint is preceded by its abbreviation.
+        let mut entries = baseline.entries.keys().zip(baseline.entries.keys().skip(1));
+        match entries.find(|(one, next)| one.overlaps(next)) {
+            Some((twice, _)) => Err(BaselineError::Twice(twice.clone())),
+            None => Ok(baseline),
+        }
     }
 
     /// Formats the baseline with one token after the other, so that diffs are readable.
@@ -131,7 +148,10 @@ impl Baseline {
     /// Returns the entry of a token.
     #[must_use]
     pub fn get(&self, fingerprint: Fingerprint) -> Option<&BaselineEntry> {
-        self.entries.get(&fingerprint)
+        let whole = FingerprintPrefix::from(fingerprint);
+        // An abbreviation is less than the whole fingerprint, and no other entry is between them.
+        let (prefix, entry) = self.entries.range(..=whole).next_back()?;
+        prefix.matches(fingerprint).then_some(entry)
     }
 
     /// Updates the baseline with the findings of a scan; `rule` returns the name of a rule. A token that was not
@@ -144,21 +164,26 @@ impl Baseline {
     ) -> BaselineChanges {
         let BaselineScan { findings, roots, coverage } = *scan;
         let mut changed = BaselineChanges::default();
-        let old = std::mem::take(&mut self.entries);
+        let old = std::mem::take(self);
+        let mut replaced = BTreeSet::new();
         for finding in findings {
             let places = finding.locations.iter().map(|place| roots.key(place, masker));
             let mut places: BTreeSet<String> = places.collect();
-            let known = old.get(&finding.fingerprint);
+            let known = old.get(finding.fingerprint).cloned();
             let elsewhere = known.iter().flat_map(|it| &it.places);
             let elsewhere = elsewhere.filter(|place| !coverage.covers(place));
             // Earlier versions did not mask tokens in names.
             places.extend(elsewhere.map(|it| masked(it, masker)));
             changed.added += usize::from(known.is_none());
             changed.kept += usize::from(known.is_some());
+            if let Some(known) = &known {
+                replaced.insert(known.fingerprint.clone());
+            }
+            let fingerprint = FingerprintPrefix::from(finding.fingerprint);
             self.entries.insert(
-                finding.fingerprint,
+                fingerprint.clone(),
                 BaselineEntry {
-                    fingerprint: finding.fingerprint,
+                    fingerprint,
                     rule: rule(finding.rule),
                     token: finding.token.redacted.clone(),
                     reason: known.and_then(|it| it.reason.clone()),
@@ -166,8 +191,8 @@ impl Baseline {
                 },
             );
         }
-        for (fingerprint, mut entry) in old {
-            if self.entries.contains_key(&fingerprint) {
+        for (fingerprint, mut entry) in old.entries {
+            if replaced.contains(&fingerprint) {
                 continue;
             }
             if coverage.covers_all(&entry) {
@@ -297,13 +322,13 @@ mod tests {
     fn a_baseline_survives_a_round_trip_through_json() {
         let fingerprint = Fingerprint::of(b"a token");
         let entry = BaselineEntry {
-            fingerprint,
+            fingerprint: fingerprint.into(),
             rule: "datadog-pat".to_owned(),
             token: "ddpat_***".to_owned(),
             reason: Some("rotated on Monday".to_owned()),
             places: ["a/b", "(a commit message)"].map(str::to_owned).into(),
         };
-        let baseline = Baseline { entries: [(fingerprint, entry)].into() };
+        let baseline = Baseline { entries: [(entry.fingerprint.clone(), entry)].into() };
         assert_eq!(Baseline::parse(&baseline.text()).expect("it is well-formed"), baseline);
     }
 
@@ -341,7 +366,7 @@ mod tests {
 
     fn entry(seed: u64, reason: Option<&str>, places: &[&str]) -> BaselineEntry {
         BaselineEntry {
-            fingerprint: Fingerprint::of(token(seed).as_bytes()),
+            fingerprint: Fingerprint::of(token(seed).as_bytes()).into(),
             rule: "old-rule".to_owned(),
             token: "old***".to_owned(),
             reason: reason.map(str::to_owned),
@@ -350,7 +375,7 @@ mod tests {
     }
 
     fn known(entries: Vec<BaselineEntry>) -> Baseline {
-        Baseline { entries: entries.into_iter().map(|it| (it.fingerprint, it)).collect() }
+        Baseline { entries: entries.into_iter().map(|it| (it.fingerprint.clone(), it)).collect() }
     }
 
     fn updated(

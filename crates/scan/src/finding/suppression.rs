@@ -3,7 +3,7 @@
 //! Plain data without logic: suppressions, entries of the allowlist, and entries that match no finding.
 //! [`super::suppressor`] applies them.
 
-use super::fingerprint::Fingerprint;
+use super::fingerprint::{Fingerprint, FingerprintPrefix};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -46,22 +46,24 @@ pub struct Suppression {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowlistEntry {
     /// The token that is allowed.
-    pub fingerprint: Fingerprint,
+    pub fingerprint: FingerprintPrefix,
     /// The reason.
     pub reason: String,
     /// The last day on which it applies.
     pub expires: Option<Date>,
 }
 
-/// A suppression that no finding needed.
+/// A suppression that no finding needed, or that is ambiguous.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnusedSuppression {
     /// Its source.
     pub by: SuppressionKind,
     /// The token that it suppresses.
-    pub fingerprint: Fingerprint,
+    pub fingerprint: FingerprintPrefix,
     /// Its reason, or the masked token of the baseline.
     pub what: String,
     /// The last day on which it applied, if it has expired.
     pub expired: Option<Date>,
+    /// The found tokens whose fingerprints begin with its digits, if there are several: it suppresses none.
+    pub candidates: Vec<Fingerprint>,
 }

@@ -1,14 +1,15 @@
 //! Marks the findings that an inline comment, the allowlist or the baseline suppresses.
 //!
 //! Input: findings, the allowlist and the baseline. Output: the same findings, marked, and the entries that
-//! no finding needed. No finding is removed: suppressed findings are still reported.
+//! no finding needed. No finding is removed: suppressed findings are still reported. An entry whose abbreviated
+//! fingerprint matches several tokens suppresses none of them.
 
 use super::baseline::{Baseline, Coverage, Roots};
 use super::suppression::{AllowlistEntry, Suppression, SuppressionKind, UnusedSuppression};
-use super::{Finding, Fingerprint, Location, Part};
+use super::{Finding, Fingerprint, FingerprintPrefix, Location, Part};
 use ddpatrol_detect::redact::Masker;
 use jiff::civil::Date;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 /// The allowlist and baseline of a scan.
@@ -26,19 +27,30 @@ pub struct Suppressor {
     pub today: Date,
 }
 
+/// The use of the entries of a scan.
+#[derive(Default)]
+struct Usage<'a> {
+    /// The entries that suppress a finding.
+    needed: HashSet<(SuppressionKind, FingerprintPrefix)>,
+    /// The abbreviated fingerprints that match several tokens, with these tokens.
+    ambiguous: BTreeMap<&'a FingerprintPrefix, Vec<Fingerprint>>,
+}
+
 impl Suppressor {
-    /// Marks suppressed findings. Returns the expired entries, and those that match no finding although the
-    /// scan would have found their tokens.
+    /// Marks suppressed findings. Returns the ambiguous and expired entries, and those that match no finding
+    /// although the scan would have found their tokens.
     pub fn apply(
         &self,
         findings: &mut [Finding],
         masker: &mut Masker<'_>,
     ) -> Vec<UnusedSuppression> {
-        let mut needed = HashSet::new();
+        let mut usage = Usage { needed: HashSet::new(), ambiguous: self.ambiguous(findings) };
         for finding in &mut *findings {
-            finding.suppression = self.allowed(finding, &mut needed);
-            if let Some(entry) = self.baseline.as_ref().and_then(|it| it.get(finding.fingerprint)) {
-                needed.insert((SuppressionKind::Baseline, finding.fingerprint));
+            finding.suppression = self.allowed(finding, &mut usage);
+            if let Some(entry) = self.baseline.as_ref().and_then(|it| it.get(finding.fingerprint))
+                && !usage.ambiguous.contains_key(&entry.fingerprint)
+            {
+                usage.needed.insert((SuppressionKind::Baseline, entry.fingerprint.clone()));
                 if finding.suppression.is_none() {
                     for place in &mut finding.locations {
                         place.is_new_place = !entry.has(&self.roots.key(place, masker));
@@ -52,17 +64,32 @@ impl Suppressor {
                 finding.suppression = inline(finding);
             }
         }
-        self.unused(&needed)
+        self.unused(&usage)
     }
 
-    fn allowed(
-        &self,
-        finding: &Finding,
-        needed: &mut HashSet<(SuppressionKind, Fingerprint)>,
-    ) -> Option<Suppression> {
-        let is_its = |it: &&AllowlistEntry| it.fingerprint == finding.fingerprint;
+    /// Returns the abbreviated fingerprints that match several of the found tokens.
+    fn ambiguous(&self, findings: &[Finding]) -> BTreeMap<&FingerprintPrefix, Vec<Fingerprint>> {
+        let known = self.baseline.iter().flat_map(Baseline::entries).map(|it| &it.fingerprint);
+        let prefixes = self.allowed.iter().map(|it| &it.fingerprint).chain(known);
+        let prefixes: BTreeSet<_> = prefixes.filter(|it| !it.is_complete()).collect();
+        let mut ambiguous = BTreeMap::new();
+        for prefix in prefixes {
+            let found = findings.iter().map(|it| it.fingerprint);
+            let matching: BTreeSet<_> = found.filter(|it| prefix.matches(*it)).collect();
+            if matching.len() > 1 {
+                ambiguous.insert(prefix, matching.into_iter().collect());
+            }
+        }
+        ambiguous
+    }
+
+    fn allowed(&self, finding: &Finding, usage: &mut Usage<'_>) -> Option<Suppression> {
+        let is_its = |it: &&AllowlistEntry| {
+            it.fingerprint.matches(finding.fingerprint)
+                && !usage.ambiguous.contains_key(&it.fingerprint)
+        };
         let entry = self.allowed.iter().filter(is_its).find(|it| !self.has_expired(it))?;
-        needed.insert((SuppressionKind::Allow, finding.fingerprint));
+        usage.needed.insert((SuppressionKind::Allow, entry.fingerprint.clone()));
         Some(Suppression {
             by: SuppressionKind::Allow,
             reason: Some(entry.reason.clone()),
@@ -74,30 +101,36 @@ impl Suppressor {
         entry.expires.is_some_and(|last| last < self.today)
     }
 
-    fn unused(&self, needed: &HashSet<(SuppressionKind, Fingerprint)>) -> Vec<UnusedSuppression> {
-        let is_needed = |by, fingerprint| needed.contains(&(by, fingerprint));
-        if self.coverage == Coverage::Unknown {
-            return Vec::new();
-        }
+    fn unused(&self, usage: &Usage<'_>) -> Vec<UnusedSuppression> {
+        let candidates =
+            |it: &FingerprintPrefix| usage.ambiguous.get(it).cloned().unwrap_or_default();
+        let is_ambiguous = |it: &FingerprintPrefix| usage.ambiguous.contains_key(it);
+        let is_needed = |by, it: &FingerprintPrefix| usage.needed.contains(&(by, it.clone()));
         let is_unused = |it: &&AllowlistEntry| {
-            self.coverage == Coverage::All && !is_needed(SuppressionKind::Allow, it.fingerprint)
+            self.coverage == Coverage::All && !is_needed(SuppressionKind::Allow, &it.fingerprint)
         };
-        let allowed = self.allowed.iter().filter(|it| self.has_expired(it) || is_unused(it));
+        let is_known = self.coverage != Coverage::Unknown;
+        let allowed = self.allowed.iter().filter(|it| {
+            is_ambiguous(&it.fingerprint) || is_known && (self.has_expired(it) || is_unused(it))
+        });
         let allowed = allowed.map(|it| UnusedSuppression {
             by: SuppressionKind::Allow,
-            fingerprint: it.fingerprint,
+            fingerprint: it.fingerprint.clone(),
             what: it.reason.clone(),
             expired: it.expires.filter(|_| self.has_expired(it)),
+            candidates: candidates(&it.fingerprint),
         });
         let known = self.baseline.iter().flat_map(Baseline::entries);
         let known = known.filter(|it| {
-            self.coverage.covers_all(it) && !is_needed(SuppressionKind::Baseline, it.fingerprint)
+            let is_unused = || !is_needed(SuppressionKind::Baseline, &it.fingerprint);
+            is_ambiguous(&it.fingerprint) || is_known && self.coverage.covers_all(it) && is_unused()
         });
         let known = known.map(|it| UnusedSuppression {
             by: SuppressionKind::Baseline,
-            fingerprint: it.fingerprint,
+            fingerprint: it.fingerprint.clone(),
             what: it.token.clone(),
             expired: None,
+            candidates: candidates(&it.fingerprint),
         });
         allowed.chain(known).collect()
     }
@@ -131,7 +164,7 @@ mod tests {
     #[test]
     fn an_entry_applies_through_its_last_day() {
         let entry = |day| AllowlistEntry {
-            fingerprint: Fingerprint::of(b"x"),
+            fingerprint: Fingerprint::of(b"x").into(),
             reason: "a test".to_owned(),
             expires: Some(Date::constant(2026, 1, day)),
         };
@@ -142,6 +175,7 @@ mod tests {
     }
     fn allowed(seed: u64, expires: Option<Date>) -> AllowlistEntry {
         let fingerprint = Fingerprint::of(token(seed).as_bytes());
+        let fingerprint = fingerprint.into();
         AllowlistEntry { fingerprint, reason: "an example".to_owned(), expires }
     }
 
@@ -264,5 +298,38 @@ mod tests {
         let stdin = |place: Location| Location { path: None, ..place };
         assert_eq!(by(vec![stdin(commented("", true))]), Some(SuppressionKind::Inline));
         assert_eq!(by(vec![stdin(commented("", true)), stdin(location(""))]), None);
+    }
+    #[test]
+    fn an_abbreviated_fingerprint_suppresses_its_token_unless_several_match() {
+        let prefix = |seed| {
+            let whole = Fingerprint::of(token(seed).as_bytes()).to_string();
+            format!("fp:{}", &whole[..12]).parse::<FingerprintPrefix>().expect("a fingerprint")
+        };
+        let entry = AllowlistEntry { fingerprint: prefix(1), ..allowed(1, None) };
+        let it = Suppressor { allowed: vec![entry], ..decisions() };
+        let mut found = [finding(1, vec![location("a")]), finding(2, vec![location("b")])];
+        assert!(it.apply(&mut found, &mut redactor().masker()).is_empty());
+        assert!(found[0].suppression.is_some() && found[1].suppression.is_none());
+        let text = known(1, &["a"]).text();
+        let whole = Fingerprint::of(token(1).as_bytes()).to_string();
+        let short = Baseline::parse(&text.replace(&whole, &format!("fp:{}", &whole[..13])));
+        let it = Suppressor { baseline: Some(short.expect("a baseline")), ..decisions() };
+        assert_eq!(
+            applied(&it, &mut finding(1, vec![location("a")])),
+            (Some(SuppressionKind::Baseline), vec![])
+        );
+        // Two tokens whose fingerprints begin alike.
+        let like = |end: char| {
+            let fingerprint = format!("{}{end}", &whole[..31]).parse().expect("a fingerprint");
+            Finding { fingerprint, ..finding(1, vec![location("a")]) }
+        };
+        for coverage in [Coverage::All, Coverage::Unknown] {
+            let it = Suppressor { coverage, ..it.clone() };
+            let mut found = [like('0'), like('1')];
+            let unused = it.apply(&mut found, &mut redactor().masker());
+            assert!(found.iter().all(|it| it.suppression.is_none()));
+            let [unused] = &unused[..] else { panic!("one entry: {unused:?}") };
+            assert_eq!(unused.candidates, found.map(|it| it.fingerprint));
+        }
     }
 }

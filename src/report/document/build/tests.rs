@@ -160,9 +160,10 @@ fn all_text_of_a_scan_is_masked() {
     let diagnostic = Diagnostic { path: Some(path(14)), issue, acknowledged: None };
     let unused = UnusedSuppression {
         by: SuppressionKind::Allow,
-        fingerprint: finding(vec![]).fingerprint,
+        fingerprint: finding(vec![]).fingerprint.into(),
         what: token(16),
         expired: None,
+        candidates: Vec::new(),
     };
     let outcome = Outcome {
         findings: vec![Finding {
