@@ -355,5 +355,5 @@ fn digest(refs: &Refs, shallow: &[ObjectId]) -> String {
     for reference in &refs.list {
         digest.update(format!("\0{} {}", reference.name.escape_ascii(), reference.target));
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest.finalize())
 }

@@ -288,9 +288,11 @@ impl<'a> DocumentBuilder<'a> {
         let members = archive.map_or_else(Vec::new, |_| self.members(location));
         let archive = archive.map(|archive| self.path(archive));
         let owners = within.as_ref().map(|it| self.linker.owners(it, &mut self.masker));
-        let hex = |path: &Clean| path.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
         LocationRecord {
-            path_hex: path.as_ref().filter(|path| !path.is_utf8()).map(hex),
+            path_hex: path
+                .as_ref()
+                .filter(|path| !path.is_utf8())
+                .map(|it| hex::encode(it.as_bytes())),
             path,
             part: location.part,
             line: location.start.line,

@@ -321,7 +321,7 @@ impl KnownPlace {
             kind: trace.kind.name().to_owned(),
             part: part.name().to_owned(),
             tokens: BTreeSet::new(),
-            path: path.map(|path| path.iter().map(|byte| format!("{byte:02x}")).collect()),
+            path: path.map(hex::encode),
             introduced: trace.introduced.as_ref().map(|commit| commit.id.to_string()),
             removed: trace.removed.first.iter().map(|commit| commit.id.to_string()).collect(),
             removed_total: trace.removed.total,
@@ -336,10 +336,8 @@ impl KnownPlace {
 
     /// Decodes the path.
     pub(crate) fn path(&self) -> Option<Option<Vec<u8>>> {
-        let Some(hex) = &self.path else { return Some(None) };
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        let pair = |pair: &[u8]| Some((digit(pair[0])? << 4 | digit(*pair.get(1)?)?) as u8);
-        hex.as_bytes().chunks(2).map(pair).collect::<Option<Vec<u8>>>().map(Some)
+        let Some(path) = &self.path else { return Some(None) };
+        hex::decode(path).ok().map(Some)
     }
 
     /// Returns `true` if the place is in this part.
@@ -358,21 +356,17 @@ impl KnownPlace {
 
 /// Returns the name of a repository in a state: a digest, since its path may be confidential.
 fn name(repository: &Path) -> String {
-    hex(&Sha256::digest(repository.as_os_str().as_encoded_bytes()))
+    hex::encode(Sha256::digest(repository.as_os_str().as_encoded_bytes()))
 }
 
 /// Returns the name of a pack in a state: its checksum, as its index has it, and its length.
 pub(crate) fn pack_name(pack: &Pack) -> String {
-    format!("{}-{}", hex(pack.index().pack_checksum()), pack.len())
+    format!("{}-{}", hex::encode(pack.index().pack_checksum()), pack.len())
 }
 
 /// Returns the names of all packs of a store.
 pub(super) fn pack_names(store: &Store) -> BTreeSet<String> {
     store.packs().iter().map(|pack| pack_name(pack)).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn digest_of(rules: &RuleSet, settings: &str) -> String {
@@ -381,12 +375,12 @@ fn digest_of(rules: &RuleSet, settings: &str) -> String {
     for rule in rules.rules() {
         digest.update(format!("\0{} {} {:?}", rule.id, rule.provable, rule.format));
     }
-    hex(&digest.finalize())
+    hex::encode(digest.finalize())
 }
 
 fn checksum(repositories: &BTreeMap<String, Known>) -> String {
     // Maps and sets are sorted, so that equal states have the same encoding.
-    hex(&Sha256::digest(serde_json::to_vec(repositories).unwrap_or_default()))
+    hex::encode(Sha256::digest(serde_json::to_vec(repositories).unwrap_or_default()))
 }
 
 /// Returns `true` if a file is a state, even a damaged one: it may be overwritten.
