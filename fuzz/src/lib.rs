@@ -8,6 +8,7 @@ use ddpatrol::source::archive::{
     walk,
 };
 use ddpatrol_scan::issue::ArchiveIssue;
+use ddpatrol_scan::place::Place;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -23,13 +24,13 @@ struct Count {
 impl MemberSink for Count {
     fn blob(&mut self, blob: &Blob<'_>) {
         assert!(blob.own.end <= blob.bytes.len());
-        if let Origin::File(path) | Origin::Name(path) = blob.origin {
-            assert!(path.as_os_str().as_encoded_bytes().starts_with(b"x"));
+        if let Origin::File(place) | Origin::Name(place) = blob.origin {
+            assert!(place.to_place().path().as_os_str().as_encoded_bytes().starts_with(b"x"));
         }
     }
 
-    fn issue(&mut self, issue: ArchiveIssue, path: &Path) {
-        assert!(path.as_os_str().as_encoded_bytes().starts_with(b"x"));
+    fn issue(&mut self, issue: ArchiveIssue, place: &Place) {
+        assert!(place.path().as_os_str().as_encoded_bytes().starts_with(b"x"));
         assert!(!issue.to_string().is_empty());
     }
 
@@ -62,7 +63,7 @@ fn options() -> ArchiveOptions {
 
 /// Walks bytes as an archive of this format, from memory and as a stream.
 pub fn walk_as(format: Format, bytes: &[u8]) {
-    let found = ArchiveFile { path: Path::new("x"), format, layer: None };
+    let found = ArchiveFile { place: Path::new("x").into(), format, layer: None };
     let mut whole = Cursor::new(bytes);
     // Reads from memory never fail; the walk reports all other errors to the sink.
     let _ = walk(Input::Whole(&mut whole), &found, &options(), &mut Count::default());

@@ -4,7 +4,8 @@
 //! and the entries that no issue needed. No issue is removed.
 
 use super::{Exclude, ExcludePatternError, PathKind};
-use ddpatrol_scan::finding::{archives, baseline::Roots};
+use ddpatrol_scan::finding::baseline::Roots;
+use ddpatrol_scan::place::Place;
 use ddpatrol_scan::{Acknowledgment, Code, Diagnostic};
 use jiff::civil::Date;
 use std::path::Path;
@@ -77,10 +78,9 @@ impl Acknowledgments {
             let mut is_used = false;
             for diagnostic in diagnostics.iter_mut().filter(|it| it.code() == entry.code) {
                 let is_meant = match &entry.target {
-                    IssueTarget::Path(_) => diagnostic
-                        .path
-                        .as_deref()
-                        .is_some_and(|path| concerns(paths, &roots.whole(path))),
+                    IssueTarget::Path(_) => {
+                        diagnostic.path.as_ref().is_some_and(|place| concerns(paths, place, roots))
+                    }
                     IssueTarget::Object(id) => diagnostic.object().as_ref() == Some(id),
                 };
                 if is_meant && !has_expired {
@@ -97,8 +97,8 @@ impl Acknowledgments {
     }
 }
 
-/// Returns `true` if a pattern matches a path, a folder above it or an archive that it leads into.
-fn concerns(patterns: &Exclude, path: &Path) -> bool {
-    patterns.has(path, PathKind::File)
-        || archives(path).any(|archive| patterns.has(&archive, PathKind::File))
+/// Returns `true` if a pattern matches a place, a folder above it or an archive that contains it.
+fn concerns(patterns: &Exclude, place: &Place, roots: &Roots) -> bool {
+    let mut places = std::iter::once(place).chain(place.containers());
+    places.any(|place| patterns.has(&roots.whole(&place.path()), PathKind::File))
 }

@@ -13,7 +13,8 @@ use crate::redact::{Clean, Masker};
 use crate::respond::Provider;
 use crate::rules::Rule;
 use crate::shell::quote;
-use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part, archives, is_member, plain};
+use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part};
+use ddpatrol_scan::place::Place;
 use std::path::{Path, PathBuf};
 
 pub use super::remediation::Aim;
@@ -72,7 +73,7 @@ pub(super) fn steps(
     }
     let (names, places): (Vec<&Location>, Vec<&Location>) =
         finding.locations.iter().partition(|it| it.part == Part::Ref);
-    match staged(&finding.locations, paths) {
+    match staged(&finding.locations) {
         files if !files.is_empty() => drafts.push(unstage(&files, &targets, context, masker)),
         _ if places.is_empty() => {}
         _ => drafts.push(clean(&places, &targets, context, masker)),
@@ -133,8 +134,8 @@ fn prevent(finding: &Finding, paths: &mut Paths, context: &NextStepsContext) -> 
     }
     let mut tops: Vec<PathBuf> = Vec::new();
     for location in &finding.locations {
-        let repository = location.trace.as_deref().map(|trace| &*trace.repository);
-        if repository.is_some_and(is_member) || tops.len() == MAX_COMMANDS {
+        let repository = location.trace.as_deref().map(|trace| &trace.repository);
+        if repository.is_some_and(Place::is_member) || tops.len() == MAX_COMMANDS {
             continue;
         }
         let Some(top) = top_of(location, paths) else { continue };
@@ -192,7 +193,7 @@ fn clean(
 ) -> Draft {
     let traces = || {
         let all = places.iter().filter_map(|it| it.trace.as_deref());
-        all.filter(|it| !is_member(&it.repository))
+        all.filter(|it| !it.repository.is_member())
     };
     if traces().next().is_none() {
         return untraced(places, context.surface, masker);
@@ -213,7 +214,7 @@ fn clean(
     };
     let new = places.iter().filter(is_new).filter_map(|it| it.trace.as_deref());
     let mut commits: Vec<EditedCommit> = Vec::new();
-    for trace in new.filter(|it| !is_member(&it.repository)) {
+    for trace in new.filter(|it| !it.repository.is_member()) {
         let Some(commit) = trace.introduced.as_deref() else { continue };
         let text = commit.id.to_string();
         let id = masker.clean(text.as_bytes());
@@ -311,8 +312,8 @@ fn untraced(places: &[&Location], surface: Surface, masker: &mut Masker<'_>) -> 
         Some((_, None)) => "Remove it from its source. Copies elsewhere keep it.",
         _ => {
             let mut files: Vec<Clean> = Vec::new();
-            for path in places.iter().filter_map(|it| it.path.as_deref()) {
-                let path = masker.clean(plain(path).as_os_str().as_encoded_bytes());
+            for place in places.iter().filter_map(|it| it.path.as_ref()) {
+                let path = masker.clean(place.plain().path().as_os_str().as_encoded_bytes());
                 if !files.contains(&path) {
                     files.push(path);
                 }
@@ -325,30 +326,20 @@ fn untraced(places: &[&Location], surface: Surface, masker: &mut Masker<'_>) -> 
 }
 
 /// Returns the staged paths, relative to the top, as quoted pathspecs.
-fn staged(places: &[Location], paths: &Paths) -> Vec<String> {
+fn staged(places: &[Location]) -> Vec<String> {
     let is_staged = |it: &&Location| {
         it.trace.is_none()
             && it.change_status.is_some()
             && matches!(it.part, Part::Content | Part::Name)
     };
     let staged = places.iter().filter(is_staged);
-    let staged = staged.filter_map(|it| it.path.as_deref());
-    let mut files: Vec<String> = staged.map(|path| quote(&from_top(&file(path, paths)))).collect();
+    // A member of an archive is staged with the archive.
+    let staged = staged.filter_map(|it| it.path.as_ref()?.outermost().as_file());
+    let mut files: Vec<String> =
+        staged.map(|path| quote(&from_top(&path.to_string_lossy()))).collect();
     files.sort();
     files.dedup();
     files
-}
-
-/// Returns the file of a staged location: for the member of an archive, the archive.
-fn file(path: &Path, paths: &Paths) -> String {
-    let exists = |path: &Path| paths.whole(path).is_file();
-    let file = if exists(path) {
-        None
-    } else {
-        // The name of a folder may also end in `!`.
-        archives(path).find(|it| exists(it)).or_else(|| archives(path).next())
-    };
-    file.as_deref().unwrap_or(path).to_string_lossy().into_owned()
 }
 
 /// Returns the top of the repository that a location is in.
@@ -356,8 +347,7 @@ fn top_of(location: &Location, paths: &mut Paths) -> Option<PathBuf> {
     if let Some(within) = paths.within(location) {
         return Some(within.top.to_path_buf());
     }
-    let git_dir = &location.trace.as_deref()?.repository;
-    Some(paths.top_of_git_dir(git_dir))
+    Some(paths.top_of_git_dir(location.trace.as_deref()?.repository.as_file()?))
 }
 
 impl TargetRepository {
@@ -372,7 +362,7 @@ impl TargetRepository {
     /// Returns the repositories that contain a finding in their history or in a change.
     fn all(finding: &Finding, paths: &mut Paths) -> Vec<Self> {
         let is_inside = |it: &&Location| match it.trace.as_deref() {
-            Some(trace) => !is_member(&trace.repository),
+            Some(trace) => !trace.repository.is_member(),
             None => it.change_status.is_some(),
         };
         let mut all: Vec<Self> = Vec::new();
@@ -380,7 +370,7 @@ impl TargetRepository {
             let trace = location.trace.as_deref();
             let is_reachable = trace.is_some_and(|it| it.reachable);
             // The git directory of a linked work tree is elsewhere, so paths are more reliable.
-            let git_dir = trace.map(|it| it.repository.to_path_buf());
+            let git_dir = trace.and_then(|it| it.repository.as_file()).map(Path::to_owned);
             let known = all.iter().position(|it| git_dir.is_some() && it.git_dir == git_dir);
             if let Some(known) = known {
                 all[known].is_reachable |= is_reachable;

@@ -233,7 +233,7 @@ fn location(place: &LocationRecord, record: &Record) -> Location {
         location.logical_locations = Some(vec![name]);
     } else if let Some(member) = &member {
         let path = place.path.as_ref().map(|it| it.text().into_owned()).unwrap_or_default();
-        let name = member.trim_start_matches(['!', '/']);
+        let name = member.strip_prefix("!/").unwrap_or_default();
         let mut logical =
             LogicalLocation::builder().kind("member").fully_qualified_name(path).build();
         logical.name = (!name.is_empty()).then(|| name.to_owned());

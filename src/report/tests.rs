@@ -16,6 +16,7 @@ use ddpatrol_scan::finding::suppression::SuppressionKind;
 use ddpatrol_scan::finding::{
     Finding, Fingerprint, Location, Part, Removed, Spots, TokenId, Trace,
 };
+use ddpatrol_scan::place::Place;
 use ddpatrol_token::{Secret, Uuid};
 use serde_json::json;
 use std::path::PathBuf;
@@ -80,6 +81,7 @@ pub(super) fn place(path: &str) -> LocationRecord {
         repository_path: None,
         uri: None,
         archive: None,
+        members: Vec::new(),
         owners: Vec::new(),
         url: None,
         part: Part::Content,
@@ -157,10 +159,18 @@ pub(super) fn object(digit: char) -> ObjectId {
     digit.to_string().repeat(40).parse().expect("an id")
 }
 
+/// Returns the place of a member of an archive: the archive, and the members that lead to it.
+pub(super) fn member(archive: impl Into<Place>, names: &[&str]) -> Place {
+    names.iter().fold(archive.into(), |container, name| Place::Member {
+        container: Arc::new(container),
+        path: name.into(),
+    })
+}
+
 /// Returns a location in the content of a file.
 pub(super) fn location(path: &str) -> Location {
     Location {
-        path: Some(PathBuf::from(path)),
+        path: Some(PathBuf::from(path).into()),
         part: Part::Content,
         offset: 20,
         len: 4,
@@ -199,7 +209,7 @@ pub(super) fn trace(git_dir: &str) -> Trace {
         reachable: true,
         refs: vec![b"refs/heads/main".to_vec()],
         refs_total: 1,
-        ..Trace::new(git_dir.into(), object('f'), Kind::Blob)
+        ..Trace::new(PathBuf::from(git_dir).into(), object('f'), Kind::Blob)
     }
 }
 

@@ -113,7 +113,7 @@ impl TraceRecord {
         let introduced = trace.introduced.as_deref().map(&mut commit);
         let removed = trace.removed.first.iter().map(|it| commit(it)).collect();
         Self {
-            repository: paths::clean(&trace.repository, masker),
+            repository: paths::clean(&trace.repository.path(), masker),
             object: trace.object.to_string(),
             kind: trace.kind.name().to_owned(),
             introduced,

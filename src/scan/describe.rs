@@ -5,16 +5,15 @@
 //! encoded.
 
 use super::engine::Engine;
-use super::members;
 use crate::redact::Clean;
 use ddpatrol_scan::blob::Position;
 use ddpatrol_scan::finding::{
     Finding, Location, LocationContext, MatchDescriber, Matched, Occurrence, OnMatch, Spots, Token,
-    TokenLocations, WindowMatch, WindowMatches, end_of, plain,
+    TokenLocations, WindowMatch, WindowMatches, end_of,
 };
+use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, Placement, TokenKey};
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Adds the locations of placements to the collector.
@@ -61,7 +60,7 @@ impl<'a> Describer<'a> {
         let Engine { scan, run, collector, .. } = self.engine;
         let token = Arc::clone(self.engine.sightings().token(placement.token));
         let common = LocationContext {
-            path: placement.path.as_deref().map(plain),
+            path: placement.path.as_ref().map(Place::plain),
             part: placement.part,
             layer: None,
             trace: placement.trace.clone(),
@@ -98,8 +97,7 @@ impl<'a> Describer<'a> {
         if !placement.is_in_members {
             return Vec::new();
         }
-        let archive =
-            placement.path.as_deref().map_or_else(|| members::object_path(*holder), plain);
+        let archive = placement.path.as_ref().map_or_else(|| holder.place(), Place::plain);
         let place = |location: &Location| Location {
             trace: trace.clone(),
             change_status: change_status.clone(),
@@ -126,7 +124,7 @@ struct Content<'a> {
     bytes: &'a [u8],
     window: WindowMatches<'a>,
     /// The locations in members for the last paths of the archive that were needed.
-    members: Vec<(PathBuf, MemberLocations)>,
+    members: Vec<(Place, MemberLocations)>,
 }
 
 impl<'a> Content<'a> {
@@ -135,11 +133,11 @@ impl<'a> Content<'a> {
         Self { bytes, window, members: Vec::new() }
     }
 
-    /// Returns the locations in the members of the archive at a path. Each path is walked once.
-    fn members(&mut self, engine: &Engine<'_>, archive: PathBuf) -> &MemberLocations {
+    /// Returns the locations in the members of the archive at a place. Each place is walked once.
+    fn members(&mut self, engine: &Engine<'_>, archive: Place) -> &MemberLocations {
         let known = self.members.iter().position(|(path, _)| *path == archive);
         let at = known.unwrap_or_else(|| {
-            let findings = engine.findings_in_members(self.bytes, &archive);
+            let findings = engine.findings_in_members(self.bytes, archive.clone());
             let by_token = |it: Finding| (TokenKey::from(&it), it.locations);
             let locations = findings.into_iter().map(by_token).collect();
             if self.members.len() >= MAX_PATHS {

@@ -10,9 +10,9 @@ use crate::source::archive::Format;
 use crate::source::{Run, add};
 use ddpatrol_scan::finding::{Collector, Finding, Tokens, WorkerCollector};
 use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, Sighting, TokenKey, TokenNo};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The state that all workers of a scan share.
@@ -80,8 +80,7 @@ impl<'a> Engine<'a> {
             return IsArchive::No;
         };
         let mut tokens = BTreeSet::new();
-        let path = members::object_path(holder);
-        walk.walk(bytes, format, &path, &mut |_, found, secret| {
+        walk.walk(bytes, format, holder.place(), &mut |_, found, secret| {
             let token = numbers.of(self, found, secret);
             if found.evidence == Evidence::Proven || self.scan.keep_shaped {
                 tokens.insert(token);
@@ -94,15 +93,15 @@ impl<'a> Engine<'a> {
         IsArchive::Yes
     }
 
-    /// Returns the findings in the members of an archive at a path. The archive was searched before, so
+    /// Returns the findings in the members of an archive at a place. The archive was searched before, so
     /// nothing is counted or reported again.
-    pub(super) fn findings_in_members(&self, bytes: &[u8], path: &Path) -> Vec<Finding> {
+    pub(super) fn findings_in_members(&self, bytes: &[u8], place: Place) -> Vec<Finding> {
         let Some((walk, format)) = self.archive(bytes, Reporting::Silent) else {
             return Vec::new();
         };
         let collector = Collector::default();
         let mut matches = WorkerCollector::new(self.scan.describer(), &collector, None);
-        walk.walk(bytes, format, path, &mut |window, found, secret| {
+        walk.walk(bytes, format, place, &mut |window, found, secret| {
             if found.evidence == Evidence::Proven || self.scan.keep_shaped {
                 matches.add(window, (found, secret));
             }

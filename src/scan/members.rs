@@ -9,13 +9,14 @@ use crate::source::archive::{
     self, ArchiveFile, ArchiveOptions, Format, GitHandling, Input, MemberSink, WalkCount,
 };
 use crate::source::{Run, add};
+use ddpatrol_pack::Kind;
 use ddpatrol_scan::Issue;
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::MatchWindow;
 use ddpatrol_scan::issue::ArchiveIssue;
-use ddpatrol_scan::sighting::Holder;
+use ddpatrol_scan::place::Place;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Number of bytes of an object that are inspected to detect an archive.
 pub(super) const HEAD: usize = archive::HEAD;
@@ -51,14 +52,14 @@ pub(super) enum Reporting {
 }
 
 impl Walk<'_> {
-    /// Calls `on_match` with every match in the members of an archive; their paths begin with `path`.
-    pub(super) fn walk(&self, bytes: &[u8], format: Format, path: &Path, on_match: OnMember<'_>) {
-        let found = ArchiveFile { path, format, layer: None };
+    /// Calls `on_match` with every match in the members of an archive; `place` is the archive.
+    pub(super) fn walk(&self, bytes: &[u8], format: Format, place: Place, on_match: OnMember<'_>) {
+        let found = ArchiveFile { place, format, layer: None };
         let scratch = Scratch::interruptible(self.run.stop_flag());
         let mut members = Members { walk: self, scratch, on_match };
         let input = Input::Whole(&mut Cursor::new(bytes));
         if let Err(error) = archive::walk(input, &found, self.options, &mut members) {
-            members.issue(ArchiveIssue::NotOpened(error), path);
+            members.issue(ArchiveIssue::NotOpened(error), &found.place);
         }
     }
 }
@@ -84,9 +85,9 @@ impl MemberSink for Members<'_> {
         }
     }
 
-    fn issue(&mut self, issue: ArchiveIssue, path: &Path) {
+    fn issue(&mut self, issue: ArchiveIssue, place: &Place) {
         if self.walk.reporting == Reporting::Full {
-            self.walk.run.report(issue, Some(path.to_owned()));
+            self.walk.run.report(issue, Some(place));
         }
     }
 
@@ -115,28 +116,12 @@ impl MemberSink for Members<'_> {
 
 /// Reports encoded text that was not decoded to its end.
 pub(super) fn report_overrun(run: &Run, origin: Origin<'_>) {
-    let path = match origin {
-        Origin::File(path) => Some(path.to_owned()),
+    let place = match origin {
+        Origin::File(place) => Some(place.to_place()),
         Origin::Stdin => None,
-        origin => Some(synthetic(origin)),
+        Origin::Object(id, kind) => Some(Place::Object(id, kind)),
+        Origin::Lfs(id) => Some(Place::Object(id, Kind::Blob)),
+        Origin::Name(_) | Origin::Text(_) | Origin::Ref(..) => Some(Place::Stdin),
     };
-    run.report(Issue::DecodingLimit, path);
-}
-
-/// Returns the path by which reports name bytes that have none.
-pub(super) fn synthetic(origin: Origin<'_>) -> PathBuf {
-    match origin {
-        Origin::Object(id, kind) => object_path(Holder::Object(id, kind)),
-        Origin::Lfs(id) => object_path(Holder::Lfs(id)),
-        _ => "stdin".into(),
-    }
-}
-
-/// Returns the path by which reports name a git object; a Git LFS object is named by its pointer.
-pub(super) fn object_path(holder: Holder) -> PathBuf {
-    match holder {
-        Holder::Object(id, kind) => format!("git/{}/{id}", kind.name()).into(),
-        Holder::Lfs(id) => format!("git/blob/{id}").into(),
-        Holder::Text(_) => "stdin".into(),
-    }
+    run.report(Issue::DecodingLimit, place);
 }

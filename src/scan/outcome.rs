@@ -1,11 +1,11 @@
 //! The outcome of a scan, and the removal of locations before it is reported.
 
 use crate::config::{Exclude, UnusedAcknowledgment};
-use crate::source::repositories::root_of;
 use crate::source::{Diagnostic, ScannedRepo, Severity, Tally};
 use ddpatrol_scan::finding::baseline::Roots;
 use ddpatrol_scan::finding::suppression::UnusedSuppression;
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part};
+use ddpatrol_scan::place::Place;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The result of a scan.
@@ -139,8 +139,11 @@ impl Outcome {
 pub fn is_excluded(place: &Location, exclude: &Exclude, roots: &Roots) -> bool {
     let is_path = matches!(place.part, Part::Content | Part::Name);
     let is_git = place.trace.is_some() || place.change_status.is_some();
-    let path = place.path.as_deref().filter(|_| is_path && is_git);
-    let top = place.trace.as_ref().map(|trace| roots.whole(root_of(&trace.repository)));
+    let Some(path) = place.path.as_ref().filter(|_| is_path && is_git) else { return false };
+    let whole = |place: &Place| roots.whole(&place.path());
+    let top = place.trace.as_ref().map(|trace| whole(&trace.repository.top_of_git_dir()));
     let top = top.as_ref().unwrap_or(&roots.here);
-    path.is_some_and(|path| exclude.has_below(&roots.whole(path), top))
+    // Excluding an archive excludes its members.
+    let mut places = std::iter::once(path).chain(path.containers());
+    places.any(|place| exclude.has_below(&whole(place), top))
 }

@@ -132,8 +132,7 @@ impl Worker<'_> {
         } else if self.engine.scan.archives.is_some()
             && archive::detect(blob.bytes, Path::new("")).is_some()
         {
-            let path = members::synthetic(blob.origin);
-            self.engine.run.report(Issue::ArchiveInLargeObject, Some(path));
+            self.engine.run.report(Issue::ArchiveInLargeObject, Some(holder.place()));
         }
     }
 }

@@ -10,6 +10,7 @@ use ddpatrol_git::repo::{RepoError, Repository};
 use ddpatrol_scan::finding::baseline::lexical;
 use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::place::Place;
 use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
@@ -93,7 +94,7 @@ impl Repositories {
                 common = lexical(&common);
             }
             let files = AdminFiles { common, root: root.clone(), options: &self.files };
-            let history = History::new(repository, root, self.options.clone());
+            let history = History::new(repository, root.into(), self.options.clone());
             on_entry(RepositoryEntry { history: &history, admin_files: Some(files) });
         }
         self.each_packed(run, on_entry);
@@ -147,6 +148,6 @@ pub fn top_of_git_dir(path: &Path) -> PathBuf {
 }
 
 /// Reports a repository that cannot be opened or read.
-fn report_unreadable(run: &Run, path: PathBuf, error: RepoError) {
-    run.report(GitIssue::RepositoryUnreadable { source: error.into() }, Some(path));
+fn report_unreadable(run: &Run, place: impl Into<Place>, error: RepoError) {
+    run.report(GitIssue::RepositoryUnreadable { source: error.into() }, Some(place));
 }

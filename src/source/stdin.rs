@@ -8,8 +8,8 @@ use super::archive::{self, ArchiveFile, ArchiveSettings, HEAD, Input, RunSink};
 use super::window::{End, Windows};
 use super::{Issue, Run, Sink, Sinks, Source, add};
 use ddpatrol_scan::blob::{Context, Origin};
-use ddpatrol_scan::finding::STDIN;
 use ddpatrol_scan::issue::Stream;
+use ddpatrol_scan::place::Place;
 use ddpatrol_scan::{Filled, read_full};
 use std::io::{self, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -97,9 +97,9 @@ impl StreamScan<'_> {
         }
         let head = &head[..len];
         let mut whole = Cursor::new(head).chain(reader);
-        let path = self.path.unwrap_or(Path::new(STDIN));
+        let place = self.path.map_or(Place::Stdin, Place::from);
         if let Some(format) = archive::detect(head, Path::new("")) {
-            let found = ArchiveFile { path, format, layer: None };
+            let found = ArchiveFile { place, format, layer: None };
             let mut sink = RunSink { sink: &mut *sink, run: self.run, repositories };
             return archive::walk(Input::Stdin(&mut whole), &found, options, &mut sink);
         }
@@ -111,19 +111,19 @@ impl StreamScan<'_> {
             CapturingReader { reader: whole, spool: SpooledTempFile::new(SPOOL_MEMORY), room };
         self.scan_plain(&mut capture, &mut *sink)?;
         if capture.room == 0 {
-            self.run.report(Issue::StreamSpool { limit: room }, Some(path.to_owned()));
+            self.run.report(Issue::StreamSpool { limit: room }, Some(&place));
         }
         let mut spool = capture.spool;
         spool.rewind()?;
         let Some(format) = archive::detect_whole(&mut spool, Path::new(""))? else { return Ok(()) };
-        let found = ArchiveFile { path, format, layer: None };
+        let found = ArchiveFile { place, format, layer: None };
         let mut sink = RunSink { sink: &mut *sink, run: self.run, repositories };
         archive::walk(Input::Whole(&mut spool), &found, options, &mut sink)
     }
 
     /// Scans bytes without unpacking.
     fn scan_plain(&self, reader: &mut dyn Read, sink: &mut dyn Sink) -> io::Result<()> {
-        let origin = self.path.map_or(Origin::Stdin, Origin::File);
+        let origin = self.path.map_or(Origin::Stdin, |path| Origin::File(path.into()));
         let end = Windows::new(self.context).push_all(origin, reader, sink, self.run);
         match end {
             End::Whole(_) | End::Interrupted => Ok(()),

@@ -19,6 +19,6 @@ impl Source for TextSource {
     fn read(&self, sinks: &dyn Sinks, run: &Run) {
         add(&run.tally.files, 1);
         add(&run.tally.bytes, self.bytes.len() as u64);
-        sinks.sink().blob(&Blob::whole(Origin::File(&self.path), &self.bytes));
+        sinks.sink().blob(&Blob::whole(Origin::File((&self.path).into()), &self.bytes));
     }
 }

@@ -9,10 +9,10 @@ use super::options::ArchiveOptions;
 use super::sink::{ExtractedRepo, GitHandling, MemberSink, WalkCount};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit, UnpackLimit};
+use ddpatrol_scan::place::Place;
 use ddpatrol_scan::window::PushWindows;
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::path::Path;
 
 /// The ratio is checked only above this many unpacked bytes: a small file of zeros is not a bomb.
 const MIN_RATIO_BYTES: u64 = 1 << 30;
@@ -76,14 +76,14 @@ impl<'a> Account<'a> {
     }
 
     /// Reports something below the outermost archive that was not scanned.
-    pub(super) fn report_at(&self, path: &Path, issue: ArchiveIssue) {
-        self.sink.borrow_mut().issue(issue, path);
+    pub(super) fn report_at(&self, place: &Place, issue: ArchiveIssue) {
+        self.sink.borrow_mut().issue(issue, place);
     }
 
     /// Reports, once for the outermost archive, the limit that ended the walk.
     pub(super) fn report_limit(&self, place: &MemberPlace) {
         if let Some(Stop::Limit(limit)) = self.stopped.get() {
-            self.sink.borrow_mut().issue(ArchiveIssue::Incomplete(limit), &place.path);
+            self.sink.borrow_mut().issue(ArchiveIssue::Incomplete(limit), &place.place);
         }
     }
 
@@ -115,7 +115,7 @@ impl<'a> Account<'a> {
         // The shortest head has three bytes, and short names cannot hold a token.
         if new.len() > 8 {
             let place = parent.member(name);
-            let blob = Blob::whole(Origin::Name(&place.path), new);
+            let blob = Blob::whole(Origin::Name((&*place.place).into()), new);
             self.blob(&Blob { layer: place.layer.as_ref(), ..blob });
         }
         let folder = memchr::memrchr(b'/', name).map_or(0, |slash| slash + 1);
@@ -130,7 +130,7 @@ impl<'a> Account<'a> {
         if self.is_stopped() {
             return;
         }
-        self.sink.borrow_mut().issue(issue, &place.path);
+        self.sink.borrow_mut().issue(issue, &place.place);
     }
 
     pub(super) fn is_stopped(&self) -> bool {

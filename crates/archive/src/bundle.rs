@@ -14,6 +14,7 @@ use super::sink::{ExtractedRepo, GitHandling};
 use super::walker::Walker;
 use ddpatrol_pack::HashKind;
 use ddpatrol_scan::issue::{ArchiveLimit, Damage, Unsupported};
+use ddpatrol_scan::place::Place;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
 
@@ -61,7 +62,7 @@ pub(super) fn read(
     index_pack(&mut pack, &folder.path().join("objects/pack"), &|| {
         walker.account().check().is_err()
     })?;
-    let git_dir = place.content().path;
+    let git_dir = Place::clone(&place.content().place);
     let root = git_dir.clone();
     walker.account().repository(ExtractedRepo { folder: Arc::new(folder), git_dir, root });
     Ok(())

@@ -69,6 +69,7 @@ pub use zip_directory::END_REACH;
 use ddpatrol_scan::blob::Blob;
 use ddpatrol_scan::issue::ArchiveIssue;
 use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::place::Place;
 use ddpatrol_scan::{BlobSink, Run, add};
 use std::io::{self, Read, SeekFrom};
 use std::path::Path;
@@ -105,8 +106,8 @@ impl MemberSink for RunSink<'_> {
         self.sink.blob(blob);
     }
 
-    fn issue(&mut self, issue: ArchiveIssue, path: &Path) {
-        self.run.report(issue, Some(path.to_owned()));
+    fn issue(&mut self, issue: ArchiveIssue, place: &Place) {
+        self.run.report(issue, Some(place));
     }
 
     fn count(&mut self, counted: WalkCount) {
@@ -143,7 +144,7 @@ impl MemberSink for RunSink<'_> {
 /// Errors of reading the input itself.
 pub fn walk(
     input: Input<'_>,
-    found: &ArchiveFile<'_>,
+    found: &ArchiveFile,
     options: &ArchiveOptions,
     sink: &mut dyn MemberSink,
 ) -> io::Result<()> {

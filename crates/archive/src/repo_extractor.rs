@@ -11,11 +11,12 @@ use super::member_path::MemberPlace;
 use super::sink::ExtractedRepo;
 use ddpatrol_pack::HashKind;
 use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit};
+use ddpatrol_scan::place::Place;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -45,7 +46,7 @@ enum RepoFile {
 /// Captures the repositories of one walk.
 #[derive(Debug, Default)]
 pub(super) struct RepoExtractor {
-    captured: RefCell<BTreeMap<PathBuf, CapturedRepo>>,
+    captured: RefCell<BTreeMap<Arc<Place>, CapturedRepo>>,
     used: Cell<u64>,
     held: Cell<u64>,
 }
@@ -65,7 +66,7 @@ struct CapturedRepo {
 /// Reads a member and captures a copy of its bytes.
 pub(super) struct CapturingReader<'r> {
     inner: &'r mut dyn Read,
-    git_dir: PathBuf,
+    git_dir: Arc<Place>,
     part: RepoFile,
     copy: CaptureTarget,
     room: u64,
@@ -93,9 +94,9 @@ impl RepoExtractor {
             return Err(inner);
         }
         let git_dir =
-            if folder.is_empty() { parent.content().path } else { parent.member(folder).path };
+            if folder.is_empty() { parent.content().place } else { parent.member(folder).place };
         let mut captured = self.captured.borrow_mut();
-        let captured = captured.entry(git_dir.clone()).or_default();
+        let captured = captured.entry(Arc::clone(&git_dir)).or_default();
         let mut room = limit.saturating_sub(self.used.get());
         let mut issue = None;
         let copy = match &part {
@@ -157,7 +158,7 @@ impl RepoExtractor {
     pub(super) fn finish(
         &self,
         found: &mut dyn FnMut(ExtractedRepo),
-        report: &mut dyn FnMut(&Path, ArchiveIssue),
+        report: &mut dyn FnMut(&Place, ArchiveIssue),
         is_stopped: &dyn Fn() -> bool,
     ) {
         for (git_dir, mut captured) in self.captured.take() {
@@ -173,10 +174,8 @@ impl RepoExtractor {
                     report(&git_dir, issue);
                 }
             }
-            let root = match git_dir.file_name() {
-                Some(name) if name == ".git" => git_dir.parent().unwrap_or(&git_dir).to_owned(),
-                _ => git_dir.clone(),
-            };
+            let root = git_dir.top_of_git_dir();
+            let git_dir = Arc::unwrap_or_clone(git_dir);
             found(ExtractedRepo { folder: Arc::new(folder), git_dir, root });
         }
     }

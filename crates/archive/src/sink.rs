@@ -2,7 +2,7 @@
 
 use ddpatrol_scan::blob::Blob;
 use ddpatrol_scan::issue::ArchiveIssue;
-use std::path::{Path, PathBuf};
+use ddpatrol_scan::place::Place;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
@@ -35,7 +35,7 @@ pub trait MemberSink {
     /// Scans a window of a member, or a name.
     fn blob(&mut self, blob: &Blob<'_>);
     /// Reports a part of the archive or of a member that was not read.
-    fn issue(&mut self, issue: ArchiveIssue, path: &Path);
+    fn issue(&mut self, issue: ArchiveIssue, place: &Place);
     /// Counts an event.
     fn count(&mut self, event: WalkCount);
     /// Returns `true` if the walk must end.
@@ -53,10 +53,10 @@ pub trait MemberSink {
 pub struct ExtractedRepo {
     /// The folder that holds it; removed with the last reference to it.
     pub folder: Arc<TempDir>,
-    /// The path of its git directory in reports.
-    pub git_dir: PathBuf,
-    /// The path prefix of its files in reports.
-    pub root: PathBuf,
+    /// The place of its git directory in reports.
+    pub git_dir: Place,
+    /// The folder of its files in reports.
+    pub root: Place,
 }
 
 /// The repositories that walks have extracted from archives.

@@ -41,7 +41,7 @@ impl ScanWindows<'_, '_> {
         }
         let origin = match self.origin {
             ByteOrigin::Stdin => Origin::Stdin,
-            ByteOrigin::Member => Origin::File(&self.place.path),
+            ByteOrigin::Member => Origin::File((&*self.place.place).into()),
         };
         self.account.blob(&window.blob(origin, self.place.layer.as_ref()));
     }

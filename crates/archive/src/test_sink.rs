@@ -3,6 +3,7 @@
 use super::{ArchiveFile, ArchiveOptions, Format, Input, Limits, MemberSink, WalkCount, walk};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::issue::ArchiveIssue;
+use ddpatrol_scan::place::Place;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -29,7 +30,7 @@ impl Collected {
     }
 
     pub(super) fn walk_with(&mut self, bytes: &[u8], format: Format, options: &ArchiveOptions) {
-        let found = ArchiveFile { path: Path::new(PATH), format, layer: None };
+        let found = ArchiveFile { place: Path::new(PATH).into(), format, layer: None };
         let mut bytes = Cursor::new(bytes);
         walk(Input::Whole(&mut bytes), &found, options, self).expect("memory can be read");
     }
@@ -53,7 +54,8 @@ pub(super) fn options() -> ArchiveOptions {
 }
 
 /// Returns the path of a member without the outermost archive, `\xNN` for bytes that are not UTF-8.
-fn name(path: &Path) -> String {
+fn name(place: &Place) -> String {
+    let path = place.path();
     let path = path.as_os_str().as_encoded_bytes();
     let below = path.strip_prefix(PATH.as_bytes()).expect("a path below the archive");
     let below = below.strip_prefix(b"!/").unwrap_or(below);
@@ -65,18 +67,19 @@ fn name(path: &Path) -> String {
 
 impl MemberSink for Collected {
     fn blob(&mut self, blob: &Blob<'_>) {
-        let Origin::File(path) = blob.origin else { return };
+        let Origin::File(place) = blob.origin else { return };
+        let name = name(&place.to_place());
         let own = &blob.bytes[blob.own.clone()];
         match self.members.last_mut() {
-            Some((last, bytes)) if blob.offset > 0 && *last == name(path) => {
+            Some((last, bytes)) if blob.offset > 0 && *last == name => {
                 bytes.extend_from_slice(own);
             }
-            _ => self.members.push((name(path), own.to_vec())),
+            _ => self.members.push((name, own.to_vec())),
         }
     }
 
-    fn issue(&mut self, issue: ArchiveIssue, path: &Path) {
-        self.issues.push((name(path), issue.to_string()));
+    fn issue(&mut self, issue: ArchiveIssue, place: &Place) {
+        self.issues.push((name(place), issue.to_string()));
     }
 
     fn count(&mut self, counted: WalkCount) {

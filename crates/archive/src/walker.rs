@@ -14,8 +14,8 @@ use super::sink::{ExtractedRepo, GitHandling, MemberSink};
 use super::tee::{Failure, Tee};
 use super::zip_directory;
 use ddpatrol_scan::issue::ArchiveLimit;
+use ddpatrol_scan::place::Place;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
 use std::sync::Arc;
 use tempfile::SpooledTempFile;
 
@@ -41,9 +41,9 @@ pub(super) enum Source<'s> {
 
 /// An archive to walk.
 #[derive(Clone, Debug)]
-pub struct ArchiveFile<'a> {
-    /// The path prefix of its members.
-    pub path: &'a Path,
+pub struct ArchiveFile {
+    /// Its place.
+    pub place: Place,
     /// Its format.
     pub format: Format,
     /// The description of the container image layer that the archive is.
@@ -67,8 +67,8 @@ impl<'a> Walker<'a> {
     }
 
     /// Walks bytes that the caller scans itself.
-    pub(super) fn whole(&self, file: &ArchiveFile<'_>, bytes: &mut dyn Bytes) -> io::Result<()> {
-        let place = MemberPlace::top(file.path, file.layer.clone());
+    pub(super) fn whole(&self, file: &ArchiveFile, bytes: &mut dyn Bytes) -> io::Result<()> {
+        let place = MemberPlace::top(&file.place, file.layer.clone());
         self.account.set_outermost(bytes.seek(SeekFrom::End(0))?);
         bytes.seek(SeekFrom::Start(0))?;
         let outcome = self.open(file.format, &place, Source::Whole(bytes));
@@ -77,8 +77,8 @@ impl<'a> Walker<'a> {
     }
 
     /// Walks standard input, and also yields its raw bytes.
-    pub(super) fn stdin(&self, file: &ArchiveFile<'_>, reader: &mut dyn Read) -> io::Result<()> {
-        let place = MemberPlace::top(file.path, None);
+    pub(super) fn stdin(&self, file: &ArchiveFile, reader: &mut dyn Read) -> io::Result<()> {
+        let place = MemberPlace::top(&file.place, None);
         let mut tee = Tee::new(&self.account, &place, ByteOrigin::Stdin, reader);
         let outcome = self.open(file.format, &place, Source::Stream(&mut tee));
         let failure = tee.finish();
@@ -94,7 +94,7 @@ impl<'a> Walker<'a> {
             self.account.report(place, fault);
         }
         if let (Some(extractor), Ok(())) = (&self.extractor, self.account.check()) {
-            let mut report = |path: &Path, issue| self.account.report_at(path, issue);
+            let mut report = |place: &Place, issue| self.account.report_at(place, issue);
             let is_stopped = || self.account.check().is_err();
             let mut found = |repo: ExtractedRepo| self.account.repository(repo);
             extractor.finish(&mut found, &mut report, &is_stopped);
@@ -141,7 +141,7 @@ impl<'a> Walker<'a> {
     /// Yields the content of a member, and opens it if it is an archive.
     pub(super) fn content(&self, place: &MemberPlace, content: &mut dyn Read) -> Result<(), Fault> {
         let mut tee = Tee::new(&self.account, place, ByteOrigin::Member, content);
-        let format = detect(tee.peek(), Path::new(&place.base));
+        let format = detect(tee.peek(), place.base.own_path());
         let outcome = match format {
             None if is_program(tee.peek()) && place.depth < self.account.options().depth => {
                 self.behind_program(place, &mut tee)

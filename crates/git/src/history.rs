@@ -15,12 +15,12 @@ use ddpatrol_detect::redact::Redactor;
 use ddpatrol_pack::{ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::issue::GitIssue;
+use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
 use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Code, Run, ScannedRepo, Sinks, add};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -47,7 +47,7 @@ pub struct HistoryOptions {
 pub struct History {
     repository: Repository,
     /// The folder of the repository in reports, as the user named it.
-    root: PathBuf,
+    root: Place,
     options: HistoryOptions,
 }
 
@@ -85,7 +85,7 @@ struct Before {
 impl History {
     /// Creates the history of a repository that is reported as `root`.
     #[must_use]
-    pub fn new(repository: Repository, root: PathBuf, options: HistoryOptions) -> Self {
+    pub fn new(repository: Repository, root: Place, options: HistoryOptions) -> Self {
         Self { repository, root, options }
     }
 
@@ -122,7 +122,7 @@ impl History {
     }
 
     fn report(&self, run: &Run, issue: GitIssue) {
-        run.report(issue, Some(self.root.clone()));
+        run.report(issue, Some(&self.root));
     }
 
     /// Returns the cache, if the user keeps a state.
@@ -355,5 +355,5 @@ fn digest(refs: &Refs, shallow: &[ObjectId]) -> String {
     for reference in &refs.list {
         digest.update(format!("\0{} {}", reference.name.escape_ascii(), reference.target));
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest.finalize())
 }

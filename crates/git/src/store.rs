@@ -9,6 +9,7 @@ use super::repo::{Repository, SpecialFile};
 use ddpatrol_pack::{Fault, HashKind, Kind, ObjectId, Pack, PackError, Reader};
 use ddpatrol_scan::Run;
 use ddpatrol_scan::issue::GitIssue;
+use ddpatrol_scan::place::Place;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use flate2::bufread::ZlibDecoder;
 use std::collections::BTreeSet;
@@ -76,11 +77,11 @@ impl Store {
         Self::open(&repository.object_folders(), repository.hash, problem)
     }
 
-    /// Opens the store of a repository, and reports at `path` what cannot be used.
-    pub(super) fn reporting(repository: &Repository, run: &Run, path: &Path) -> Self {
+    /// Opens the store of a repository, and reports what cannot be used at `place`.
+    pub(super) fn reporting(repository: &Repository, run: &Run, place: &Place) -> Self {
         Self::of(repository, &mut |problem| {
             let issue = GitIssue::StoreUnreadable { source: problem.into() };
-            run.report(issue, Some(path.to_owned()));
+            run.report(issue, Some(place));
         })
     }
 

@@ -59,16 +59,10 @@ impl ObjectId {
     /// # Errors
     /// [`IdError`] for anything else.
     pub fn from_hex(text: &[u8]) -> Result<Self, IdError> {
-        let (mut bytes, mut seen) = ([0; 32], 0);
-        if text.len() != 40 && text.len() != 64 {
-            return Err(IdError);
-        }
-        for (pair, byte) in text.chunks_exact(2).zip(&mut bytes) {
-            let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
-            seen |= high | low;
-            *byte = high << 4 | low;
-        }
-        if seen & NO_DIGIT != 0 { Err(IdError) } else { Self::from_bytes(&bytes[..text.len() / 2]) }
+        let mut bytes = [0; 32];
+        let bytes = bytes.get_mut(..text.len() / 2).ok_or(IdError)?;
+        hex::decode_to_slice(text, bytes).map_err(|_| IdError)?;
+        Self::from_bytes(bytes)
     }
 
     /// Returns the 20 or 32 bytes.
@@ -99,22 +93,12 @@ impl FromStr for ObjectId {
     }
 }
 
-/// The value of each hexadecimal digit, and [`NO_DIGIT`] for all other bytes.
-static DIGITS: [u8; 256] = {
-    let mut digits = [NO_DIGIT; 256];
-    let mut value = 0;
-    while value < 16 {
-        digits[b"0123456789abcdef"[value] as usize] = value as u8;
-        digits[b"0123456789ABCDEF"[value] as usize] = value as u8;
-        value += 1;
-    }
-    digits
-};
-const NO_DIGIT: u8 = 0x80;
-
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut digits = [0; 64];
+        let digits = &mut digits[..2 * self.kind.len()];
+        hex::encode_to_slice(self.as_bytes(), digits).map_err(|_| fmt::Error)?;
+        f.write_str(std::str::from_utf8(digits).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -4,18 +4,18 @@
 //! since some inputs cannot be read twice, and the range of bytes that it owns; the others are context
 //! that another window owns. Nothing is read here.
 
+use crate::place::{Place, PlaceRef};
 use ddpatrol_pack::{Kind, ObjectId};
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 /// The origin of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin<'a> {
     /// The content of a file.
-    File(&'a Path),
+    File(PlaceRef<'a>),
     /// The name of a file or folder, the last component of this path.
-    Name(&'a Path),
+    Name(PlaceRef<'a>),
     /// Standard input.
     Stdin,
     /// A git object of this kind.
@@ -24,8 +24,8 @@ pub enum Origin<'a> {
     Lfs(ObjectId),
     /// A text that the source identifies by this number, such as a name in a change.
     Text(u32),
-    /// The name of a git reference of the repository at this path.
-    Ref(&'a Path, &'a [u8]),
+    /// The name of a git reference of the repository at this place.
+    Ref(&'a Place, &'a [u8]),
 }
 
 /// A line and column in text.

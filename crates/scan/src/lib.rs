@@ -7,9 +7,10 @@
 //! # Examples
 //! ```
 //! use ddpatrol_scan::{Issue, Run};
+//! use std::path::Path;
 //!
 //! let run = Run::default();
-//! run.report(Issue::PathMissing, Some("a.env".into()));
+//! run.report(Issue::PathMissing, Some(Path::new("a.env")));
 //! let [diagnostic] = &run.take_diagnostics()[..] else { panic!("one was reported") };
 //! assert_eq!(diagnostic.code().name(), "file.missing");
 //! ```
@@ -25,6 +26,7 @@ pub mod lock;
 #[expect(dead_code, reason = "the tests of the program use all of it")]
 #[path = "../../../tests/it/support/mint.rs"]
 mod mint;
+pub mod place;
 pub mod quantity;
 mod read_full;
 pub mod regular;

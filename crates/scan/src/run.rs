@@ -4,9 +4,9 @@
 use super::code::Code;
 use super::issue::{GitIssue, Issue, Severity};
 use crate::lock::lock;
+use crate::place::Place;
 use ddpatrol_pack::ObjectId;
 use jiff::civil::Date;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +26,7 @@ pub struct Run {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ScannedRepo {
     /// Its folder, as the source reached it.
-    pub root: PathBuf,
+    pub root: Place,
     /// The commit that is checked out.
     pub head: Option<ObjectId>,
 }
@@ -61,9 +61,9 @@ impl Run {
         self.finished.load(Ordering::Relaxed)
     }
 
-    /// Reports something that was not scanned, and the path that it concerns.
-    pub fn report(&self, issue: impl Into<Issue>, path: Option<PathBuf>) {
-        let issue = Arc::new(issue.into());
+    /// Reports something that was not scanned, and the place that it concerns.
+    pub fn report(&self, issue: impl Into<Issue>, place: Option<impl Into<Place>>) {
+        let (issue, path) = (Arc::new(issue.into()), place.map(Into::into));
         lock(&self.diagnostics).push(Diagnostic { path, issue, acknowledged: None });
     }
 
@@ -124,11 +124,11 @@ impl Run {
     }
 }
 
-/// An issue and the path that it concerns.
+/// An issue and the place that it concerns.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
-    /// The path, if there is one.
-    pub path: Option<PathBuf>,
+    /// The place, if there is one.
+    pub path: Option<Place>,
     /// The reason why it was not scanned.
     pub issue: Arc<Issue>,
     /// The acknowledgment of the user, if there is one: the issue does not make a result incomplete.
@@ -172,21 +172,22 @@ impl Diagnostic {
         }
     }
 
-    /// Returns the id of the git object that the issue concerns, if its path or its message names one.
+    /// Returns the id of the git object that the issue concerns, if its place is in one or its message names one.
     #[must_use]
     pub fn object(&self) -> Option<String> {
-        let path = self.path.as_ref().map(|it| it.to_string_lossy().into_owned());
+        if let Some(Place::Object(id, _)) = self.path.as_ref().map(Place::outermost) {
+            return Some(id.to_string());
+        }
         let message = self.message();
-        let texts = path.iter().chain(std::iter::once(&message));
-        texts.flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric())).find_map(|word| {
+        message.split(|c: char| !c.is_ascii_alphanumeric()).find_map(|word| {
             let is_id = matches!(word.len(), 40 | 64)
                 && word.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
             is_id.then(|| word.to_owned())
         })
     }
 
-    fn sort_key(&self) -> (Option<&Path>, Severity, Code) {
-        (self.path.as_deref(), self.severity(), self.code())
+    fn sort_key(&self) -> (Option<&Place>, Severity, Code) {
+        (self.path.as_ref(), self.severity(), self.code())
     }
 }
 

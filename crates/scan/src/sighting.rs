@@ -4,9 +4,9 @@
 //! and the classification of changes turn sightings into [`Placement`]s. Nothing is read or searched here.
 
 use crate::finding::{ChangeStatus, Finding, Fingerprint, HeldObject, Part, Span, Token, Trace};
+use crate::place::Place;
 use ddpatrol_detect::encoding::Encoding;
 use ddpatrol_pack::{Kind, ObjectId};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The number of a token among all tokens that a scan has found in git objects.
@@ -52,6 +52,16 @@ impl Holder {
         match self {
             Self::Object(id, _) | Self::Lfs(id) => Some(id),
             Self::Text(_) => None,
+        }
+    }
+
+    /// Returns the place of bytes that have no path.
+    #[must_use]
+    pub fn place(self) -> Place {
+        match self {
+            Self::Object(id, kind) => Place::Object(id, kind),
+            Self::Lfs(id) => Place::Object(id, Kind::Blob),
+            Self::Text(_) => Place::Stdin,
         }
     }
 }
@@ -111,7 +121,7 @@ pub struct Placement {
     /// Whether members of the archive that the bytes are contain it.
     pub is_in_members: bool,
     /// The path; `None` if no commit gives the object a path.
-    pub path: Option<PathBuf>,
+    pub path: Option<Place>,
     /// The kind of content that contains the token.
     pub part: Part,
     /// The commits that introduced and removed the token there; `None` for uncommitted content.

@@ -5,10 +5,26 @@
 
 use crate::base62;
 use std::fmt;
+use std::ops::Range;
 
 /// A 128-bit identifier according to RFC 9562.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Uuid([u8; 16]);
+
+/// A group of digits in the hyphenated form.
+struct Group {
+    bytes: Range<usize>,
+    digits: Range<usize>,
+}
+
+const GROUPS: [Group; 5] = [
+    Group { bytes: 0..4, digits: 0..8 },
+    Group { bytes: 4..6, digits: 9..13 },
+    Group { bytes: 6..8, digits: 14..18 },
+    Group { bytes: 8..10, digits: 19..23 },
+    Group { bytes: 10..16, digits: 24..36 },
+];
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 
 impl Uuid {
     /// Creates an identifier from 16 bytes, the most significant first.
@@ -38,18 +54,12 @@ impl Uuid {
         if text.len() != 36 {
             return None;
         }
-        let mut bytes = [0_u8; 16];
-        let mut nibbles = 0;
-        for (at, &byte) in text.iter().enumerate() {
-            if matches!(at, 8 | 13 | 18 | 23) {
-                if byte != b'-' {
-                    return None;
-                }
-                continue;
-            }
-            let value = (byte as char).to_digit(16)? as u8;
-            bytes[nibbles / 2] = bytes[nibbles / 2] << 4 | value;
-            nibbles += 1;
+        let mut bytes = [0; 16];
+        if HYPHENS.iter().any(|&at| text[at] != b'-') {
+            return None;
+        }
+        for Group { bytes: group, digits } in GROUPS {
+            hex::decode_to_slice(&text[digits], &mut bytes[group]).ok()?;
         }
         Some(Self(bytes))
     }
@@ -81,13 +91,11 @@ impl Uuid {
 
 impl fmt::Display for Uuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, byte) in self.0.iter().enumerate() {
-            if matches!(at, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
-            }
-            write!(f, "{byte:02x}")?;
+        let mut text = [b'-'; 36];
+        for Group { bytes, digits } in GROUPS {
+            hex::encode_to_slice(&self.0[bytes], &mut text[digits]).map_err(|_| fmt::Error)?;
         }
-        Ok(())
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

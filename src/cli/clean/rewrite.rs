@@ -8,7 +8,6 @@ use super::repository::{CompleteRepository, Kind, Reference, git, output, refere
 use super::search::Search;
 use crate::clean::{CALLBACKS, Cleaner, PREAMBLE, Targets};
 use anyhow::{Context, bail};
-use std::fmt::Write;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -169,9 +168,7 @@ fn preamble(search: &Search, clone: &Path) -> anyhow::Result<String> {
     let mut code = "COMMAND = [".to_owned();
     for word in words {
         code.push_str("bytes.fromhex('");
-        for byte in word.as_encoded_bytes() {
-            write!(code, "{byte:02x}")?;
-        }
+        code.push_str(&hex::encode(word.as_encoded_bytes()));
         code.push_str("'), ");
     }
     Ok(format!("{code}]\n{PREAMBLE}"))

@@ -1,7 +1,7 @@
 //! Tests of the steps for hand-written findings. `tests/it/report/commands` runs the commands.
 
 use super::*;
-use crate::report::tests::{finding, location, redactor, rule_set, token, trace};
+use crate::report::tests::{finding, location, member, redactor, rule_set, token, trace};
 use crate::source::git::repo::Operation;
 use ddpatrol_scan::finding::Trace;
 use ddpatrol_scan::finding::baseline::Roots;
@@ -124,8 +124,10 @@ fn a_token_outside_of_histories_is_removed_from_its_source() {
     let reference = Location { part: Part::Ref, ..location("a") };
     assert_eq!(first_words(reference), "Rename the branch or tag key = t_***");
     // Commands do not reach a repository within an archive.
-    let member = traced("a.tar!/r/x", trace("a.tar!/r/.git"));
-    assert_eq!(first_words(member), "Remove it from the file");
+    let archive = || Path::new("a.tar");
+    let trace = Trace { repository: member(archive(), &["r/.git"]), ..trace("") };
+    let packed = Location { path: Some(member(archive(), &["r/x"])), ..traced("", trace) };
+    assert_eq!(first_words(packed), "Remove it from the file");
 }
 
 #[test]
@@ -144,18 +146,19 @@ fn each_staged_file_is_unstaged_once() {
 #[test]
 fn a_staged_member_unstages_its_archive() {
     let folder = repository(".git");
-    std::fs::create_dir_all(folder.path().join("x!")).expect("a folder");
-    std::fs::write(folder.path().join("x!/a.zip"), "").expect("a file");
-    std::fs::write(folder.path().join("plain!"), "").expect("a file");
-    let files = |path: &str| {
-        let commands = commands_in(&folder, &finding(vec![change_status(path, ChangeStatus::New)]));
+    let files = |place: Place| {
+        let staged = change_status("", ChangeStatus::New);
+        let it = finding(vec![Location { path: Some(place), ..staged }]);
+        let commands = commands_in(&folder, &it);
         commands[0].rsplit(" -- ").next().unwrap_or_default().to_owned()
     };
-    assert_eq!(files("b.zip!/c/d.tar.gz!/e"), ":/b.zip");
-    assert_eq!(files("b.tar.gz!"), ":/b.tar.gz");
-    // The file system decides which `!` is part of a name.
-    assert_eq!(files("x!/a.zip!/b"), "':/x!/a.zip'");
-    assert_eq!(files("plain!"), "':/plain!'");
+    let file = |path: &str| Place::from(Path::new(path));
+    assert_eq!(files(member(file("b.zip"), &["c/d.tar.gz", "e"])), ":/b.zip");
+    assert_eq!(files(Place::Content(Arc::new(file("b.tar.gz")))), ":/b.tar.gz");
+    // The name of a folder or a file may end in a mark.
+    assert_eq!(files(member(file("x!/a.zip"), &["b"])), "':/x!/a.zip'");
+    assert_eq!(files(file("x!/a.zip!/b")), "':/x!/a.zip!/b'");
+    assert_eq!(files(file("plain!")), "':/plain!'");
 }
 
 #[test]

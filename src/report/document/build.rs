@@ -22,7 +22,8 @@ use crate::scan::{Counts, Outcome};
 use crate::source::repositories::root_of;
 use crate::source::{Diagnostic, ScannedRepo};
 use ddpatrol_scan::finding::suppression::{Suppression, SuppressionKind, UnusedSuppression};
-use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, is_member, plain};
+use ddpatrol_scan::finding::{ChangeStatus, Finding, Location};
+use ddpatrol_scan::place::{Place, plain};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 
@@ -141,25 +142,26 @@ impl<'a> DocumentBuilder<'a> {
 
     fn repository(&mut self, scanned: &ScannedRepo, base: Base<'_>) -> RepositoryRecord {
         let path = self.path(&scanned.root);
-        let whole = self.paths.whole(root_of(&scanned.root));
-        let is_on_disk = !is_member(&scanned.root);
+        let top = scanned.root.top_of_git_dir();
+        let whole = self.paths.whole(&top.path());
+        let is_on_disk = top.as_file().is_some();
         RepositoryRecord {
             url: is_on_disk.then(|| self.linker.page(&whole, &mut self.masker)).flatten(),
             head: scanned.head.map(|id| id.to_string()),
-            uri: self.uri(root_of(&scanned.root), base, &path),
+            uri: self.uri(&top, base, &path),
             absolute_uri: paths::uri(&self.clean_path(&whole)),
             path,
         }
     }
 
     fn scanned(&mut self, scanned: &ScannedRepo) -> ReadRepository {
-        let whole = self.paths.whole(root_of(&scanned.root));
+        let whole = self.paths.whole(&scanned.root.top_of_git_dir().path());
         ReadRepository { whole, path: self.path(&scanned.root) }
     }
 
     /// Returns the repository that contains a path, as the list of repositories names it.
-    fn repository_of(&self, path: &Path) -> Option<Clean> {
-        let whole = self.paths.whole(path);
+    fn repository_of(&self, place: &Place) -> Option<Clean> {
+        let whole = self.paths.whole(&place.path());
         let around = self.read.iter().filter(|it| whole.starts_with(&it.whole));
         around.max_by_key(|it| it.whole.as_os_str().len()).map(|it| it.path.clone())
     }
@@ -183,19 +185,19 @@ impl<'a> DocumentBuilder<'a> {
     }
 
     fn note(&mut self, diagnostic: &Diagnostic, base: Base<'_>) -> Note {
-        let path = diagnostic.path.as_deref();
-        let within = path.and_then(|path| self.paths.file_within(path));
+        let place = diagnostic.path.as_ref();
+        let within = place.and_then(|place| self.paths.file_within(place));
         let repository_path = within.map(|it| self.clean_path(&it.below));
-        let cleaned = path.map(|path| self.path(path));
-        let default = repository_path.as_ref().or(cleaned.as_ref());
+        let path = place.map(|place| self.path(place));
+        let default = repository_path.as_ref().or(path.as_ref());
         Note {
             kind: diagnostic.severity(),
             code: Some(diagnostic.code()),
             message: self.masker.clean(diagnostic.message().as_bytes()),
-            uri: path.zip(default).and_then(|(path, default)| self.uri(path, base, default)),
-            path: cleaned,
+            uri: place.zip(default).and_then(|(place, default)| self.uri(place, base, default)),
+            path,
             repository_path,
-            repository: diagnostic.path.as_deref().and_then(|it| self.repository_of(it)),
+            repository: place.and_then(|it| self.repository_of(it)),
             commit: diagnostic.commit().map(|id| id.to_string()),
             object: diagnostic.object(),
             acknowledged: diagnostic.acknowledged.as_ref().map(|it| AcknowledgmentRecord {
@@ -269,25 +271,29 @@ impl<'a> DocumentBuilder<'a> {
     }
 
     fn place(&mut self, location: &Location, base: Option<Base<'_>>) -> LocationRecord {
-        let path = location.path.as_deref().map(|path| self.path(path));
+        let path = location.path.as_ref().map(|place| self.path(place));
         let within = self.paths.within(location);
         let repository_path = within.as_ref().map(|it| self.clean_path(&it.below));
-        let uri = location.path.as_deref().zip(base).and_then(|(reached, base)| {
+        let uri = location.path.as_ref().zip(base).and_then(|(reached, base)| {
             let default = repository_path.as_ref().or(path.as_ref())?;
             match &within {
                 Some(within) if default.is_utf8() && within.is_at(base) => None,
-                Some(within) => self.uri(&within.top.join(&within.below), base, default),
+                Some(within) => self.uri(&within.top.join(&within.below).into(), base, default),
                 None => self.uri(reached, base, default),
             }
         });
         let mut git =
             location.trace.as_deref().map(|trace| TraceRecord::new(trace, &mut self.masker));
         let url = git.as_mut().and_then(|git| self.link(location, within.as_ref(), git));
-        let archive = self.paths.archive(location).map(|it| self.path(&it));
+        let archive = paths::archive(location);
+        let members = archive.map_or_else(Vec::new, |_| self.members(location));
+        let archive = archive.map(|archive| self.path(archive));
         let owners = within.as_ref().map(|it| self.linker.owners(it, &mut self.masker));
-        let hex = |path: &Clean| path.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
         LocationRecord {
-            path_hex: path.as_ref().filter(|path| !path.is_utf8()).map(hex),
+            path_hex: path
+                .as_ref()
+                .filter(|path| !path.is_utf8())
+                .map(|it| hex::encode(it.as_bytes())),
             path,
             part: location.part,
             line: location.start.line,
@@ -301,11 +307,12 @@ impl<'a> DocumentBuilder<'a> {
             repository_path,
             uri,
             archive,
+            members,
             owners: owners.unwrap_or_default(),
             url,
             change_status: location.change_status.as_ref().map(ChangeStatusWord::new),
             moved_from: match &location.change_status {
-                Some(ChangeStatus::Moved(path)) => Some(self.path(path)),
+                Some(ChangeStatus::Moved(path)) => Some(paths::clean(path, &mut self.masker)),
                 _ => None,
             },
             inline: location
@@ -328,16 +335,23 @@ impl<'a> DocumentBuilder<'a> {
     ) -> Option<String> {
         let trace = location.trace.as_deref()?;
         // The commits of a repository in an archive are not on the forge of the repository around it.
-        if is_member(&trace.repository) {
-            return None;
-        }
-        let top = self.paths.whole(root_of(&trace.repository));
+        let git_dir = trace.repository.as_file()?;
+        let top = self.paths.whole(root_of(git_dir));
         let traced = TracedLocation { location, trace, top: &top, within };
         self.linker.link(&traced, git, &mut self.masker)
     }
 
-    fn path(&mut self, path: &Path) -> Clean {
-        paths::clean(path, &mut self.masker)
+    fn path(&mut self, place: &Place) -> Clean {
+        paths::clean(&place.path(), &mut self.masker)
+    }
+
+    /// Returns the names of the members that lead to a location, if there are several.
+    fn members(&mut self, location: &Location) -> Vec<Clean> {
+        let names = location.path.as_ref().map(Place::members).unwrap_or_default();
+        if names.len() < 2 {
+            return Vec::new();
+        }
+        names.into_iter().map(|name| self.clean_path(name)).collect()
     }
 
     /// Masks secrets in a path with `/` between its components.
@@ -345,10 +359,11 @@ impl<'a> DocumentBuilder<'a> {
         self.masker.clean(&paths::bytes(path))
     }
 
-    /// Returns the URI reference of a path, or `None` if it follows from `default`.
-    fn uri(&mut self, path: &Path, base: Base<'_>, default: &Clean) -> Option<String> {
-        let below = self.paths.below(path, base);
-        let uri = paths::uri(&self.clean_path(&below.unwrap_or_else(|| self.paths.whole(path))));
+    /// Returns the URI reference of a place, or `None` if it follows from `default`.
+    fn uri(&mut self, place: &Place, base: Base<'_>, default: &Clean) -> Option<String> {
+        let below = self.paths.below(place, base);
+        let below = below.unwrap_or_else(|| self.paths.whole(&place.path()));
+        let uri = paths::uri(&self.clean_path(&below));
         (uri != paths::uri(default) || !default.is_utf8()).then_some(uri)
     }
 }
@@ -361,6 +376,7 @@ pub(super) fn locate(document: &mut Document, root: Option<&Path>) {
         place.url = place.url.take().and_then(web_links::checked);
         if place.member().is_none() {
             place.archive = None;
+            place.members.clear();
         }
         let git = place.git.iter_mut();
         for commit in git.flat_map(|git| git.introduced.iter_mut().chain(&mut git.removed)) {

@@ -8,8 +8,7 @@ use super::origins::Origins;
 use super::paths::{self, Within};
 use crate::redact::{Clean, Masker};
 use crate::report::trace::TraceRecord;
-use ddpatrol_scan::finding::{Location, Part, Trace, archives, is_member};
-use std::borrow::Cow;
+use ddpatrol_scan::finding::{Location, Part, Trace};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -47,7 +46,7 @@ impl Linker {
             return owners.clone();
         }
         let origin = self.origins.of(&within.top);
-        let names = origin.owners.of(&outermost(&within.below));
+        let names = origin.owners.of(&within.file);
         let owners: Vec<Clean> = names.iter().map(|it| masker.clean(it.as_bytes())).collect();
         self.last = Some((within.clone(), owners.clone()));
         owners
@@ -73,11 +72,11 @@ impl Linker {
         let commit = trace.introduced.as_deref()?.id.to_string();
         let url = match (location.part, within) {
             (Part::Commit, _) => web.commit(&commit),
-            (Part::Content, Some(within)) if !is_member(&within.below) => {
+            (Part::Content, Some(within)) if !within.is_member() => {
                 web.line(&commit, &paths::bytes(&within.below), location.start.line)
             }
             (Part::Content | Part::Name, Some(within)) => {
-                web.file(&commit, &paths::bytes(&outermost(&within.below)))
+                web.file(&commit, &paths::bytes(&within.file))
             }
             _ => return None,
         };
@@ -97,11 +96,6 @@ pub(super) fn link_work_tree(places: &mut [LocationRecord]) {
     for place in places.iter_mut().filter(|it| it.git.is_none() && it.part == Part::Content) {
         place.url = key(place).and_then(|key| linked.get(&key).cloned());
     }
-}
-
-/// Returns the archive in a repository that contains a member; other paths unchanged.
-fn outermost(below: &Path) -> Cow<'_, Path> {
-    archives(below).next().map_or(Cow::Borrowed(below), Cow::Owned)
 }
 
 /// Returns a link if it contains no secret.

@@ -15,6 +15,7 @@ use crate::report::escape;
 use crate::report::trace::{ObjectRecord, TraceRecord};
 use ddpatrol_scan::blob::Position;
 use ddpatrol_scan::finding::{Location, Part, Spot, Spots, end_of};
+use ddpatrol_scan::place::{STDIN, object_text};
 use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -38,6 +39,10 @@ pub struct LocationRecord {
     /// The path of the archive, for a member of one: the beginning of `path`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<Clean>,
+    /// The names of the members that lead from the archive to the place, the outermost first; only if there
+    /// is more than one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Clean>,
     /// The owners of the path, as `CODEOWNERS` in `HEAD` names them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<Clean>,
@@ -123,8 +128,8 @@ impl LocationRecord {
             (None, Some(path), _) => {
                 paths::uri(self.repository_path.as_ref().unwrap_or(path)).into()
             }
-            (None, None, Some(git)) => format!("git/{}/{}", git.kind, git.object).into(),
-            (None, None, None) => "stdin".into(),
+            (None, None, Some(git)) => object_text(&git.kind, &git.object).into(),
+            (None, None, None) => STDIN.into(),
         }
     }
 

@@ -10,10 +10,9 @@ use crate::scan::Outcome;
 use crate::source::git::repo::Repository;
 use crate::source::repositories::{root_of, top_of_git_dir};
 use ddpatrol_scan::finding::baseline::{Roots, lexical};
-use ddpatrol_scan::finding::{Location, Part, STDIN, archives, is_member, plain};
-use std::borrow::Cow;
+use ddpatrol_scan::finding::{Location, Part};
+use ddpatrol_scan::place::{Place, plain};
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -52,8 +51,8 @@ struct LastLocation {
 /// The data that determines the repository of a location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Key {
-    path: OsString,
-    git_dir: Option<OsString>,
+    place: Place,
+    git_dir: Option<Place>,
     is_change: bool,
 }
 
@@ -67,13 +66,29 @@ pub(in crate::report) struct Within {
     pub(in crate::report) top: Arc<Path>,
     /// The path below the top.
     pub(in crate::report) below: Arc<Path>,
+    /// The path of the file below the top: for the member of an archive, of the outermost archive.
+    pub(in crate::report) file: Arc<Path>,
+}
+
+/// The absolute path of a place.
+#[derive(Clone, Debug)]
+struct WholePath {
+    path: PathBuf,
+    /// The path of the file: for the member of an archive, of the outermost archive.
+    file: PathBuf,
 }
 
 impl Within {
-    fn new(whole: &Path, top: impl Into<Arc<Path>>) -> Option<Self> {
+    fn new(whole: &WholePath, top: impl Into<Arc<Path>>) -> Option<Self> {
         let top = top.into();
-        let below = whole.strip_prefix(&top).ok()?.into();
-        Some(Self { top, below })
+        let below = |path: &Path| Some(Arc::from(path.strip_prefix(&top).ok()?));
+        let (below, file) = (below(&whole.path)?, below(&whole.file)?);
+        Some(Self { top, below, file })
+    }
+
+    /// Returns `true` for the member of an archive.
+    pub(in crate::report) fn is_member(&self) -> bool {
+        self.below != self.file
     }
 
     /// Returns `true` if URIs are relative to the top of this repository.
@@ -171,82 +186,67 @@ impl Paths {
     /// A file in a submodule is in the submodule. The content of a repository in an archive is in the
     /// repository that contains the archive.
     pub(in crate::report) fn within(&mut self, location: &Location) -> Option<Within> {
-        let path = location.path.as_deref().filter(|_| location.part != Part::Ref)?;
-        let git_dir = location.trace.as_deref().map(|trace| &*trace.repository);
+        let place = location.path.as_ref().filter(|_| location.part != Part::Ref)?;
+        let git_dir = location.trace.as_deref().map(|trace| &trace.repository);
         let is_change = location.change_status.is_some();
         if let Some(LastLocation { key, within }) = &self.last
-            && key.path == path.as_os_str()
-            && key.git_dir.as_deref() == git_dir.map(Path::as_os_str)
+            && key.place == *place
+            && key.git_dir.as_ref() == git_dir
             && key.is_change == is_change
         {
             return within.clone();
         }
-        let within = self.find_within(location, path);
-        let git_dir = git_dir.map(|it| it.as_os_str().to_owned());
-        let key = Key { path: path.as_os_str().to_owned(), git_dir, is_change };
+        let within = self.find_within(location, place);
+        let key = Key { place: place.clone(), git_dir: git_dir.cloned(), is_change };
         self.last = Some(LastLocation { key, within: within.clone() });
         within
     }
 
-    fn find_within(&mut self, location: &Location, path: &Path) -> Option<Within> {
-        let whole = self.whole(path);
+    fn find_within(&mut self, location: &Location, place: &Place) -> Option<Within> {
+        let whole = self.whole_of(place);
         if location.change_status.is_some() {
             return Within::new(&whole, &*self.here);
         }
-        let git_dir = location.trace.as_deref().map(|trace| &*trace.repository);
-        let git_dir = git_dir.filter(|it| !is_member(it));
-        if git_dir.is_none() && self.is_stdin(path) {
+        let git_dir = location.trace.as_deref().and_then(|trace| trace.repository.as_file());
+        if git_dir.is_none() && is_stdin(place) {
             return None;
         }
         let traced = git_dir.and_then(|it| Within::new(&whole, self.whole(root_of(it))));
         // The repository was reached by its `.git`, which no tree can contain.
-        let traced = traced.map(|it| match it.below.strip_prefix(".git") {
-            Ok(below) => Within { below: below.into(), ..it },
-            Err(_) => it,
-        });
-        traced.or_else(|| Within::new(&whole, self.top_above(&whole)?))
+        let traced =
+            traced.map(|it| match (it.below.strip_prefix(".git"), it.file.strip_prefix(".git")) {
+                (Ok(below), Ok(file)) => Within { below: below.into(), file: file.into(), ..it },
+                _ => it,
+            });
+        traced.or_else(|| Within::new(&whole, self.top_above(&whole.file)?))
     }
 
-    /// Returns the path of the archive that contains a location; `None` if it is in no archive.
-    pub(in crate::report) fn archive(&self, location: &Location) -> Option<PathBuf> {
-        let path = location.path.as_deref().filter(|_| location.part != Part::Ref)?;
-        let mut archives = archives(path);
-        // A file of a commit need not exist in the work tree.
-        if location.trace.is_some() || self.is_stdin(path) {
-            let is_folder = |archive: &PathBuf| {
-                let mut folder = archive.clone().into_os_string();
-                folder.push("!");
-                self.whole(Path::new(&folder)).is_dir()
-            };
-            return archives.find(|archive| !is_folder(archive));
-        }
-        archives.find(|archive| self.whole(archive).is_file())
+    /// Returns the absolute path of a place.
+    fn whole_of(&self, place: &Place) -> WholePath {
+        let path = self.whole(&place.path());
+        let file = match place.container() {
+            Some(_) => self.whole(&place.outermost().path()),
+            None => path.clone(),
+        };
+        WholePath { path, file }
     }
 
     /// Returns the repository that a file is in, and its path there.
-    pub(in crate::report) fn file_within(&mut self, path: &Path) -> Option<Within> {
-        let whole = self.whole(path);
-        let top = match self.is_stdin(path) {
+    pub(in crate::report) fn file_within(&mut self, place: &Place) -> Option<Within> {
+        let whole = self.whole_of(place);
+        let top = match is_stdin(place) {
             true => return None,
-            false if whole.is_dir() => self.top_of(&whole)?,
-            false => self.top_above(&whole)?,
+            false if whole.file.is_dir() => self.top_of(&whole.file)?,
+            false => self.top_above(&whole.file)?,
         };
         Within::new(&whole, top)
     }
 
-    /// Returns `true` if a path is standard input, or a member of an archive in it.
-    fn is_stdin(&self, path: &Path) -> bool {
-        let first = path.iter().next().map(|it| it.as_encoded_bytes());
-        let name = first.map(|it| it.strip_suffix(b"!").unwrap_or(it));
-        name == Some(STDIN.as_bytes()) && !self.here.join(STDIN).exists()
-    }
-
-    /// Returns the top of the repository around a file or the member of an archive.
-    fn top_above(&mut self, whole: &Path) -> Option<Arc<Path>> {
-        let file = outermost(whole);
+    /// Returns the top of the repository around a file.
+    fn top_above(&mut self, file: &Path) -> Option<Arc<Path>> {
         // The files of a `.git` folder belong to the work tree that it is in.
         let git = file.ancestors().filter(|it| it.file_name().is_some_and(|name| name == ".git"));
-        self.top_of(git.last().unwrap_or(&file).parent()?)
+        self.top_of(git.last().unwrap_or(file).parent()?)
     }
 
     /// Returns the top of the repository that a folder is, or is in.
@@ -275,18 +275,20 @@ impl Paths {
         if let Some(base) = &self.base {
             return base.clone();
         }
-        let read = outcome.repositories.iter().map(|it| &it.root).filter(|it| !is_member(it));
+        let read = outcome.repositories.iter().filter_map(|it| it.root.as_file());
         let mut tops: Vec<PathBuf> = read.map(|root| self.whole(root_of(root))).collect();
         tops.extend(self.tops.iter().cloned());
         for location in outcome.findings.iter().flat_map(|it| &it.locations) {
-            let Some(path) = &location.path else { continue };
+            let Some(place) = &location.path else { continue };
             match self.within(location) {
                 Some(within) if tops.iter().any(|top| **top == *within.top) => {}
                 Some(within) => tops.push(within.top.to_path_buf()),
                 // The path of a file outside of all repositories is relative to the folder of the scan.
                 None if location.part == Part::Ref || tops.contains(&self.here) => {}
-                None if self.is_stdin(path) => {}
-                None if self.whole(path).starts_with(&self.here) => tops.push(self.here.clone()),
+                None if is_stdin(place) => {}
+                None if self.whole(&place.path()).starts_with(&self.here) => {
+                    tops.push(self.here.clone());
+                }
                 None => {}
             }
         }
@@ -297,16 +299,17 @@ impl Paths {
         base.unwrap_or_else(|| self.here.clone())
     }
 
-    /// Returns a path relative to the base, if it is below.
-    pub(in crate::report) fn below(&self, path: &Path, base: Base<'_>) -> Option<PathBuf> {
-        if self.is_stdin(path) {
-            return Some(path.to_owned());
+    /// Returns the path of a place relative to the base, if it is below.
+    pub(in crate::report) fn below(&self, place: &Place, base: Base<'_>) -> Option<PathBuf> {
+        let path = place.path();
+        if is_stdin(place) {
+            return Some(path.into_owned());
         }
-        let whole = self.whole(path);
+        let whole = self.whole(&path);
         match whole.strip_prefix(base.0) {
             Ok(below) => Some(below.to_owned()),
             // `../x`, outside of any repository.
-            Err(_) if base.0 == self.here && path.is_relative() => Some(plain(path)),
+            Err(_) if base.0 == self.here && path.is_relative() => Some(plain(&path)),
             Err(_) => None,
         }
     }
@@ -326,10 +329,15 @@ fn is_top(folder: &Path) -> bool {
     (resembles(".git") || is_bare()) && matches!(Repository::at(folder), Ok(Some(_)))
 }
 
-/// Returns the file that contains a member of an archive; other paths unchanged.
-fn outermost(path: &Path) -> Cow<'_, Path> {
-    let file = archives(path).find(|file| file.is_file() || file.is_dir());
-    file.map_or(Cow::Borrowed(path), Cow::Owned)
+/// Returns the archive that contains a location; `None` if it is in no archive.
+pub(super) fn archive(location: &Location) -> Option<&Place> {
+    let place = location.path.as_ref().filter(|_| location.part != Part::Ref)?;
+    place.is_member().then(|| place.outermost())
+}
+
+/// Returns `true` for standard input, and for a member of an archive in it.
+fn is_stdin(place: &Place) -> bool {
+    matches!(place.outermost(), Place::Stdin)
 }
 
 /// Masks secrets in a path; the empty path becomes `.`.

@@ -46,12 +46,12 @@ pub(super) fn members(document: &Document) -> Vec<Artifact> {
 
 /// Returns the URI of the archive, and the names of nested members, the outermost first.
 fn names(place: &LocationRecord, member: &[u8]) -> Vec<String> {
-    let member = String::from_utf8_lossy(member);
-    let nested = member.trim_start_matches('!').split("!/").map(|name| {
-        let name = name.strip_prefix('/').unwrap_or(name);
-        name.strip_suffix('!').unwrap_or(name).to_owned()
-    });
-    let nested = nested.filter(|name| !name.is_empty());
+    let nested = match &place.members[..] {
+        // The decompressed content of a compressed file has no name.
+        [] => member.strip_prefix(b"!/").map(|it| String::from_utf8_lossy(it).into_owned()),
+        _ => None,
+    };
+    let nested = nested.into_iter().chain(place.members.iter().map(|it| it.text().into_owned()));
     std::iter::once(place.file_uri().into_owned()).chain(nested).collect()
 }
 

@@ -191,7 +191,7 @@ impl WalkWorker<'_> {
         let name = name.as_encoded_bytes();
         // The shortest head has three bytes; shorter names cannot contain a token.
         if name.len() > 8 {
-            self.sink.blob(&Blob::whole(Origin::Name(path), name));
+            self.sink.blob(&Blob::whole(Origin::Name(path.into()), name));
         }
     }
 
@@ -227,7 +227,7 @@ impl WalkWorker<'_> {
             }
         }
         let mut guard = ChangeGuard::new(&mut file, path);
-        let origin = Origin::File(path);
+        let origin = Origin::File(path.into());
         let end = self.windows.push_all(origin, &mut guard, &mut *self.sink, self.run);
         let (before, hint, pointer) = (guard.before, guard.hint, guard.pointer);
         match end {
@@ -259,7 +259,7 @@ impl WalkWorker<'_> {
             ArchiveHint::MaybeAtEnd => archive::detect_whole(file, path)?,
         };
         let Some(format) = format else { return Ok(()) };
-        let found = ArchiveFile { path, format, layer: image::of_folder(path) };
+        let found = ArchiveFile { place: path.into(), format, layer: image::of_folder(path) };
         let repositories = archives.repositories.as_ref();
         let mut sink = RunSink { sink: &mut *self.sink, run: self.run, repositories };
         archive::walk(Input::Whole(file), &found, &archives.options, &mut sink)

@@ -1,6 +1,7 @@
 //! Git LFS: changes are judged by the objects of their pointers.
 
 use super::{token, verdict};
+use crate::support::encode::hex;
 use crate::support::repo::Repo;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ fn pointer(content: &[u8]) -> String {
 }
 
 fn oid(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(content))
 }
 
 /// Writes an object into a store and returns its file.

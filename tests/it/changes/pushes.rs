@@ -1,6 +1,7 @@
 //! Real pushes: `ddpatrol pre-receive` on a server, `ddpatrol pre-push` in a developer's repository.
 
 use super::token;
+use crate::support::encode::hex;
 use crate::support::repo::Repo;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -136,7 +137,7 @@ fn the_policy_of_the_server_branch_applies_to_a_push() {
     let allow = |seed: u64| {
         use sha2::Digest;
         let digest = sha2::Sha256::digest(format!("ddpatrol fingerprint 1\0{}", token(seed)));
-        let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex(&digest[..16]);
         format!("[[allow]]\nfingerprint = \"{hex}\"\nreason = \"an example\"\n")
     };
     repo.commit_files(&[(".ddpatrol.toml", &allow(1)), ("b", &token(1))], "let me in");

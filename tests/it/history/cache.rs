@@ -1,5 +1,6 @@
 //! `scan --state`: scanned objects are not read again, and no finding is lost.
 
+use crate::support::encode::hex;
 use crate::support::mint::token;
 use crate::support::repo::Repo;
 use crate::support::tree::RunOutput;
@@ -101,10 +102,9 @@ fn tokens_in_names_are_reported_again_and_not_stored_in_the_state() {
     scan(&repo);
     scan(&repo);
     let state = std::fs::read_to_string(repo.sibling("state")).expect("it was written");
-    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
     for seed in 1..3 {
         let secret = &token(seed)[29..];
-        assert!(!state.contains(secret) && !state.contains(&hex(secret)), "{state}");
+        assert!(!state.contains(secret) && !state.contains(&hex(secret.as_bytes())), "{state}");
     }
 }
 

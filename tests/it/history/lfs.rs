@@ -1,13 +1,13 @@
 //! Git LFS: a token in an object is attributed by the pointer to the object.
 
 use super::token;
+use crate::support::encode::hex;
 use crate::support::repo::Repo;
 use sha2::{Digest, Sha256};
 
 /// Writes an object into the store and commits its pointer.
 fn commit(repo: &Repo, name: &str, content: &str) -> String {
-    let oid: String =
-        Sha256::digest(content.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let oid = hex(&Sha256::digest(content.as_bytes()));
     repo.write(format!(".git/lfs/objects/{}/{}/{oid}", &oid[..2], &oid[2..4]), content);
     let size = content.len();
     let pointer =

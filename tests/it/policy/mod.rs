@@ -6,6 +6,7 @@ mod baseline;
 mod config;
 mod inline_allow;
 
+use crate::support::encode::hex;
 use crate::support::mint::{failed_candidate, token};
 use crate::support::tree::{RunOutput, Tree};
 use serde_json::Value;
@@ -14,7 +15,7 @@ fn fingerprint(seed: u64) -> String {
     use sha2::Digest;
     let text = format!("ddpatrol fingerprint 1\0{}", token(seed));
     let digest = sha2::Sha256::digest(text.as_bytes());
-    digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest[..16])
 }
 
 fn allow(seed: u64, reason: &str) -> String {

@@ -5,6 +5,7 @@ mod gitlab;
 mod many_matches;
 mod origins;
 mod paths;
+mod places;
 mod saved;
 
 use crate::support::mint::{self, Random};

@@ -2,6 +2,7 @@
 
 use super::stub_issuer::Issuer;
 use super::{LIVE, datadog, github, only, scan, tree_with};
+use crate::support::encode::hex;
 use crate::support::mint::{self, Random};
 use crate::support::repo::Repo;
 use crate::support::tree::{RunOutput, Tree};
@@ -469,7 +470,7 @@ fn a_shaped_candidate_of_a_saved_report_is_not_sent() {
         .chain_update(b"ddpatrol fingerprint 1\0")
         .chain_update(password)
         .finalize();
-    let fingerprint: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint = hex(&digest[..16]);
     let args = ["revoke", "--from", "r.json", "--yes", "--github-api", &api.url];
     tree.write("r.json", report.to_string());
     assert_eq!(tree.run(&args).code(), Some(0));

@@ -13,6 +13,7 @@ use ddpatrol::config::Exclude;
 use ddpatrol::source::files::{Files, FilesOptions, UserRules};
 use ddpatrol::source::{BlobSink, Run, ScannedObject, Severity, Sink, Sinks, Source};
 use ddpatrol_pack::{Fault, Object};
+use ddpatrol_scan::place::PlaceRef;
 use std::path::{Path, PathBuf};
 
 const JSON: [&str; 3] = ["scan", "--report", "json"];
@@ -233,7 +234,7 @@ struct Meddler<'a, F>(&'a F);
 
 impl<F: Fn(&Path) + Sync> BlobSink for Meddler<'_, F> {
     fn blob(&mut self, blob: &Blob<'_>) {
-        if let (Origin::File(path), 0) = (blob.origin, blob.offset) {
+        if let (Origin::File(PlaceRef::File(path)), 0) = (blob.origin, blob.offset) {
             (self.0)(path);
         }
     }

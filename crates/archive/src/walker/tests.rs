@@ -2,6 +2,7 @@ use super::super::test_sink::{Collected, options};
 use super::super::test_zip::{Header, Zip};
 use super::*;
 use crate::Limits;
+use std::path::Path;
 
 fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = Zip::default();
@@ -87,7 +88,7 @@ fn the_ratio_is_checked_above_one_gibibyte() {
     assert!(account.check().is_ok());
     account.count_bytes(1, ByteOrigin::Member);
     assert!(account.check().is_err());
-    account.report_limit(&MemberPlace::top(Path::new("a"), None));
+    account.report_limit(&MemberPlace::top(&Place::from(Path::new("a")), None));
     let words = "not read to its end: it unpacks to more than 1000 times its own size";
     assert_eq!(collected.issues(), [("", words)]);
 }

@@ -54,7 +54,7 @@ pub(super) fn run_needles(heads: &[&[u8]]) -> Vec<RunNeedle> {
                 add(cut(text, 5), Form { scheme: Scheme::Base64Utf16 { skip }, back });
             }
         }
-        let hex: String = head.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex::encode(head);
         for text in [hex.to_uppercase(), hex] {
             add(cut(text.into_bytes(), 6), Form { scheme: Scheme::Hex, back: 0 });
         }

@@ -146,7 +146,7 @@ fn a_part_is_masked_with_its_context() {
 #[test]
 fn encoded_tokens_are_masked_whole() {
     let token = token(SECRET);
-    let hex: String = token.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex::encode(&token);
     assert_eq!(cleaned(&format!("key: {hex};")), "key: ***;");
     let percent: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
     assert_eq!(cleaned(&format!("{percent}&x=1")), "***&x=1");

@@ -6,12 +6,12 @@ use super::super::repo::{Refs, Repository};
 use super::super::store::Store;
 use ddpatrol_pack::ObjectId;
 use ddpatrol_scan::Run;
-use std::path::Path;
+use ddpatrol_scan::place::Place;
 
 /// Finds the commits and paths of tokens in the objects of a repository.
 pub(crate) struct Attributor<'a> {
     pub(crate) repository: &'a Repository,
-    pub(crate) root: &'a Path,
+    pub(crate) root: &'a Place,
     pub(crate) store: &'a Store,
     pub(crate) objects: &'a Objects,
     pub(crate) refs: &'a Refs,

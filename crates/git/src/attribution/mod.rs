@@ -71,7 +71,7 @@ impl Attributor<'_> {
         let first = from.keys().take(MOST_NAMED).copied().collect();
         let issue = Issue::Git(GitIssue::ObjectsMissing { count: from.len(), first, named_by });
         let recorded = (issue.code(), issue.to_string());
-        self.run.report(issue, Some(self.root.to_owned()));
+        self.run.report(issue, Some(self.root));
         vec![recorded]
     }
 

@@ -21,7 +21,7 @@ pub(super) struct Tracer<'a> {
 impl Tracer<'_> {
     /// Creates the trace of an object, without references and commits.
     pub(super) fn new_trace(&self, object: ObjectId, kind: Kind) -> Trace {
-        Trace::new(self.attributor.repository.reported_path().to_owned(), object, kind)
+        Trace::new(self.attributor.repository.reported_path(), object, kind)
     }
 
     /// Fills in the references that point to an object, or to a tag that leads to it.

@@ -12,6 +12,7 @@ use ddpatrol_detect::rules::RuleSet;
 use ddpatrol_pack::{Kind, ObjectId, Pack};
 use ddpatrol_scan::finding::{Fingerprint, HeldObject, Part, Span, Trace};
 use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::place::Place;
 use ddpatrol_scan::regular::{self, Links};
 use ddpatrol_scan::sighting::TokenKey;
 use ddpatrol_scan::{Code, Diagnostic, Issue, Run, Severity};
@@ -20,12 +21,12 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// Size limit of a state file, in bytes.
 const MAX_LEN: u64 = 1 << 30;
 
-const SCHEMA: &str = "ddpatrol-state/5";
+const SCHEMA: &str = "ddpatrol-state/6";
 
 /// The repositories of a state file, and those of this scan.
 #[derive(Debug)]
@@ -120,8 +121,13 @@ impl KnownObject {
 /// An issue about an object or a member of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct KnownIssue {
-    /// The synthetic path of the object or of a member of it: `git/blob/ID!/a.zip`.
-    path: String,
+    /// The object.
+    object: String,
+    kind: String,
+    /// The members of archives that lead to the place, the outermost first.
+    members: Vec<String>,
+    /// Whether the place is the decompressed content of a compressed file.
+    is_content: bool,
     code: Code,
     message: String,
 }
@@ -129,24 +135,41 @@ pub(crate) struct KnownIssue {
 impl KnownIssue {
     /// Converts an issue; `None` if its text cannot be written to a state, or names no object.
     pub(crate) fn new(redactor: &Redactor, issue: &Diagnostic) -> Option<Self> {
-        let path = issue.path.as_ref()?.to_str()?.to_owned();
-        let known = Self { path, code: issue.code(), message: issue.message() };
-        let texts = [&known.path, &known.message];
-        let is_clean =
-            |text: &&String| redactor.clean(text.as_bytes()).as_bytes() == text.as_bytes();
-        (known.object().is_some() && texts.iter().all(is_clean)).then_some(known)
+        let place = issue.path.as_ref()?;
+        let Place::Object(id, kind) = place.outermost() else { return None };
+        let members = place.members().into_iter();
+        let known = Self {
+            object: id.to_string(),
+            kind: kind.name().to_owned(),
+            members: members.map(|it| it.to_str().map(str::to_owned)).collect::<Option<_>>()?,
+            is_content: matches!(place, Place::Content(_)),
+            code: issue.code(),
+            message: issue.message(),
+        };
+        let path = place.path();
+        let texts = [path.to_str()?, &*known.message];
+        let is_clean = |text: &&str| redactor.clean(text.as_bytes()).as_bytes() == text.as_bytes();
+        texts.iter().all(is_clean).then_some(known)
     }
 
     /// Returns the object that the issue is about.
     pub(crate) fn object(&self) -> Option<ObjectId> {
-        let id = self.path.strip_prefix("git/")?.split_once('/')?.1;
-        id.split('!').next()?.parse().ok()
+        self.object.parse().ok()
+    }
+
+    fn place(&self) -> Option<Place> {
+        let object = Place::Object(self.object()?, Kind::from_name(self.kind.as_bytes())?);
+        let place = self.members.iter().fold(object, |container, name| Place::Member {
+            container: Arc::new(container),
+            path: name.into(),
+        });
+        Some(if self.is_content { Place::Content(Arc::new(place)) } else { place })
     }
 
     /// Reports the issue again.
     pub(crate) fn report(&self, run: &Run) {
         let (severity, code, message) = (Severity::Opaque, self.code, self.message.clone());
-        run.report(Issue::Recorded { severity, code, message }, Some(PathBuf::from(&self.path)));
+        run.report(Issue::Recorded { severity, code, message }, self.place());
     }
 }
 
@@ -298,7 +321,7 @@ impl KnownPlace {
             kind: trace.kind.name().to_owned(),
             part: part.name().to_owned(),
             tokens: BTreeSet::new(),
-            path: path.map(|path| path.iter().map(|byte| format!("{byte:02x}")).collect()),
+            path: path.map(hex::encode),
             introduced: trace.introduced.as_ref().map(|commit| commit.id.to_string()),
             removed: trace.removed.first.iter().map(|commit| commit.id.to_string()).collect(),
             removed_total: trace.removed.total,
@@ -313,10 +336,8 @@ impl KnownPlace {
 
     /// Decodes the path.
     pub(crate) fn path(&self) -> Option<Option<Vec<u8>>> {
-        let Some(hex) = &self.path else { return Some(None) };
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        let pair = |pair: &[u8]| Some((digit(pair[0])? << 4 | digit(*pair.get(1)?)?) as u8);
-        hex.as_bytes().chunks(2).map(pair).collect::<Option<Vec<u8>>>().map(Some)
+        let Some(path) = &self.path else { return Some(None) };
+        hex::decode(path).ok().map(Some)
     }
 
     /// Returns `true` if the place is in this part.
@@ -335,21 +356,17 @@ impl KnownPlace {
 
 /// Returns the name of a repository in a state: a digest, since its path may be confidential.
 fn name(repository: &Path) -> String {
-    hex(&Sha256::digest(repository.as_os_str().as_encoded_bytes()))
+    hex::encode(Sha256::digest(repository.as_os_str().as_encoded_bytes()))
 }
 
 /// Returns the name of a pack in a state: its checksum, as its index has it, and its length.
 pub(crate) fn pack_name(pack: &Pack) -> String {
-    format!("{}-{}", hex(pack.index().pack_checksum()), pack.len())
+    format!("{}-{}", hex::encode(pack.index().pack_checksum()), pack.len())
 }
 
 /// Returns the names of all packs of a store.
 pub(super) fn pack_names(store: &Store) -> BTreeSet<String> {
     store.packs().iter().map(|pack| pack_name(pack)).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn digest_of(rules: &RuleSet, settings: &str) -> String {
@@ -358,12 +375,12 @@ fn digest_of(rules: &RuleSet, settings: &str) -> String {
     for rule in rules.rules() {
         digest.update(format!("\0{} {} {:?}", rule.id, rule.provable, rule.format));
     }
-    hex(&digest.finalize())
+    hex::encode(digest.finalize())
 }
 
 fn checksum(repositories: &BTreeMap<String, Known>) -> String {
     // Maps and sets are sorted, so that equal states have the same encoding.
-    hex(&Sha256::digest(serde_json::to_vec(repositories).unwrap_or_default()))
+    hex::encode(Sha256::digest(serde_json::to_vec(repositories).unwrap_or_default()))
 }
 
 /// Returns `true` if a file is a state, even a damaged one: it may be overwritten.

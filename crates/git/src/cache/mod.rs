@@ -19,11 +19,12 @@ use ddpatrol_detect::redact::Redactor;
 use ddpatrol_pack::{ObjectId, Reader};
 use ddpatrol_scan::commit::Commit;
 use ddpatrol_scan::finding::{HeldObject, Removed, Trace};
+use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenKey, TokenNo};
 use ddpatrol_scan::{Diagnostic, Issue, Run, Severity, add};
 use file::{KnownIssue, KnownObject, KnownPlace, KnownToken, pack_names};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Returns the key of a token.
@@ -41,14 +42,14 @@ pub(super) struct Read<'a> {
 }
 
 /// A key that most places do not share: the object, the path and the commit.
-type PlaceKey<'a> = (ObjectId, Option<&'a Path>, Option<ObjectId>);
+type PlaceKey<'a> = (ObjectId, Option<&'a Place>, Option<ObjectId>);
 
 /// The cache of one repository.
 pub(super) struct Cache<'a> {
     pub(super) state: &'a State,
     pub(super) redactor: &'a Redactor,
     pub(super) repository: &'a Repository,
-    pub(super) root: &'a Path,
+    pub(super) root: &'a Place,
 }
 
 impl<'a> Cache<'a> {
@@ -137,7 +138,7 @@ impl<'a> Cache<'a> {
                 continue;
             };
             let commit = trace.introduced.as_ref().map(|commit| commit.id);
-            let same = by_place.entry((id, placement.path.as_deref(), commit)).or_default();
+            let same = by_place.entry((id, placement.path.as_ref(), commit)).or_default();
             let is_it =
                 |at: &&usize| places[**at].1 == &**trace && places[**at].0.is_part(placement.part);
             if let Some(&at) = same.iter().find(is_it) {
@@ -145,7 +146,7 @@ impl<'a> Cache<'a> {
                 continue;
             }
             let path = placement.path.as_ref();
-            let path = path.map(|path| path.strip_prefix(self.root).unwrap_or(path));
+            let path = path.map(|path| path.below(self.root).unwrap_or_else(|| path.own_path()));
             let path = path.map(|path| path.as_os_str().as_encoded_bytes());
             let mut place = KnownPlace::new(self.redactor, placement.part, path, trace)?;
             place.tokens.insert(token);
@@ -160,7 +161,7 @@ impl<'a> Cache<'a> {
 pub struct Recall<'a> {
     known: &'a Known,
     places: &'a [KnownPlace],
-    root: &'a Path,
+    root: &'a Place,
     repository: &'a Repository,
 }
 
@@ -210,8 +211,11 @@ impl Recall<'_> {
         let mut commits = Commits { store, reader: Reader::default(), known: HashMap::new() };
         for place in self.places {
             let (id, kind) = place.object()?;
-            let trace =
-                Arc::new(self.trace(place, Trace::new(PathBuf::new(), id, kind), &mut commits)?);
+            let trace = Arc::new(self.trace(
+                place,
+                Trace::new(self.repository.reported_path(), id, kind),
+                &mut commits,
+            )?);
             let path = place.path()?.map(|path| join(self.root, &path));
             for &token in &place.tokens {
                 let sighting = found.get(&id)?.get(&self.known.tokens.get(token)?.key())?;
@@ -231,10 +235,13 @@ impl Recall<'_> {
     pub(super) fn report(&self, run: &Run) {
         let Known { shaped, gaps, issues, .. } = self.known;
         add(&run.tally.shaped, *shaped);
-        run.note(format!("nothing is new in {} since the state was written", self.root.display()));
+        run.note(format!(
+            "nothing is new in {} since the state was written",
+            self.root.path().display()
+        ));
         for (code, gap) in gaps {
             let (severity, code, message) = (Severity::Opaque, *code, gap.clone());
-            run.report(Issue::Recorded { severity, code, message }, Some(self.root.to_owned()));
+            run.report(Issue::Recorded { severity, code, message }, Some(self.root));
         }
         issues.iter().for_each(|issue| issue.report(run));
     }
@@ -246,7 +253,6 @@ impl Recall<'_> {
         };
         let first = place.removed.iter().map(|id| commits.get(id)).collect::<Option<Vec<_>>>()?;
         Some(Trace {
-            repository: self.repository.git_dir.clone(),
             introduced,
             at_boundary: place.at_boundary,
             removed: Removed { first: Arc::new(first), total: place.removed_total },

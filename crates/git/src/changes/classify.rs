@@ -3,7 +3,7 @@
 //! Input: the versions of paths that a change introduces, those of its base, and the sightings in both.
 //! Output: placements. Nothing is read or searched here.
 
-use super::super::tree_path::join;
+use super::super::tree_path::below;
 use super::by_blob::ByBlob;
 use super::head::{BothSides, Head};
 use super::set::{Base, ChangeSet, ChangeText, Item, Scope, folders, last_name};
@@ -42,7 +42,7 @@ impl Classification<'_> {
                 Some(ChangeText::Name(name)) => self.names(name, sighting, &mut placements),
                 Some(ChangeText::Ref(reference)) => placements.push(Placement {
                     name: Some(reference.name.clone()),
-                    path: Some(self.top.to_owned()),
+                    path: Some(self.top.into()),
                     change_status: Some(reference.change_status.clone()),
                     ..Placement::of(sighting, Part::Ref)
                 }),
@@ -136,7 +136,7 @@ impl Classification<'_> {
         placement: Placement,
     ) -> Placement {
         Placement {
-            path: Some(join(Path::new(""), &item.path)),
+            path: Some(below(&item.path).into()),
             trace,
             change_status: Some(self.scope.apply(change_status)),
             ..placement
@@ -152,7 +152,7 @@ fn change_status(item: &Item, paths: Option<&Vec<&[u8]>>) -> ChangeStatus {
         return ChangeStatus::Preexisting;
     }
     let first = paths.iter().min().copied().unwrap_or_default();
-    ChangeStatus::Moved(join(Path::new(""), first))
+    ChangeStatus::Moved(below(first))
 }
 
 #[cfg(test)]
@@ -216,7 +216,8 @@ mod tests {
             let head = &Head::default();
             let all = Classification { set, scope: *scope, texts, new, base, old, head, top };
             let places = all.classify().into_iter().map(|it| {
-                let path = it.path.map(|path| path.display().to_string()).unwrap_or_default();
+                let path =
+                    it.path.map(|path| path.path().display().to_string()).unwrap_or_default();
                 let part = if it.part == Part::Content { "" } else { it.part.name() };
                 format!("{path} {:?} {part}", it.change_status.unwrap()).trim().to_owned()
             });
@@ -295,7 +296,7 @@ mod tests {
 
     #[test]
     fn messages_are_new_but_tags_that_the_other_side_has_are_not() {
-        let trace = |number, kind| Arc::new(Trace::new("repo".into(), id(number), kind));
+        let trace = |number, kind| Arc::new(Trace::new(Path::new("repo").into(), id(number), kind));
         let new = vec![
             sighting(Holder::Object(id(1), Kind::Commit)),
             sighting(Holder::Object(id(2), Kind::Tag)),

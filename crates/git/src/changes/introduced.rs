@@ -228,7 +228,7 @@ impl RangeReader<'_> {
     }
 
     pub(super) fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {
-        let trace = Trace::new(self.repository.git_dir.clone(), object, kind);
+        let trace = Trace::new(self.repository.reported_path(), object, kind);
         Trace { reachable: true, date: rank as i64, ..trace }
     }
 }

@@ -7,7 +7,7 @@
 use super::super::lfs::{Content, Lfs, LfsError, Pointer};
 use super::super::repo::Repository;
 use super::super::store::{ReadError, Store};
-use super::super::tree_path::join;
+use super::super::tree_path::below;
 use super::blobs::BlobReader;
 use super::by_blob::ByBlob;
 use super::classify::Classification;
@@ -21,7 +21,7 @@ use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
 use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Issue, Run, Sinks};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A change: staged content, a range of commits or a push.
@@ -192,7 +192,7 @@ impl<'a> ChangePart<'a> {
                 LfsError::Missing(_) | LfsError::Size { .. } => Issue::LfsMissing { source },
                 LfsError::Read { .. } => GitIssue::LfsUnreadable { source }.into(),
             };
-            self.source.run.report(issue, Some(join(Path::new(""), &item.path)));
+            self.source.run.report(issue, Some(below(&item.path)));
         }
     }
 }

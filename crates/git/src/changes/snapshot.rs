@@ -24,7 +24,7 @@ impl Snapshot {
     /// # Errors
     /// [`ReadError`] if the commit cannot be read.
     pub fn new(repository: &Repository, commit: ObjectId, run: &Run) -> Result<Self, ReadError> {
-        let store = Store::reporting(repository, run, &repository.git_dir);
+        let store = Store::reporting(repository, run, &repository.reported_path());
         let (_, bytes) = store.read(&commit, &mut Reader::default())?;
         let nameless =
             || ReadError::Broken { id: commit, cause: "the commit names no tree".into() };

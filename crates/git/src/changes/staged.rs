@@ -166,7 +166,7 @@ impl Change for Staged {
         if self.changes.is_empty() {
             run.note("nothing is staged");
         }
-        let store = Store::reporting(&self.repository, run, &self.repository.git_dir);
+        let store = Store::reporting(&self.repository, run, &self.repository.reported_path());
         let mut others = Others::new(&self.progress, &store);
         let (set, versions) = self.list(&mut others, run);
         for (_, error) in std::mem::take(&mut others.errors) {

@@ -11,6 +11,7 @@ use super::ids::id;
 use super::layout::{Layout, ObjectsFolder};
 use super::remote::{self, Tracking};
 use ddpatrol_pack::{HashKind, ObjectId};
+use ddpatrol_scan::place::Place;
 use ddpatrol_scan::regular::{self, Links};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -28,7 +29,7 @@ pub struct Repository {
     pub hash: HashKind,
     pub(super) config: Config,
     pub(super) overrides: Overrides,
-    reported_path: Option<PathBuf>,
+    reported_path: Option<Place>,
     checked: Arc<Checked>,
 }
 
@@ -90,17 +91,17 @@ impl Repository {
         Self { git_dir, ..self.clone() }
     }
 
-    /// Sets the path of its git directory in reports, for repositories that were extracted to a temporary
+    /// Sets the place of its git directory in reports, for repositories that were extracted to a temporary
     /// folder.
     #[must_use]
-    pub fn reported_as(self, path: PathBuf) -> Self {
+    pub fn reported_as(self, path: Place) -> Self {
         Self { reported_path: Some(path), ..self }
     }
 
-    /// Returns the path of its git directory in reports.
+    /// Returns the place of its git directory in reports.
     #[must_use]
-    pub fn reported_path(&self) -> &Path {
-        self.reported_path.as_deref().unwrap_or(&self.git_dir)
+    pub fn reported_path(&self) -> Place {
+        self.reported_path.clone().unwrap_or_else(|| self.git_dir.clone().into())
     }
 
     /// Checks, once, that none of its files is a named pipe or a device, on which git and libgit2 would

@@ -4,19 +4,19 @@
 //! members contains the token, and without reflogs and unfinished messages if it occurs elsewhere.
 //! Otherwise a tar or uncompressed zip would show every token twice. Nothing is read here.
 
-use super::{Location, Part, archives};
+use super::{Location, Part};
+use crate::place::Place;
 use ddpatrol_pack::ObjectId;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::Path;
-
-/// The path of standard input, used as the first component of the paths of its members.
-pub const STDIN: &str = "stdin";
+use std::sync::Arc;
 
 /// Removes locations in reflogs and unfinished messages of git, which repeat commits, if there are others.
 pub(super) fn drop_transient(places: &mut Vec<Location>) {
-    let is_transient =
-        |place: &Location| place.trace.is_none() && place.path.as_deref().is_some_and(is_transient);
+    let is_transient = |place: &Location| {
+        place.trace.is_none() && place.path.as_ref().is_some_and(|it| is_transient(it.own_path()))
+    };
     if !places.iter().all(is_transient) {
         places.retain(|place| !is_transient(place));
     }
@@ -38,26 +38,29 @@ fn is_transient(path: &Path) -> bool {
 pub(super) fn drop_containers(places: &mut Vec<Location>) {
     let mut containers = HashSet::new();
     for place in places.iter() {
-        let Some(path) = place.path.as_deref() else { continue };
-        for archive in archives(path) {
-            let archive = archive.into_os_string();
-            let mut content = archive.clone();
-            content.push("!");
-            // The content of a compressed file is not a member of it.
-            if content != path.as_os_str() {
-                containers.insert((archive, object(place)));
-                containers.insert((content, object(place)));
+        // The content of a compressed file is not a member of it.
+        let mut inner = place.path.as_ref();
+        while let Some(place_in) = inner {
+            if let Place::Member { container, .. } = place_in {
+                containers.insert((Place::clone(container), object(place)));
+                containers.insert((Place::Content(Arc::clone(container)), object(place)));
             }
+            inner = place_in.container();
         }
     }
     if containers.is_empty() {
         return;
     }
     places.retain(|place| {
-        let path = place.path.as_deref().unwrap_or(Path::new(STDIN));
-        let path = path.as_os_str().to_owned();
+        let path = place.path.clone().unwrap_or_else(|| without_path(place));
         place.part != Part::Content || !containers.contains(&(path, object(place)))
     });
+}
+
+/// Returns the place of a location without a path, as it is for the members of its archive.
+fn without_path(place: &Location) -> Place {
+    let object = place.trace.as_deref().map(|trace| Place::Object(trace.object, trace.kind));
+    object.unwrap_or(Place::Stdin)
 }
 
 /// Returns the git object that contains a location, to distinguish the versions of an archive.
@@ -68,49 +71,71 @@ fn object(place: &Location) -> Option<ObjectId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::tests::{location, trace};
+    use crate::finding::tests::{in_member, location, trace};
 
     fn left(places: &[Location], drop: fn(&mut Vec<Location>)) -> Vec<String> {
         let mut places = places.to_vec();
         drop(&mut places);
-        let path = |it: Location| it.path.map(|it| it.to_string_lossy().into_owned());
+        let path = |it: Location| it.path.map(|it| it.path().to_string_lossy().into_owned());
         places.into_iter().map(|it| path(it).unwrap_or_default()).collect()
     }
 
-    fn led(paths: &[&str]) -> Vec<String> {
-        left(&paths.iter().map(|it| location(it)).collect::<Vec<_>>(), drop_containers)
+    fn led(places: &[&[&str]]) -> Vec<String> {
+        left(&places.iter().map(|it| in_member(it)).collect::<Vec<_>>(), drop_containers)
     }
 
     #[test]
     fn a_member_replaces_its_archives() {
-        assert_eq!(led(&["a.zip", "a.zip!/b", "c"]), ["a.zip!/b", "c"]);
-        assert_eq!(led(&["a.zip", "a.zip!/b.jar", "a.zip!/b.jar!/c"]), ["a.zip!/b.jar!/c"]);
-        assert_eq!(led(&["a.tar.gz!", "a.tar.gz!/b"]), ["a.tar.gz!/b"]);
-        assert_eq!(led(&["a.zip", "b.zip!/c"]), ["a.zip", "b.zip!/c"]);
+        assert_eq!(led(&[&["a.zip"], &["a.zip", "b"], &["c"]]), ["a.zip!/b", "c"]);
+        let nested: &[&[&str]] = &[&["a.zip"], &["a.zip", "b.jar"], &["a.zip", "b.jar", "c"]];
+        assert_eq!(led(nested), ["a.zip!/b.jar!/c"]);
+        assert_eq!(led(&[&["a.tar.gz", "!"], &["a.tar.gz", "b"]]), ["a.tar.gz!/b"]);
+        assert_eq!(led(&[&["a.zip"], &["b.zip", "c"]]), ["a.zip", "b.zip!/c"]);
+    }
+
+    #[test]
+    fn a_file_in_a_folder_with_a_mark_replaces_no_other_file() {
+        assert_eq!(led(&[&["a"], &["a!/b"]]), ["a", "a!/b"]);
+        assert_eq!(led(&[&["a.zip", "b"], &["a.zip", "b!/c"]]), ["a.zip!/b", "a.zip!/b!/c"]);
+    }
+
+    #[test]
+    fn a_member_of_a_git_object_without_a_path_replaces_it() {
+        let trace = trace("r");
+        let path = Place::Object(trace.object, trace.kind).join("a");
+        let member = Location { path: Some(path), trace: Some(trace.clone()), ..location("") };
+        let object = Location { path: None, trace: Some(trace), ..location("") };
+        let left = left(&[object, member], drop_containers);
+        assert_eq!(left, [format!("git/blob/{}!/a", "a".repeat(40))]);
     }
 
     #[test]
     fn the_content_of_a_compressed_file_does_not_replace_the_file() {
-        assert_eq!(led(&["a.tar.gz", "a.tar.gz!"]), ["a.tar.gz", "a.tar.gz!"]);
+        assert_eq!(led(&[&["a.tar.gz"], &["a.tar.gz", "!"]]), ["a.tar.gz", "a.tar.gz!"]);
     }
 
     #[test]
     fn a_member_of_standard_input_replaces_it() {
         let stdin = Location { path: None, ..location("") };
-        assert_eq!(left(&[stdin.clone(), location("stdin!/a")], drop_containers), ["stdin!/a"]);
-        assert_eq!(left(&[stdin, location("a.zip!/a")], drop_containers), ["", "a.zip!/a"]);
+        let member = in_member(&["stdin", "a"]);
+        assert_eq!(left(&[stdin.clone(), member], drop_containers), ["stdin!/a"]);
+        let member = in_member(&["a.zip", "a"]);
+        assert_eq!(left(&[stdin, member], drop_containers), ["", "a.zip!/a"]);
     }
 
     #[test]
     fn only_the_content_of_the_same_version_is_replaced() {
         let name = Location { part: Part::Name, ..location("a.zip") };
-        assert_eq!(left(&[name, location("a.zip!/b")], drop_containers), ["a.zip", "a.zip!/b"]);
-        let old = Location { trace: Some(trace("r")), ..location("a.zip") };
         assert_eq!(
-            left(&[old.clone(), location("a.zip!/b")], drop_containers),
+            left(&[name, in_member(&["a.zip", "b"])], drop_containers),
             ["a.zip", "a.zip!/b"]
         );
-        let old_member = Location { trace: Some(trace("r")), ..location("a.zip!/b") };
+        let old = Location { trace: Some(trace("r")), ..location("a.zip") };
+        assert_eq!(
+            left(&[old.clone(), in_member(&["a.zip", "b"])], drop_containers),
+            ["a.zip", "a.zip!/b"]
+        );
+        let old_member = Location { trace: Some(trace("r")), ..in_member(&["a.zip", "b"]) };
         assert_eq!(left(&[old, old_member], drop_containers), ["a.zip!/b"]);
     }
 

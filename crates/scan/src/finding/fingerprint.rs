@@ -28,7 +28,9 @@ impl Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut digits = [0; 32];
+        hex::encode_to_slice(self.0, &mut digits).map_err(|_| fmt::Error)?;
+        f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -36,15 +38,8 @@ impl FromStr for Fingerprint {
     type Err = FingerprintError;
 
     fn from_str(text: &str) -> Result<Self, FingerprintError> {
-        let digit = |at: usize| char::from(text.as_bytes()[at]).to_digit(16);
-        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(FingerprintError);
-        }
         let mut bytes = [0; 16];
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            let (high, low) = (digit(2 * at), digit(2 * at + 1));
-            *byte = (high.unwrap_or(0) << 4 | low.unwrap_or(0)) as u8;
-        }
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| FingerprintError)?;
         Ok(Self(bytes))
     }
 }

@@ -8,7 +8,6 @@ mod collect;
 mod dedup;
 mod fingerprint;
 mod inline;
-mod member_path;
 mod snippet;
 mod spots;
 pub mod suppression;
@@ -21,10 +20,8 @@ mod worker_collector;
 
 pub use collect::{Collector, Occurrence, OnMatch, Token};
 pub use collect::{MatchDescriber, context};
-pub use dedup::STDIN;
 pub use fingerprint::{Fingerprint, FingerprintError, FingerprintPrefix, FingerprintPrefixError};
 pub use inline::{Inline, InlineAllow};
-pub use member_path::{archives, is_member};
 use snippet::around;
 pub use spots::{Spot, Spots};
 pub use spots::{TokenLocations, end_of};
@@ -33,13 +30,14 @@ pub use worker_collector::{LocationContext, MatchWindow, Tokens, WindowMatch, Wo
 
 use crate::blob::{Origin, Position};
 use crate::commit::Commit;
+use crate::place::Place;
 use ddpatrol_detect::Evidence;
 use ddpatrol_detect::encoding::Encoding;
 use ddpatrol_detect::redact::Clean;
 use ddpatrol_pack::{Kind, ObjectId};
 use ddpatrol_token::{Secret, Uuid};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use suppression::Suppression;
 
@@ -160,8 +158,8 @@ impl Part {
 /// contain it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Trace {
-    /// The path of the git directory, as the source reached it.
-    pub repository: PathBuf,
+    /// The git directory, as the source reached it.
+    pub repository: Place,
     /// The object that contains the token.
     pub object: ObjectId,
     /// The kind of the object.
@@ -188,7 +186,7 @@ pub struct Trace {
 impl Trace {
     /// Creates the trace of an object without commits.
     #[must_use]
-    pub fn new(repository: PathBuf, object: ObjectId, kind: Kind) -> Self {
+    pub fn new(repository: Place, object: ObjectId, kind: Kind) -> Self {
         Self {
             repository,
             object,
@@ -217,8 +215,9 @@ pub struct Removed {
 /// One place of a token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
-    /// The file or folder; `None` for standard input.
-    pub path: Option<PathBuf>,
+    /// The file, folder or member of an archive; `None` for standard input, and for a git object that no
+    /// commit gives a path.
+    pub path: Option<Place>,
     /// The part of the input that contains it.
     pub part: Part,
     /// The offset of its first byte in that part.
@@ -262,19 +261,14 @@ pub enum ChangeStatus {
 
 impl Location {
     /// Returns the path and part of an origin.
-    fn place(origin: Origin<'_>) -> (Option<PathBuf>, Part) {
+    fn place(origin: Origin<'_>) -> (Option<Place>, Part) {
         match origin {
-            Origin::File(path) => (Some(plain(path)), Part::Content),
-            Origin::Name(path) => (Some(plain(path)), Part::Name),
+            Origin::File(path) => (Some(path.plain()), Part::Content),
+            Origin::Name(path) => (Some(path.plain()), Part::Name),
             Origin::Stdin | Origin::Object(..) | Origin::Lfs(_) | Origin::Text(_) => {
                 (None, Part::Content)
             }
-            Origin::Ref(repository, _) => (Some(plain(repository)), Part::Ref),
+            Origin::Ref(repository, _) => (Some(repository.plain()), Part::Ref),
         }
     }
-}
-
-/// Drops the `./` that a walk of `.` puts before every path.
-pub fn plain(path: &Path) -> PathBuf {
-    path.strip_prefix(".").unwrap_or(path).to_owned()
 }

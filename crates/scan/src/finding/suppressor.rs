@@ -7,10 +7,10 @@
 use super::baseline::{Baseline, Coverage, Roots};
 use super::suppression::{AllowlistEntry, Suppression, SuppressionKind, UnusedSuppression};
 use super::{Finding, Fingerprint, FingerprintPrefix, Location, Part};
+use crate::place::Place;
 use ddpatrol_detect::redact::Masker;
 use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::PathBuf;
 
 /// The allowlist and baseline of a scan.
 #[derive(Clone, Debug, Default)]
@@ -140,7 +140,7 @@ impl Suppressor {
 /// has one: it covers the versions of a file before the comment was written.
 fn inline(finding: &Finding) -> Option<Suppression> {
     let counts = |place: &&Location| place.inline.as_ref().is_some_and(|it| it.counts);
-    let covered: HashSet<&PathBuf> =
+    let covered: HashSet<&Place> =
         finding.locations.iter().filter(counts).filter_map(|place| place.path.as_ref()).collect();
     let is_covered = |place: &Location| {
         counts(&place)

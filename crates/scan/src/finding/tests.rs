@@ -2,13 +2,14 @@
 
 use super::{Finding, Fingerprint, Location, Part, Spots, TokenId, Trace};
 use crate::blob::Position;
+use crate::place::{Place, STDIN};
 use ddpatrol_detect::encoding::Encoding;
 use ddpatrol_detect::redact::{Clean, Redactor};
 use ddpatrol_detect::rules::RuleSet;
 use ddpatrol_detect::{Detector, Evidence};
 use ddpatrol_pack::Kind;
 use ddpatrol_token::Secret;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 pub(super) fn redactor() -> Redactor {
@@ -35,7 +36,7 @@ pub(super) fn clean(text: &str) -> Clean {
 /// A place in the content of a file.
 pub(super) fn location(path: &str) -> Location {
     Location {
-        path: Some(PathBuf::from(path)),
+        path: Some(Path::new(path).into()),
         part: Part::Content,
         offset: 0,
         len: 4,
@@ -52,9 +53,24 @@ pub(super) fn location(path: &str) -> Location {
     }
 }
 
+/// A place in the content of a member; its names are the file, the members that lead to it, and `!` for
+/// the content of a compressed file.
+pub(super) fn in_member(names: &[&str]) -> Location {
+    Location { path: Some(place(names)), ..location("") }
+}
+
+pub(super) fn place(names: &[&str]) -> Place {
+    let (first, members) = names.split_first().expect("a file");
+    let outermost = if *first == STDIN { Place::Stdin } else { Path::new(first).into() };
+    members.iter().fold(outermost, |container, name| match *name {
+        "!" => Place::Content(Arc::new(container)),
+        name => Place::Member { container: Arc::new(container), path: name.into() },
+    })
+}
+
 pub(super) fn trace(git_dir: &str) -> Arc<Trace> {
     let object = "a".repeat(40).parse().expect("an id");
-    Arc::new(Trace::new(git_dir.into(), object, Kind::Blob))
+    Arc::new(Trace::new(Path::new(git_dir).into(), object, Kind::Blob))
 }
 
 /// A finding of [`token`], by the first rule.

@@ -10,11 +10,11 @@ use super::{
     Trace, WindowMatches,
 };
 use crate::blob::Blob;
+use crate::place::Place;
 use ddpatrol_detect::redact::Clean;
 use ddpatrol_detect::{Detector, Match};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Maximum number of open contents: windows of an archive alternate with those of its members.
@@ -71,7 +71,7 @@ impl Tokens {
 #[derive(Clone, Debug)]
 pub struct LocationContext {
     /// The file or folder; `None` for standard input.
-    pub path: Option<PathBuf>,
+    pub path: Option<Place>,
     /// The part of the input.
     pub part: Part,
     /// The description of a container image layer.

@@ -115,7 +115,7 @@ impl Windows {
             return;
         }
         let path = match origin {
-            Origin::File(path) => Some(path.to_owned()),
+            Origin::File(path) => Some(path.to_place()),
             _ => None,
         };
         run.report(Issue::EncodedTooLong { limit: MAX_WINDOW }, path);

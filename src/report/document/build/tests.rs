@@ -132,7 +132,7 @@ fn message(severity: Severity, message: String) -> Issue {
 #[test]
 fn the_severity_of_a_gap_decides_completeness() {
     let complete = |kind, strict| {
-        let path = Some(PathBuf::from("a"));
+        let path = Some(PathBuf::from("a").into());
         let issue = Arc::new(message(kind, "x".to_owned()));
         let diagnostics = vec![Diagnostic { path, issue, acknowledged: None }];
         let outcome = Outcome { diagnostics, ..Outcome::default() };
@@ -150,14 +150,14 @@ fn the_severity_of_a_gap_decides_completeness() {
 fn all_text_of_a_scan_is_masked() {
     let path = |seed| PathBuf::from(token(seed)).join("x");
     let place = Location {
-        path: Some(path(10)),
+        path: Some(path(10).into()),
         change_status: Some(ChangeStatus::Moved(path(11))),
         layer: Some(token(12).into()),
         trace: Some(Arc::new(trace(&format!("{}/.git", token(13))))),
         ..location("")
     };
     let issue = Arc::new(message(Severity::Opaque, token(15)));
-    let diagnostic = Diagnostic { path: Some(path(14)), issue, acknowledged: None };
+    let diagnostic = Diagnostic { path: Some(path(14).into()), issue, acknowledged: None };
     let unused = UnusedSuppression {
         by: SuppressionKind::Allow,
         fingerprint: finding(vec![]).fingerprint.into(),
@@ -172,7 +172,7 @@ fn all_text_of_a_scan_is_masked() {
         }],
         diagnostics: vec![diagnostic],
         notes: vec![token(17)],
-        repositories: vec![ScannedRepo { root: path(18), head: None }],
+        repositories: vec![ScannedRepo { root: path(18).into(), head: None }],
         unused: vec![unused],
         ..Outcome::default()
     };
@@ -230,7 +230,7 @@ fn a_streamed_match_has_no_steps_objects_or_base_of_uris() {
 fn a_path_that_is_not_utf_8_is_given_in_hexadecimal() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
-    let path = Some(PathBuf::from(OsStr::from_bytes(b"a\xff")));
+    let path = Some(PathBuf::from(OsStr::from_bytes(b"a\xff")).into());
     let it = place_of(Location { path, ..location("") });
     assert_eq!(it.path_hex.as_deref(), Some("61ff"));
     assert_eq!(it.uri.as_deref(), Some("a%FF"));

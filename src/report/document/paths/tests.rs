@@ -1,9 +1,9 @@
 //! Tests of paths and URIs in repositories of a few files.
 
 use super::*;
-use crate::report::tests::{finding, location, trace};
+use crate::report::tests::{finding, location, member, trace};
 use crate::source::ScannedRepo;
-use ddpatrol_scan::finding::{ChangeStatus, Finding};
+use ddpatrol_scan::finding::{ChangeStatus, Finding, Trace};
 use std::fs;
 use tempfile::TempDir;
 
@@ -29,6 +29,10 @@ fn split(within: Option<Within>, here: &Path) -> Option<(String, String)> {
     let within = within?;
     let top = within.top.strip_prefix(here).expect("a top below the folder");
     Some((top.display().to_string(), within.below.display().to_string()))
+}
+
+fn at(place: Place) -> Location {
+    Location { path: Some(place), ..location("") }
 }
 
 fn pair(top: &str, below: &str) -> Option<(String, String)> {
@@ -74,40 +78,59 @@ fn paths_below_a_git_folder_are_relative_to_it() {
 #[test]
 fn a_member_is_in_the_repository_of_the_outermost_archive() {
     let (_guard, here) = folder(&["r"]);
-    fs::write(here.join("r/a.zip"), "").expect("a file");
     let mut paths = paths(&here);
-    assert_eq!(
-        split(paths.within(&location("r/a.zip!/b/c.gz!")), &here),
-        pair("r", "a.zip!/b/c.gz!")
-    );
+    let archive = || Path::new("r/a.zip");
+    let content = Place::Content(Arc::new(member(archive(), &["b/c.gz"])));
+    let within = paths.within(&at(content)).expect("a repository");
+    assert_eq!((&*within.file, within.is_member()), (Path::new("a.zip"), true));
+    assert_eq!(split(Some(within), &here), pair("r", "a.zip!/b/c.gz!"));
     // A repository in an archive does not count as a repository of the user.
-    let packed = trace("r/a.zip!/b/.git");
-    let place = Location { trace: Some(Arc::new(packed)), ..location("r/a.zip!/b/c") };
+    let packed = Trace { repository: member(archive(), &["b/.git"]), ..trace("") };
+    let place = Location { trace: Some(Arc::new(packed)), ..at(member(archive(), &["b/c"])) };
     assert_eq!(split(paths.within(&place), &here), pair("r", "a.zip!/b/c"));
 }
 
 #[test]
-fn standard_input_is_in_no_repository_unless_a_file_has_its_name() {
+fn a_file_in_a_folder_with_a_mark_is_not_a_member() {
+    let (_guard, here) = folder(&["r", "r/a.zip!/sub"]);
+    let mut paths = paths(&here);
+    for place in ["r/a.zip!/b", "r/a.zip!/sub!/b"] {
+        let within = paths.within(&location(place)).expect("a repository");
+        assert!(within.below == within.file && !within.is_member(), "{within:?}");
+        assert_eq!(archive(&location(place)), None);
+    }
+    let within = paths.within(&location("r/a.zip!/sub/b"));
+    assert_eq!(split(within, &here), pair("r/a.zip!/sub", "b"));
+    // A member with a mark in its name is in the one archive.
+    let place = at(member(Path::new("r/a.zip"), &["b!/c"]));
+    assert_eq!(archive(&place), Some(&Path::new("r/a.zip").into()));
+    let within = paths.within(&place).expect("a repository");
+    assert_eq!(&*within.file, Path::new("a.zip"));
+}
+
+#[test]
+fn standard_input_is_in_no_repository_but_a_file_of_its_name_is() {
     let (_guard, here) = folder(&[""]);
     let mut paths = paths(&here);
-    assert_eq!(paths.within(&location("stdin!/a")), None);
-    assert_eq!(paths.file_within(Path::new("stdin")), None);
-    assert_eq!(paths.below(Path::new("stdin"), Base::new(&here)), Some("stdin".into()));
-    fs::write(here.join("stdin"), "").expect("a file");
-    assert_eq!(split(paths.file_within(Path::new("stdin")), &here), pair("", "stdin"));
+    assert_eq!(paths.within(&at(member(Place::Stdin, &["a"]))), None);
+    assert_eq!(paths.file_within(&Place::Stdin), None);
+    assert_eq!(paths.below(&Place::Stdin, Base::new(&here)), Some("stdin".into()));
+    let file = Path::new("stdin").into();
+    assert_eq!(split(paths.file_within(&file), &here), pair("", "stdin"));
+    assert_eq!(split(paths.within(&location("stdin!/a")), &here), pair("", "stdin!/a"));
 }
 
 #[test]
 fn the_top_folder_is_in_its_own_repository() {
     let (_guard, here) = folder(&["r"]);
     let mut paths = paths(&here);
-    assert_eq!(split(paths.file_within(Path::new("r")), &here), pair("r", ""));
-    assert_eq!(split(paths.file_within(Path::new("r/a")), &here), pair("r", "a"));
-    assert_eq!(paths.file_within(Path::new("a")), None);
+    assert_eq!(split(paths.file_within(&Path::new("r").into()), &here), pair("r", ""));
+    assert_eq!(split(paths.file_within(&Path::new("r/a").into()), &here), pair("r", "a"));
+    assert_eq!(paths.file_within(&Path::new("a").into()), None);
 }
 
-fn base_of(here: &Path, findings: Vec<Finding>, repositories: &[&str]) -> String {
-    let scanned = |root: &&str| ScannedRepo { root: root.into(), head: None };
+fn base_of(here: &Path, findings: Vec<Finding>, repositories: &[Place]) -> String {
+    let scanned = |root: &Place| ScannedRepo { root: root.clone(), head: None };
     let repositories = repositories.iter().map(scanned).collect();
     let outcome = Outcome { findings, repositories, ..Outcome::default() };
     let base = paths(here).base(&outcome);
@@ -117,15 +140,20 @@ fn base_of(here: &Path, findings: Vec<Finding>, repositories: &[&str]) -> String
 #[test]
 fn the_base_of_uris_contains_all_locations() {
     let (_guard, here) = folder(&["x/r", "x/s"]);
-    let at = |path: &str| finding(vec![location(path)]);
-    assert_eq!(base_of(&here, vec![at("x/r/a")], &[]), "x/r");
-    assert_eq!(base_of(&here, vec![at("x/r/a"), at("x/s/a")], &[]), "x");
-    assert_eq!(base_of(&here, vec![at("x/r/a"), at("b")], &[]), "");
-    assert_eq!(base_of(&here, vec![], &["x/r/.git", "x/s"]), "x");
+    let file = |path: &str| finding(vec![location(path)]);
+    assert_eq!(base_of(&here, vec![file("x/r/a")], &[]), "x/r");
+    assert_eq!(base_of(&here, vec![file("x/r/a"), file("x/s/a")], &[]), "x");
+    assert_eq!(base_of(&here, vec![file("x/r/a"), file("b")], &[]), "");
+    assert_eq!(
+        base_of(&here, vec![], &[Path::new("x/r/.git").into(), Path::new("x/s").into()]),
+        "x"
+    );
     // Locations without a path of their own do not affect the base.
-    assert_eq!(base_of(&here, vec![at("x/r/a"), at("stdin!/b")], &["a.zip!/r/.git"]), "x/r");
+    let stdin = finding(vec![at(member(Place::Stdin, &["b"]))]);
+    let packed = member(Path::new("a.zip"), &["r/.git"]);
+    assert_eq!(base_of(&here, vec![file("x/r/a"), stdin], &[packed]), "x/r");
     let reference = Location { part: Part::Ref, ..location("y") };
-    assert_eq!(base_of(&here, vec![at("x/r/a"), finding(vec![reference])], &[]), "x/r");
+    assert_eq!(base_of(&here, vec![file("x/r/a"), finding(vec![reference])], &[]), "x/r");
     assert_eq!(base_of(&here, vec![], &[]), "");
 }
 
@@ -142,7 +170,7 @@ fn the_user_can_choose_the_base_of_uris() {
 fn paths_below_the_base_are_relative_to_it() {
     let (_guard, here) = folder(&[]);
     let paths = paths(&here);
-    let below = |path: &str, base: &Path| paths.below(Path::new(path), Base::new(base));
+    let below = |path: &str, base: &Path| paths.below(&Path::new(path).into(), Base::new(base));
     assert_eq!(below("x/../a", &here), Some("a".into()));
     assert_eq!(below("x/a", &here.join("x")), Some("a".into()));
     assert_eq!(below("../a", &here), Some("../a".into()));
