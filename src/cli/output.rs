@@ -133,7 +133,7 @@ impl Output {
             ReportFormat::Text => text::write(document, &text_options, out)?,
             ReportFormat::Json => json::write(document, out)?,
             ReportFormat::Sarif => sarif::write(document, suppressed, out)?,
-            ReportFormat::Html => html::write(document, out)?,
+            ReportFormat::Html => html::write(document, options.context, out)?,
             ReportFormat::Markdown => markdown::write(document, out)?,
             ReportFormat::Github => github::write(document, out)?,
             ReportFormat::Csv => csv::write(document, out)?,

@@ -6,7 +6,7 @@ use crate::redact::Clean;
 use serde::{Deserialize, Serialize};
 
 /// The purpose of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Aim {
     /// Invalidate the token.

@@ -3,18 +3,23 @@
 use super::facets::Facets;
 use super::listed::{Listed, State};
 use super::markup::{DetailLevel, code, prose, visible};
-use super::places;
+use super::{places, steps};
 use crate::detect::Evidence;
 use crate::report::document::Record;
 use crate::report::places::{places as distinct, whereabouts};
-use crate::report::remediation::{Aim, RemediationStep};
+use crate::report::shared_steps::SharedSteps;
 use crate::report::trace::day;
 use ddpatrol_scan::quantity::count;
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 
 /// Returns a finding.
-pub(super) fn entry(it: &Listed<'_>, facets: &Facets<'_>, detail: DetailLevel) -> Markup {
+pub(super) fn entry(
+    it: &Listed<'_>,
+    facets: &Facets<'_>,
+    shared: &SharedSteps<'_>,
+    detail: DetailLevel,
+) -> Markup {
     let [date, path, rule, author] = it.ranks;
     html! {
         details.finding id={ "f" (it.number) }
@@ -27,7 +32,7 @@ pub(super) fn entry(it: &Listed<'_>, facets: &Facets<'_>, detail: DetailLevel) -
                 (facts(it.record))
                 (places::section(it.record, detail))
                 (places::timeline(it.record, detail))
-                (advice(it.record, detail))
+                (advice(it.record, shared, detail))
             }
             "\n"
         }
@@ -131,7 +136,7 @@ fn facts(record: &Record) -> Markup {
     }
 }
 
-fn advice(record: &Record, detail: DetailLevel) -> Markup {
+fn advice(record: &Record, shared: &SharedSteps<'_>, detail: DetailLevel) -> Markup {
     if record.is_dead_or_revoked() {
         return html! { p.done { "The token is no longer valid." } "\n" };
     }
@@ -144,33 +149,7 @@ fn advice(record: &Record, detail: DetailLevel) -> Markup {
             h4 { "What to do" } "\n"
             p { (prose(advice)) } "\n"
         } @else {
-            details.fold {
-                summary { "What to do" } "\n"
-                ol.steps { "\n"
-                    @for it in &record.steps { (step(it)) }
-                }
-            }
-            "\n"
+            (steps::own(record, shared))
         }
-    }
-}
-
-fn step(step: &RemediationStep) -> Markup {
-    let aim = match step.aim {
-        Aim::Revoke => "Revoke",
-        Aim::Replace => "Replace",
-        Aim::Clean => "Clean",
-        Aim::Prevent => "Prevent",
-    };
-    let commands: Vec<String> =
-        step.commands.iter().map(|it| visible(&it.text()).into_owned()).collect();
-    html! {
-        li {
-            strong { (aim) "." } " " (prose(&step.text.text()))
-            @if !commands.is_empty() {
-                pre tabindex="0" { code { (commands.join("\n")) } }
-            }
-        }
-        "\n"
     }
 }

@@ -2,7 +2,7 @@
 
 use super::listed::{Listed, State};
 use super::markup::{MAX_ENTRIES, omitted, visible};
-use crate::report::document::Document;
+use crate::report::document::{Document, Record};
 use ddpatrol_scan::quantity::number;
 use maud::{Markup, html};
 use std::collections::BTreeSet;
@@ -28,6 +28,10 @@ pub(super) fn top(document: &Document, listed: &[Listed<'_>]) -> Markup {
                 p.line { "Note: " (visible(&note.text())) "." } "\n"
             }
             (omitted(document.notes.len(), MAX_ENTRIES))
+            @if document.findings.iter().any(Record::needs_action) {
+                p.line { a href="#next-steps" { "Next steps" } }
+                "\n"
+            }
         }
         "\n"
     }

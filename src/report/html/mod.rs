@@ -17,6 +17,7 @@ mod markup;
 mod places;
 mod policy;
 mod repositories;
+mod steps;
 mod suppressed;
 mod timeline;
 mod toolbar;
@@ -25,6 +26,8 @@ use self::facets::Facets;
 use self::listed::Listed;
 use self::markup::{CONTENT, DetailLevel, MAX_ENTRIES, code, omitted, put, put_around, visible};
 use super::document::{Document, Record};
+use super::next_steps::NextStepsContext;
+use super::shared_steps::SharedSteps;
 use ddpatrol_scan::quantity::{count, number};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::io::{self, Write};
@@ -37,18 +40,25 @@ const PAGE: usize = 100;
 const MAX_WHOLE: usize = 1_000;
 const MAX_FINDINGS: usize = 10_000;
 
-/// Writes the report.
+/// Writes the report; `context` determines the commands of the next steps.
 ///
 /// # Errors
 /// Returns the error of writing to `out`.
-pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    document: &Document,
+    context: &NextStepsContext,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let records: Vec<&Record> = document.findings.iter().filter(|it| it.is_listed()).collect();
     let is_quiet = |it: &&Record| it.suppression.is_some() && !it.is_listed();
     let suppressed: Vec<&Record> = document.findings.iter().filter(is_quiet).collect();
     let facets = Facets::new(document, &records);
     let listed = listed::sorted(&records, &facets);
+    let whole = listed.iter().take(MAX_WHOLE).map(|it| it.record);
+    let list = FindingList { listed: &listed, facets: &facets, shared: SharedSteps::new(whole) };
     put_around(&page(document, &listed), out, |out| {
-        write_findings(document, &listed, &facets, out)?;
+        list.write(document, out)?;
+        put(&steps::section(document, context, &list.shared), out)?;
         put(&timeline::section(&listed), out)?;
         suppressed::write(&suppressed, out)?;
         put(&suppressed::unused(document), out)?;
@@ -93,49 +103,54 @@ fn head(document: &Document) -> Markup {
     }
 }
 
-fn write_findings(
-    document: &Document,
-    listed: &[Listed<'_>],
-    facets: &Facets<'_>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let section = html! {
-        section id="findings" aria-labelledby="findings-title" { "\n"
-            h2 #findings-title { "Findings" } "\n"
-            @if listed.is_empty() {
-                p.empty { (nothing_found(document)) } "\n"
-                (repositories::table(facets))
-            } @else {
-                (toolbar::filters(listed, facets))
-                (repositories::table(facets))
-                p #status role="status" { (count(listed.len(), "finding")) } "\n"
-                div #list { "\n" (CONTENT) } "\n"
-                (toolbar::pager())
-                (shortened(listed.len()))
-                (omitted(listed.len(), MAX_FINDINGS))
+/// The list of findings.
+struct FindingList<'a> {
+    listed: &'a [Listed<'a>],
+    facets: &'a Facets<'a>,
+    shared: SharedSteps<'a>,
+}
+
+impl FindingList<'_> {
+    fn write(&self, document: &Document, out: &mut dyn Write) -> io::Result<()> {
+        let Self { listed, facets, shared } = self;
+        let section = html! {
+            section id="findings" aria-labelledby="findings-title" { "\n"
+                h2 #findings-title { "Findings" } "\n"
+                @if listed.is_empty() {
+                    p.empty { (nothing_found(document)) } "\n"
+                    (repositories::table(facets))
+                } @else {
+                    (toolbar::filters(listed, facets))
+                    (repositories::table(facets))
+                    p #status role="status" { (count(listed.len(), "finding")) } "\n"
+                    div #list { "\n" (CONTENT) } "\n"
+                    (toolbar::pager())
+                    (shortened(listed.len()))
+                    (omitted(listed.len(), MAX_FINDINGS))
+                }
             }
-        }
-        "\n"
-    };
-    put_around(&section, out, |out| {
-        let shown = &listed[..listed.len().min(MAX_FINDINGS)];
-        let mut last = None;
-        for (at, it) in shown.iter().enumerate() {
-            if at == PAGE {
-                put(&PreEscaped("<noscript>\n".to_owned()), out)?;
+            "\n"
+        };
+        put_around(&section, out, |out| {
+            let shown = &listed[..listed.len().min(MAX_FINDINGS)];
+            let mut last = None;
+            for (at, it) in shown.iter().enumerate() {
+                if at == PAGE {
+                    put(&PreEscaped("<noscript>\n".to_owned()), out)?;
+                }
+                if last != Some(it.group) {
+                    put(&html! { h3.group { (it.group.title()) } "\n" }, out)?;
+                    last = Some(it.group);
+                }
+                let detail = if at < MAX_WHOLE { DetailLevel::Whole } else { DetailLevel::Short };
+                put(&finding::entry(it, facets, shared, detail), out)?;
             }
-            if last != Some(it.group) {
-                put(&html! { h3.group { (it.group.title()) } "\n" }, out)?;
-                last = Some(it.group);
+            if shown.len() > PAGE {
+                put(&PreEscaped("</noscript>\n".to_owned()), out)?;
             }
-            let detail = if at < MAX_WHOLE { DetailLevel::Whole } else { DetailLevel::Short };
-            put(&finding::entry(it, facets, detail), out)?;
-        }
-        if shown.len() > PAGE {
-            put(&PreEscaped("</noscript>\n".to_owned()), out)?;
-        }
-        Ok(())
-    })
+            Ok(())
+        })
+    }
 }
 
 fn nothing_found(document: &Document) -> &'static str {

@@ -12,6 +12,26 @@
   const unfold = (element) => {
     for (let it = element; it; it = it.parentElement) if (it.tagName === "DETAILS") it.open = true;
   };
+  for (const it of document.querySelectorAll("#next-steps .next pre")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.title = it.textContent;
+    let timer;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(it.textContent);
+        button.textContent = "Copied";
+      } catch {
+        // The user can copy what is selected.
+        getSelection().selectAllChildren(it);
+        button.textContent = "Selected";
+      }
+      clearTimeout(timer);
+      timer = setTimeout(() => (button.textContent = "Copy"), 2000);
+    });
+    it.before(button);
+  }
   const list = find("list");
   if (!list) {
     return;
@@ -146,7 +166,9 @@
     const item = items[at];
     if (!item) {
       const target = location.hash.length > 1 && find(location.hash.slice(1));
-      if (target && target.querySelector) unfold(target.querySelector("details"));
+      if (!target) return;
+      unfold(target.closest("details") ?? (target.id === "issues" ? target.querySelector("details") : null));
+      target.scrollIntoView();
       return;
     }
     if (!shown.includes(item)) reset();

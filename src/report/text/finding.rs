@@ -8,7 +8,6 @@ use super::section::Item;
 use super::{link, source_line};
 use crate::report::document::{Document, LocationRecord, Record};
 use crate::report::places::{Place, places};
-use crate::report::remediation::RemediationStep;
 use crate::report::status::Liveness;
 use crate::report::trace::{CommitRecord, day, short};
 use crate::respond::RevocationOutcome;
@@ -35,7 +34,7 @@ pub(super) enum Detail {
     Compact,
     /// With the source line and further places.
     Source,
-    /// With all facts, places and steps.
+    /// With all facts and places.
     Full,
 }
 
@@ -57,9 +56,6 @@ pub(super) fn lines(
     lines.extend(source_line::lines(first.shown, redacted, FURTHER, width));
     lines.extend(origin);
     lines.extend(entry.facts());
-    if detail == Detail::Full {
-        lines.extend(entry.steps());
-    }
     lines
 }
 
@@ -251,23 +247,6 @@ impl Entry<'_> {
         line.push(Role::Dim, &format!("… and {places}; --report json lists them all"));
         (more > 0).then_some(line)
     }
-
-    /// Returns the steps of the remediation, as far as they apply.
-    fn steps(&self) -> Vec<Line> {
-        let record = self.record();
-        let steps: &[RemediationStep] = if record.needs_action() { &record.steps } else { &[] };
-        let mut lines = Vec::new();
-        for (at, step) in steps.iter().enumerate() {
-            let text = format!("{}{}. {}", " ".repeat(FURTHER), at + 1, step.text.text());
-            lines.extend(wrap(Role::Plain, &text, FURTHER + 3, self.width));
-            for command in &step.commands {
-                let mut line = Line::indented(FURTHER + 3);
-                line.push(Role::Plain, &command.text());
-                lines.push(line);
-            }
-        }
-        lines
-    }
 }
 
 fn introduced<'a>(place: &Place<'a>) -> Option<&'a CommitRecord> {
@@ -283,7 +262,6 @@ fn shortened(token: &str, width: usize) -> String {
     format!("{}…", &token[..fitting(token, width.saturating_sub(1))])
 }
 
-/// Formats a location: `path:line:column`, or the object if it has no path.
 /// Returns the name of a finding's first place as in the report; for a git object without a path with the
 /// repository, if the scan read several.
 #[must_use]
@@ -299,6 +277,7 @@ pub fn place_name(record: &Record, document: &Document) -> String {
     }
 }
 
+/// Formats a location: `path:line:column`, or the object if it has no path.
 fn label(place: &LocationRecord, introduced: Option<&CommitRecord>) -> String {
     let path = match (&place.path, &place.git) {
         (Some(path), _) => path.text().into_owned(),

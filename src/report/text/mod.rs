@@ -3,6 +3,7 @@
 //! Input: a document, and the size of the terminal. Output: text in which scanned content is escaped, cut to
 //! the terminal if there is one.
 
+mod explain;
 mod finding;
 mod line;
 mod link;
@@ -15,6 +16,7 @@ mod summary;
 mod tests;
 
 use super::document::Document;
+use super::shared_steps::SharedSteps;
 pub use finding::place_name;
 pub use options::{StoppedCommand, TextOptions};
 
@@ -77,7 +79,7 @@ fn listing(
         lines
     };
     if options.explain {
-        return whole(Detail::Full);
+        return explained(document, sections, width);
     }
     if len <= MAX_SOURCES {
         let lines = whole(Detail::Source);
@@ -89,6 +91,23 @@ fn listing(
         None => whole(Detail::Compact),
         Some(room) => fitted(document, sections, width, room),
     }
+}
+
+/// Returns the lines of the sections with all facts, and the steps: those that several findings share follow
+/// the sections.
+fn explained(document: &Document, sections: &[Section<'_>], width: Option<usize>) -> Vec<Line> {
+    let items = sections.iter().flat_map(|it| &it.items);
+    let shared = SharedSteps::new(items.map(|it| it.record));
+    let mut lines = Vec::new();
+    for section in sections {
+        lines.push(section.heading());
+        for item in &section.items {
+            lines.extend(finding::lines(item, document, Detail::Full, width));
+            lines.extend(explain::own(item.record, &shared, width));
+        }
+    }
+    lines.extend(explain::shared(&shared, width));
+    lines
 }
 
 /// Returns the lines of the sections in at most `room` rows, the most urgent findings first. One line

@@ -7,6 +7,7 @@ mod truncation;
 
 use ddpatrol::detect::Detector;
 use ddpatrol::redact::Redactor;
+use ddpatrol::report::next_steps::NextStepsContext;
 use ddpatrol::report::{Document, document, github, html, markdown};
 use ddpatrol::rules;
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ fn document(report: &Value) -> Document {
 fn render(document: &Document, format: &str) -> String {
     let mut out = Vec::new();
     match format {
-        "html" => html::write(document, &mut out),
+        "html" => html::write(document, &NextStepsContext::default(), &mut out),
         "markdown" => markdown::write(document, &mut out),
         _ => github::write(document, &mut out),
     }
