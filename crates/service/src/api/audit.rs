@@ -1,10 +1,10 @@
 //! The endpoint of the audit trail, in Datadog's public format.
 
 use super::error::{ApiError, Errors, JSON_API, TokenErrors, json};
-use super::guard::Caller;
 use super::query::Query;
 use super::searches;
 use crate::audit::{Event, Filter, FilterError, Page, name};
+use crate::caller::Caller;
 use crate::permission::Permission;
 use crate::service::Service;
 use axum::Extension;

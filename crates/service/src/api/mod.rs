@@ -14,6 +14,7 @@ pub mod query;
 mod searches;
 mod time_limit;
 pub mod tokens;
+pub mod users;
 
 use crate::leak;
 use crate::service::Service;
@@ -77,6 +78,10 @@ fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
         .route_layer(body(Payload::Token))
         // These read no body; one layer fewer makes token checks measurably faster.
         .routes(routes!(health::validate))
+        .routes(routes!(health::validate_v1))
+        .routes(routes!(users::list))
+        .routes(routes!(users::get))
+        .routes(routes!(users::current))
         .routes(routes!(audit::events))
         .merge(introspection)
         .route_layer(from_fn_with_state(Arc::clone(service), guard::guard));

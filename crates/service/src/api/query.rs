@@ -94,19 +94,24 @@ struct Sort {
     direction: Direction,
 }
 
-/// Parses the parameters of a list of tokens.
-///
-/// # Errors
-/// [`ApiError`] 400 with every invalid parameter and its allowed values.
-pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
-    let query = Query::parse(query, &LISTING)?;
-    let include = query.include()?;
-    let mut errors = Vec::new();
+/// The page of a list, and its text filter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ListPage<'a> {
+    /// Maximum number of entries.
+    pub(super) size: u32,
+    /// Number of entries to skip.
+    pub(super) offset: u64,
+    /// The text filter.
+    pub(super) text: Option<&'a str>,
+}
+
+/// Parses the parameters that every list has.
+pub(super) fn page<'a>(query: &'a Query, max: u32, errors: &mut Vec<String>) -> ListPage<'a> {
     let size = match query.get("page[size]").map(str::parse) {
         None => DEFAULT_PAGE,
-        Some(Ok(size)) if (1..=MAX_PAGE).contains(&size) => size,
+        Some(Ok(size)) if (1..=max).contains(&size) => size,
         Some(_) => {
-            errors.push(format!("page[size]: must be a number from 1 to {MAX_PAGE}"));
+            errors.push(format!("page[size]: must be a number from 1 to {max}"));
             DEFAULT_PAGE
         }
     };
@@ -118,6 +123,18 @@ pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
     if text.is_some_and(|text| text.chars().count() > MAX_TEXT) {
         errors.push(format!("filter: must have at most {MAX_TEXT} characters"));
     }
+    ListPage { size, offset: u64::from(size) * u64::from(number), text }
+}
+
+/// Parses the parameters of a list of tokens.
+///
+/// # Errors
+/// [`ApiError`] 400 with every invalid parameter and its allowed values.
+pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
+    let query = Query::parse(query, &LISTING)?;
+    let include = query.include()?;
+    let mut errors = Vec::new();
+    let page = page(&query, MAX_PAGE, &mut errors);
     let mut owners = Vec::new();
     for owner in query.all("filter[owned_by]") {
         match Uuid::parse(owner) {
@@ -143,7 +160,7 @@ pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
     if !errors.is_empty() {
         return Err(ApiError::bad_request(errors));
     }
-    let offset = u64::from(size) * u64::from(number);
+    let ListPage { size, offset, text } = page;
     let text = text.map(str::to_owned);
     let listing = Listing { text, owners, leaked, order, direction, size, offset };
     Ok(ListQuery { listing, include })

@@ -75,7 +75,8 @@ enum UserCommand {
     Grant {
         /// Email address or UUID
         user: String,
-        /// user_app_keys, org_app_keys_read, org_app_keys_write, audit_logs_read, tokens_introspect
+        /// user_app_keys, org_app_keys_read, org_app_keys_write, audit_logs_read,
+        /// tokens_introspect, user_access_read, service_account_write
         #[arg(required = true, value_name = "PERMISSION", value_parser = permission)]
         permissions: Vec<Permission>,
         /// Remove the permissions instead
@@ -257,6 +258,9 @@ async fn add_user(
         permissions,
         created_at: time::now(),
         disabled_at: None,
+        title: None,
+        service_account: false,
+        modified_at: None,
     };
     let event = Actor::OPERATOR
         .event(name::USER_CREATED, None)?

@@ -3,10 +3,11 @@
 
 use super::anonymous_actor;
 use crate::api::error::{ApiError, Errors, OpenErrors, TokenErrors, json};
-use crate::api::guard::{Caller, IntrospectedToken};
+use crate::api::guard::IntrospectedToken;
 use crate::audit::tally::{Limit, Use, UseKind};
 use crate::audit::{Actor, method, name};
 use crate::auth::{CachedToken, Verdict};
+use crate::caller::Caller;
 use crate::permission::Permission;
 use crate::service::Service;
 use crate::store::tokens::RevokedBy;
@@ -174,7 +175,7 @@ pub async fn require_permission(
 ) -> Response {
     match caller.require(&[Permission::TokensIntrospect]) {
         Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
+        Err(error) => ApiError::from(error).into_response(),
     }
 }
 

@@ -114,7 +114,7 @@ macro_rules! push_page {
 }
 
 /// Returns the pattern for a text anywhere in a folded name.
-fn pattern(text: &str) -> String {
+pub(super) fn pattern(text: &str) -> String {
     let mut pattern = String::from("%");
     for c in fold(text).chars() {
         if matches!(c, '%' | '_' | '\\') {

@@ -4,10 +4,11 @@ use super::events::insert_events;
 use super::{Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
 use crate::permission::Permissions;
-use crate::store::token_rows::{NewToken, insert_token};
+use crate::store::token_rows::{NewToken, fold, insert_token};
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
+use sqlx::QueryBuilder;
 
 /// The email address of the first administrator.
 pub const ADMINISTRATOR: &str = "admin@localhost";
@@ -27,20 +28,32 @@ pub struct User {
     pub created_at: Timestamp,
     /// The time at which the user was disabled, if any.
     pub disabled_at: Option<Timestamp>,
+    /// The title, if any.
+    pub title: Option<String>,
+    /// `true` for a service account.
+    pub service_account: bool,
+    /// The time of the last change, if any.
+    pub modified_at: Option<Timestamp>,
 }
 
+/// The columns of a [`UserRow`].
+pub(super) const COLUMNS: &str = "SELECT id, email, name, permissions, created_at, disabled_at, title, service_account, modified_at FROM users";
+
 #[derive(sqlx::FromRow)]
-struct UserRow {
+pub(super) struct UserRow {
     id: Vec<u8>,
     email: String,
     name: String,
     permissions: i64,
     created_at: i64,
     disabled_at: Option<i64>,
+    title: Option<String>,
+    service_account: i64,
+    modified_at: Option<i64>,
 }
 
 impl UserRow {
-    fn user(self) -> Result<User, StoreError> {
+    pub(super) fn user(self) -> Result<User, StoreError> {
         Ok(User {
             id: id::from_row(&self.id).ok_or(StoreError::Row("users"))?,
             email: self.email,
@@ -48,6 +61,9 @@ impl UserRow {
             permissions: Permissions::from_row(self.permissions),
             created_at: time::from_row(self.created_at),
             disabled_at: self.disabled_at.map(time::from_row),
+            title: self.title,
+            service_account: self.service_account != 0,
+            modified_at: self.modified_at.map(time::from_row),
         })
     }
 }
@@ -56,13 +72,16 @@ impl UserRow {
 macro_rules! insert_user {
     ($tx:ident, $user:expr) => {
         sqlx::query(
-            "INSERT INTO users (id, email, name, permissions, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (email) DO NOTHING",
+            "INSERT INTO users (id, email, folded_email, name, permissions, created_at, title, service_account) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
         )
         .bind($user.id.as_bytes().as_slice())
         .bind($user.email.as_str())
+        .bind(fold(&$user.email))
         .bind($user.name.as_str())
         .bind($user.permissions.to_row())
         .bind(time::to_row($user.created_at))
+        .bind($user.title.as_deref())
+        .bind(i64::from($user.service_account))
         .execute(&mut *$tx)
         .await?
         .rows_affected()
@@ -123,27 +142,57 @@ impl Store {
     /// [`StoreError`] if the database fails or contains an invalid row.
     pub async fn users(&self) -> Result<Vec<User>, StoreError> {
         let rows: Vec<UserRow> = read!(self, |pool| {
-            sqlx::query_as("SELECT id, email, name, permissions, created_at, disabled_at FROM users ORDER BY email")
+            QueryBuilder::new(COLUMNS)
+                .push(" ORDER BY email")
+                .build_query_as()
                 .fetch_all(pool)
                 .await?
         });
         rows.into_iter().map(UserRow::user).collect()
     }
 
-    /// Returns the user with an email address or identifier.
+    /// Returns the user with an email address, ignoring case, or an identifier.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails or contains an invalid row.
     pub async fn user(&self, email_or_id: &str) -> Result<Option<User>, StoreError> {
-        let id = Uuid::parse(email_or_id).map(|id| id.as_bytes().to_vec());
+        if let Some(id) = Uuid::parse(email_or_id) {
+            return self.user_by_id(id).await;
+        }
         let row: Option<UserRow> = read!(self, |pool| {
-            sqlx::query_as("SELECT id, email, name, permissions, created_at, disabled_at FROM users WHERE email = $1 OR id = $2")
-                .bind(email_or_id)
-                .bind(id)
-                .fetch_optional(pool)
-                .await?
+            let mut query = QueryBuilder::new(COLUMNS);
+            query.push(" WHERE email = ").push_bind(email_or_id);
+            query.push(" OR folded_email = ").push_bind(fold(email_or_id));
+            // Older versions allowed addresses that differ only in case.
+            query.push(" ORDER BY CASE WHEN email = ").push_bind(email_or_id);
+            query.push(" THEN 0 ELSE 1 END LIMIT 1");
+            query.build_query_as().fetch_optional(pool).await?
         });
         row.map(UserRow::user).transpose()
+    }
+
+    /// Returns the user with an identifier.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails or contains an invalid row.
+    pub async fn user_by_id(&self, id: Uuid) -> Result<Option<User>, StoreError> {
+        let row: Option<UserRow> = read!(self, |pool| {
+            let mut query = QueryBuilder::new(COLUMNS);
+            query.push(" WHERE id = ").push_bind(id.as_bytes().as_slice());
+            query.build_query_as().fetch_optional(pool).await?
+        });
+        row.map(UserRow::user).transpose()
+    }
+
+    /// Returns the identifier of the organization.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails or has no organization.
+    pub async fn organization(&self) -> Result<Uuid, StoreError> {
+        let row: Vec<u8> = read!(self, |pool| {
+            sqlx::query_scalar("SELECT id FROM organization").fetch_one(pool).await?
+        });
+        id::from_row(&row).ok_or(StoreError::Row("organization"))
     }
 
     /// Replaces a user's permissions.
@@ -157,8 +206,9 @@ impl Store {
         event: &Event,
     ) -> Result<(), StoreError> {
         change!(self, |tx| {
-            sqlx::query("UPDATE users SET permissions = $1 WHERE id = $2")
+            sqlx::query("UPDATE users SET permissions = $1, modified_at = $2 WHERE id = $3")
                 .bind(permissions.to_row())
+                .bind(time::to_row(event.at))
                 .bind(user.as_bytes().as_slice())
                 .execute(&mut *tx)
                 .await?;
@@ -176,7 +226,7 @@ impl Store {
     pub async fn disable_user(&self, user: Uuid, event: &Event) -> Result<bool, StoreError> {
         let disabled = change!(self, |tx| {
             let disabled = sqlx::query(
-                "UPDATE users SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL",
+                "UPDATE users SET disabled_at = $1, modified_at = $1 WHERE id = $2 AND disabled_at IS NULL",
             )
             .bind(time::to_row(event.at))
             .bind(user.as_bytes().as_slice())

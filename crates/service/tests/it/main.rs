@@ -27,6 +27,7 @@ mod searches;
 mod server;
 mod slow_senders;
 mod token_state;
+mod users;
 mod wall_clock;
 
 use std::time::{Duration, Instant};
