@@ -4,7 +4,9 @@
 //! secret: strings from callers are redacted ([`crate::redact`]) before they are stored.
 
 pub mod batch;
+pub(crate) mod condition;
 pub mod filter;
+mod query;
 pub mod queue;
 pub mod tally;
 

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod audit;
+mod audit_queries;
 mod bodies;
 mod clock;
 mod connections;

@@ -30,6 +30,7 @@ OPERATIONS = {
     ("GET", TOKENS + "/{token_id}"), ("PATCH", TOKENS + "/{token_id}"),
     ("DELETE", TOKENS + "/{token_id}"),
     ("GET", VALIDATE), ("GET", "/api/v1/validate"), ("GET", "/api/v2/audit/events"),
+    ("POST", "/api/v2/audit/events/search"),
     ("GET", "/api/v2/users"), ("GET", "/api/v2/users/{user_id}"), ("GET", "/api/v2/current_user"),
     ("POST", "/leaks/v1/reports"), ("POST", "/leaks/v1/github"),
     ("POST", "/oauth2/revoke"), ("POST", "/oauth2/introspect"),
