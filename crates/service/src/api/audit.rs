@@ -342,6 +342,7 @@ fn message(event: &str, who: Option<&str>, asset: &str) -> String {
         name::USER_CREATED => return format!("The user {asset} was created"),
         name::USER_UPDATED => return format!("The permissions of the user {asset} changed"),
         name::USER_DISABLED => return format!("The user {asset} was disabled"),
+        name::USER_ENABLED => return format!("The user {asset} was enabled"),
         name::CLOCK_RESET => return "The trusted time was reset".to_owned(),
         other => return format!("{other} {asset}"),
     };

@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use super::jsonapi::Include;
 use crate::sort::Direction;
-use crate::store::listing::{Listing, Order};
+use crate::store::listing::{Listing, Order, StateFilter};
 use ddpatrol_token::Uuid;
 
 /// Maximum number of tokens per page.
@@ -75,8 +75,8 @@ impl Query {
 }
 
 /// The parameters that narrow a list.
-const LISTING: [&str; 5] =
-    ["page[size]", "page[number]", "filter", "filter[owned_by]", "filter[leaked]"];
+const LISTING: [&str; 6] =
+    ["page[size]", "page[number]", "filter", "filter[owned_by]", "filter[leaked]", "filter[state]"];
 
 /// The parameters of a list of tokens.
 #[derive(Debug)]
@@ -85,6 +85,8 @@ pub struct ListQuery {
     pub listing: Listing,
     /// The optional content of the response.
     pub include: Include,
+    /// `true` if the response shows the state of each token.
+    pub states: bool,
 }
 
 /// A sort key with its direction.
@@ -153,6 +155,20 @@ pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
             false
         }
     };
+    let named = query.get("filter[state]").filter(|name| !name.is_empty());
+    let mut state = if leaked { StateFilter::Leaked } else { StateFilter::Live };
+    if let Some(name) = named {
+        match StateFilter::from_name(name) {
+            Some(named) if leaked && named != StateFilter::Leaked => {
+                errors.push("filter[state]: must be leaked with filter[leaked]=true".to_owned());
+            }
+            Some(named) => state = named,
+            None => {
+                let names = StateFilter::NAMES.join(", ");
+                errors.push(format!("filter[state]: must be one of {names}"));
+            }
+        }
+    }
     let Sort { order, direction } = sort(query.get("sort")).unwrap_or_else(|| {
         errors.push("sort: must be one of name, created_at, expires_at, last_used_at, leaked, optionally preceded by -".to_owned());
         Sort { order: Order::Name, direction: Direction::Ascending }
@@ -162,8 +178,8 @@ pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
     }
     let ListPage { size, offset, text } = page;
     let text = text.map(str::to_owned);
-    let listing = Listing { text, owners, leaked, order, direction, size, offset };
-    Ok(ListQuery { listing, include })
+    let listing = Listing { text, owners, state, order, direction, size, offset };
+    Ok(ListQuery { listing, include, states: leaked || named.is_some() })
 }
 
 fn sort(text: Option<&str>) -> Option<Sort> {

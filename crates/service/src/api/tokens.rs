@@ -9,7 +9,7 @@ use crate::caller::Caller;
 use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite, UserAppKeys};
 use crate::refusal::Refusal;
 use crate::service::{Minted, Service};
-use crate::store::listing::TokenPage;
+use crate::store::listing::{TokenPage, state_name};
 use crate::tokens;
 use axum::Extension;
 use axum::body::Bytes;
@@ -29,6 +29,7 @@ type Shared = State<Arc<Service>>;
         ("filter" = Option<String>, Query, description = "Part of the name, or the whole id or alias", max_length = 255),
         ("filter[owned_by]" = Option<Vec<String>>, Query, description = "UUID of an owner; repeatable"),
         ("filter[leaked]" = Option<bool>, Query, description = "With true, only leaked tokens, including revoked ones"),
+        ("filter[state]" = Option<String>, Query, description = "State of the tokens; by default live", pattern = "^(live|expiring|expired|revoked|leaked)$"),
         ("include" = Option<String>, Query, description = "leak_information", pattern = "^leak_information$"),
         ("sort" = Option<String>, Query, description = "Sort key", pattern = "^-?(name|created_at|expires_at|last_used_at|leaked)$"),
     ),
@@ -46,14 +47,21 @@ pub async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     caller.require(&[UserAppKeys, OrgAppKeysRead])?;
-    let ListQuery { mut listing, include } = query::listing(query.as_deref())?;
+    let ListQuery { mut listing, include, states } = query::listing(query.as_deref())?;
     tokens::restrict(&caller, &mut listing)?;
     let own = caller.user();
     let search = service.store.tokens(&listing);
     let own_list = !listing.owners.is_empty() && listing.owners.iter().all(|&owner| owner == own);
     let slots = if own_list { &service.own_lists } else { &service.searches };
     let TokenPage { tokens, total } = searches::bounded(&service, slots, &caller, search).await?;
-    Ok(json(StatusCode::OK, JSON_API, &jsonapi::page_document(tokens, total, include)))
+    let shown: Vec<_> = tokens.iter().map(state_name).collect();
+    let mut document = jsonapi::page_document(tokens, total, include);
+    if states {
+        for (resource, state) in document.data.iter_mut().zip(shown) {
+            resource.attributes.state = Some(state);
+        }
+    }
+    Ok(json(StatusCode::OK, JSON_API, &document))
 }
 
 /// Creates a token for the caller, or for another person with `org_app_keys_write`. Only this response contains the whole token.

@@ -1,9 +1,9 @@
 //! Users: the administrator of a new database, and those that operators add.
 
 use super::events::insert_events;
-use super::{Store, StoreError, change, read};
+use super::{Dialect, Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
-use crate::permission::Permissions;
+use crate::permission::{Permission, Permissions};
 use crate::store::token_rows::{NewToken, fold, insert_token};
 use crate::{id, time};
 use ddpatrol_token::Uuid;
@@ -66,6 +66,32 @@ impl UserRow {
             modified_at: self.modified_at.map(time::from_row),
         })
     }
+}
+
+/// The result of a change of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserChange {
+    /// The user is changed.
+    Done,
+    /// The user was already in this state; nothing was written.
+    Already,
+    /// Nobody could manage other people's tokens after the change; nothing was written.
+    LastAdministrator,
+}
+
+/// Enabled administrators; two rows suffice to know that one of them is not the last.
+const ADMINISTRATORS: &str = "SELECT id FROM users WHERE disabled_at IS NULL AND permissions & 4 <> 0 AND service_account = 0 LIMIT 2";
+
+/// Returns `true` if a user is the only enabled one with `org_app_keys_write`, in an open
+/// transaction. On PostgreSQL, the lock makes concurrent changes wait for each other.
+macro_rules! is_last_administrator {
+    ($tx:ident, $user:expr, $dialect:expr) => {{
+        if $dialect == Dialect::Postgres {
+            sqlx::query("SELECT 1 FROM organization FOR UPDATE").execute(&mut *$tx).await?;
+        }
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar(ADMINISTRATORS).fetch_all(&mut *$tx).await?;
+        matches!(rows.as_slice(), [only] if only.as_slice() == $user.as_bytes().as_slice())
+    }};
 }
 
 /// Inserts a user in an open transaction.
@@ -195,7 +221,7 @@ impl Store {
         id::from_row(&row).ok_or(StoreError::Row("organization"))
     }
 
-    /// Replaces a user's permissions.
+    /// Replaces a user's permissions, unless the last administrator would lose theirs.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails; nothing was written.
@@ -204,29 +230,65 @@ impl Store {
         user: Uuid,
         permissions: Permissions,
         event: &Event,
-    ) -> Result<(), StoreError> {
-        change!(self, |tx| {
-            sqlx::query("UPDATE users SET permissions = $1, modified_at = $2 WHERE id = $3")
-                .bind(permissions.to_row())
-                .bind(time::to_row(event.at))
-                .bind(user.as_bytes().as_slice())
-                .execute(&mut *tx)
-                .await?;
-            insert_events!(tx, std::slice::from_ref(event));
+    ) -> Result<UserChange, StoreError> {
+        let dialect = self.dialect();
+        let changed = change!(self, |tx| {
+            let administers = permissions.contains(Permission::OrgAppKeysWrite);
+            if !administers && is_last_administrator!(tx, user, dialect) {
+                UserChange::LastAdministrator
+            } else {
+                sqlx::query("UPDATE users SET permissions = $1, modified_at = $2 WHERE id = $3")
+                    .bind(permissions.to_row())
+                    .bind(time::to_row(event.at))
+                    .bind(user.as_bytes().as_slice())
+                    .execute(&mut *tx)
+                    .await?;
+                insert_events!(tx, std::slice::from_ref(event));
+                UserChange::Done
+            }
         });
         self.notify_replicas(&[]).await;
-        Ok(())
+        Ok(changed)
     }
 
-    /// Disables a user, so that all of their tokens are rejected. Returns `true` if the user was
-    /// enabled before.
+    /// Disables a user, so that all of their tokens are rejected, unless the user is the last
+    /// administrator.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails; nothing was written.
-    pub async fn disable_user(&self, user: Uuid, event: &Event) -> Result<bool, StoreError> {
+    pub async fn disable_user(&self, user: Uuid, event: &Event) -> Result<UserChange, StoreError> {
+        let dialect = self.dialect();
         let disabled = change!(self, |tx| {
-            let disabled = sqlx::query(
-                "UPDATE users SET disabled_at = $1, modified_at = $1 WHERE id = $2 AND disabled_at IS NULL",
+            if is_last_administrator!(tx, user, dialect) {
+                UserChange::LastAdministrator
+            } else {
+                let disabled = sqlx::query(
+                    "UPDATE users SET disabled_at = $1, modified_at = $1 WHERE id = $2 AND disabled_at IS NULL",
+                )
+                .bind(time::to_row(event.at))
+                .bind(user.as_bytes().as_slice())
+                .execute(&mut *tx)
+                .await?
+                .rows_affected()
+                    == 1;
+                if disabled {
+                    insert_events!(tx, std::slice::from_ref(event));
+                }
+                if disabled { UserChange::Done } else { UserChange::Already }
+            }
+        });
+        self.notify_replicas(&[]).await;
+        Ok(disabled)
+    }
+
+    /// Enables a disabled user, so that their live tokens are accepted again.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails; nothing was written.
+    pub async fn enable_user(&self, user: Uuid, event: &Event) -> Result<UserChange, StoreError> {
+        let enabled = change!(self, |tx| {
+            let enabled = sqlx::query(
+                "UPDATE users SET disabled_at = NULL, modified_at = $1 WHERE id = $2 AND disabled_at IS NOT NULL",
             )
             .bind(time::to_row(event.at))
             .bind(user.as_bytes().as_slice())
@@ -234,12 +296,12 @@ impl Store {
             .await?
             .rows_affected()
                 == 1;
-            if disabled {
+            if enabled {
                 insert_events!(tx, std::slice::from_ref(event));
             }
-            disabled
+            enabled
         });
         self.notify_replicas(&[]).await;
-        Ok(disabled)
+        Ok(if enabled { UserChange::Done } else { UserChange::Already })
     }
 }
