@@ -3,6 +3,7 @@
 
 use super::clean;
 use super::condition::{Comparison, Condition, IdColumn, TextColumn};
+use crate::redact::holds_token;
 use ddpatrol_token::Uuid;
 
 /// The fields that a query can use.
@@ -302,6 +303,11 @@ fn free_text(word: &Word) -> Result<Condition, String> {
     }
     if word.text.starts_with('@') && word.literal_from != Some(0) {
         return Err(format!("`{}` has no value; expected @FIELD:VALUE", clean(&word.text)));
+    }
+    if holds_token(&word.text) {
+        return Err(
+            "must not contain an access token; use @asset.id with its UUID or alias".to_owned()
+        );
     }
     let text = word.text.trim_matches(|c| c == '*' && word.literal_from.is_none());
     if text.is_empty() {

@@ -12,8 +12,9 @@ use crate::service::{Minted, TokenRequest, a_year_after, mint};
 use crate::store::tokens::Authority;
 use crate::store::users::{User, UserChange};
 use crate::store::{Missing, Store};
+use crate::tokens::fields::{check_name, is_deceptive};
 use crate::{id, time};
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::Subcommand;
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -242,7 +243,7 @@ async fn add_user(
     for text in [&email, &name] {
         let faulty = text.trim().is_empty()
             || text.chars().count() > MAX_TEXT
-            || text.chars().any(char::is_control);
+            || text.chars().any(is_deceptive);
         if faulty || holds_token(text) {
             bail!(
                 "an email address or a name must have 1 to {MAX_TEXT} printable characters and must not contain a token"
@@ -293,9 +294,7 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
     if user.disabled_at.is_some() {
         bail!("user {} is disabled, so a new token would be rejected", user.email);
     }
-    if issue.name.trim().is_empty() || holds_token(&issue.name) {
-        bail!("--name: must not be empty or contain a token");
-    }
+    check_name(&issue.name).map_err(|problem| anyhow!("--name: {problem}"))?;
     let scopes = if issue.all_scopes {
         known.names().map(str::to_owned).collect()
     } else {

@@ -5,7 +5,7 @@
 //! Source: <https://docs.github.com/en/code-security/secret-scanning/secret-scanning-partnership-program/secret-scanning-partner-program>
 
 use super::entries::{ListError, Member, Schema};
-use super::{MAX_ENTRIES, anonymous_actor, record_leaks};
+use super::{MAX_ENTRIES, anonymous_actor, record_leaks, web_url};
 use crate::api::error::{ApiError, Errors, OpenErrors, json};
 use crate::audit::method;
 use crate::auth::PresentedToken;
@@ -172,7 +172,7 @@ fn parse_alert(service: &Service, body: &[u8]) -> Result<Alert, ApiError> {
                 token: presented.id,
                 digest: presented.digest,
                 source: "github".to_owned(),
-                url,
+                url: web_url(url),
                 location,
             });
             alert.reports.len() - 1
