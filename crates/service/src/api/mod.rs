@@ -29,8 +29,8 @@ use error::ApiError;
 use payload::{BodyState, Payload};
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{License, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -113,6 +113,10 @@ fn describe(document: &mut OpenApi) {
     document.info.version = env!("CARGO_PKG_VERSION").to_owned();
     document.info.description =
         Some("Issues, checks, revokes and audits personal access tokens".to_owned());
+    document.info.contact = None;
+    let mut license = License::new("MIT OR Apache-2.0");
+    license.identifier = Some("MIT OR Apache-2.0".to_owned());
+    document.info.license = Some(license);
     let components = document.components.get_or_insert_default();
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("dd-application-key")));

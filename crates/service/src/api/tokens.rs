@@ -23,6 +23,7 @@ type Shared = State<Arc<Service>>;
 /// Lists tokens: the caller's own, or those of all users with `org_app_keys_read`.
 #[utoipa::path(
     get, path = "/api/v2/personal_access_tokens", tag = "Tokens",
+    operation_id = "list_personal_access_tokens",
     params(
         ("page[size]" = Option<u32>, Query, description = "Number of tokens per page", minimum = 1, maximum = 100),
         ("page[number]" = Option<u32>, Query, description = "Page number, from 0", minimum = 0),
@@ -67,6 +68,7 @@ pub async fn list(
 /// Creates a token for the caller, or for another person with `org_app_keys_write`. Only this response contains the whole token.
 #[utoipa::path(
     post, path = "/api/v2/personal_access_tokens", tag = "Tokens",
+    operation_id = "create_personal_access_token",
     request_body(content((CreateBody = "application/json"), (CreateBody = "application/vnd.api+json"))),
     responses(
         (status = 201, description = "The token, with its key", body = TokenDocument, content_type = "application/vnd.api+json"),
@@ -92,6 +94,7 @@ pub async fn create(
 /// Returns a token: one of the caller's own, or any user's with `org_app_keys_read`.
 #[utoipa::path(
     get, path = "/api/v2/personal_access_tokens/{token_id}", tag = "Tokens",
+    operation_id = "get_personal_access_token",
     params(
         ("token_id" = String, Path, description = "The token's UUID"),
         ("include" = Option<String>, Query, description = "leak_information", pattern = "^leak_information$"),
@@ -121,6 +124,7 @@ pub async fn get(
 /// `org_app_keys_write`.
 #[utoipa::path(
     patch, path = "/api/v2/personal_access_tokens/{token_id}", tag = "Tokens",
+    operation_id = "update_personal_access_token",
     params(("token_id" = String, Path, description = "The token's UUID")),
     request_body(content((UpdateBody = "application/json"), (UpdateBody = "application/vnd.api+json"))),
     responses(
@@ -153,6 +157,7 @@ pub async fn update(
 /// again succeeds without any change.
 #[utoipa::path(
     delete, path = "/api/v2/personal_access_tokens/{token_id}", tag = "Tokens",
+    operation_id = "revoke_personal_access_token",
     params(("token_id" = String, Path, description = "The token's UUID")),
     responses(
         (status = 204, description = "The token is revoked"),

@@ -83,6 +83,7 @@ pub struct Feedback {
 /// Accepts GitHub's alert after verifying the signature of the raw body.
 #[utoipa::path(
     post, path = "/leaks/v1/github", tag = "Leaks",
+    operation_id = "report_github_alert",
     params(
         ("Github-Public-Key-Identifier" = String, Header, description = "Identifier of the GitHub key that signed the body"),
         ("Github-Public-Key-Signature" = String, Header, description = "ECDSA P-256 signature with SHA-256 of the body, DER in base64"),

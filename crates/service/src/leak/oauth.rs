@@ -88,6 +88,7 @@ pub struct Introspection {
 /// Revokes the token in the form (RFC 7009). The response for an unknown or dead token is the same.
 #[utoipa::path(
     post, path = "/oauth2/revoke", tag = "OAuth",
+    operation_id = "revoke_by_possession",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The token is not live"),
@@ -127,6 +128,7 @@ pub async fn revoke(
 /// use of the token.
 #[utoipa::path(
     post, path = "/oauth2/introspect", tag = "OAuth",
+    operation_id = "introspect",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "State of the token", body = Introspection, content_type = "application/json"),

@@ -69,6 +69,7 @@ pub struct ReportResult {
 /// Accepts a report of leaked tokens. Requires no authentication: the tokens are the proof.
 #[utoipa::path(
     post, path = "/leaks/v1/reports", tag = "Leaks",
+    operation_id = "report_leaks",
     request_body(content = ReportsBody, content_type = "application/json"),
     responses(
         (status = 200, description = "Result of each entry", body = ResultsDocument, content_type = "application/json"),

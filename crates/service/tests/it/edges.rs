@@ -163,6 +163,22 @@ fn errors_never_show_a_databases_password() {
 }
 
 #[test]
+fn every_operation_of_the_document_has_its_own_identifier_and_the_licence_is_ours() {
+    let database = Database::sqlite();
+    let (server, _) = Server::first(&database, &[]);
+    let document = server.call(&Request::get("/api/v2/openapi.json")).expect(200).json();
+    let paths = document["paths"].as_object().unwrap().values();
+    let operations = paths.flat_map(|path| path.as_object().unwrap().values());
+    let mut ids: Vec<_> = operations.map(|it| it["operationId"].as_str().unwrap()).collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "{ids:?}");
+    assert_eq!(document["info"]["license"]["identifier"], "MIT OR Apache-2.0");
+    assert!(document["info"].get("contact").is_none(), "{}", document["info"]);
+}
+
+#[test]
 fn deceptive_names_sources_and_urls_are_not_stored() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
