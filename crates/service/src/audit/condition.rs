@@ -5,7 +5,7 @@ use ddpatrol_token::Uuid;
 
 /// A condition on an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Condition {
+pub(crate) enum EventCondition {
     /// All conditions hold; every event if there is none.
     All(Vec<Self>),
     /// At least one condition holds.
@@ -107,7 +107,7 @@ pub(crate) enum SqlPart<'a> {
     Number(i64),
 }
 
-impl Condition {
+impl EventCondition {
     /// Returns the SQL of the condition, an expression in parentheses.
     pub(crate) fn sql(&self) -> Vec<SqlPart<'_>> {
         let mut parts = Vec::new();
@@ -228,7 +228,7 @@ struct Joint {
     with: &'static str,
 }
 
-fn push_joined<'a>(parts: &mut Vec<SqlPart<'a>>, conditions: &'a [Condition], joint: Joint) {
+fn push_joined<'a>(parts: &mut Vec<SqlPart<'a>>, conditions: &'a [EventCondition], joint: Joint) {
     for (index, condition) in conditions.iter().enumerate() {
         if index > 0 {
             parts.push(SqlPart::Sql(joint.with));

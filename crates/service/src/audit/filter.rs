@@ -1,7 +1,7 @@
 //! The parameters of a search in the audit trail: a condition, a time range, and the cursor of a
 //! page. Does not search.
 
-use super::condition::{Condition, IdColumn, TextColumn};
+use super::condition::{EventCondition, IdColumn, TextColumn};
 use super::{name, query};
 use crate::sort::Direction;
 use base64::Engine as _;
@@ -31,12 +31,12 @@ pub struct Filter {
     pub from: Option<Timestamp>,
     /// End of the time range (exclusive).
     pub to: Option<Timestamp>,
-    condition: Condition,
+    condition: EventCondition,
 }
 
 impl Default for Filter {
     fn default() -> Self {
-        Self { from: None, to: None, condition: Condition::All(Vec::new()) }
+        Self { from: None, to: None, condition: EventCondition::All(Vec::new()) }
     }
 }
 
@@ -51,7 +51,7 @@ impl Filter {
     }
 
     /// Returns the condition on the content of the events.
-    pub(crate) const fn condition(&self) -> &Condition {
+    pub(crate) const fn condition(&self) -> &EventCondition {
         &self.condition
     }
 

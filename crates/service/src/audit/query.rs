@@ -2,7 +2,7 @@
 //! that no search silently finds nothing.
 
 use super::clean;
-use super::condition::{Comparison, Condition, IdColumn, TextColumn};
+use super::condition::{Comparison, EventCondition, IdColumn, TextColumn};
 use crate::redact::holds_token;
 use ddpatrol_token::Uuid;
 
@@ -37,7 +37,7 @@ struct Word {
 ///
 /// # Errors
 /// The problem, with the unsupported part.
-pub(super) fn parse(query: &str) -> Result<Condition, String> {
+pub(super) fn parse(query: &str) -> Result<EventCondition, String> {
     let mut parser = Parser { lexemes: lex(query)?, at: 0, terms: 0, depth: 0 };
     let condition = parser.alternatives(None)?;
     match parser.next() {
@@ -109,19 +109,19 @@ impl Parser {
 
     /// Parses conditions separated by `OR`. The terms of a group after `@field:` have no field of
     /// their own.
-    fn alternatives(&mut self, field: Option<&str>) -> Result<Condition, String> {
+    fn alternatives(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
         let mut any = vec![self.conjunction(field)?];
         while self.is_keyword("OR") {
             self.at += 1;
             any.push(self.conjunction(field)?);
         }
-        if any.len() > 1 && any.contains(&Condition::All(Vec::new())) {
+        if any.len() > 1 && any.contains(&EventCondition::All(Vec::new())) {
             return Err("`OR` needs a condition on both sides".to_owned());
         }
-        Ok(if any.len() == 1 { any.remove(0) } else { Condition::Any(any) })
+        Ok(if any.len() == 1 { any.remove(0) } else { EventCondition::Any(any) })
     }
 
-    fn conjunction(&mut self, field: Option<&str>) -> Result<Condition, String> {
+    fn conjunction(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
         let mut all = Vec::new();
         loop {
             if self.is_keyword("AND") {
@@ -133,14 +133,14 @@ impl Parser {
                 break;
             }
             match self.term(field)? {
-                Condition::All(inner) => all.extend(inner),
+                EventCondition::All(inner) => all.extend(inner),
                 other => all.push(other),
             }
         }
-        Ok(if all.len() == 1 { all.remove(0) } else { Condition::All(all) })
+        Ok(if all.len() == 1 { all.remove(0) } else { EventCondition::All(all) })
     }
 
-    fn term(&mut self, field: Option<&str>) -> Result<Condition, String> {
+    fn term(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
         self.terms += 1;
         if self.terms > MAX_TERMS {
             return Err(format!("must have at most {MAX_TERMS} conditions"));
@@ -155,17 +155,17 @@ impl Parser {
         }
     }
 
-    fn negated(&mut self, field: Option<&str>) -> Result<Condition, String> {
+    fn negated(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(format!("must have at most {MAX_DEPTH} nested groups"));
         }
         let inner = self.term(field)?;
         self.depth -= 1;
-        Ok(Condition::Not(Box::new(inner)))
+        Ok(EventCondition::Not(Box::new(inner)))
     }
 
-    fn group(&mut self, field: Option<&str>) -> Result<Condition, String> {
+    fn group(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(format!("must have at most {MAX_DEPTH} nested groups"));
@@ -173,7 +173,7 @@ impl Parser {
         let inner = self.alternatives(field)?;
         self.depth -= 1;
         match self.next() {
-            Some(Lexeme::Close) if inner == Condition::All(Vec::new()) => {
+            Some(Lexeme::Close) if inner == EventCondition::All(Vec::new()) => {
                 Err("parentheses must contain a condition".to_owned())
             }
             Some(Lexeme::Close) => Ok(inner),
@@ -181,7 +181,7 @@ impl Parser {
         }
     }
 
-    fn word(&mut self, word: &Word, field: Option<&str>) -> Result<Condition, String> {
+    fn word(&mut self, word: &Word, field: Option<&str>) -> Result<EventCondition, String> {
         if let Some(field) = field {
             return condition(field, word);
         }
@@ -203,7 +203,7 @@ impl Parser {
 }
 
 /// Returns the condition `field:value`.
-fn condition(field: &str, value: &Word) -> Result<Condition, String> {
+fn condition(field: &str, value: &Word) -> Result<EventCondition, String> {
     let column = match field {
         "@evt.name" => TextColumn::Name,
         "@evt.actor.type" => TextColumn::Actor,
@@ -229,12 +229,12 @@ fn condition(field: &str, value: &Word) -> Result<Condition, String> {
     text(field, value, column)
 }
 
-fn auth_method(value: &Word, other: Condition) -> Condition {
+fn auth_method(value: &Word, other: EventCondition) -> EventCondition {
     let name = value.text.to_lowercase().replace(' ', "_");
-    if name == PERSONAL_ACCESS_TOKEN { Condition::ByToken } else { other }
+    if name == PERSONAL_ACCESS_TOKEN { EventCondition::ByToken } else { other }
 }
 
-fn text(field: &str, value: &Word, column: TextColumn) -> Result<Condition, String> {
+fn text(field: &str, value: &Word, column: TextColumn) -> Result<EventCondition, String> {
     if value.literal_from != Some(0) && value.text.starts_with(['<', '>', '[', '{', '~', '/']) {
         // A path is the only text that starts with a slash.
         if !(value.text.starts_with('/') && column == TextColumn::Path) {
@@ -245,22 +245,22 @@ fn text(field: &str, value: &Word, column: TextColumn) -> Result<Condition, Stri
         }
     }
     Ok(match pattern(value) {
-        Some(pattern) => Condition::Like(column, pattern),
-        None => Condition::Text(column, value.text.clone()),
+        Some(pattern) => EventCondition::Like(column, pattern),
+        None => EventCondition::Text(column, value.text.clone()),
     })
 }
 
-fn identifier(field: &str, value: &Word, column: IdColumn) -> Result<Condition, String> {
+fn identifier(field: &str, value: &Word, column: IdColumn) -> Result<EventCondition, String> {
     let id = Uuid::parse(&value.text).or_else(|| Uuid::from_alias(value.text.as_bytes()));
     let id = id.ok_or_else(|| {
         format!("`{field}:{}` is not supported; expected a whole UUID", clean(&value.text))
     })?;
-    Ok(Condition::Id(column, id))
+    Ok(EventCondition::Id(column, id))
 }
 
-fn status(value: &Word) -> Result<Condition, String> {
+fn status(value: &Word) -> Result<EventCondition, String> {
     if let Some(pattern) = pattern(value) {
-        return Ok(Condition::Like(TextColumn::Status, pattern));
+        return Ok(EventCondition::Like(TextColumn::Status, pattern));
     }
     let prefixes = [
         (">=", Comparison::AtLeast),
@@ -272,7 +272,7 @@ fn status(value: &Word) -> Result<Condition, String> {
         .into_iter()
         .find_map(|(prefix, comparison)| Some((comparison, value.text.strip_prefix(prefix)?)));
     let (comparison, number) = compared.unwrap_or((Comparison::Equal, &value.text));
-    number.parse().map(|number: u16| Condition::Status(comparison, number.into())).map_err(|_| {
+    number.parse().map(|number: u16| EventCondition::Status(comparison, number.into())).map_err(|_| {
         format!(
             "`@http.status_code:{}` is not supported; expected a status, such as 403, 4* or >=400",
             clean(&value.text)
@@ -297,9 +297,9 @@ fn pattern(value: &Word) -> Option<String> {
     Some(pattern)
 }
 
-fn free_text(word: &Word) -> Result<Condition, String> {
+fn free_text(word: &Word) -> Result<EventCondition, String> {
     if word.text == "*" && word.literal_from.is_none() {
-        return Ok(Condition::All(Vec::new()));
+        return Ok(EventCondition::All(Vec::new()));
     }
     if word.text.starts_with('@') && word.literal_from != Some(0) {
         return Err(format!("`{}` has no value; expected @FIELD:VALUE", clean(&word.text)));
@@ -318,7 +318,7 @@ fn free_text(word: &Word) -> Result<Condition, String> {
         push_literal(&mut pattern, c);
     }
     pattern.push('%');
-    Ok(Condition::Free(pattern))
+    Ok(EventCondition::Free(pattern))
 }
 
 fn push_literal(pattern: &mut String, c: char) {
@@ -332,36 +332,36 @@ fn push_literal(pattern: &mut String, c: char) {
 mod tests {
     use super::*;
 
-    fn like(column: TextColumn, pattern: &str) -> Condition {
-        Condition::Like(column, pattern.to_owned())
+    fn like(column: TextColumn, pattern: &str) -> EventCondition {
+        EventCondition::Like(column, pattern.to_owned())
     }
 
-    fn equal(column: TextColumn, value: &str) -> Condition {
-        Condition::Text(column, value.to_owned())
+    fn equal(column: TextColumn, value: &str) -> EventCondition {
+        EventCondition::Text(column, value.to_owned())
     }
 
     #[test]
     fn operators_bind_like_datadogs() {
         use TextColumn::{Action, Name};
         for (query, expected) in [
-            ("*", Condition::All(Vec::new())),
-            ("", Condition::All(Vec::new())),
+            ("*", EventCondition::All(Vec::new())),
+            ("", EventCondition::All(Vec::new())),
             ("@evt.name:access_token.*", like(Name, "access\\_token.%")),
             ("@evt.name:\"a*\"", equal(Name, "a*")),
-            ("-@evt.name:a", Condition::Not(Box::new(equal(Name, "a")))),
-            ("NOT @evt.name:a", Condition::Not(Box::new(equal(Name, "a")))),
+            ("-@evt.name:a", EventCondition::Not(Box::new(equal(Name, "a")))),
+            ("NOT @evt.name:a", EventCondition::Not(Box::new(equal(Name, "a")))),
             (
                 "@evt.name:a @action:b OR @action:c",
-                Condition::Any(vec![
-                    Condition::All(vec![equal(Name, "a"), equal(Action, "b")]),
+                EventCondition::Any(vec![
+                    EventCondition::All(vec![equal(Name, "a"), equal(Action, "b")]),
                     equal(Action, "c"),
                 ]),
             ),
-            ("@evt.name:(a OR b)", Condition::Any(vec![equal(Name, "a"), equal(Name, "b")])),
-            ("@auth_method:\"Personal Access Token\"", Condition::ByToken),
-            ("@http.status_code:>=400", Condition::Status(Comparison::AtLeast, 400)),
+            ("@evt.name:(a OR b)", EventCondition::Any(vec![equal(Name, "a"), equal(Name, "b")])),
+            ("@auth_method:\"Personal Access Token\"", EventCondition::ByToken),
+            ("@http.status_code:>=400", EventCondition::Status(Comparison::AtLeast, 400)),
             ("@http.url_details.path:/api*", like(TextColumn::Path, "/api%")),
-            ("Ada-1", Condition::Free("%ada-1%".to_owned())),
+            ("Ada-1", EventCondition::Free("%ada-1%".to_owned())),
         ] {
             assert_eq!(parse(query).as_ref(), Ok(&expected), "{query}");
         }

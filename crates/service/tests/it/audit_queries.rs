@@ -109,7 +109,7 @@ fn an_unsupported_query_or_member_is_refused_by_name() {
     };
     for (body, field) in [
         (json!({"filters": {}}), "filters"),
-        (json!({"filter": {"qurey": "x"}}), "filter.qurey"),
+        (json!({"filter": {"text": "x"}}), "filter.text"),
         (json!({"page": {"limit": 0}}), "page"),
         (json!({"options": {"time_offset": 5}}), "options.time_offset"),
         (json!({"filter": {"from": "yesterday"}}), "filter.from"),
