@@ -293,11 +293,12 @@ impl Authenticator {
 
     /// Caches a new token as stale and live, so that the database is queried about it even if the
     /// address of its holder has reached its limit.
-    pub fn created(&self, token: &NewToken, owner: &CachedToken) {
+    pub fn created(&self, token: &NewToken, owner: audit::UserRef) {
         let token = Arc::new(CachedToken {
             id: token.id,
-            user: owner.user.clone(),
-            permissions: owner.permissions,
+            user: owner,
+            // Nothing is permitted before the query.
+            permissions: Permissions::NONE,
             scopes: token.scopes.clone(),
             created_at: token.created_at,
             expires_at: token.expires_at,

@@ -15,16 +15,22 @@ pub enum Permission {
     AuditLogsRead,
     /// Introspects tokens (RFC 7662).
     TokensIntrospect,
+    /// Reads the users.
+    UserAccessRead,
+    /// Creates and disables service accounts, and manages their tokens.
+    ServiceAccountWrite,
 }
 
 impl Permission {
     /// Every permission, in the order of their bits.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::UserAppKeys,
         Self::OrgAppKeysRead,
         Self::OrgAppKeysWrite,
         Self::AuditLogsRead,
         Self::TokensIntrospect,
+        Self::UserAccessRead,
+        Self::ServiceAccountWrite,
     ];
 
     /// Returns the name, which is also the name of the scope that grants the permission to a token.
@@ -36,6 +42,8 @@ impl Permission {
             Self::OrgAppKeysWrite => "org_app_keys_write",
             Self::AuditLogsRead => "audit_logs_read",
             Self::TokensIntrospect => "tokens_introspect",
+            Self::UserAccessRead => "user_access_read",
+            Self::ServiceAccountWrite => "service_account_write",
         }
     }
 

@@ -153,6 +153,9 @@ pub async fn bootstrap(
         permissions: Permissions::ALL,
         created_at: now,
         disabled_at: None,
+        title: None,
+        service_account: false,
+        modified_at: None,
     };
     let Minted { token, secret } = mint(TokenRequest {
         owner: user.id,

@@ -1,24 +1,72 @@
 //! The endpoint of the audit trail, in Datadog's public format.
 
-use super::error::{ApiError, Errors, JSON_API, TokenErrors, json};
-use super::guard::Caller;
+use super::body::{self, Validator};
+use super::error::{ApiError, Errors, JSON_API, JsonBodyErrors, TokenErrors, json};
 use super::query::Query;
 use super::searches;
 use crate::audit::{Event, Filter, FilterError, Page, name};
+use crate::caller::Caller;
 use crate::permission::Permission;
 use crate::service::Service;
 use axum::Extension;
+use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use utoipa::ToSchema;
 
 const PARAMETERS: [&str; 5] =
     ["filter[query]", "filter[from]", "filter[to]", "page[limit]", "page[cursor]"];
+
+/// The problem of a time that cannot be parsed.
+const TIME_PROBLEM: &str =
+    "must be a time in RFC 3339, or relative to now, for example now-15m, or in milliseconds";
+
+/// An empty JSON object.
+static EMPTY: LazyLock<Value> = LazyLock::new(|| json!({}));
+
+/// The body of a search.
+#[derive(Debug, ToSchema)]
+pub struct SearchBody {
+    /// The criteria.
+    #[schema(nullable = false)]
+    pub filter: Option<SearchFilter>,
+    /// The page.
+    #[schema(nullable = false)]
+    pub page: Option<SearchPage>,
+    /// The order: `timestamp` or `-timestamp`.
+    #[schema(nullable = false, pattern = "^-?timestamp$")]
+    pub sort: Option<String>,
+}
+
+/// The criteria of a search.
+#[derive(Debug, ToSchema)]
+pub struct SearchFilter {
+    /// The query.
+    #[schema(nullable = false)]
+    pub query: Option<String>,
+    /// Start of the time range (inclusive).
+    #[schema(nullable = false)]
+    pub from: Option<String>,
+    /// End of the time range (exclusive).
+    #[schema(nullable = false)]
+    pub to: Option<String>,
+}
+
+/// The page of a search.
+#[derive(Debug, ToSchema)]
+pub struct SearchPage {
+    /// Number of events per page.
+    #[schema(minimum = 1, maximum = 1000, nullable = false)]
+    pub limit: Option<u32>,
+    /// `meta.page.after` of the previous page.
+    #[schema(nullable = false)]
+    pub cursor: Option<String>,
+}
 
 /// A page of events.
 #[derive(Debug, Serialize, ToSchema)]
@@ -75,11 +123,11 @@ pub struct EventAttributes {
 
 /// Searches the audit trail.
 #[utoipa::path(
-    get, path = "/api/v2/audit/events", tag = "Audit",
+    get, path = "/api/v2/audit/events", tag = "Audit", operation_id = "list_events",
     params(
-        ("filter[query]" = Option<String>, Query, description = "@evt.name, @auth_method, @action, @asset.id, @usr.id, @usr.email, each followed by :VALUE; all must match"),
-        ("filter[from]" = Option<String>, Query, description = "Start of the time range (inclusive), RFC 3339", format = "date-time"),
-        ("filter[to]" = Option<String>, Query, description = "End of the time range (exclusive), RFC 3339", format = "date-time"),
+        ("filter[query]" = Option<String>, Query, description = "Conditions @FIELD:VALUE, texts, AND, OR, - and parentheses"),
+        ("filter[from]" = Option<String>, Query, description = "Start of the time range (inclusive): RFC 3339, now-15m, or milliseconds"),
+        ("filter[to]" = Option<String>, Query, description = "End of the time range (exclusive): RFC 3339, now, or milliseconds"),
         ("page[limit]" = Option<u32>, Query, description = "Number of events per page", minimum = 1, maximum = 1000),
         ("page[cursor]" = Option<String>, Query, description = "meta.page.after of the previous page"),
         ("sort" = Option<String>, Query, description = "Sort by time, ascending or descending", pattern = "^-?timestamp$"),
@@ -99,16 +147,57 @@ pub async fn events(
 ) -> Result<Response, ApiError> {
     caller.require(&[Permission::AuditLogsRead])?;
     let query = Query::parse(query.as_deref(), &PARAMETERS)?;
-    let mut filter = Filter::parse(query.get("filter[query]").unwrap_or_default())?;
+    let text = query.get("filter[query]").unwrap_or_default();
+    let mut filter = Filter::parse(text, "filter[query]")?;
     filter.from = moment(&query, "filter[from]")?;
     filter.to = moment(&query, "filter[to]")?;
-    let mut page =
-        Page::parse(query.get("page[limit]"), query.get("page[cursor]"), query.get("sort"))?;
+    let page = Page::parse(query.get("page[limit]"), query.get("page[cursor]"), query.get("sort"))?;
+    find(&service, &caller, &filter, page).await
+}
+
+/// Searches the audit trail, with the parameters in a body.
+#[utoipa::path(
+    post, path = "/api/v2/audit/events/search", tag = "Audit", operation_id = "search_events",
+    request_body(content((SearchBody = "application/json"), (SearchBody = "application/vnd.api+json"))),
+    responses(
+        (status = 200, description = "A page of events", body = EventsDocument, content_type = "application/vnd.api+json"),
+        (status = 403, description = "Missing permission", body = Errors, content_type = "application/vnd.api+json"),
+        TokenErrors,
+        JsonBodyErrors,
+    ),
+    security(("bearer" = []), ("application_key" = [])),
+)]
+pub async fn search(
+    State(service): State<Arc<Service>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    caller.require(&[Permission::AuditLogsRead])?;
+    body::require_json(&headers)?;
+    let body = if body.is_empty() { json!({}) } else { body::value(&body)? };
+    let mut validator = Validator::default();
+    let parameters = search_parameters(&mut validator, &body);
+    let SearchParameters { query, from, to, limit, cursor, sort } = validator.finish(parameters)?;
+    let mut filter = Filter::parse(query, "filter.query")?;
+    filter.from = from;
+    filter.to = to;
+    let page = Page::parse(limit.as_deref(), cursor, sort)?;
+    find(&service, &caller, &filter, page).await
+}
+
+/// Returns the response with a page of events.
+async fn find(
+    service: &Service,
+    caller: &Caller,
+    filter: &Filter,
+    mut page: Page,
+) -> Result<Response, ApiError> {
     // One more than requested, to detect whether there is a next page.
     let asked = page.limit as usize;
     page.limit += 1;
-    let search = service.store.events(&filter, &page);
-    let mut events = searches::bounded(&service, &service.searches, &caller, search).await?;
+    let search = service.store.events(filter, &page);
+    let mut events = searches::bounded(service, &service.searches, caller, search).await?;
     let more = events.len() > asked;
     events.truncate(asked);
     let after = events.last().filter(|_| more).map(|last| last.cursor().encode());
@@ -117,9 +206,82 @@ pub async fn events(
     Ok(json(StatusCode::OK, JSON_API, &document))
 }
 
+/// The parameters in the body of a search.
+struct SearchParameters<'a> {
+    query: &'a str,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    limit: Option<String>,
+    cursor: Option<&'a str>,
+    sort: Option<&'a str>,
+}
+
+fn search_parameters<'a>(
+    validator: &mut Validator,
+    body: &'a Value,
+) -> Option<SearchParameters<'a>> {
+    let empty = &*EMPTY;
+    let top = validator.object(Some(body), "body", &["filter", "options", "page", "sort"])?;
+    let filter = top.get("filter").unwrap_or(empty);
+    let filter = validator.object(Some(filter), "filter", &["query", "from", "to"])?;
+    let page = top.get("page").unwrap_or(empty);
+    let page = validator.object(Some(page), "page", &["limit", "cursor"])?;
+    // The time zone affects nothing, since all times have an offset.
+    let options = top.get("options").unwrap_or(empty);
+    validator.object(Some(options), "options", &["timezone"])?;
+    let mut text = |value: Option<&'a Value>, field: &str| match value {
+        None => None,
+        Some(Value::String(text)) => Some(text.as_str()),
+        Some(_) => {
+            validator.add(field, "must be a string");
+            None
+        }
+    };
+    let query = text(filter.get("query"), "filter.query").unwrap_or_default();
+    let (from, to) = (text(filter.get("from"), "filter.from"), text(filter.get("to"), "filter.to"));
+    let cursor = text(page.get("cursor"), "page.cursor");
+    let sort = text(top.get("sort"), "sort");
+    let mut time = |text: Option<&str>, field: &str| {
+        let parsed = text.map(|text| search_time(text).ok_or_else(|| TIME_PROBLEM.to_owned()));
+        validator.check(field, parsed.transpose()).flatten()
+    };
+    let (from, to) = (time(from, "filter.from"), time(to, "filter.to"));
+    Some(SearchParameters {
+        query,
+        from,
+        to,
+        limit: page.get("limit").map(ToString::to_string),
+        cursor,
+        sort,
+    })
+}
+
+/// Parses a time of a search: RFC 3339, `now`, `now-15m` with s, m, h, d or w, or milliseconds.
+fn search_time(text: &str) -> Option<Timestamp> {
+    if let Some(since) = text.strip_prefix("now") {
+        let now = crate::time::now();
+        let Some(since) = since.strip_prefix('-') else { return since.is_empty().then_some(now) };
+        let (number, unit) = since.split_at_checked(since.len().checked_sub(1)?)?;
+        let unit = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3_600,
+            "d" => 86_400,
+            "w" => 604_800,
+            _ => return None,
+        };
+        let seconds = number.parse::<u32>().ok().map(|number| i64::from(number) * unit)?;
+        return now.checked_sub(SignedDuration::from_secs(seconds)).ok();
+    }
+    match text.parse::<i64>() {
+        Ok(millis) => Timestamp::from_millisecond(millis).ok(),
+        Err(_) => text.parse().ok(),
+    }
+}
+
 fn moment(query: &Query, field: &'static str) -> Result<Option<Timestamp>, ApiError> {
-    let problem = || FilterError { field, problem: "must be a time in RFC 3339".to_owned() };
-    query.get(field).map(|text| text.parse().map_err(|_| problem().into())).transpose()
+    let problem = || FilterError { field, problem: TIME_PROBLEM.to_owned() };
+    query.get(field).map(|text| search_time(text).ok_or_else(|| problem().into())).transpose()
 }
 
 fn resource(event: Event) -> EventResource {
@@ -180,6 +342,7 @@ fn message(event: &str, who: Option<&str>, asset: &str) -> String {
         name::USER_CREATED => return format!("The user {asset} was created"),
         name::USER_UPDATED => return format!("The permissions of the user {asset} changed"),
         name::USER_DISABLED => return format!("The user {asset} was disabled"),
+        name::USER_ENABLED => return format!("The user {asset} was enabled"),
         name::CLOCK_RESET => return "The trusted time was reset".to_owned(),
         other => return format!("{other} {asset}"),
     };

@@ -3,26 +3,20 @@
 
 use super::error::ApiError;
 use super::jsonapi::TOKENS;
-use crate::redact::holds_token;
+use crate::audit;
 use crate::scope::KnownScopes;
-use crate::service::a_year_after;
-use crate::{audit, time};
+use crate::tokens::fields::{MAX_SCOPES, check_expiry, check_name, check_scope};
+use crate::tokens::{TokenCreation, TokenUpdate};
 use axum::http::{HeaderMap, StatusCode, header};
 use ddpatrol_token::Uuid;
-use jiff::{Timestamp, ToSpan as _};
+use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
-
-/// Maximum length of a name, in characters.
-pub const MAX_NAME: usize = 255;
-/// Maximum number of scopes of a token.
-const MAX_SCOPES: usize = 1_000;
-/// Tolerance of the minimum lifetime, for the time that a request takes to arrive.
-const GRACE_SECONDS: i64 = 60;
 
 /// The body of a request that creates a token.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CreateBody {
     /// The new token.
     pub data: CreateData,
@@ -30,6 +24,7 @@ pub struct CreateBody {
 
 /// The new token.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CreateData {
     /// Always `personal_access_tokens`.
     #[serde(rename = "type")]
@@ -37,10 +32,44 @@ pub struct CreateData {
     pub kind: String,
     /// The attributes of the new token.
     pub attributes: CreateAttributes,
+    /// The owner, if it is not the caller.
+    #[schema(nullable = false)]
+    pub relationships: Option<CreateRelationships>,
+}
+
+/// The relationships of a new token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateRelationships {
+    /// The owner of the new token; another person requires `org_app_keys_write`.
+    #[schema(nullable = false)]
+    pub owned_by: Option<CreateOwner>,
+}
+
+/// The owner of a new token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateOwner {
+    /// The reference to the owner.
+    pub data: CreateOwnerReference,
+}
+
+/// A reference to the owner of a new token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateOwnerReference {
+    /// The identifier of the user.
+    #[schema(format = "uuid")]
+    pub id: String,
+    /// Always `users`.
+    #[serde(rename = "type")]
+    #[schema(pattern = "^users$")]
+    pub kind: String,
 }
 
 /// The attributes of a new token.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CreateAttributes {
     /// The name.
     #[schema(min_length = 1, max_length = 255)]
@@ -55,6 +84,7 @@ pub struct CreateAttributes {
 
 /// The body of a request that updates a token.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct UpdateBody {
     /// The token and its changes.
     pub data: UpdateData,
@@ -62,6 +92,7 @@ pub struct UpdateBody {
 
 /// A token and its changes.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct UpdateData {
     /// The identifier of the token, the same as in the path.
     #[schema(format = "uuid")]
@@ -76,32 +107,13 @@ pub struct UpdateData {
 
 /// The changed attributes; absent ones are kept. The time of expiry cannot change.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct UpdateAttributes {
     /// The new name.
     #[schema(min_length = 1, max_length = 255, nullable = false)]
     pub name: Option<String>,
     /// Known scopes, which the caller's own token must have too.
     #[schema(min_items = 1, max_items = 1000, nullable = false)]
-    pub scopes: Option<Vec<String>>,
-}
-
-/// A valid request to create a token.
-#[derive(Debug)]
-pub struct CreateRequest {
-    /// The name.
-    pub name: String,
-    /// The scopes.
-    pub scopes: Vec<String>,
-    /// The time of expiry.
-    pub expires_at: Timestamp,
-}
-
-/// A valid request to update a token.
-#[derive(Debug)]
-pub struct UpdateRequest {
-    /// The new name.
-    pub name: Option<String>,
-    /// The new scopes.
     pub scopes: Option<Vec<String>>,
 }
 
@@ -122,47 +134,81 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
+/// Maximum number of unknown members of one object that an error names.
+const MAX_UNKNOWN: usize = 10;
+
 /// Collects the errors in a body.
-struct Validator<'a> {
-    scopes: &'a KnownScopes,
+#[derive(Default)]
+pub(super) struct Validator {
     errors: Vec<String>,
 }
 
-impl Validator<'_> {
-    fn add(&mut self, field: &str, problem: impl std::fmt::Display) {
+impl Validator {
+    pub(super) fn add(&mut self, field: &str, problem: impl std::fmt::Display) {
         self.errors.push(format!("{field}: {problem}"));
     }
 
-    /// Returns the object `data.attributes` after checking the type.
-    fn attributes<'v>(&mut self, body: &'v Value) -> Option<&'v Value> {
-        let Some(data) = body.get("data").filter(|data| data.is_object()) else {
-            self.add("data", "must be an object with type and attributes");
-            return None;
-        };
-        if data.get("type").and_then(Value::as_str) != Some(TOKENS) {
-            self.add("data.type", format_args!("must be {TOKENS:?}"));
-        }
-        let attributes = data.get("attributes").filter(|attributes| attributes.is_object());
-        if attributes.is_none() {
-            self.add("data.attributes", "must be an object");
-        }
-        attributes
+    pub(super) fn check<T>(&mut self, field: &str, checked: Result<T, String>) -> Option<T> {
+        checked.map_err(|problem| self.add(field, problem)).ok()
     }
 
-    fn name(&mut self, attributes: &Value) -> String {
-        let field = "data.attributes.name";
-        let name = attributes.get("name").and_then(Value::as_str).unwrap_or_default();
-        if name.trim().is_empty() || name.chars().count() > MAX_NAME {
-            self.add(field, format_args!("must be a string of 1 to {MAX_NAME} characters"));
-        } else if name.chars().any(char::is_control) {
-            self.add(field, "must not contain control characters");
-        } else if holds_token(name) {
-            self.add(field, "must not contain an access token, since other users can see it");
+    /// Returns the object at `path`, which may have only `known` members.
+    pub(super) fn object<'v>(
+        &mut self,
+        value: Option<&'v Value>,
+        path: &str,
+        known: &[&str],
+    ) -> Option<&'v Map<String, Value>> {
+        let Some(object) = value.and_then(Value::as_object) else {
+            self.add(path, format_args!("must be an object with {}", known.join(", ")));
+            return None;
+        };
+        let unknown = object.keys().filter(|name| !known.contains(&name.as_str()));
+        for name in unknown.take(MAX_UNKNOWN) {
+            let field = match path {
+                "body" => audit::clean(name),
+                _ => format!("{path}.{}", audit::clean(name)),
+            };
+            self.add(&field, format_args!("unknown member; expected {}", known.join(", ")));
         }
+        Some(object)
+    }
+
+    /// Returns the object `data` after checking the type.
+    pub(super) fn data<'v>(
+        &mut self,
+        body: &'v Value,
+        kind: &str,
+        known: &[&str],
+    ) -> Option<&'v Map<String, Value>> {
+        let data = self.object(Some(body), "body", &["data"])?.get("data");
+        let data = self.object(data, "data", known)?;
+        if data.get("type").and_then(Value::as_str) != Some(kind) {
+            self.add("data.type", format_args!("must be {kind:?}"));
+        }
+        Some(data)
+    }
+
+    /// Returns the attributes of `data`.
+    pub(super) fn attributes<'v>(
+        &mut self,
+        data: &'v Map<String, Value>,
+        known: &[&str],
+    ) -> Option<&'v Map<String, Value>> {
+        self.object(data.get("attributes"), "data.attributes", known)
+    }
+
+    pub(super) fn name(&mut self, attributes: &Map<String, Value>) -> String {
+        let name = attributes.get("name").and_then(Value::as_str).unwrap_or_default();
+        self.check("data.attributes.name", check_name(name));
         name.to_owned()
     }
 
-    fn scopes(&mut self, attributes: &Value) -> Vec<String> {
+    pub(super) fn scopes(
+        &mut self,
+        attributes: &Map<String, Value>,
+        known: &KnownScopes,
+    ) -> Vec<String> {
         let field = "data.attributes.scopes";
         let names: Option<Vec<&str>> = attributes
             .get("scopes")
@@ -174,45 +220,49 @@ impl Validator<'_> {
         };
         let mut scopes: Vec<String> = Vec::with_capacity(names.len());
         for name in names {
-            if !self.scopes.contains(name) {
-                let similar = self.scopes.similar(name);
-                let shown = audit::clean(name);
-                let hint = if similar.is_empty() {
-                    "use the scope names from the documentation".to_owned()
-                } else {
-                    format!("similar scopes: {}", similar.join(", "))
-                };
-                self.add(field, format_args!("unknown scope {shown:?}; {hint}"));
-            } else if !scopes.iter().any(|scope| scope == name) {
+            let known = self.check(field, check_scope(name, known)).is_some();
+            if known && !scopes.iter().any(|scope| scope == name) {
                 scopes.push(name.to_owned());
             }
         }
         scopes
     }
 
-    fn expiry(&mut self, attributes: &Value) -> Timestamp {
+    pub(super) fn expiry(&mut self, attributes: &Map<String, Value>) -> Timestamp {
         let field = "data.attributes.expires_at";
-        let now = time::now();
         let text = attributes.get("expires_at").and_then(Value::as_str).unwrap_or_default();
         let Ok(expires_at) = text.parse::<Timestamp>() else {
             self.add(field, "must be a time in RFC 3339, for example 2030-01-31T12:00:00Z");
-            return now;
+            return Timestamp::MIN;
         };
-        let first = now.checked_add(24.hours()).unwrap_or(Timestamp::MAX);
-        let earliest = first.checked_sub(GRACE_SECONDS.seconds()).unwrap_or(first);
-        let latest = a_year_after(now);
-        if expires_at < earliest || expires_at > latest {
-            let (first, latest) = (time::whole_micros(first), time::whole_micros(latest));
-            self.add(
-                field,
-                format_args!("must be between 24 hours and one year from now, {first} to {latest}"),
-            );
-        }
+        self.check(field, check_expiry(expires_at));
         expires_at
     }
 
-    fn finish<T>(self, value: T) -> Result<T, ApiError> {
-        if self.errors.is_empty() { Ok(value) } else { Err(ApiError::bad_request(self.errors)) }
+    /// Returns the owner in the relationships of `data`.
+    fn owner(&mut self, data: &Map<String, Value>) -> Option<Uuid> {
+        let field = "data.relationships";
+        let relationships = self.object(Some(data.get("relationships")?), field, &["owned_by"])?;
+        let field = "data.relationships.owned_by";
+        let owned_by = self.object(Some(relationships.get("owned_by")?), field, &["data"])?;
+        let field = "data.relationships.owned_by.data";
+        let owner = self.object(owned_by.get("data"), field, &["id", "type"])?;
+        if owner.get("type").and_then(Value::as_str) != Some("users") {
+            self.add("data.relationships.owned_by.data.type", "must be \"users\"");
+        }
+        let id = owner.get("id").and_then(Value::as_str).and_then(Uuid::parse);
+        if id.is_none() {
+            self.add("data.relationships.owned_by.data.id", "must be a user's UUID");
+        }
+        id
+    }
+
+    /// Returns the value if there was no error.
+    pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, ApiError> {
+        match value {
+            Some(value) if self.errors.is_empty() => Ok(value),
+            _ => Err(ApiError::bad_request(self.errors)),
+        }
     }
 }
 
@@ -231,41 +281,53 @@ pub(crate) fn value(body: &[u8]) -> Result<Value, ApiError> {
 ///
 /// # Errors
 /// [`ApiError`] 400 with every error.
-pub fn create(body: &[u8], scopes: &KnownScopes) -> Result<CreateRequest, ApiError> {
+pub fn create(body: &[u8], scopes: &KnownScopes) -> Result<TokenCreation, ApiError> {
     let body = value(body)?;
-    let mut validator = Validator { scopes, errors: Vec::new() };
-    let Some(attributes) = validator.attributes(&body) else {
-        return Err(ApiError::bad_request(validator.errors));
-    };
-    let create = CreateRequest {
+    let mut validator = Validator::default();
+    let creation = creation(&mut validator, &body, scopes);
+    validator.finish(creation)
+}
+
+fn creation(
+    validator: &mut Validator,
+    body: &Value,
+    scopes: &KnownScopes,
+) -> Option<TokenCreation> {
+    let data = validator.data(body, TOKENS, &["type", "attributes", "relationships"])?;
+    let attributes = validator.attributes(data, &["name", "scopes", "expires_at"])?;
+    Some(TokenCreation {
+        owner: validator.owner(data),
         name: validator.name(attributes),
-        scopes: validator.scopes(attributes),
+        scopes: validator.scopes(attributes, scopes),
         expires_at: validator.expiry(attributes),
-    };
-    validator.finish(create)
+    })
 }
 
 /// Parses the body of a request that updates `token`.
 ///
 /// # Errors
 /// [`ApiError`] 400 with every error.
-pub fn update(body: &[u8], token: Uuid, scopes: &KnownScopes) -> Result<UpdateRequest, ApiError> {
+pub fn update(body: &[u8], token: Uuid, scopes: &KnownScopes) -> Result<TokenUpdate, ApiError> {
     let body = value(body)?;
-    let mut validator = Validator { scopes, errors: Vec::new() };
+    let mut validator = Validator::default();
     let id = body.pointer("/data/id").and_then(Value::as_str).and_then(Uuid::parse);
     if id != Some(token) {
         validator.add("data.id", "must be the id in the path");
     }
-    let Some(attributes) = validator.attributes(&body) else {
-        return Err(ApiError::bad_request(validator.errors));
-    };
-    if attributes.get("expires_at").is_some() {
+    let changes = changes(&mut validator, &body, scopes);
+    validator.finish(changes)
+}
+
+fn changes(validator: &mut Validator, body: &Value, known: &KnownScopes) -> Option<TokenUpdate> {
+    let data = validator.data(body, TOKENS, &["id", "type", "attributes"])?;
+    // An expiry has an error of its own.
+    let attributes = validator.attributes(data, &["name", "scopes", "expires_at"])?;
+    if attributes.contains_key("expires_at") {
         validator.add("data.attributes.expires_at", "cannot change; create a new token");
     }
-    let given = |name: &str| attributes.get(name).is_some();
-    let update = UpdateRequest {
+    let given = |name: &str| attributes.contains_key(name);
+    Some(TokenUpdate {
         name: given("name").then(|| validator.name(attributes)),
-        scopes: given("scopes").then(|| validator.scopes(attributes)),
-    };
-    validator.finish(update)
+        scopes: given("scopes").then(|| validator.scopes(attributes, known)),
+    })
 }

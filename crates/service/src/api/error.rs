@@ -3,7 +3,7 @@
 use crate::audit::filter::FilterError;
 use crate::auth::{AuthError, CachedToken};
 use crate::log_limit::LogLimit;
-use crate::permission::Permission;
+use crate::refusal::Refusal;
 use crate::store::StoreError;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -140,26 +140,10 @@ impl ApiError {
         Self { token_state: Some(state), ..Self::unauthorized() }
     }
 
-    /// Returns the error for a caller who has none of some permissions, any of which would suffice.
+    /// Returns the same error as a 403.
     #[must_use]
-    pub fn missing_permission(permissions: &[Permission]) -> Self {
-        let names: Vec<_> = permissions.iter().map(|permission| permission.name()).collect();
-        let names = names.join(" or ");
-        Self::forbidden(format!(
-            "this requires {names}, both as a permission of the token's owner and as a scope of the token"
-        ))
-    }
-
-    /// Returns the error for a request that the caller is not permitted to make.
-    #[must_use]
-    pub fn forbidden(why: impl std::fmt::Display) -> Self {
-        Self::new(StatusCode::FORBIDDEN, format!("Forbidden: {why}"))
-    }
-
-    /// Returns the error for a token that does not exist or that the caller may not see.
-    #[must_use]
-    pub fn token_not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "no such personal access token")
+    pub fn into_forbidden(self) -> Self {
+        Self { status: StatusCode::FORBIDDEN, errors: vec!["Forbidden".to_owned()], ..self }
     }
 
     /// Returns the error for a database that is unavailable.
@@ -210,6 +194,28 @@ impl From<AuthError> for ApiError {
 impl From<RandomError> for ApiError {
     fn from(error: RandomError) -> Self {
         StoreError::Random(error).into()
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let status = match &refusal {
+            Refusal::Store(_) | Refusal::Authentication(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::Unauthorized => return Self::unauthorized(),
+            Refusal::Forbidden(why) => {
+                return Self::new(StatusCode::FORBIDDEN, format!("Forbidden: {why}"));
+            }
+            Refusal::NotFound(_) => StatusCode::NOT_FOUND,
+            Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
+            Refusal::Conflict(_) => StatusCode::CONFLICT,
+            Refusal::Contended(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        match refusal {
+            Refusal::Store(error) => error.into(),
+            Refusal::Authentication(error) => error.into(),
+            Refusal::Invalid(errors) => Self::bad_request(errors),
+            other => Self::new(status, other.to_string()),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::audit::queue::{Capacity, Stalled};
 use crate::audit::tally::{Limit, Use, UseKind};
 use crate::audit::{self, Actor, name};
 use crate::auth::{CachedToken, Verdict};
-use crate::permission::Permission;
+use crate::caller::Caller;
 use crate::rate::{Allowance, Class, Keys, Limits};
 use crate::service::Service;
 use axum::extract::{Request, State};
@@ -20,49 +20,8 @@ use ddpatrol_token::Uuid;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// The caller of a request.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// The caller's token and its permissions.
-    pub token: Arc<CachedToken>,
-    /// The method by which the token was presented.
-    pub auth_method: &'static str,
-    /// The request, for the audit trail.
-    pub request: audit::Request,
-    /// The address that the request came from.
-    pub address: IpAddr,
-}
-
-impl Caller {
-    /// Returns the caller as an actor in the audit trail.
-    #[must_use]
-    pub fn actor(&self) -> Actor {
-        Actor {
-            user: Some(self.token.user.clone()),
-            auth_method: self.auth_method,
-            token: Some(self.token.id),
-            request: Some(self.request.clone()),
-        }
-    }
-
-    /// Returns `true` if the caller's token has a permission.
-    #[must_use]
-    pub fn has(&self, permission: Permission) -> bool {
-        self.token.permissions.contains(permission)
-    }
-
-    /// Checks that the caller has at least one of some permissions.
-    ///
-    /// # Errors
-    /// [`ApiError`] 403 with the permissions.
-    pub fn require(&self, any: &[Permission]) -> Result<(), ApiError> {
-        if any.iter().any(|&permission| self.has(permission)) {
-            Ok(())
-        } else {
-            Err(ApiError::missing_permission(any))
-        }
-    }
-}
+/// The path whose documented response to a caller without a live token is 403.
+const VALIDATE_V1: &str = "/api/v1/validate";
 
 /// The token that a request introspected; an extension of its response.
 #[derive(Clone, Copy, Debug)]
@@ -244,7 +203,10 @@ impl Drop for Share<'_> {
 fn reject(service: &Service, rejected: Rejected, parts: &Parts, address: IpAddr) -> Response {
     let Rejected { allowance, dead, state } = rejected;
     let (mut response, limit) = if allowance.is_none_or(|allowance| allowance.allowed) {
-        let error = state.map_or_else(ApiError::unauthorized, ApiError::unauthorized_with);
+        let mut error = state.map_or_else(ApiError::unauthorized, ApiError::unauthorized_with);
+        if parts.uri.path() == VALIDATE_V1 {
+            error = error.into_forbidden();
+        }
         (error.into_response(), Limit::Within)
     } else {
         (too_many_requests(), Limit::Beyond)

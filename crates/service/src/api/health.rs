@@ -35,6 +35,28 @@ pub async fn validate() -> Response {
     json(StatusCode::OK, "application/json", &OK)
 }
 
+/// A valid token, as the first version of Datadog's API reports it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Validity {
+    /// Always `true`.
+    pub valid: bool,
+}
+
+/// Checks that the caller's token is live. Any other caller, also one with an API key, gets a 403.
+#[utoipa::path(
+    get, path = "/api/v1/validate", tag = "Tokens", operation_id = "validate_v1",
+    responses(
+        (status = 200, description = "The token is live", body = Validity, content_type = "application/json"),
+        (status = 403, description = "No live token", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 429, description = "Too many requests", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 503, description = "The database is unavailable", body = Errors, content_type = "application/vnd.api+json"),
+    ),
+    security(("bearer" = []), ("application_key" = [])),
+)]
+pub async fn validate_v1() -> Response {
+    json(StatusCode::OK, "application/json", &Validity { valid: true })
+}
+
 /// Checks that the process is running.
 #[utoipa::path(
     get, path = "/healthz", tag = "Operation",

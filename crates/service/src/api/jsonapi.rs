@@ -76,6 +76,10 @@ pub struct Attributes {
     pub public_portion: String,
     /// The scopes.
     pub scopes: Vec<String>,
+    /// The state; only in lists with `filter[state]` or `filter[leaked]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, pattern = "^(live|expiring|expired|revoked|leaked)$")]
+    pub state: Option<&'static str>,
 }
 
 /// A token.
@@ -188,6 +192,7 @@ pub fn created_document(token: NewToken, key: Secret) -> TokenDocument {
             name: token.name,
             public_portion: id::alias(token.id),
             scopes: token.scopes,
+            state: None,
         },
         relationships: Relationships { leak_information: None, owned_by: owned_by(token.owner) },
     };
@@ -212,6 +217,7 @@ fn resource(token: Token, include: Include) -> Resource {
             name: token.name,
             public_portion: id::alias(token.id),
             scopes: token.scopes,
+            state: None,
         },
         relationships: Relationships {
             leak_information: (include == Include::LeakInformation)

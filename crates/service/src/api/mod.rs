@@ -14,6 +14,7 @@ pub mod query;
 mod searches;
 mod time_limit;
 pub mod tokens;
+pub mod users;
 
 use crate::leak;
 use crate::service::Service;
@@ -28,8 +29,8 @@ use error::ApiError;
 use payload::{BodyState, Payload};
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{License, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -73,10 +74,15 @@ fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
     let with_token = OpenApiRouter::new()
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::get, tokens::update, tokens::revoke))
+        .routes(routes!(audit::search))
         .route_layer(from_fn_with_state(Arc::clone(service), guard::recheck))
         .route_layer(body(Payload::Token))
         // These read no body; one layer fewer makes token checks measurably faster.
         .routes(routes!(health::validate))
+        .routes(routes!(health::validate_v1))
+        .routes(routes!(users::list))
+        .routes(routes!(users::get))
+        .routes(routes!(users::current))
         .routes(routes!(audit::events))
         .merge(introspection)
         .route_layer(from_fn_with_state(Arc::clone(service), guard::guard));
@@ -107,6 +113,10 @@ fn describe(document: &mut OpenApi) {
     document.info.version = env!("CARGO_PKG_VERSION").to_owned();
     document.info.description =
         Some("Issues, checks, revokes and audits personal access tokens".to_owned());
+    document.info.contact = None;
+    let mut license = License::new("MIT OR Apache-2.0");
+    license.identifier = Some("MIT OR Apache-2.0".to_owned());
+    document.info.license = Some(license);
     let components = document.components.get_or_insert_default();
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("dd-application-key")));

@@ -14,7 +14,7 @@ pub use bodies::Bodies;
 pub use reader::Payload;
 
 use super::budget::ReservationOwner;
-use super::guard::Caller;
+use crate::caller::Caller;
 use crate::service::Service;
 use axum::body::HttpBody as _;
 use axum::extract::{Request, State};

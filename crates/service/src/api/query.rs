@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use super::jsonapi::Include;
 use crate::sort::Direction;
-use crate::store::listing::{Listing, Order};
+use crate::store::listing::{Listing, Order, StateFilter};
 use ddpatrol_token::Uuid;
 
 /// Maximum number of tokens per page.
@@ -75,8 +75,8 @@ impl Query {
 }
 
 /// The parameters that narrow a list.
-const LISTING: [&str; 5] =
-    ["page[size]", "page[number]", "filter", "filter[owned_by]", "filter[leaked]"];
+const LISTING: [&str; 6] =
+    ["page[size]", "page[number]", "filter", "filter[owned_by]", "filter[leaked]", "filter[state]"];
 
 /// The parameters of a list of tokens.
 #[derive(Debug)]
@@ -85,6 +85,8 @@ pub struct ListQuery {
     pub listing: Listing,
     /// The optional content of the response.
     pub include: Include,
+    /// `true` if the response shows the state of each token.
+    pub states: bool,
 }
 
 /// A sort key with its direction.
@@ -94,19 +96,24 @@ struct Sort {
     direction: Direction,
 }
 
-/// Parses the parameters of a list of tokens.
-///
-/// # Errors
-/// [`ApiError`] 400 with every invalid parameter and its allowed values.
-pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
-    let query = Query::parse(query, &LISTING)?;
-    let include = query.include()?;
-    let mut errors = Vec::new();
+/// The page of a list, and its text filter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ListPage<'a> {
+    /// Maximum number of entries.
+    pub(super) size: u32,
+    /// Number of entries to skip.
+    pub(super) offset: u64,
+    /// The text filter.
+    pub(super) text: Option<&'a str>,
+}
+
+/// Parses the parameters that every list has.
+pub(super) fn page<'a>(query: &'a Query, max: u32, errors: &mut Vec<String>) -> ListPage<'a> {
     let size = match query.get("page[size]").map(str::parse) {
         None => DEFAULT_PAGE,
-        Some(Ok(size)) if (1..=MAX_PAGE).contains(&size) => size,
+        Some(Ok(size)) if (1..=max).contains(&size) => size,
         Some(_) => {
-            errors.push(format!("page[size]: must be a number from 1 to {MAX_PAGE}"));
+            errors.push(format!("page[size]: must be a number from 1 to {max}"));
             DEFAULT_PAGE
         }
     };
@@ -118,6 +125,18 @@ pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
     if text.is_some_and(|text| text.chars().count() > MAX_TEXT) {
         errors.push(format!("filter: must have at most {MAX_TEXT} characters"));
     }
+    ListPage { size, offset: u64::from(size) * u64::from(number), text }
+}
+
+/// Parses the parameters of a list of tokens.
+///
+/// # Errors
+/// [`ApiError`] 400 with every invalid parameter and its allowed values.
+pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
+    let query = Query::parse(query, &LISTING)?;
+    let include = query.include()?;
+    let mut errors = Vec::new();
+    let page = page(&query, MAX_PAGE, &mut errors);
     let mut owners = Vec::new();
     for owner in query.all("filter[owned_by]") {
         match Uuid::parse(owner) {
@@ -136,6 +155,20 @@ pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
             false
         }
     };
+    let named = query.get("filter[state]").filter(|name| !name.is_empty());
+    let mut state = if leaked { StateFilter::Leaked } else { StateFilter::Live };
+    if let Some(name) = named {
+        match StateFilter::from_name(name) {
+            Some(named) if leaked && named != StateFilter::Leaked => {
+                errors.push("filter[state]: must be leaked with filter[leaked]=true".to_owned());
+            }
+            Some(named) => state = named,
+            None => {
+                let names = StateFilter::NAMES.join(", ");
+                errors.push(format!("filter[state]: must be one of {names}"));
+            }
+        }
+    }
     let Sort { order, direction } = sort(query.get("sort")).unwrap_or_else(|| {
         errors.push("sort: must be one of name, created_at, expires_at, last_used_at, leaked, optionally preceded by -".to_owned());
         Sort { order: Order::Name, direction: Direction::Ascending }
@@ -143,10 +176,10 @@ pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
     if !errors.is_empty() {
         return Err(ApiError::bad_request(errors));
     }
-    let offset = u64::from(size) * u64::from(number);
+    let ListPage { size, offset, text } = page;
     let text = text.map(str::to_owned);
-    let listing = Listing { text, owners, leaked, order, direction, size, offset };
-    Ok(ListQuery { listing, include })
+    let listing = Listing { text, owners, state, order, direction, size, offset };
+    Ok(ListQuery { listing, include, states: leaked || named.is_some() })
 }
 
 fn sort(text: Option<&str>) -> Option<Sort> {

@@ -1,7 +1,7 @@
 //! Searches by requests of the API, limited by [`crate::store::search`].
 
 use super::error::ApiError;
-use super::guard::Caller;
+use crate::caller::Caller;
 use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::search::{Searcher, Searches};

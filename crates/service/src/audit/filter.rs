@@ -1,15 +1,14 @@
-//! The parameters of a search in the audit trail: the supported subset of Datadog's search syntax,
-//! a time range, and the cursor of a page. Does not search.
+//! The parameters of a search in the audit trail: a condition, a time range, and the cursor of a
+//! page. Does not search.
 
-use super::{method, name};
+use super::condition::{EventCondition, IdColumn, TextColumn};
+use super::{name, query};
 use crate::sort::Direction;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
 
-/// The fields that a query can use.
-const FIELDS: &str = "@evt.name, @auth_method, @action, @asset.id, @usr.id, @usr.email";
 /// Maximum number of events per page.
 const MAX_PAGE: u32 = 1_000;
 /// Default number of events per page.
@@ -26,73 +25,54 @@ pub struct FilterError {
 }
 
 /// The criteria for events; an event must match all of those that are set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     /// Start of the time range (inclusive).
     pub from: Option<Timestamp>,
     /// End of the time range (exclusive).
     pub to: Option<Timestamp>,
-    name: Option<String>,
-    auth_method: Option<String>,
-    action: Option<String>,
-    email: Option<String>,
-    asset: Option<Uuid>,
-    user: Option<Uuid>,
+    condition: EventCondition,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self { from: None, to: None, condition: EventCondition::All(Vec::new()) }
+    }
 }
 
 impl Filter {
-    /// Parses `filter[query]`: `@field:value` pairs, all of which must match.
+    /// Parses a query; see [`super::query`].
     ///
     /// # Errors
-    /// [`FilterError`] for an unknown or repeated field, or an invalid identifier.
-    pub fn parse(query: &str) -> Result<Self, FilterError> {
-        let mut filter = Self::default();
-        for term in query.split_whitespace().filter(|&term| term != "*" && term != "AND") {
-            filter.add(term)?;
-        }
-        Ok(filter)
+    /// [`FilterError`] with the unsupported part.
+    pub fn parse(text: &str, field: &'static str) -> Result<Self, FilterError> {
+        let condition = query::parse(text).map_err(|problem| FilterError { field, problem })?;
+        Ok(Self { condition, ..Self::default() })
     }
 
-    fn add(&mut self, term: &str) -> Result<(), FilterError> {
-        let wrong = |problem| FilterError { field: "filter[query]", problem };
-        let known = || wrong(format!("expected @FIELD:VALUE with one of these fields: {FIELDS}"));
-        let (field, value) = term.split_once(':').ok_or_else(known)?;
-        let value = value.trim_matches('"');
-        if value.is_empty() {
-            return Err(known());
-        }
-        let uuid = || Uuid::parse(value).ok_or_else(|| wrong(format!("{field} must be a UUID")));
-        let text = Some(value.to_owned());
-        let repeated = match field {
-            "@evt.name" => std::mem::replace(&mut self.name, text).is_some(),
-            "@auth_method" => std::mem::replace(&mut self.auth_method, text).is_some(),
-            "@action" => std::mem::replace(&mut self.action, text).is_some(),
-            "@usr.email" => std::mem::replace(&mut self.email, text).is_some(),
-            "@asset.id" => self.asset.replace(uuid()?).is_some(),
-            "@usr.id" => self.user.replace(uuid()?).is_some(),
-            _ => return Err(known()),
-        };
-        if repeated { Err(wrong(format!("{field} must not occur repeated"))) } else { Ok(()) }
+    /// Returns the condition on the content of the events.
+    pub(crate) const fn condition(&self) -> &EventCondition {
+        &self.condition
     }
 
     /// Returns the name of the events.
     pub(crate) fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.condition.required_text(TextColumn::Name)
     }
 
     /// Returns the email address of the acting user.
     pub(crate) fn email(&self) -> Option<&str> {
-        self.email.as_deref()
+        self.condition.required_text(TextColumn::Email)
     }
 
     /// Returns the acting user.
-    pub(crate) const fn user(&self) -> Option<Uuid> {
-        self.user
+    pub(crate) fn user(&self) -> Option<Uuid> {
+        self.condition.required_id(IdColumn::User)
     }
 
     /// Returns the token or user that the events are about.
-    pub(crate) const fn asset(&self) -> Option<Uuid> {
-        self.asset
+    pub(crate) fn asset(&self) -> Option<Uuid> {
+        self.condition.required_id(IdColumn::Asset)
     }
 
     /// Returns `true` if only uses of live tokens can match, because of the name.
@@ -102,31 +82,23 @@ impl Filter {
 
     /// Returns `true` if no use of a live token can match.
     pub(crate) fn excludes_uses(&self) -> bool {
-        /// Authentication methods without a live token.
-        const OTHERS: [&str; 4] =
-            [method::POSSESSION, method::GITHUB_SIGNATURE, method::COMMAND_LINE, method::SYSTEM];
-        self.name().is_some_and(|value| value != name::USED)
-            || self.action.as_deref().is_some_and(|action| action != super::action(name::USED))
-            || self.auth_method.as_deref().is_some_and(|method| OTHERS.contains(&method))
+        self.condition.excludes_uses()
     }
 
-    /// Iterates over columns and the text that each must equal.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        [
-            ("name", &self.name),
-            ("auth_method", &self.auth_method),
-            ("action", &self.action),
-            ("user_email", &self.email),
-        ]
-        .into_iter()
-        .filter_map(|(column, value)| value.as_deref().map(|value| (column, value)))
+    /// Returns the email addresses that the condition compares.
+    pub(crate) fn emails(&mut self) -> Vec<String> {
+        let mut emails = Vec::new();
+        self.condition.for_each_email(&mut |email| emails.push(email.clone()));
+        emails
     }
 
-    /// Iterates over columns and the identifier that each must equal.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = (&'static str, &Uuid)> {
-        [("asset_id", &self.asset), ("user_id", &self.user)]
-            .into_iter()
-            .filter_map(|(column, value)| value.as_ref().map(|value| (column, value)))
+    /// Replaces an email address by the same one as it is stored.
+    pub(crate) fn replace_email(&mut self, given: &str, stored: &str) {
+        self.condition.for_each_email(&mut |email| {
+            if email == given {
+                stored.clone_into(email);
+            }
+        });
     }
 }
 
@@ -217,28 +189,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_consists_of_pairs_that_must_all_match() {
+    fn required_conditions_select_the_indexes() {
         let id = Uuid::from_bytes([7; 16]);
-        let filter = Filter::parse(&format!(
-            "@evt.name:access_token.used AND @asset.id:{id} @usr.email:\"a@b\""
-        ))
-        .expect("the query is valid");
-        assert_eq!(
-            filter.texts().collect::<Vec<_>>(),
-            [("name", "access_token.used"), ("user_email", "a@b")]
-        );
-        assert_eq!(filter.ids().collect::<Vec<_>>(), [("asset_id", &id)]);
-        assert_eq!(Filter::parse("*").expect("everything"), Filter::default());
-    }
-
-    #[test]
-    fn an_invalid_query_is_rejected() {
-        for query in
-            ["text", "@evt.name:", "@nope:1", "@asset.id:x", "@action:a @action:b", "-@action:a"]
-        {
-            let error = Filter::parse(query).expect_err(query);
-            assert!(error.to_string().starts_with("filter[query]: "), "{error}");
-        }
+        let parse = |query: &str| Filter::parse(query, "filter[query]").expect(query);
+        let filter = parse(&format!("(@evt.name:x AND @asset.id:{id}) @usr.email:\"a@b\""));
+        assert_eq!((filter.name(), filter.email()), (Some("x"), Some("a@b")));
+        assert_eq!((filter.asset(), filter.user()), (Some(id), None));
+        assert!(parse("@evt.name:a OR @evt.name:b").name().is_none());
+        assert!(parse("-@evt.name:access_token.used").excludes_uses());
+        assert!(!parse("-@evt.name:access_token.*").excludes_uses());
+        assert_eq!(parse("*"), Filter::default());
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! secret: strings from callers are redacted ([`crate::redact`]) before they are stored.
 
 pub mod batch;
+pub(crate) mod condition;
 pub mod filter;
+mod query;
 pub mod queue;
 pub mod tally;
 
@@ -41,6 +43,8 @@ pub mod name {
     pub const USER_UPDATED: &str = "user.updated";
     /// A user was disabled.
     pub const USER_DISABLED: &str = "user.disabled";
+    /// A disabled user was enabled.
+    pub const USER_ENABLED: &str = "user.enabled";
     /// The trusted time was reset.
     pub const CLOCK_RESET: &str = "clock.reset";
 }

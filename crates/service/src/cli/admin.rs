@@ -1,19 +1,21 @@
 //! `ddpatrold admin`: manages users and tokens directly in the database.
 
+use super::bulk::{ListArgs, RevokeArgs, list_tokens, revoke_tokens};
 use super::database::Database;
+use super::lookup::{duration, find};
 use super::output::{print_line, print_message};
 use crate::audit::{Actor, name};
 use crate::permission::{Permission, Permissions};
 use crate::redact::holds_token;
 use crate::scope::KnownScopes;
 use crate::service::{Minted, TokenRequest, a_year_after, mint};
-use crate::store::tokens::{Authority, Revocation, RevokedBy};
-use crate::store::users::User;
+use crate::store::tokens::Authority;
+use crate::store::users::{User, UserChange};
 use crate::store::{Missing, Store};
+use crate::tokens::fields::{check_name, is_deceptive};
 use crate::{id, time};
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 use clap::Subcommand;
-use ddpatrol_token::Uuid;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -71,11 +73,17 @@ enum UserCommand {
         /// Email address or UUID
         user: String,
     },
+    /// Enable a disabled user; their live tokens are accepted again
+    Enable {
+        /// Email address or UUID
+        user: String,
+    },
     /// Grant permissions to a user, or remove them
     Grant {
         /// Email address or UUID
         user: String,
-        /// user_app_keys, org_app_keys_read, org_app_keys_write, audit_logs_read, tokens_introspect
+        /// user_app_keys, org_app_keys_read, org_app_keys_write, audit_logs_read,
+        /// tokens_introspect, user_access_read, service_account_write
         #[arg(required = true, value_name = "PERMISSION", value_parser = permission)]
         permissions: Vec<Permission>,
         /// Remove the permissions instead
@@ -88,11 +96,10 @@ enum UserCommand {
 enum TokenCommand {
     /// Issue a token and print it; it is shown only once
     Issue(Issue),
-    /// Revoke a token
-    Revoke {
-        /// UUID or alias of the token
-        token: String,
-    },
+    /// List tokens: UUID, alias, owner, state, expiry, last use and name, separated by tabs
+    List(ListArgs),
+    /// Revoke a token, or all live tokens that match the criteria
+    Revoke(RevokeArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -124,23 +131,6 @@ fn permission(text: &str) -> Result<Permission, String> {
     })
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text.char_indices().next_back().and_then(|(at, unit)| {
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 3_600,
-            'd' => 86_400,
-            _ => return None,
-        };
-        let number: u64 = text[..at].parse().ok()?;
-        number.checked_mul(seconds).filter(|&seconds| seconds > 0)
-    });
-    parsed
-        .map(Duration::from_secs)
-        .ok_or_else(|| "expected a number followed by s, m, h or d, for example 30d".to_owned())
-}
-
 pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
     let store = Store::open(&args.database.url, Missing::Fail).await?;
     if store.users().await?.is_empty() {
@@ -150,7 +140,8 @@ pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
         AdminCommand::User(command) => user(&store, command).await?,
         AdminCommand::Clock(command) => clock(&store, &command).await?,
         AdminCommand::Token(TokenCommand::Issue(issue)) => issue_token(&store, issue).await?,
-        AdminCommand::Token(TokenCommand::Revoke { token }) => revoke_token(&store, &token).await?,
+        AdminCommand::Token(TokenCommand::List(list)) => list_tokens(&store, list).await?,
+        AdminCommand::Token(TokenCommand::Revoke(revoke)) => revoke_tokens(&store, revoke).await?,
     }
     store.close().await;
     Ok(())
@@ -200,8 +191,19 @@ async fn user(store: &Store, command: UserCommand) -> anyhow::Result<()> {
         UserCommand::Disable { user } => {
             let user = find(store, &user).await?;
             let event = Actor::OPERATOR.event(name::USER_DISABLED, None)?.about_user(user.id);
-            let done = store.disable_user(user.id, &event).await?;
-            let what = if done { "disabled" } else { "already disabled:" };
+            let what = match store.disable_user(user.id, &event).await? {
+                UserChange::Done => "disabled",
+                UserChange::Already => "already disabled:",
+                UserChange::LastAdministrator => bail!(last_administrator(&user)),
+            };
+            print_message(&format!("{what} {}", user.email));
+            Ok(())
+        }
+        UserCommand::Enable { user } => {
+            let user = find(store, &user).await?;
+            let event = Actor::OPERATOR.event(name::USER_ENABLED, None)?.about_user(user.id);
+            let changed = store.enable_user(user.id, &event).await?;
+            let what = if changed == UserChange::Done { "enabled" } else { "already enabled:" };
             print_message(&format!("{what} {}", user.email));
             Ok(())
         }
@@ -216,7 +218,10 @@ async fn user(store: &Store, command: UserCommand) -> anyhow::Result<()> {
                 .event(name::USER_UPDATED, None)?
                 .about_user(user.id)
                 .with("permissions", after.iter().map(Permission::name).collect::<Vec<_>>());
-            store.set_permissions(user.id, after, &event).await?;
+            let changed = store.set_permissions(user.id, after, &event).await?;
+            if changed == UserChange::LastAdministrator {
+                bail!(last_administrator(&user));
+            }
             let names: Vec<_> = after.iter().map(Permission::name).collect();
             print_message(&format!("permissions of {}: {}", user.email, names.join(", ")));
             Ok(())
@@ -238,7 +243,7 @@ async fn add_user(
     for text in [&email, &name] {
         let faulty = text.trim().is_empty()
             || text.chars().count() > MAX_TEXT
-            || text.chars().any(char::is_control);
+            || text.chars().any(is_deceptive);
         if faulty || holds_token(text) {
             bail!(
                 "an email address or a name must have 1 to {MAX_TEXT} printable characters and must not contain a token"
@@ -257,6 +262,9 @@ async fn add_user(
         permissions,
         created_at: time::now(),
         disabled_at: None,
+        title: None,
+        service_account: false,
+        modified_at: None,
     };
     let event = Actor::OPERATOR
         .event(name::USER_CREATED, None)?
@@ -270,11 +278,11 @@ async fn add_user(
     Ok(())
 }
 
-async fn find(store: &Store, email_or_id: &str) -> anyhow::Result<User> {
-    store
-        .user(email_or_id)
-        .await?
-        .with_context(|| format!("no user with the email address or UUID {email_or_id:?}"))
+fn last_administrator(user: &User) -> String {
+    format!(
+        "{} is the last administrator: grant org_app_keys_write to another enabled user first",
+        user.email
+    )
 }
 
 async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
@@ -286,9 +294,7 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
     if user.disabled_at.is_some() {
         bail!("user {} is disabled, so a new token would be rejected", user.email);
     }
-    if issue.name.trim().is_empty() || holds_token(&issue.name) {
-        bail!("--name: must not be empty or contain a token");
-    }
+    check_name(&issue.name).map_err(|problem| anyhow!("--name: {problem}"))?;
     let scopes = if issue.all_scopes {
         known.names().map(str::to_owned).collect()
     } else {
@@ -314,18 +320,5 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
     let _created = store.create_token(&token, Authority::Operator, &event).await?;
     print_message(&format!("token {} of {}, until {}:", token.id, user.email, token.expires_at));
     print_line(secret.expose())?;
-    Ok(())
-}
-
-async fn revoke_token(store: &Store, id_or_alias: &str) -> anyhow::Result<()> {
-    let token = Uuid::parse(id_or_alias)
-        .or_else(|| Uuid::from_alias(id_or_alias.as_bytes()))
-        .context("expected the UUID or alias of a token, not the token itself")?;
-    let event = Actor::OPERATOR.event(name::REVOKED, Some(token))?;
-    match store.revoke_token(token, RevokedBy::Operator, &event).await? {
-        Revocation::Done => print_message(&format!("revoked {token}")),
-        Revocation::Already => print_message(&format!("{token} was already revoked")),
-        Revocation::Missing => bail!("unknown token {token}"),
-    }
     Ok(())
 }

@@ -2,7 +2,9 @@
 //! the exit code.
 
 mod admin;
+mod bulk;
 mod database;
+mod lookup;
 mod output;
 mod serve;
 

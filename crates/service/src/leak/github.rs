@@ -5,7 +5,7 @@
 //! Source: <https://docs.github.com/en/code-security/secret-scanning/secret-scanning-partnership-program/secret-scanning-partner-program>
 
 use super::entries::{ListError, Member, Schema};
-use super::{MAX_ENTRIES, anonymous_actor, record_leaks};
+use super::{MAX_ENTRIES, anonymous_actor, record_leaks, web_url};
 use crate::api::error::{ApiError, Errors, OpenErrors, json};
 use crate::audit::method;
 use crate::auth::PresentedToken;
@@ -83,6 +83,7 @@ pub struct Feedback {
 /// Accepts GitHub's alert after verifying the signature of the raw body.
 #[utoipa::path(
     post, path = "/leaks/v1/github", tag = "Leaks",
+    operation_id = "report_github_alert",
     params(
         ("Github-Public-Key-Identifier" = String, Header, description = "Identifier of the GitHub key that signed the body"),
         ("Github-Public-Key-Signature" = String, Header, description = "ECDSA P-256 signature with SHA-256 of the body, DER in base64"),
@@ -172,7 +173,7 @@ fn parse_alert(service: &Service, body: &[u8]) -> Result<Alert, ApiError> {
                 token: presented.id,
                 digest: presented.digest,
                 source: "github".to_owned(),
-                url,
+                url: web_url(url),
                 location,
             });
             alert.reports.len() - 1

@@ -49,3 +49,28 @@ pub(crate) fn anonymous_actor(
     let request = Some(audit::Request::new(parts, address));
     Actor { user: None, auth_method, token: None, request }
 }
+
+/// Returns the URL of a report if its scheme is `http` or `https`, and an empty text otherwise: a
+/// reader of the trail may follow the link. The report itself is valid without a URL.
+pub(crate) fn web_url(url: String) -> String {
+    let is_web = |scheme: &str| {
+        url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    if is_web("https://") || is_web("http://") { url } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_urls_of_web_pages_are_stored() {
+        for url in ["https://example.com/a", "HTTP://example.com"] {
+            assert_eq!(web_url(url.to_owned()), url);
+        }
+        for url in ["javascript:alert(1)", "data:text/html,x", " https://x", "file:///etc", "x", ""]
+        {
+            assert_eq!(web_url(url.to_owned()), "");
+        }
+    }
+}

@@ -3,10 +3,11 @@
 
 use super::anonymous_actor;
 use crate::api::error::{ApiError, Errors, OpenErrors, TokenErrors, json};
-use crate::api::guard::{Caller, IntrospectedToken};
+use crate::api::guard::IntrospectedToken;
 use crate::audit::tally::{Limit, Use, UseKind};
 use crate::audit::{Actor, method, name};
 use crate::auth::{CachedToken, Verdict};
+use crate::caller::Caller;
 use crate::permission::Permission;
 use crate::service::Service;
 use crate::store::tokens::RevokedBy;
@@ -87,6 +88,7 @@ pub struct Introspection {
 /// Revokes the token in the form (RFC 7009). The response for an unknown or dead token is the same.
 #[utoipa::path(
     post, path = "/oauth2/revoke", tag = "OAuth",
+    operation_id = "revoke_by_possession",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The token is not live"),
@@ -126,6 +128,7 @@ pub async fn revoke(
 /// use of the token.
 #[utoipa::path(
     post, path = "/oauth2/introspect", tag = "OAuth",
+    operation_id = "introspect",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "State of the token", body = Introspection, content_type = "application/json"),
@@ -174,7 +177,7 @@ pub async fn require_permission(
 ) -> Response {
     match caller.require(&[Permission::TokensIntrospect]) {
         Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
+        Err(error) => ApiError::from(error).into_response(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The scanner's own report: whole tokens as proof of possession, and their locations.
 
 use super::entries::{ListError, Member, ParsedEntry, Schema};
-use super::{MAX_ENTRIES, anonymous_actor, record_leaks};
+use super::{MAX_ENTRIES, anonymous_actor, record_leaks, web_url};
 use crate::api::body::require_json;
 use crate::api::error::{ApiError, Errors, OpenErrors, json};
 use crate::audit::method;
@@ -69,6 +69,7 @@ pub struct ReportResult {
 /// Accepts a report of leaked tokens. Requires no authentication: the tokens are the proof.
 #[utoipa::path(
     post, path = "/leaks/v1/reports", tag = "Leaks",
+    operation_id = "report_leaks",
     request_body(content = ReportsBody, content_type = "application/json"),
     responses(
         (status = 200, description = "Result of each entry", body = ResultsDocument, content_type = "application/json"),
@@ -150,10 +151,24 @@ fn entry_report(entry: ParsedEntry<Option<PresentedToken>>) -> Result<LeakReport
     Ok(LeakReport {
         token: presented.id,
         digest: presented.digest,
-        source: if source.is_empty() { "report".to_owned() } else { source },
-        url: text(url)?,
+        source: anonymous_source(source),
+        url: web_url(text(url)?),
         location: text(location)?,
     })
+}
+
+/// Returns the source of a report that nobody signed. A source that resembles GitHub's, or may
+/// imitate it with other scripts, is marked as unverified.
+fn anonymous_source(source: String) -> String {
+    let letters: String =
+        source.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    if source.is_empty() {
+        "report".to_owned()
+    } else if !source.is_ascii() || letters.contains("github") {
+        format!("{source} (unverified)")
+    } else {
+        source
+    }
 }
 
 /// The response, serialized from the parsed entries without a copy: a [`ResultsDocument`].
@@ -201,4 +216,19 @@ fn result(token: Uuid, outcome: LeakOutcome) -> ReportResult {
     };
     let token_id = (outcome != LeakOutcome::Unknown).then(|| token.to_string());
     ReportResult { status, token_id, detail: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unsigned_report_cannot_pass_for_githubs() {
+        for source in ["github", "GitHub", "Git-Hub ", "github secret scanning", "g\u{456}thub"] {
+            assert!(anonymous_source(source.to_owned()).ends_with(" (unverified)"), "{source}");
+        }
+        for (given, stored) in [("", "report"), ("ddpatrol", "ddpatrol"), ("gitlab", "gitlab")] {
+            assert_eq!(anonymous_source(given.to_owned()), stored);
+        }
+    }
 }

@@ -57,8 +57,8 @@ impl Class {
     #[must_use]
     pub fn of(method: &Method, path: &str) -> Self {
         match path {
-            "/api/v2/validate_keys" => Self::Validate,
-            "/api/v2/audit/events" => Self::Audit,
+            "/api/v1/validate" | "/api/v2/validate_keys" => Self::Validate,
+            "/api/v2/audit/events" | "/api/v2/audit/events/search" => Self::Audit,
             "/oauth2/introspect" => Self::Introspect,
             _ if method == Method::GET || method == Method::HEAD => Self::TokensRead,
             _ if method == Method::DELETE => Self::TokensRevoke,

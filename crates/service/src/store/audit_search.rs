@@ -5,6 +5,7 @@
 
 use super::search::search;
 use super::{Dialect, Store, StoreError};
+use crate::audit::condition::SqlPart;
 use crate::audit::{Cursor, Event, Filter, Page, name};
 use crate::sort::Direction;
 use crate::{id, time};
@@ -87,12 +88,15 @@ macro_rules! push_conditions {
         if let Some(to) = $filter.to {
             $query.push(concat!(" AND ", $alias, ".at < ")).push_bind(time::to_row(to));
         }
-        for (column, value) in $filter.texts() {
-            $query.push(concat!(" AND ", $alias, ".")).push(column).push(" = ").push_bind(value);
-        }
-        for (column, value) in $filter.ids() {
-            let value = value.as_bytes().as_slice();
-            $query.push(concat!(" AND ", $alias, ".")).push(column).push(" = ").push_bind(value);
+        $query.push(" AND ");
+        for part in $filter.condition().sql() {
+            match part {
+                SqlPart::Sql(sql) => $query.push(sql),
+                SqlPart::Alias => $query.push($alias),
+                SqlPart::Text(text) => $query.push_bind(text),
+                SqlPart::Id(id) => $query.push_bind(id.as_bytes().as_slice()),
+                SqlPart::Number(number) => $query.push_bind(number),
+            };
         }
         if let Some(Cursor { at, sequence }) = $page.after {
             let beyond = match $page.direction {
@@ -196,6 +200,7 @@ impl Store {
         filter: &Filter,
         page: &Page,
     ) -> Result<Vec<StoredEvent>, StoreError> {
+        let filter = &self.with_stored_emails(filter).await?;
         let dialect = self.dialect();
         let mut rows: Vec<EventRow> = search!(self, |connection| {
             let mut rows = Vec::new();
@@ -216,6 +221,17 @@ impl Store {
         rows.into_iter()
             .map(|row| Ok(StoredEvent { sequence: row.sequence, event: event(row)? }))
             .collect()
+    }
+
+    /// Replaces email addresses by those of the users, which may differ in case.
+    async fn with_stored_emails(&self, filter: &Filter) -> Result<Filter, StoreError> {
+        let mut filter = filter.clone();
+        for email in filter.emails() {
+            if let Some(user) = self.user(&email).await? {
+                filter.replace_email(&email, &user.email);
+            }
+        }
+        Ok(filter)
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Dialect, Store, StoreError};
 use crate::sort::Direction;
 use crate::time;
 use ddpatrol_token::Uuid;
+use jiff::SignedDuration;
 use sqlx::QueryBuilder;
 
 /// The sort key of a list.
@@ -35,6 +36,62 @@ impl Order {
     }
 }
 
+/// The states of the tokens of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StateFilter {
+    /// Neither revoked nor expired.
+    #[default]
+    Live,
+    /// Live, and expiring within [`EXPIRING_WITHIN`].
+    Expiring,
+    /// Expired, and not revoked.
+    Expired,
+    /// Revoked.
+    Revoked,
+    /// Reported as leaked, whether live or not.
+    Leaked,
+    /// Any state.
+    Any,
+}
+
+impl StateFilter {
+    /// Every state that has a name.
+    pub const NAMES: [&str; 5] = ["live", "expiring", "expired", "revoked", "leaked"];
+
+    /// Finds a filter by the name of the state.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "live" => Self::Live,
+            "expiring" => Self::Expiring,
+            "expired" => Self::Expired,
+            "revoked" => Self::Revoked,
+            "leaked" => Self::Leaked,
+            _ => return None,
+        })
+    }
+}
+
+/// Time before its expiry in which a token is expiring.
+pub const EXPIRING_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Returns the name of a token's state. A live token that leaked is `leaked`.
+#[must_use]
+pub fn state_name(token: &Token) -> &'static str {
+    let now = time::now();
+    if token.revoked_at.is_some() {
+        "revoked"
+    } else if token.expires_at <= now {
+        "expired"
+    } else if token.leak.is_some() {
+        "leaked"
+    } else if token.expires_at.duration_since(now) <= EXPIRING_WITHIN {
+        "expiring"
+    } else {
+        "live"
+    }
+}
+
 /// The criteria, the order and the page of a list.
 #[derive(Clone, Debug)]
 pub struct Listing {
@@ -42,8 +99,8 @@ pub struct Listing {
     pub text: Option<String>,
     /// The owners; all users if empty.
     pub owners: Vec<Uuid>,
-    /// Only leaked tokens, including revoked ones.
-    pub leaked: bool,
+    /// The state.
+    pub state: StateFilter,
     /// The sort key.
     pub order: Order,
     /// The direction of the order.
@@ -61,10 +118,13 @@ impl Listing {
         match dialect {
             Dialect::Postgres => "",
             Dialect::Sqlite if !self.owners.is_empty() => " INDEXED BY tokens_by_owner",
-            Dialect::Sqlite if self.leaked => " INDEXED BY tokens_leaked",
-            // The index contains the names, and is smaller than the table.
-            Dialect::Sqlite if self.text.is_some() => " INDEXED BY tokens_by_name",
-            Dialect::Sqlite => "",
+            Dialect::Sqlite => match self.state {
+                StateFilter::Leaked => " INDEXED BY tokens_leaked",
+                StateFilter::Revoked | StateFilter::Any => "",
+                // The index contains the names, and is smaller than the table.
+                _ if self.text.is_some() => " INDEXED BY tokens_by_name",
+                _ => "",
+            },
         }
     }
 }
@@ -73,11 +133,22 @@ impl Listing {
 macro_rules! push_conditions {
     ($query:ident, $listing:expr, $now:expr, $dialect:expr) => {
         $query.push(" FROM tokens").push($listing.hint($dialect));
-        if $listing.leaked {
-            $query.push(" WHERE leaked_at IS NOT NULL");
-        } else {
-            $query.push(" WHERE revoked_at IS NULL AND expires_at > ").push_bind($now);
-        }
+        match $listing.state {
+            StateFilter::Any => $query.push(" WHERE 1 = 1"),
+            StateFilter::Leaked => $query.push(" WHERE leaked_at IS NOT NULL"),
+            StateFilter::Revoked => $query.push(" WHERE revoked_at IS NOT NULL"),
+            StateFilter::Expired => {
+                $query.push(" WHERE revoked_at IS NULL AND expires_at <= ").push_bind($now)
+            }
+            StateFilter::Live => {
+                $query.push(" WHERE revoked_at IS NULL AND expires_at > ").push_bind($now)
+            }
+            StateFilter::Expiring => {
+                let end = i64::try_from(EXPIRING_WITHIN.as_micros()).unwrap_or(0);
+                $query.push(" WHERE revoked_at IS NULL AND expires_at > ").push_bind($now);
+                $query.push(" AND expires_at <= ").push_bind($now + end)
+            }
+        };
         if let Some(text) = &$listing.text {
             $query.push(" AND (folded_name LIKE ").push_bind(pattern(text)).push(" ESCAPE '\\'");
             let id = Uuid::parse(text).or_else(|| Uuid::from_alias(text.as_bytes()));
@@ -114,7 +185,7 @@ macro_rules! push_page {
 }
 
 /// Returns the pattern for a text anywhere in a folded name.
-fn pattern(text: &str) -> String {
+pub(super) fn pattern(text: &str) -> String {
     let mut pattern = String::from("%");
     for c in fold(text).chars() {
         if matches!(c, '%' | '_' | '\\') {
@@ -170,7 +241,7 @@ mod tests {
         let all = Listing {
             text: None,
             owners: Vec::new(),
-            leaked: false,
+            state: StateFilter::Live,
             order: Order::Name,
             direction: Direction::Ascending,
             size: 100,
@@ -180,7 +251,7 @@ mod tests {
         let mut lists = vec![
             Listing { owners: owners.clone(), ..all.clone() },
             Listing { owners, text: Some("ci".to_owned()), ..all.clone() },
-            Listing { leaked: true, ..all.clone() },
+            Listing { state: StateFilter::Leaked, ..all.clone() },
             Listing { text: Some("ci".to_owned()), ..all.clone() },
         ];
         for order in [Order::Name, Order::CreatedAt, Order::ExpiresAt, Order::Leaked] {

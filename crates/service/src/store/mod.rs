@@ -20,6 +20,7 @@ pub mod readiness;
 pub mod search;
 mod token_rows;
 pub mod tokens;
+pub mod user_listing;
 pub mod users;
 
 pub use error::StoreError;

@@ -80,6 +80,17 @@ pub enum UpdateOutcome {
     Unauthorized,
 }
 
+/// The criteria for the revocation of many tokens; a token must match all of those that are set.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RevocationCriteria {
+    /// The owner.
+    pub owner: Option<Uuid>,
+    /// The token was created before this time.
+    pub issued_before: Option<Timestamp>,
+    /// The token was not used since this time, nor created.
+    pub unused_since: Option<Timestamp>,
+}
+
 /// The result of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocation {
@@ -252,6 +263,40 @@ impl Store {
             Some(_) => Revocation::Already,
             None => Revocation::Missing,
         })
+    }
+
+    /// Returns up to `at_most` live tokens that match all criteria, ordered by identifier and after
+    /// the given one.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails or contains an invalid row.
+    pub async fn revocable_tokens(
+        &self,
+        criteria: &RevocationCriteria,
+        after: Option<Uuid>,
+        at_most: u32,
+    ) -> Result<Vec<Token>, StoreError> {
+        let now = time::to_row(time::now());
+        let rows: Vec<TokenRow> = read!(self, |pool| {
+            let mut query = QueryBuilder::new(COLUMNS);
+            query.push(" WHERE revoked_at IS NULL AND expires_at > ").push_bind(now);
+            if let Some(after) = &after {
+                query.push(" AND id > ").push_bind(after.as_bytes().as_slice());
+            }
+            if let Some(owner) = &criteria.owner {
+                query.push(" AND owner = ").push_bind(owner.as_bytes().as_slice());
+            }
+            if let Some(time) = criteria.issued_before {
+                query.push(" AND created_at < ").push_bind(time::to_row(time));
+            }
+            if let Some(time) = criteria.unused_since {
+                query.push(" AND COALESCE(last_used_at, created_at) < ");
+                query.push_bind(time::to_row(time));
+            }
+            query.push(" ORDER BY id LIMIT ").push_bind(i64::from(at_most));
+            query.build_query_as().fetch_all(pool).await?
+        });
+        rows.into_iter().map(TokenRow::token).collect()
     }
 
     /// Writes the event of each token that expired at or before `now`, exactly once for any number

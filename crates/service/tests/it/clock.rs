@@ -409,6 +409,12 @@ fn downgrade(database: &Database, killed: &str) {
     change(database, "ALTER TABLE tokens DROP COLUMN expired_at");
     change(database, "DROP TABLE clock");
     change(database, "DROP TABLE clock_reference");
+    change(database, "DROP INDEX users_by_state");
+    change(database, "DROP INDEX users_by_folded_email");
+    for column in ["title", "service_account", "modified_at", "folded_email"] {
+        change(database, &format!("ALTER TABLE users DROP COLUMN {column}"));
+    }
+    change(database, "UPDATE users SET permissions = permissions & 31");
     change(database, "DELETE FROM _sqlx_migrations WHERE version >= 3");
     let ahead = micros(Timestamp::now() + 400 * DAY);
     change(

@@ -163,6 +163,47 @@ fn errors_never_show_a_databases_password() {
 }
 
 #[test]
+fn every_operation_of_the_document_has_its_own_identifier_and_the_licence_is_ours() {
+    let database = Database::sqlite();
+    let (server, _) = Server::first(&database, &[]);
+    let document = server.call(&Request::get("/api/v2/openapi.json")).expect(200).json();
+    let paths = document["paths"].as_object().unwrap().values();
+    let operations = paths.flat_map(|path| path.as_object().unwrap().values());
+    let mut ids: Vec<_> = operations.map(|it| it["operationId"].as_str().unwrap()).collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "{ids:?}");
+    assert_eq!(document["info"]["license"]["identifier"], "MIT OR Apache-2.0");
+    assert!(document["info"].get("contact").is_none(), "{}", document["info"]);
+}
+
+#[test]
+fn deceptive_names_sources_and_urls_are_not_stored() {
+    let database = Database::sqlite();
+    let (server, admin) = Server::first(&database, &[]);
+    for c in ['\u{7}', '\u{200b}', '\u{202e}', '\u{2066}', '\u{feff}'] {
+        let text = server.call(&creation(&admin, &format!("a{c}b"), &["dashboards_read"]));
+        assert!(text.expect(400).text().contains("data.attributes.name"), "{c:?}");
+        let email = format!("a{c}@example.com");
+        assert!(!try_admin(&database, &["user", "add", &email]).status.success(), "{c:?}");
+    }
+    let token = server.mint(&admin, "leaky", &["dashboards_read"]);
+    let entry = json!({"token": token.key, "source": "GitHub", "url": "javascript:alert(1)"});
+    assert_eq!(server.report(&json!([entry])), ["revoked"]);
+    let events = server.events(&admin, &format!("@asset.id:{} -@action:created", token.id));
+    assert_eq!(events.len(), 2);
+    for event in events {
+        let metadata = &event["attributes"]["attributes"]["metadata"];
+        assert_eq!(metadata["leak_source"], "GitHub (unverified)");
+        assert!(metadata.get("leak_url").is_none(), "{metadata}");
+    }
+    let query = [("filter[leaked]", "true")];
+    let list = server.call(&Request::get(TOKENS).query(&query).bearer(&admin)).expect(200).json();
+    assert_eq!(list["data"][0]["attributes"]["state"], "revoked");
+}
+
+#[test]
 fn a_token_in_a_callers_text_is_redacted() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);

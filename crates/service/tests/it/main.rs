@@ -5,7 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod administration;
 mod audit;
+mod audit_queries;
 mod bodies;
 mod clock;
 mod connections;
@@ -27,6 +29,7 @@ mod searches;
 mod server;
 mod slow_senders;
 mod token_state;
+mod users;
 mod wall_clock;
 
 use std::time::{Duration, Instant};

@@ -18,12 +18,14 @@ pub(crate) const CHECK: &str = "/api/v2/validate_keys";
 pub(crate) const EVENTS: &str = "/api/v2/audit/events";
 
 /// The scopes that grant a token every permission of the service.
-pub(crate) const PERMISSIONS: [&str; 5] = [
+pub(crate) const PERMISSIONS: [&str; 7] = [
     "user_app_keys",
     "org_app_keys_read",
     "org_app_keys_write",
     "audit_logs_read",
     "tokens_introspect",
+    "user_access_read",
+    "service_account_write",
 ];
 
 /// Returns the program without the variables of the test environment that it reads.

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
 from server import TOKENS, VALIDATE, Server
 
 # The required checks. schemathesis has others that do not apply: they expect requests that violate the schema to be
-# rejected where the service is deliberately lenient (unknown members), and they drop the caller's credentials to expect
+# rejected where the service is deliberately lenient (unknown members of a leak report), and they drop the caller's credentials to expect
 # a 401, which test_wire.py tests.
 EXAMPLES = 60
 CHECKS = [
@@ -29,7 +29,9 @@ OPERATIONS = {
     ("GET", TOKENS), ("POST", TOKENS),
     ("GET", TOKENS + "/{token_id}"), ("PATCH", TOKENS + "/{token_id}"),
     ("DELETE", TOKENS + "/{token_id}"),
-    ("GET", VALIDATE), ("GET", "/api/v2/audit/events"),
+    ("GET", VALIDATE), ("GET", "/api/v1/validate"), ("GET", "/api/v2/audit/events"),
+    ("POST", "/api/v2/audit/events/search"),
+    ("GET", "/api/v2/users"), ("GET", "/api/v2/users/{user_id}"), ("GET", "/api/v2/current_user"),
     ("POST", "/leaks/v1/reports"), ("POST", "/leaks/v1/github"),
     ("POST", "/oauth2/revoke"), ("POST", "/oauth2/introspect"),
     ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"),

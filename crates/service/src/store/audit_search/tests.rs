@@ -30,7 +30,7 @@ fn page(sort: &str) -> Page {
 
 /// Returns the query plan of each query of a filter on SQLite.
 async fn sqlite_plan(store: &Store, filter: &str, sort: &str) -> Vec<String> {
-    let filter = Filter::parse(filter).expect("a filter");
+    let filter = Filter::parse(filter, "filter[query]").expect("a filter");
     let Store::Sqlite(pools) = store else { panic!("not SQLite") };
     let page = page(sort);
     let mut plan = Vec::new();
@@ -94,7 +94,7 @@ async fn searches_for_a_name_a_token_or_a_user_do_not_scan_all_events_on_postgre
     pools.writer.execute(sqlx::raw_sql(FILL)).await.expect("events");
     let mut scans = Vec::new();
     for filter in indexed() {
-        let parsed = Filter::parse(&filter).expect("a filter");
+        let parsed = Filter::parse(&filter, "filter[query]").expect("a filter");
         for (index, sort) in
             indexes(&parsed).into_iter().flat_map(|i| [(i, "timestamp"), (i, "-timestamp")])
         {
@@ -118,7 +118,7 @@ async fn searches_for_a_name_a_token_or_a_user_do_not_scan_all_events_on_postgre
 
 #[test]
 fn a_user_is_searched_by_two_indexes_unless_one_suffices() {
-    let chosen = |filter| indexes(&Filter::parse(filter).expect("a filter"));
+    let chosen = |filter| indexes(&Filter::parse(filter, "filter[query]").expect("a filter"));
     assert_eq!(chosen("*"), [Index::Time]);
     assert_eq!(chosen("@usr.email:a"), [Index::ChangesByEmail, Index::UsesOfTokens]);
     assert_eq!(chosen("@usr.email:a @evt.name:access_token.used"), [Index::UsesOfTokens]);

@@ -1,0 +1,396 @@
+//! Parses the supported subset of Datadog's search syntax. Everything else is rejected by name, so
+//! that no search silently finds nothing.
+
+use super::clean;
+use super::condition::{Comparison, EventCondition, IdColumn, TextColumn};
+use crate::redact::holds_token;
+use ddpatrol_token::Uuid;
+
+/// The fields that a query can use.
+const FIELDS: &str = "@evt.name, @evt.actor.type, @auth_method, @action, @asset.id, @asset.type, @usr.id, @usr.email, @http.method, @http.status_code, @http.useragent, @http.url_details.path, @http.url_details.host, @network.client.ip";
+/// The value of `@auth_method` for both ways to present a token.
+const PERSONAL_ACCESS_TOKEN: &str = "personal_access_token";
+/// Maximum number of conditions in a query.
+const MAX_TERMS: usize = 64;
+/// Maximum depth of parentheses.
+const MAX_DEPTH: usize = 16;
+
+/// A token of the syntax.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Lexeme {
+    Open,
+    Close,
+    /// `-` before a term.
+    Minus,
+    Word(Word),
+}
+
+/// A word, with its quotes removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Word {
+    text: String,
+    /// The number of bytes before the first quoted or escaped character, if any.
+    literal_from: Option<usize>,
+}
+
+/// Parses a query.
+///
+/// # Errors
+/// The problem, with the unsupported part.
+pub(super) fn parse(query: &str) -> Result<EventCondition, String> {
+    let mut parser = Parser { lexemes: lex(query)?, at: 0, terms: 0, depth: 0 };
+    let condition = parser.alternatives(None)?;
+    match parser.next() {
+        None => Ok(condition),
+        Some(_) => Err("unexpected `)`".to_owned()),
+    }
+}
+
+fn lex(query: &str) -> Result<Vec<Lexeme>, String> {
+    let mut lexemes = Vec::new();
+    let mut chars = query.chars().peekable();
+    while let Some(&first) = chars.peek() {
+        let single = match first {
+            '(' => Some(Lexeme::Open),
+            ')' => Some(Lexeme::Close),
+            '-' => Some(Lexeme::Minus),
+            _ => None,
+        };
+        if first.is_whitespace() || single.is_some() {
+            chars.next();
+            lexemes.extend(single);
+            continue;
+        }
+        let mut word = Word::default();
+        let mut quoted = false;
+        while let Some(&c) = chars.peek() {
+            if !quoted && (c.is_whitespace() || matches!(c, '(' | ')')) {
+                break;
+            }
+            chars.next();
+            if matches!(c, '"' | '\\') {
+                word.literal_from.get_or_insert(word.text.len());
+            }
+            match c {
+                '"' => quoted = !quoted,
+                '\\' => word.text.extend(chars.next()),
+                _ => word.text.push(c),
+            }
+        }
+        if quoted {
+            return Err("a quotation mark is not closed".to_owned());
+        }
+        lexemes.push(Lexeme::Word(word));
+    }
+    Ok(lexemes)
+}
+
+struct Parser {
+    lexemes: Vec<Lexeme>,
+    at: usize,
+    terms: usize,
+    depth: usize,
+}
+
+impl Parser {
+    fn peek(&self) -> Option<&Lexeme> {
+        self.lexemes.get(self.at)
+    }
+
+    fn next(&mut self) -> Option<Lexeme> {
+        let next = self.peek().cloned();
+        self.at += 1;
+        next
+    }
+
+    fn is_keyword(&self, keyword: &str) -> bool {
+        matches!(self.peek(), Some(Lexeme::Word(word)) if word.text == keyword && word.literal_from.is_none())
+    }
+
+    /// Parses conditions separated by `OR`. The terms of a group after `@field:` have no field of
+    /// their own.
+    fn alternatives(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
+        let mut any = vec![self.conjunction(field)?];
+        while self.is_keyword("OR") {
+            self.at += 1;
+            any.push(self.conjunction(field)?);
+        }
+        if any.len() > 1 && any.contains(&EventCondition::All(Vec::new())) {
+            return Err("`OR` needs a condition on both sides".to_owned());
+        }
+        Ok(if any.len() == 1 { any.remove(0) } else { EventCondition::Any(any) })
+    }
+
+    fn conjunction(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
+        let mut all = Vec::new();
+        loop {
+            if self.is_keyword("AND") {
+                self.at += 1;
+                continue;
+            }
+            if self.peek().is_none() || self.peek() == Some(&Lexeme::Close) || self.is_keyword("OR")
+            {
+                break;
+            }
+            match self.term(field)? {
+                EventCondition::All(inner) => all.extend(inner),
+                other => all.push(other),
+            }
+        }
+        Ok(if all.len() == 1 { all.remove(0) } else { EventCondition::All(all) })
+    }
+
+    fn term(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
+        self.terms += 1;
+        if self.terms > MAX_TERMS {
+            return Err(format!("must have at most {MAX_TERMS} conditions"));
+        }
+        let negated = self.is_keyword("NOT");
+        match self.next() {
+            Some(Lexeme::Word(_)) if negated => self.negated(field),
+            Some(Lexeme::Minus) => self.negated(field),
+            Some(Lexeme::Open) => self.group(field),
+            Some(Lexeme::Word(word)) => self.word(&word, field),
+            Some(Lexeme::Close) | None => Err("a condition is missing".to_owned()),
+        }
+    }
+
+    fn negated(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(format!("must have at most {MAX_DEPTH} nested groups"));
+        }
+        let inner = self.term(field)?;
+        self.depth -= 1;
+        Ok(EventCondition::Not(Box::new(inner)))
+    }
+
+    fn group(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(format!("must have at most {MAX_DEPTH} nested groups"));
+        }
+        let inner = self.alternatives(field)?;
+        self.depth -= 1;
+        match self.next() {
+            Some(Lexeme::Close) if inner == EventCondition::All(Vec::new()) => {
+                Err("parentheses must contain a condition".to_owned())
+            }
+            Some(Lexeme::Close) => Ok(inner),
+            _ => Err("a parenthesis is not closed".to_owned()),
+        }
+    }
+
+    fn word(&mut self, word: &Word, field: Option<&str>) -> Result<EventCondition, String> {
+        if let Some(field) = field {
+            return condition(field, word);
+        }
+        let colon =
+            word.text.find(':').filter(|&at| word.literal_from.is_none_or(|from| at < from));
+        let Some(colon) = colon else { return free_text(word) };
+        let (field, value) = (&word.text[..colon], &word.text[colon + 1..]);
+        if value.is_empty() && word.literal_from.is_none() {
+            if self.peek() == Some(&Lexeme::Open) {
+                // The field is checked even if the group has no terms.
+                self.at += 1;
+                return self.group(Some(field));
+            }
+            return Err(format!("`{}` has no value", clean(&word.text)));
+        }
+        let literal_from = word.literal_from.map(|from| from - colon - 1);
+        condition(field, &Word { text: value.to_owned(), literal_from })
+    }
+}
+
+/// Returns the condition `field:value`.
+fn condition(field: &str, value: &Word) -> Result<EventCondition, String> {
+    let column = match field {
+        "@evt.name" => TextColumn::Name,
+        "@evt.actor.type" => TextColumn::Actor,
+        "@auth_method" => {
+            return Ok(auth_method(value, text(field, value, TextColumn::AuthMethod)?));
+        }
+        "@action" => TextColumn::Action,
+        "@asset.type" => TextColumn::AssetType,
+        "@usr.email" => TextColumn::Email,
+        "@http.method" => TextColumn::Method,
+        "@http.useragent" => TextColumn::UserAgent,
+        "@http.url_details.path" => TextColumn::Path,
+        "@http.url_details.host" => TextColumn::Host,
+        "@network.client.ip" => TextColumn::Ip,
+        "@http.status_code" => return status(value),
+        "@asset.id" => return identifier(field, value, IdColumn::Asset),
+        "@usr.id" => return identifier(field, value, IdColumn::User),
+        _ => {
+            let field = clean(field);
+            return Err(format!("unsupported field `{field}`; expected one of {FIELDS}"));
+        }
+    };
+    text(field, value, column)
+}
+
+fn auth_method(value: &Word, other: EventCondition) -> EventCondition {
+    let name = value.text.to_lowercase().replace(' ', "_");
+    if name == PERSONAL_ACCESS_TOKEN { EventCondition::ByToken } else { other }
+}
+
+fn text(field: &str, value: &Word, column: TextColumn) -> Result<EventCondition, String> {
+    if value.literal_from != Some(0) && value.text.starts_with(['<', '>', '[', '{', '~', '/']) {
+        // A path is the only text that starts with a slash.
+        if !(value.text.starts_with('/') && column == TextColumn::Path) {
+            return Err(format!(
+                "unsupported comparison in `{field}:{}`; expected a value, or a prefix followed by *",
+                clean(&value.text)
+            ));
+        }
+    }
+    Ok(match pattern(value) {
+        Some(pattern) => EventCondition::Like(column, pattern),
+        None => EventCondition::Text(column, value.text.clone()),
+    })
+}
+
+fn identifier(field: &str, value: &Word, column: IdColumn) -> Result<EventCondition, String> {
+    let id = Uuid::parse(&value.text).or_else(|| Uuid::from_alias(value.text.as_bytes()));
+    let id = id.ok_or_else(|| {
+        format!("`{field}:{}` is not supported; expected a whole UUID", clean(&value.text))
+    })?;
+    Ok(EventCondition::Id(column, id))
+}
+
+fn status(value: &Word) -> Result<EventCondition, String> {
+    if let Some(pattern) = pattern(value) {
+        return Ok(EventCondition::Like(TextColumn::Status, pattern));
+    }
+    let prefixes = [
+        (">=", Comparison::AtLeast),
+        (">", Comparison::Greater),
+        ("<=", Comparison::AtMost),
+        ("<", Comparison::Less),
+    ];
+    let compared = prefixes
+        .into_iter()
+        .find_map(|(prefix, comparison)| Some((comparison, value.text.strip_prefix(prefix)?)));
+    let (comparison, number) = compared.unwrap_or((Comparison::Equal, &value.text));
+    number.parse().map(|number: u16| EventCondition::Status(comparison, number.into())).map_err(|_| {
+        format!(
+            "`@http.status_code:{}` is not supported; expected a status, such as 403, 4* or >=400",
+            clean(&value.text)
+        )
+    })
+}
+
+/// Returns the `LIKE` pattern of a value with wildcards.
+fn pattern(value: &Word) -> Option<String> {
+    let unquoted = value.literal_from.map_or(value.text.as_str(), |from| &value.text[..from]);
+    if !unquoted.contains(['*', '?']) {
+        return None;
+    }
+    let mut pattern = String::new();
+    for (at, c) in value.text.char_indices() {
+        match c {
+            '*' if at < unquoted.len() => pattern.push('%'),
+            '?' if at < unquoted.len() => pattern.push('_'),
+            _ => push_literal(&mut pattern, c),
+        }
+    }
+    Some(pattern)
+}
+
+fn free_text(word: &Word) -> Result<EventCondition, String> {
+    if word.text == "*" && word.literal_from.is_none() {
+        return Ok(EventCondition::All(Vec::new()));
+    }
+    if word.text.starts_with('@') && word.literal_from != Some(0) {
+        return Err(format!("`{}` has no value; expected @FIELD:VALUE", clean(&word.text)));
+    }
+    if holds_token(&word.text) {
+        return Err(
+            "must not contain an access token; use @asset.id with its UUID or alias".to_owned()
+        );
+    }
+    let text = word.text.trim_matches(|c| c == '*' && word.literal_from.is_none());
+    if text.is_empty() {
+        return Err("a text must not be empty".to_owned());
+    }
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        push_literal(&mut pattern, c);
+    }
+    pattern.push('%');
+    Ok(EventCondition::Free(pattern))
+}
+
+fn push_literal(pattern: &mut String, c: char) {
+    if matches!(c, '%' | '_' | '\\') {
+        pattern.push('\\');
+    }
+    pattern.extend(c.to_lowercase());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn like(column: TextColumn, pattern: &str) -> EventCondition {
+        EventCondition::Like(column, pattern.to_owned())
+    }
+
+    fn equal(column: TextColumn, value: &str) -> EventCondition {
+        EventCondition::Text(column, value.to_owned())
+    }
+
+    #[test]
+    fn operators_bind_like_datadogs() {
+        use TextColumn::{Action, Name};
+        for (query, expected) in [
+            ("*", EventCondition::All(Vec::new())),
+            ("", EventCondition::All(Vec::new())),
+            ("@evt.name:access_token.*", like(Name, "access\\_token.%")),
+            ("@evt.name:\"a*\"", equal(Name, "a*")),
+            ("-@evt.name:a", EventCondition::Not(Box::new(equal(Name, "a")))),
+            ("NOT @evt.name:a", EventCondition::Not(Box::new(equal(Name, "a")))),
+            (
+                "@evt.name:a @action:b OR @action:c",
+                EventCondition::Any(vec![
+                    EventCondition::All(vec![equal(Name, "a"), equal(Action, "b")]),
+                    equal(Action, "c"),
+                ]),
+            ),
+            ("@evt.name:(a OR b)", EventCondition::Any(vec![equal(Name, "a"), equal(Name, "b")])),
+            ("@auth_method:\"Personal Access Token\"", EventCondition::ByToken),
+            ("@http.status_code:>=400", EventCondition::Status(Comparison::AtLeast, 400)),
+            ("@http.url_details.path:/api*", like(TextColumn::Path, "/api%")),
+            ("Ada-1", EventCondition::Free("%ada-1%".to_owned())),
+        ] {
+            assert_eq!(parse(query).as_ref(), Ok(&expected), "{query}");
+        }
+    }
+
+    #[test]
+    fn an_unsupported_part_is_named() {
+        for (query, part) in [
+            ("@nope:1", "@nope"),
+            ("service:ddpatrold", "service"),
+            ("@nope:(a OR b)", "@nope"),
+            ("@evt.name:", "@evt.name:"),
+            ("@evt.name", "@evt.name"),
+            ("@evt.name:[a TO b]", "@evt.name:[a"),
+            ("@evt.name:>a", "@evt.name:>a"),
+            ("@asset.id:abc*", "@asset.id:abc*"),
+            ("@http.status_code:many", "many"),
+            ("(@action:a", "parenthesis"),
+            ("@action:a)", ")"),
+            ("()", "parentheses"),
+            ("@action:a OR", "OR"),
+            ("\"a", "quotation"),
+            ("-", "missing"),
+        ] {
+            let problem = parse(query).expect_err(query);
+            assert!(problem.contains(part), "{query}: {problem}");
+        }
+        assert!(parse(&"(".repeat(100_000)).is_err());
+        assert!(parse(&"-".repeat(100_000)).is_err());
+        assert!(parse(&"a ".repeat(100)).is_err());
+    }
+}

@@ -1,0 +1,106 @@
+//! Updates and revocations of tokens.
+
+use super::{is_dead, require_own_scopes};
+use crate::audit::name;
+use crate::caller::Caller;
+use crate::refusal::Refusal;
+use crate::service::Service;
+use crate::store::tokens::{Authority, Change, Revocation, RevokedBy, Token, UpdateOutcome};
+
+/// Maximum number of attempts to update a token while other requests change it.
+const UPDATE_ATTEMPTS: usize = 16;
+
+/// A request to update a token, with valid fields.
+#[derive(Clone, Debug)]
+pub struct TokenUpdate {
+    /// The new name.
+    pub name: Option<String>,
+    /// The new scopes.
+    pub scopes: Option<Vec<String>>,
+}
+
+impl Service {
+    /// Changes the name or the scopes of a token that the caller may change. Returns the updated
+    /// token.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the caller may not make the change, the token is dead, or the database fails.
+    pub async fn update_token(
+        &self,
+        caller: &Caller,
+        id: &str,
+        update: &TokenUpdate,
+    ) -> Result<Token, Refusal> {
+        for _ in 0..UPDATE_ATTEMPTS {
+            let token = self.changeable_token(caller, id).await?;
+            if is_dead(&token) {
+                return Err(Refusal::NO_TOKEN);
+            }
+            match self.change(caller, &token, update).await? {
+                UpdateOutcome::Done => {
+                    return self.store.token(token.id).await?.ok_or(Refusal::NO_TOKEN);
+                }
+                UpdateOutcome::Dead => return Err(Refusal::NO_TOKEN),
+                UpdateOutcome::Unauthorized => return Err(Refusal::Unauthorized),
+                UpdateOutcome::Outdated => {}
+            }
+        }
+        Err(Refusal::Contended("token"))
+    }
+
+    /// Checks an update against the token as it was read, and applies it if the token has not
+    /// changed.
+    async fn change(
+        &self,
+        caller: &Caller,
+        token: &Token,
+        update: &TokenUpdate,
+    ) -> Result<UpdateOutcome, Refusal> {
+        if let Some(scopes) = &update.scopes {
+            require_addable(caller, token, scopes)?;
+        }
+        let mut event = caller.actor().event(name::UPDATED, Some(token.id))?.with_status(200);
+        if let Some(name) = &update.name {
+            event = event.with("name", name.as_str()).with("previous_name", token.name.as_str());
+        }
+        if let Some(scopes) = &update.scopes {
+            event = event.with("scopes", scopes.as_slice());
+            event = event.with("previous_scopes", token.scopes.as_slice());
+        }
+        let (name, scopes) = (update.name.as_deref(), update.scopes.as_deref());
+        let change = Change { previous: token, name, scopes };
+        let authority = Authority::Token(caller.token.id);
+        let updated = self.store.update_token(&change, authority, &event).await;
+        self.authenticator.invalidate(token.id);
+        Ok(updated?)
+    }
+
+    /// Revokes a token that the caller may change. Revoking it again changes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the caller may not revoke the token, or the database fails.
+    pub async fn revoke_token(&self, caller: &Caller, id: &str) -> Result<(), Refusal> {
+        let token = self.changeable_token(caller, id).await?;
+        let event = caller.actor().event(name::REVOKED, Some(token.id))?.with_status(204);
+        match self.revoke(token.id, RevokedBy::Api, &event).await? {
+            Revocation::Missing => Err(Refusal::NO_TOKEN),
+            Revocation::Done | Revocation::Already => Ok(()),
+        }
+    }
+}
+
+/// Checks that the caller may add the missing scopes to a token: the caller's token must have them
+/// and must not expire before the other token. Otherwise a short-lived token could extend its own
+/// access.
+fn require_addable(caller: &Caller, token: &Token, scopes: &[String]) -> Result<(), Refusal> {
+    let mut added = scopes.iter().filter(|scope| !token.scopes.contains(scope)).peekable();
+    let Some(&first) = added.peek() else { return Ok(()) };
+    require_own_scopes(caller, added)?;
+    let (end, target) = (caller.token.expires_at, token.expires_at);
+    if target > end {
+        return Err(Refusal::Forbidden(format!(
+            "data.attributes.scopes: cannot add {first:?}: the token in use expires at {end}, before the changed token at {target}"
+        )));
+    }
+    Ok(())
+}

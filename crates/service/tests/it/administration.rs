@@ -1,0 +1,127 @@
+//! `ddpatrold admin`: users are disabled and enabled, and tokens listed and revoked in bulk.
+
+use crate::database::Database;
+use crate::http::Request;
+use crate::server::{Server, TOKENS, admin, check, try_admin};
+use crate::until;
+use serde_json::Value;
+
+fn wait_for(server: &Server, token: &str, status: u16) {
+    until("the change takes effect", || (server.check(token) == status).then_some(()));
+}
+
+fn a_disabled_user_is_enabled_again(database: &Database) {
+    let (server, root) = Server::first(database, &[]);
+    admin(database, &["user", "add", "ada@example.com"]);
+    let issue = ["token", "issue", "--user", "ada@example.com", "--name", "x", "--scope"];
+    let token = admin(database, &[&issue[..], &["dashboards_read"]].concat());
+    assert_eq!(server.check(&token), 200);
+    admin(database, &["user", "disable", "ada@example.com"]);
+    wait_for(&server, &token, 401);
+    admin(database, &["user", "enable", "ada@example.com"]);
+    admin(database, &["user", "enable", "ada@example.com"]);
+    wait_for(&server, &token, 200);
+    assert_eq!(server.events(&root, "@evt.name:user.enabled").len(), 1);
+}
+
+#[test]
+fn a_disabled_user_is_enabled_again_on_sqlite() {
+    a_disabled_user_is_enabled_again(&Database::sqlite());
+}
+
+#[test]
+fn a_disabled_user_is_enabled_again_on_postgres() {
+    a_disabled_user_is_enabled_again(&Database::postgres());
+}
+
+fn the_last_administrator_remains(database: &Database) {
+    let (server, root) = Server::first(database, &[]);
+    let refused = |args: &[&str]| {
+        let output = try_admin(database, args);
+        assert!(!output.status.success(), "{args:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("last administrator"));
+    };
+    let remove = ["user", "grant", "admin@localhost", "org_app_keys_write", "--remove"];
+    refused(&["user", "disable", "admin@localhost"]);
+    refused(&remove);
+    admin(database, &["user", "grant", "admin@localhost", "audit_logs_read", "--remove"]);
+    admin(database, &["user", "add", "two@example.com", "--permission", "org_app_keys_write"]);
+    admin(database, &["user", "disable", "two@example.com"]);
+    refused(&["user", "disable", "admin@localhost"]);
+    admin(database, &["user", "enable", "two@example.com"]);
+    admin(database, &remove);
+    refused(&["user", "disable", "two@example.com"]);
+    admin(database, &["user", "disable", "admin@localhost"]);
+    wait_for(&server, &root, 401);
+}
+
+#[test]
+fn the_last_administrator_remains_on_sqlite() {
+    the_last_administrator_remains(&Database::sqlite());
+}
+
+#[test]
+fn the_last_administrator_remains_on_postgres() {
+    the_last_administrator_remains(&Database::postgres());
+}
+
+fn tokens_are_listed_and_revoked_by_state_owner_and_use(database: &Database) {
+    let (server, root) = Server::first(database, &[]);
+    admin(database, &["user", "add", "ada@example.com"]);
+    let issue = |name: &str, lifetime: &str| {
+        let mut args = vec!["token", "issue", "--user", "ada@example.com", "--name", name];
+        args.extend(["--scope", "dashboards_read", "--expires-in", lifetime]);
+        admin(database, &args)
+    };
+    let (used, _unused) = (issue("used", "300d"), issue("unused", "2d"));
+    let (leaked, _short) = (issue("leaked", "300d"), issue("short", "1s"));
+    server.report(&serde_json::json!([{"token": leaked}]));
+    until("the short token expires", || {
+        let list = admin(database, &["token", "list", "--state", "expired"]);
+        list.contains("\texpired\t").then_some(())
+    });
+    until("the use is recorded", || {
+        server.call(&check(&used)).expect(200);
+        let list = admin(database, &["token", "list", "--owner", "ada@example.com"]);
+        let line = list.lines().find(|line| line.ends_with("\tused")).unwrap();
+        (!line.ends_with("\t-\tused")).then_some(())
+    });
+    for (state, name) in [("expiring", "unused"), ("revoked", "leaked"), ("leaked", "leaked")] {
+        let list = admin(database, &["token", "list", "--state", state]);
+        assert!(list.lines().count() == 1 && list.ends_with(&format!("\t{name}")), "{list}");
+        let query = [("filter[state]", state)];
+        let answer = server.call(&Request::get(TOKENS).query(&query).bearer(&root)).expect(200);
+        let data = answer.json()["data"].clone();
+        assert_eq!(data.as_array().unwrap().len(), 1, "{state}: {data}");
+        let shown = &data[0]["attributes"];
+        let expected = if state == "expiring" { "expiring" } else { "revoked" };
+        assert_eq!((&shown["name"], &shown["state"]), (&Value::from(name), &expected.into()));
+    }
+    let wrong = Request::get(TOKENS).query(&[("filter[state]", "odd")]).bearer(&root);
+    assert!(server.call(&wrong).expect(400).text().contains("filter[state]"));
+
+    assert!(!try_admin(database, &["token", "revoke"]).status.success());
+    let unused = ["token", "revoke", "--owner", "ada@example.com", "--unused-since"];
+    let none = admin(database, &[&unused[..], &["1h"]].concat());
+    assert_eq!(none, "", "every token is younger than an hour");
+    let later = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)).to_string();
+    let revoke = ["token", "revoke", "--owner", "ada@example.com", "--issued-before", &later];
+    let planned = admin(database, &[&revoke[..], &["--dry-run"]].concat());
+    assert_eq!(planned.lines().count(), 2);
+    assert_eq!(server.check(&used), 200);
+    assert_eq!(admin(database, &revoke).lines().count(), 2);
+    wait_for(&server, &used, 401);
+    assert_eq!(server.check(&root), 200);
+    let query = "@evt.name:access_token.revoked @auth_method:command_line";
+    assert_eq!(server.events(&root, query).len(), 2);
+}
+
+#[test]
+fn tokens_are_listed_and_revoked_by_state_owner_and_use_on_sqlite() {
+    tokens_are_listed_and_revoked_by_state_owner_and_use(&Database::sqlite());
+}
+
+#[test]
+fn tokens_are_listed_and_revoked_by_state_owner_and_use_on_postgres() {
+    tokens_are_listed_and_revoked_by_state_owner_and_use(&Database::postgres());
+}
