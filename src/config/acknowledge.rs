@@ -77,10 +77,9 @@ impl Acknowledgments {
             let mut is_used = false;
             for diagnostic in diagnostics.iter_mut().filter(|it| it.code() == entry.code) {
                 let is_meant = match &entry.target {
-                    IssueTarget::Path(_) => diagnostic
-                        .path
-                        .as_deref()
-                        .is_some_and(|path| concerns(paths, &roots.whole(path))),
+                    IssueTarget::Path(_) => {
+                        diagnostic.paths().any(|path| concerns(paths, &roots.whole(path)))
+                    }
                     IssueTarget::Object(id) => diagnostic.object().as_ref() == Some(id),
                 };
                 if is_meant && !has_expired {

@@ -184,7 +184,11 @@ impl<'a> DocumentBuilder<'a> {
 
     fn note(&mut self, diagnostic: &Diagnostic, base: Base<'_>) -> Note {
         let path = diagnostic.path.as_deref();
-        let within = path.and_then(|path| self.paths.file_within(path));
+        let object = diagnostic.git.as_deref();
+        let trace = object.and_then(|object| object.trace.as_ref());
+        // A path in a history need not exist in the work tree.
+        let traced = trace.and_then(|trace| self.paths.traced_within(path?, trace));
+        let within = traced.or_else(|| self.paths.file_within(path?));
         let repository_path = within.map(|it| self.clean_path(&it.below));
         let cleaned = path.map(|path| self.path(path));
         let default = repository_path.as_ref().or(cleaned.as_ref());
@@ -195,8 +199,12 @@ impl<'a> DocumentBuilder<'a> {
             uri: path.zip(default).and_then(|(path, default)| self.uri(path, base, default)),
             path: cleaned,
             repository_path,
-            repository: diagnostic.path.as_deref().and_then(|it| self.repository_of(it)),
+            repository: trace
+                .and_then(|trace| self.repository_of(root_of(&trace.repository)))
+                .or_else(|| self.repository_of(path?)),
             commit: diagnostic.commit().map(|id| id.to_string()),
+            git: trace.map(|trace| TraceRecord::new(trace, &mut self.masker)),
+            other_paths: diagnostic.paths().skip(1).map(|path| self.path(path)).collect(),
             object: diagnostic.object(),
             acknowledged: diagnostic.acknowledged.as_ref().map(|it| AcknowledgmentRecord {
                 reason: self.masker.clean(it.reason.as_bytes()),

@@ -10,7 +10,7 @@ use crate::scan::Outcome;
 use crate::source::git::repo::Repository;
 use crate::source::repositories::{root_of, top_of_git_dir};
 use ddpatrol_scan::finding::baseline::{Roots, lexical};
-use ddpatrol_scan::finding::{Location, Part, STDIN, archives, is_member, plain};
+use ddpatrol_scan::finding::{Location, Part, STDIN, Trace, archives, is_member, plain};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -221,6 +221,16 @@ impl Paths {
             return archives.find(|archive| !is_folder(archive));
         }
         archives.find(|archive| self.whole(archive).is_file())
+    }
+
+    /// Returns the repository that content in a history is in, and its path there.
+    pub(in crate::report) fn traced_within(
+        &mut self,
+        path: &Path,
+        trace: &Trace,
+    ) -> Option<Within> {
+        trace.introduced.as_ref().filter(|_| !is_member(&trace.repository))?;
+        Within::new(&self.whole(path), self.whole(root_of(&trace.repository)))
     }
 
     /// Returns the repository that a file is in, and its path there.

@@ -20,12 +20,12 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// Size limit of a state file, in bytes.
 const MAX_LEN: u64 = 1 << 30;
 
-const SCHEMA: &str = "ddpatrol-state/5";
+const SCHEMA: &str = "ddpatrol-state/7";
 
 /// The repositories of a state file, and those of this scan.
 #[derive(Debug)]
@@ -68,6 +68,8 @@ pub(crate) struct Known {
     pub(crate) gaps: Vec<(Code, String)>,
     /// Issues in objects that were read, such as damaged archives.
     pub(crate) issues: BTreeSet<KnownIssue>,
+    /// The places of the objects of these issues; `None` if one cannot be written without a secret.
+    pub(crate) issue_places: Option<Vec<KnownPlace>>,
     /// The number of matches that are shaped only.
     pub(crate) shaped: u64,
 }
@@ -129,7 +131,8 @@ pub(crate) struct KnownIssue {
 impl KnownIssue {
     /// Converts an issue; `None` if its text cannot be written to a state, or names no object.
     pub(crate) fn new(redactor: &Redactor, issue: &Diagnostic) -> Option<Self> {
-        let path = issue.path.as_ref()?.to_str()?.to_owned();
+        let synthetic = issue.git.as_ref().map(|object| &object.synthetic);
+        let path = synthetic.or(issue.path.as_ref())?.to_str()?.to_owned();
         let known = Self { path, code: issue.code(), message: issue.message() };
         let texts = [&known.path, &known.message];
         let is_clean =
@@ -145,8 +148,14 @@ impl KnownIssue {
 
     /// Reports the issue again.
     pub(crate) fn report(&self, run: &Run) {
+        run.add_diagnostic(self.diagnostic());
+    }
+
+    /// Returns the issue, without the places of its object.
+    pub(crate) fn diagnostic(&self) -> Diagnostic {
         let (severity, code, message) = (Severity::Opaque, self.code, self.message.clone());
-        run.report(Issue::Recorded { severity, code, message }, Some(PathBuf::from(&self.path)));
+        let issue = Issue::Recorded { severity, code, message };
+        Diagnostic::new(Some(PathBuf::from(&self.path)), Arc::new(issue))
     }
 }
 
