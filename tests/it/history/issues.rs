@@ -77,13 +77,13 @@ fn an_issue_in_a_cached_object_keeps_its_place() {
 #[test]
 fn an_object_at_several_paths_has_one_issue_at_its_first_path() {
     let repo = Repo::with_files(&[("a", "one")]);
-    repo.write("first.gz", CUT);
+    encrypted(&repo, "first.zip");
     let commit = repo.commit("the first");
-    repo.write("second.gz", CUT);
+    std::fs::copy(repo.path().join("first.zip"), repo.path().join("second.zip")).expect("a copy");
     repo.commit("the second");
     let issue = only(&repo.scan(&["--history-only"]));
-    assert_eq!((&issue["path"], &issue["commit"]), (&"first.gz".into(), &(*commit).into()));
-    assert_eq!(issue["other_paths"], serde_json::json!(["second.gz"]), "{issue}");
+    assert_eq!((&issue["path"], &issue["commit"]), (&"first.zip!/x".into(), &(*commit).into()));
+    assert_eq!(issue["other_paths"], serde_json::json!(["second.zip!/x"]), "{issue}");
 }
 
 #[test]
