@@ -368,9 +368,7 @@ impl ScanRun<'_> {
             if self.args.run.quiet && !note.is_unread() && !self.job.scanned.is_empty() {
                 continue;
             }
-            let path = note.path.as_ref().map(|path| format!("{}: ", path.text()));
-            let text = format!("{}{}", path.unwrap_or_default(), note.message.text());
-            let _ = writeln!(io::stderr(), "ddpatrol: {}", escape::terminal(&text));
+            let _ = writeln!(io::stderr(), "ddpatrol: {}", escape::terminal(&note.line()));
         }
         if document.interrupted {
             print_error("interrupted: the report is incomplete");

@@ -79,7 +79,7 @@ impl Acknowledgments {
             for diagnostic in diagnostics.iter_mut().filter(|it| it.code() == entry.code) {
                 let is_meant = match &entry.target {
                     IssueTarget::Path(_) => {
-                        diagnostic.path.as_ref().is_some_and(|place| concerns(paths, place, roots))
+                        diagnostic.places().any(|place| concerns(paths, place, roots))
                     }
                     IssueTarget::Object(id) => diagnostic.object().as_ref() == Some(id),
                 };

@@ -94,13 +94,9 @@ fn gaps(document: &Document) -> Option<Annotation<'static>> {
     if document.complete && document.diagnostics.is_empty() {
         return None;
     }
-    let line = |note: &Note| match &note.path {
-        Some(path) => format!("{}: {}", path.text(), note.message.text()),
-        None => note.message.text().into_owned(),
-    };
     let mut gaps: Vec<&Note> = document.diagnostics.iter().collect();
     gaps.sort_by_key(|it| !it.is_unread());
-    let lines = list(document.completeness(), gaps.into_iter().map(line).collect());
+    let lines = list(document.completeness(), gaps.into_iter().map(Note::line).collect());
     let title = if document.complete { "ddpatrol: not scanned" } else { "ddpatrol: incomplete" };
     Some(Annotation {
         level: AnnotationLevel::Warning,

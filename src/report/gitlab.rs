@@ -4,7 +4,7 @@
 //! plain text of the rule. One vulnerability per token, at its most urgent place. Suppressed tokens are omitted
 //! and counted in a message.
 
-use super::document::{Document, LocationRecord, Note, Record};
+use super::document::{Document, LocationRecord, Record};
 use super::escape::{markdown, markdown_code, terminal};
 use super::places::{Place, places, whereabouts};
 use super::status::{Liveness, cut};
@@ -70,20 +70,13 @@ fn messages(document: &Document) -> Vec<Value> {
     let mut messages = vec![message(level, &document.completeness())];
     messages.extend(document.diagnostics.iter().map(|note| {
         let level = if note.is_unread() { "warn" } else { "info" };
-        message(level, &issue(note))
+        message(level, &note.line())
     }));
     let suppressed = document.findings.iter().filter(|it| !it.is_listed()).count();
     if suppressed > 0 {
         messages.push(message("info", &format!("{suppressed} suppressed findings are omitted.")));
     }
     messages
-}
-
-fn issue(note: &Note) -> String {
-    match &note.path {
-        Some(path) => format!("{}: {}", path.text(), note.message.text()),
-        None => note.message.text().into_owned(),
-    }
 }
 
 fn vulnerability(record: &Record) -> Value {

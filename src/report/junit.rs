@@ -92,14 +92,14 @@ impl TestCase {
     }
 
     fn of_issue(note: &Note) -> Self {
-        let path = note.path.as_ref().map(|it| it.text().into_owned());
+        let place = Some(note.place()).filter(|it| !it.is_empty());
         let code = note.code.map(|it| it.name()).unwrap_or("issue");
         let message = text(&note.message.text());
         let acknowledged = note.acknowledged.as_ref().map(|it| text(&it.line()));
         Self {
             name: text(&format!(
                 "{}: scanned completely",
-                path.as_deref().unwrap_or("all content")
+                place.as_deref().unwrap_or("all content")
             )),
             class: format!("ddpatrol.{code}"),
             file: None,

@@ -247,8 +247,8 @@ fn suppressed(document: &Document) -> String {
 
 fn gaps(document: &Document) -> String {
     let row = |note: &Note| {
-        let place =
-            note.path.as_ref().map(|it| markdown_code(&cut(&it.text(), MAX_TEXT_LEN)) + ": ");
+        let place = Some(note.place()).filter(|it| !it.is_empty());
+        let place = place.map(|it| markdown_code(&cut(&it, MAX_TEXT_LEN)) + ": ");
         let message = markdown(&cut(&note.message.text(), MAX_TEXT_LEN));
         format!("- {}{message} ({})\n", place.unwrap_or_default(), note.kind.name())
     };

@@ -338,10 +338,11 @@ fn invocation(document: &Document, suppressed: Suppressed) -> Invocation {
 
 fn notification(note: &Note) -> Notification {
     let level = if note.is_unread() { "error" } else { "warning" };
-    let path = note.path.as_ref().map(|path| format!("{}: ", path.text())).unwrap_or_default();
-    let text = format!("{path}{}", note.message.text());
     let mut notification =
-        Notification::builder().level(json!(level)).message(message(&text)).build();
+        Notification::builder().level(json!(level)).message(message(&note.line())).build();
+    let commit = note.commit.iter().map(|it| ("commit", json!(it)));
+    let facts: Vec<_> = commit.chain(note.object.iter().map(|it| ("object", json!(it)))).collect();
+    notification.properties = (!facts.is_empty()).then(|| properties(facts));
     notification.descriptor =
         note.code.map(|code| ReportingDescriptorReference::builder().id(code.name()).build());
     notification.locations = note.uri().map(|uri| {

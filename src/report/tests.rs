@@ -243,6 +243,8 @@ pub(super) fn note(kind: Severity) -> Note {
         uri: None,
         repository: None,
         commit: None,
+        git: None,
+        other_paths: Vec::new(),
         object: None,
         acknowledged: None,
     }

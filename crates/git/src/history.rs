@@ -12,9 +12,10 @@ use super::objects::{ObjectReader, Objects, WalkResources};
 use super::repo::{Problem, Refs, Repository};
 use super::store::{ReadError, Store};
 use ddpatrol_detect::redact::Redactor;
-use ddpatrol_pack::{ObjectId, Reader};
+use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::issue::GitIssue;
+use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
 use ddpatrol_scan::workers::Workers;
@@ -69,6 +70,8 @@ pub struct OpenHistory<'a> {
     before: Before,
     /// The issues about missing objects: code and message.
     gaps: Vec<(Code, String)>,
+    /// The places of objects with issues.
+    issue_places: PlacesByObject,
     lacks_lfs: bool,
 }
 
@@ -76,6 +79,8 @@ pub struct OpenHistory<'a> {
 struct Before {
     unread: usize,
     shaped: u64,
+    /// The number of diagnostics when the history was opened.
+    opened: usize,
     /// The number of diagnostics before the objects were read.
     issues: usize,
     /// The number of diagnostics after the objects were read.
@@ -93,6 +98,7 @@ impl History {
     #[must_use]
     pub fn open<'a>(&'a self, run: &'a Run) -> Option<OpenHistory<'a>> {
         let (unread, shaped) = (run.unread(), run.tally.shaped.load(Ordering::Relaxed));
+        let opened = run.diagnostics_len();
         let shallow = self.read_shallow(run);
         let store = Store::reporting(&self.repository, run, &self.root);
         if let Some(special) = store.special() {
@@ -115,8 +121,9 @@ impl History {
             objects: Objects::default(),
             cache,
             known,
-            before: Before { unread, shaped, issues: 0, reported: 0 },
+            before: Before { unread, shaped, opened, issues: 0, reported: 0 },
             gaps: Vec::new(),
+            issue_places: PlacesByObject::new(),
             lacks_lfs: false,
         })
     }
@@ -182,6 +189,10 @@ impl<'a> OpenHistory<'a> {
     /// Returns the places that an earlier scan stored, if the repository has nothing new.
     #[must_use]
     pub fn recall(&self) -> Option<Recall<'a>> {
+        // The state does not contain Git LFS objects, so their issues are attributed in each scan.
+        if !self.run.objects_to_place(self.before.opened).is_empty() {
+            return None;
+        }
         self.cache.as_ref()?.recall(self.known?, &self.store, &self.refs_digest)
     }
 
@@ -199,8 +210,11 @@ impl<'a> OpenHistory<'a> {
         sightings: &[Sighting],
         key_of: KeyOf<'_>,
     ) -> Option<Recalled> {
-        let recalled = recall.resolve(sightings, &self.store, key_of)?;
+        let mut recalled = recall.resolve(sightings, &self.store, key_of)?;
+        // The objects that were searched again have reported their issues, which the state contains.
+        self.run.remove_objects(self.before.opened);
         recall.report(self.run);
+        recalled.issues.drain(..).for_each(|issue| self.run.add_diagnostic(issue));
         Some(recalled)
     }
 
@@ -221,8 +235,11 @@ impl<'a> OpenHistory<'a> {
     /// broken objects.
     pub fn attribute(&mut self, sightings: &[Sighting]) -> Vec<Placement> {
         if let Some(known) = self.known {
+            Cache::report_issues(known, &self.store, self.run);
+            let has_nothing =
+                sightings.is_empty() && self.run.objects_to_place(self.before.opened).is_empty();
             // Links show which objects are missing.
-            if !sightings.is_empty() || !known.gaps.is_empty() || known.lacks_loose(&self.store) {
+            if !has_nothing || !known.gaps.is_empty() || known.lacks_loose(&self.store) {
                 let reader = self.object_reader(None);
                 reader.read_links(&self.store, &mut self.objects);
             }
@@ -231,11 +248,9 @@ impl<'a> OpenHistory<'a> {
                 self.objects.links.pointers.extend(known.pointers());
             }
             add(&self.run.tally.shaped, known.shaped);
-            Cache::report_issues(known, &self.store, self.run);
         }
         self.before.reported = self.run.diagnostics_len();
         self.lacks_lfs = self.report_missing_lfs();
-        self.report_broken();
         self.report_unread_refs();
         let is_partial = self.history.repository.is_partial().unwrap_or(false);
         let attributor = Attributor {
@@ -250,7 +265,15 @@ impl<'a> OpenHistory<'a> {
         };
         let is_partial = is_partial || self.store.is_partial();
         self.gaps = attributor.missing(if is_partial { Partial::Yes } else { Partial::No });
-        attributor.attribute(sightings)
+        let opened = self.before.opened;
+        let mut objects = self.run.objects_to_place(opened);
+        let broken = self.objects.broken.iter().filter_map(|it| it.0);
+        objects.extend(broken.map(|id| (id, Kind::Blob)));
+        let (placements, places) = attributor.attribute(sightings, &objects);
+        self.report_broken(&places);
+        self.run.place_objects(opened, &places);
+        self.issue_places = places;
+        placements
     }
 
     /// Stores the results for the next scan, if the user keeps a state.
@@ -259,7 +282,7 @@ impl<'a> OpenHistory<'a> {
         let Some(cache) = self.cache.as_ref().filter(|_| !self.run.is_interrupted()) else {
             return;
         };
-        let Before { unread, shaped, issues, reported } = self.before;
+        let Before { unread, shaped, issues, reported, .. } = self.before;
         let (before, run) = (issues, self.run);
         let issues = run.diagnostics_since(before);
         let issues = issues.get(..reported.saturating_sub(before)).unwrap_or_default();
@@ -276,6 +299,7 @@ impl<'a> OpenHistory<'a> {
                     pointers: self.objects.links.pointers.iter().cloned().collect(),
                     sightings,
                     placements,
+                    issue_places: &self.issue_places,
                 };
                 cache.remember(found, &read, key_of);
             }
@@ -314,11 +338,17 @@ impl<'a> OpenHistory<'a> {
         self.history.report(self.run, issue);
     }
 
-    /// Reports objects that could not be read.
-    fn report_broken(&self) {
-        let broken: BTreeSet<_> = self.objects.broken.iter().map(|(_, message)| message).collect();
-        for message in broken {
-            self.report(GitIssue::ObjectUnreadable { source: message.clone().into() });
+    /// Reports objects that could not be read, blobs at their first paths.
+    fn report_broken(&self, places: &PlacesByObject) {
+        let broken: BTreeSet<_> = self.objects.broken.iter().collect();
+        for (id, message) in broken {
+            let issue = GitIssue::ObjectUnreadable { source: message.clone().into() };
+            let has_path = |it: &Vec<IssuePlace>| it.iter().any(|place| place.path.is_some());
+            let id = id.filter(|id| places.get(id).is_some_and(has_path));
+            match id {
+                Some(id) => self.run.report(issue, Some(Place::Object(id, Kind::Blob))),
+                None => self.report(issue),
+            }
         }
     }
 

@@ -20,6 +20,7 @@ mod code;
 pub mod commit;
 pub mod finding;
 pub mod issue;
+pub mod issue_object;
 pub mod label;
 pub mod lock;
 #[cfg(test)]

@@ -109,6 +109,21 @@ impl Place {
         self.containers().last().unwrap_or(self)
     }
 
+    /// Returns the same member of another outermost container.
+    #[must_use]
+    pub fn with_outermost(&self, outermost: &Self) -> Self {
+        match self {
+            Self::Member { container, path } => Self::Member {
+                container: Arc::new(container.with_outermost(outermost)),
+                path: path.clone(),
+            },
+            Self::Content(container) => {
+                Self::Content(Arc::new(container.with_outermost(outermost)))
+            }
+            Self::File(_) | Self::Stdin | Self::Object(..) => outermost.clone(),
+        }
+    }
+
     /// Lists the names of the members that lead to a place, the outermost first.
     #[must_use]
     pub fn members(&self) -> Vec<&Path> {
@@ -360,6 +375,16 @@ mod tests {
         let file = file("x!/a.zip!/b!/c.zip!/d!/e");
         assert_eq!(file.path(), place.path());
         assert!(file != place && !file.is_member());
+    }
+
+    #[test]
+    fn a_member_keeps_its_name_in_another_container() {
+        let id: ObjectId = "a".repeat(40).parse().expect("an id");
+        let inner = member(&Place::Object(id, Kind::Blob), "b!/c.zip");
+        let place = Place::Content(Arc::new(inner));
+        let moved = place.with_outermost(&file("x/a.zip"));
+        assert_eq!(moved, Place::Content(Arc::new(member(&file("x/a.zip"), "b!/c.zip"))));
+        assert_eq!(file("a").with_outermost(&Place::Stdin), Place::Stdin);
     }
 
     #[test]

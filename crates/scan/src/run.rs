@@ -3,10 +3,12 @@
 
 use super::code::Code;
 use super::issue::{GitIssue, Issue, Severity};
+use crate::issue_object::{IssueObject, IssuePlace, PlacesByObject};
 use crate::lock::lock;
 use crate::place::Place;
-use ddpatrol_pack::ObjectId;
+use ddpatrol_pack::{Kind, ObjectId};
 use jiff::civil::Date;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -63,8 +65,42 @@ impl Run {
 
     /// Reports something that was not scanned, and the place that it concerns.
     pub fn report(&self, issue: impl Into<Issue>, place: Option<impl Into<Place>>) {
-        let (issue, path) = (Arc::new(issue.into()), place.map(Into::into));
-        lock(&self.diagnostics).push(Diagnostic { path, issue, acknowledged: None });
+        let (issue, place) = (Arc::new(issue.into()), place.map(Into::into));
+        lock(&self.diagnostics).push(Diagnostic::new(place, issue));
+    }
+
+    /// Adds an issue that an earlier scan reported.
+    pub fn add_diagnostic(&self, diagnostic: Diagnostic) {
+        lock(&self.diagnostics).push(diagnostic);
+    }
+
+    /// Returns the git objects of the issues from index `since` on whose places are not known.
+    #[must_use]
+    pub fn objects_to_place(&self, since: usize) -> BTreeSet<(ObjectId, Kind)> {
+        let list = lock(&self.diagnostics);
+        list.iter().skip(since).filter_map(Diagnostic::object_to_place).collect()
+    }
+
+    /// Sets the places of the issues from index `since` on that are in git objects. An object without
+    /// places keeps its synthetic path.
+    pub fn place_objects(&self, since: usize, places: &PlacesByObject) {
+        let mut list = lock(&self.diagnostics);
+        for diagnostic in list.iter_mut().skip(since) {
+            let places = diagnostic.object_to_place().and_then(|(id, _)| places.get(&id));
+            if let Some(places) = places {
+                diagnostic.place(places);
+            }
+        }
+    }
+
+    /// Removes the issues from index `since` on that are in git objects without known places.
+    pub fn remove_objects(&self, since: usize) {
+        let mut list = lock(&self.diagnostics);
+        let mut at = 0;
+        list.retain(|diagnostic| {
+            at += 1;
+            at <= since || diagnostic.object_to_place().is_none()
+        });
     }
 
     /// Adds a note for the user about how the scan was interpreted.
@@ -115,7 +151,8 @@ impl Run {
         let diagnostics = std::mem::take(&mut *lock(&self.diagnostics));
         let mut keyed: Vec<_> = diagnostics.into_iter().map(|it| (it.message(), it)).collect();
         keyed.sort_by(|(a_message, a), (b_message, b)| {
-            a.sort_key().cmp(&b.sort_key()).then_with(|| a_message.cmp(b_message))
+            let by_key = a.sort_key().cmp(&b.sort_key()).then_with(|| a_message.cmp(b_message));
+            by_key.then_with(|| a.introduced().cmp(&b.introduced()))
         });
         keyed.dedup_by(|(a_message, a), (b_message, b)| {
             a.sort_key() == b.sort_key() && a_message == b_message
@@ -133,6 +170,8 @@ pub struct Diagnostic {
     pub issue: Arc<Issue>,
     /// The acknowledgment of the user, if there is one: the issue does not make a result incomplete.
     pub acknowledged: Option<Acknowledgment>,
+    /// The git object that contains it, once its places are known.
+    pub git: Option<Arc<IssueObject>>,
 }
 
 /// The acknowledgment of an issue.
@@ -145,6 +184,31 @@ pub struct Acknowledgment {
 }
 
 impl Diagnostic {
+    /// Creates a diagnostic that is not acknowledged.
+    #[must_use]
+    pub fn new(path: Option<Place>, issue: Arc<Issue>) -> Self {
+        Self { path, issue, acknowledged: None, git: None }
+    }
+
+    /// Returns the git object of an issue whose places are not known.
+    fn object_to_place(&self) -> Option<(ObjectId, Kind)> {
+        self.path.as_ref().filter(|_| self.git.is_none()).and_then(IssueObject::of_place)
+    }
+
+    /// Sets the path and the commits of an issue in a git object from the places of the object.
+    pub fn place(&mut self, places: &[IssuePlace]) {
+        let placed = self.path.as_ref().and_then(|path| IssueObject::new(path, places));
+        if let Some((path, object)) = placed {
+            (self.path, self.git) = (Some(path), Some(Arc::new(object)));
+        }
+    }
+
+    /// Returns the place of the issue, and further places of the same object.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        let others = self.git.iter().flat_map(|object| &object.other_paths);
+        self.path.iter().chain(others)
+    }
+
     /// Returns the severity of the issue.
     #[must_use]
     pub fn severity(&self) -> Severity {
@@ -168,13 +232,17 @@ impl Diagnostic {
     pub fn commit(&self) -> Option<ObjectId> {
         match &*self.issue {
             Issue::Git(GitIssue::ShallowRange { commit }) => Some(*commit),
-            _ => None,
+            _ => Some(self.git.as_ref()?.trace.as_ref()?.introduced.as_ref()?.id),
         }
     }
 
-    /// Returns the id of the git object that the issue concerns, if its place is in one or its message names one.
+    /// Returns the id of the git object that the issue concerns, if its place is in one or its
+    /// message names one.
     #[must_use]
     pub fn object(&self) -> Option<String> {
+        if let Some(object) = &self.git {
+            return Some(object.id.to_string());
+        }
         if let Some(Place::Object(id, _)) = self.path.as_ref().map(Place::outermost) {
             return Some(id.to_string());
         }
@@ -186,8 +254,15 @@ impl Diagnostic {
         })
     }
 
-    fn sort_key(&self) -> (Option<&Place>, Severity, Code) {
-        (self.path.as_ref(), self.severity(), self.code())
+    fn sort_key(&self) -> (Option<&Place>, Severity, Code, Option<ObjectId>) {
+        let object = self.git.as_ref().map(|object| object.id);
+        (self.path.as_ref(), self.severity(), self.code(), object)
+    }
+
+    /// Returns the date and the commit at which the object was introduced.
+    fn introduced(&self) -> Option<(i64, Option<ObjectId>)> {
+        let trace = self.git.as_ref()?.trace.as_ref()?;
+        Some((trace.date, trace.introduced.as_ref().map(|commit| commit.id)))
     }
 }
 

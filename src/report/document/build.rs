@@ -186,7 +186,11 @@ impl<'a> DocumentBuilder<'a> {
 
     fn note(&mut self, diagnostic: &Diagnostic, base: Base<'_>) -> Note {
         let place = diagnostic.path.as_ref();
-        let within = place.and_then(|place| self.paths.file_within(place));
+        let object = diagnostic.git.as_deref();
+        let trace = object.and_then(|object| object.trace.as_ref());
+        // A path in a history need not exist in the work tree.
+        let traced = trace.and_then(|trace| self.paths.traced_within(place?, trace));
+        let within = traced.or_else(|| self.paths.file_within(place?));
         let repository_path = within.map(|it| self.clean_path(&it.below));
         let path = place.map(|place| self.path(place));
         let default = repository_path.as_ref().or(path.as_ref());
@@ -197,8 +201,12 @@ impl<'a> DocumentBuilder<'a> {
             uri: place.zip(default).and_then(|(place, default)| self.uri(place, base, default)),
             path,
             repository_path,
-            repository: place.and_then(|it| self.repository_of(it)),
+            repository: trace
+                .and_then(|trace| self.repository_of(&trace.repository.top_of_git_dir()))
+                .or_else(|| self.repository_of(place?)),
             commit: diagnostic.commit().map(|id| id.to_string()),
+            git: trace.map(|trace| TraceRecord::new(trace, &mut self.masker)),
+            other_paths: diagnostic.places().skip(1).map(|place| self.path(place)).collect(),
             object: diagnostic.object(),
             acknowledged: diagnostic.acknowledged.as_ref().map(|it| AcknowledgmentRecord {
                 reason: self.masker.clean(it.reason.as_bytes()),

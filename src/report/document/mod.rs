@@ -25,7 +25,7 @@ pub use suppression::{InlineRecord, SuppressedCounts, SuppressionRecord, UnusedR
 pub use verification::{RevocationRecord, VerdictCounts, VerificationRecord};
 
 use super::remediation::RemediationStep;
-use super::trace::ObjectRecord;
+use super::trace::{ObjectRecord, TraceRecord, short};
 use crate::detect::Evidence;
 use crate::redact::Clean;
 use crate::rules::Rule;
@@ -246,9 +246,15 @@ pub struct Note {
     /// The repository that it concerns, by the path that the scan used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<Clean>,
-    /// The commit that it concerns, if it is known.
+    /// The commit that introduced the content at the path, or that the issue concerns, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// The attribution of content in a git object, as for locations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<TraceRecord>,
+    /// Further paths of the same git object.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_paths: Vec<Clean>,
     /// The git object that it concerns, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
@@ -311,6 +317,33 @@ impl Note {
             (Some(uri), _) => Some(uri.into()),
             (None, path) => path.map(|path| paths::uri(path).into()),
         }
+    }
+
+    /// Formats its place: the path or the repository, the number of further paths, and the commit.
+    /// Returns an empty string if it has none.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let path = self.path.as_ref().or(self.repository.as_ref());
+        let more = match self.other_paths.len() {
+            0 => String::new(),
+            1 => " +1 path".to_owned(),
+            more => format!(" +{more} paths"),
+        };
+        let path = path.map(|path| path.text().into_owned() + &more);
+        let is_unreachable = self.git.as_ref().is_some_and(|git| !git.reachable);
+        let commit = match &self.commit {
+            Some(id) if is_unreachable => Some(format!("unreachable commit {}", short(id))),
+            Some(id) => Some(format!("commit {}", short(id))),
+            None => self.git.as_ref().map(|_| "in no commit".to_owned()),
+        };
+        path.into_iter().chain(commit).collect::<Vec<String>>().join(": ")
+    }
+
+    /// Formats its place and message as one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let (place, message) = (self.place(), self.message.text());
+        if place.is_empty() { message.into_owned() } else { format!("{place}: {message}") }
     }
 
     /// Returns `true` if it makes a result incomplete.

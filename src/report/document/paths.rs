@@ -10,7 +10,7 @@ use crate::scan::Outcome;
 use crate::source::git::repo::Repository;
 use crate::source::repositories::{root_of, top_of_git_dir};
 use ddpatrol_scan::finding::baseline::{Roots, lexical};
-use ddpatrol_scan::finding::{Location, Part};
+use ddpatrol_scan::finding::{Location, Part, Trace};
 use ddpatrol_scan::place::{Place, plain};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -229,6 +229,16 @@ impl Paths {
             None => path.clone(),
         };
         WholePath { path, file }
+    }
+
+    /// Returns the repository that content in a history is in, and its path there.
+    pub(in crate::report) fn traced_within(
+        &mut self,
+        place: &Place,
+        trace: &Trace,
+    ) -> Option<Within> {
+        let git_dir = trace.introduced.as_ref().and(trace.repository.as_file())?;
+        Within::new(&self.whole_of(place), self.whole(root_of(git_dir)))
     }
 
     /// Returns the repository that a file is in, and its path there.

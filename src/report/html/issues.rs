@@ -62,7 +62,14 @@ fn item(note: &Note) -> Markup {
                 @if let Some(it) = &note.repository {
                     span { "repository " (code(&it.text())) } " "
                 }
-                @if let Some(it) = &note.commit { span { "commit " (code(short(it))) } " " }
+                @match (&note.commit, &note.git) {
+                    (Some(it), _) => { span { "commit " (code(short(it))) } " " }
+                    (None, Some(_)) => { span { "in no commit" } " " }
+                    (None, None) => {}
+                }
+                @if !note.other_paths.is_empty() {
+                    span { "also at " @for it in &note.other_paths { (code(&it.text())) " " } }
+                }
                 @if let Some(it) = &note.object { span { "object " (code(short(it))) } " " }
                 @if let Some(it) = &note.acknowledged { span { (visible(&it.line())) } }
             }

@@ -4,9 +4,8 @@
 
 use super::line::{Line, Role, wrap};
 use super::options::TextOptions;
-use crate::report::document::{Document, Note};
+use crate::report::document::Document;
 use crate::report::next_steps::NextStep;
-use crate::report::trace::short;
 use ddpatrol_scan::quantity::number;
 
 /// Maximum numbers of listed issues and notes on a terminal.
@@ -93,19 +92,10 @@ fn issues(document: &Document, options: &TextOptions<'_>) -> Vec<Line> {
     let mut heading = Line::of(role, word);
     heading.push(Role::Plain, &format!(" ({}):", number(listed().count())));
     lines.push(heading);
-    let texts: Vec<String> =
-        listed().map(|it| format!("  {}{}", issue_place(it), it.message.text())).collect();
+    let texts: Vec<String> = listed().map(|it| format!("  {}", it.line())).collect();
     let wrapped = |text: &str| wrap(Role::Plain, text, 4, options.width);
     lines.extend(capped(&texts, MAX_ISSUES, options, wrapped));
     lines
-}
-
-/// Formats the place of an issue: its path, or its repository; then the commit.
-fn issue_place(note: &Note) -> String {
-    let path = note.path.as_ref().or(note.repository.as_ref());
-    let commit = note.commit.as_deref().map(|it| format!("commit {}", short(it)));
-    let parts = path.map(|it| it.text().into_owned()).into_iter().chain(commit);
-    parts.map(|part| format!("{part}: ")).collect()
 }
 
 fn next_steps(steps: &[NextStep], width: Option<usize>) -> Vec<Line> {

@@ -239,7 +239,8 @@ fn a_damaged_archive_in_git_is_reported_and_the_state_caches_members() {
         Some(2)
     );
     let gap = &report["diagnostics"][0];
-    assert!(gap["path"].as_str().is_some_and(|path| path.starts_with("git/blob/")), "{gap}");
+    assert_eq!(gap["path"], "y.tar.gz!", "{gap}");
+    assert_eq!(gap["commit"], *repo.id("HEAD"), "{gap}");
 }
 
 #[test]

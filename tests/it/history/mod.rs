@@ -5,6 +5,7 @@ mod cache;
 mod corrupt;
 mod deltas;
 mod hidden_places;
+mod issues;
 mod large_blobs;
 mod lfs;
 mod object_stores;

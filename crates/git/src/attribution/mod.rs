@@ -24,7 +24,8 @@ use compare::Compare;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::finding::Part;
 use ddpatrol_scan::issue::{GitIssue, NamedBy};
-use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
+use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
+use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenNo};
 use ddpatrol_scan::{Code, Issue};
 use held::{BlobSightings, NameMatch, NameSightings};
 use history::CommitHistory;
@@ -86,8 +87,41 @@ impl Attributor<'_> {
         }) || self.refs.list.iter().any(|it| self.number(&it.target).is_some_and(is_marked))
     }
 
-    /// Returns the places of all sightings in objects.
-    pub(super) fn attribute(&self, sightings: &[Sighting]) -> Vec<Placement> {
+    /// Returns the places of all sightings in objects, and those of `objects`, in which something was not
+    /// scanned.
+    ///
+    /// An object without a token has the same places as a token that no other object contains.
+    pub(super) fn attribute(
+        &self,
+        sightings: &[Sighting],
+        objects: &BTreeSet<(ObjectId, Kind)>,
+    ) -> (Vec<Placement>, PlacesByObject) {
+        // Tokens in names are found by their offsets in a tree, and an issue has none.
+        let objects = objects.iter().filter(|(_, kind)| *kind != Kind::Tree);
+        let first = sightings.iter().map(|it| it.token.0 + 1).max().unwrap_or_default();
+        let stand_ins = (first..).zip(objects).map(|(number, &(id, kind))| Sighting {
+            token: TokenNo(number),
+            holder: Holder::Object(id, kind),
+            spans: Arc::new([]),
+            is_in_members: false,
+        });
+        let stand_ins: Vec<Sighting> = stand_ins.collect();
+        if stand_ins.is_empty() {
+            return (self.place(sightings), PlacesByObject::new());
+        }
+        let placements = self.place(&[sightings, &stand_ins].concat());
+        let mut places = PlacesByObject::new();
+        let (tokens, issues): (Vec<Placement>, Vec<Placement>) =
+            placements.into_iter().partition(|it| it.token.0 < first);
+        for Placement { holder, path, trace, .. } in issues {
+            if let Some(id) = holder.id() {
+                places.entry(id).or_default().push(IssuePlace { path, trace });
+            }
+        }
+        (tokens, places)
+    }
+
+    fn place(&self, sightings: &[Sighting]) -> Vec<Placement> {
         if sightings.is_empty() {
             return Vec::new();
         }

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 /// Size limit of a state file, in bytes.
 const MAX_LEN: u64 = 1 << 30;
 
-const SCHEMA: &str = "ddpatrol-state/6";
+const SCHEMA: &str = "ddpatrol-state/7";
 
 /// The repositories of a state file, and those of this scan.
 #[derive(Debug)]
@@ -69,6 +69,8 @@ pub(crate) struct Known {
     pub(crate) gaps: Vec<(Code, String)>,
     /// Issues in objects that were read, such as damaged archives.
     pub(crate) issues: BTreeSet<KnownIssue>,
+    /// The places of the objects of these issues; `None` if one cannot be written without a secret.
+    pub(crate) issue_places: Option<Vec<KnownPlace>>,
     /// The number of matches that are shaped only.
     pub(crate) shaped: u64,
 }
@@ -135,7 +137,8 @@ pub(crate) struct KnownIssue {
 impl KnownIssue {
     /// Converts an issue; `None` if its text cannot be written to a state, or names no object.
     pub(crate) fn new(redactor: &Redactor, issue: &Diagnostic) -> Option<Self> {
-        let place = issue.path.as_ref()?;
+        let synthetic = issue.git.as_ref().map(|object| &object.synthetic);
+        let place = synthetic.or(issue.path.as_ref())?;
         let Place::Object(id, kind) = place.outermost() else { return None };
         let members = place.members().into_iter();
         let known = Self {
@@ -168,8 +171,14 @@ impl KnownIssue {
 
     /// Reports the issue again.
     pub(crate) fn report(&self, run: &Run) {
+        run.add_diagnostic(self.diagnostic());
+    }
+
+    /// Returns the issue, without the places of its object.
+    pub(crate) fn diagnostic(&self) -> Diagnostic {
         let (severity, code, message) = (Severity::Opaque, self.code, self.message.clone());
-        run.report(Issue::Recorded { severity, code, message }, self.place());
+        let issue = Issue::Recorded { severity, code, message };
+        Diagnostic::new(self.place(), Arc::new(issue))
     }
 }
 

@@ -18,7 +18,8 @@ use super::tree_path::join;
 use ddpatrol_detect::redact::Redactor;
 use ddpatrol_pack::{ObjectId, Reader};
 use ddpatrol_scan::commit::Commit;
-use ddpatrol_scan::finding::{HeldObject, Removed, Trace};
+use ddpatrol_scan::finding::{HeldObject, Part, Removed, Trace};
+use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenKey, TokenNo};
 use ddpatrol_scan::{Diagnostic, Issue, Run, Severity, add};
@@ -39,6 +40,8 @@ pub(super) struct Read<'a> {
     pub(super) pointers: BTreeSet<Pointer>,
     pub(super) sightings: &'a [Sighting],
     pub(super) placements: &'a [Placement],
+    /// The places of objects with issues.
+    pub(super) issue_places: &'a PlacesByObject,
 }
 
 /// A key that most places do not share: the object, the path and the commit.
@@ -71,6 +74,7 @@ impl<'a> Cache<'a> {
     /// Returns the stored places, if the repository is unchanged; `refs` is the digest of its references.
     pub(super) fn recall(&self, known: &'a Known, store: &Store, refs: &str) -> Option<Recall<'a>> {
         let places = known.places.as_deref()?;
+        let issue_places = known.issue_places.as_deref()?;
         let is_old = |id: &ObjectId| known.loose.contains(&id.to_string()) || store.is_packed(id);
         let lfs = Lfs::new(self.repository);
         let is_here = |pointer: Pointer| lfs.path(&pointer).is_some();
@@ -80,7 +84,7 @@ impl<'a> Cache<'a> {
             && !known.lacks_loose(store)
             && known.pointers().all(is_here);
         let (root, repository) = (self.root, self.repository);
-        is_unchanged.then_some(Recall { known, places, root, repository })
+        is_unchanged.then_some(Recall { known, places, issue_places, root, repository })
     }
 
     /// Reports the stored issues of objects that still exist and are not read again.
@@ -98,7 +102,7 @@ impl<'a> Cache<'a> {
     /// Stores the results of a scan. Sightings in Git LFS objects are not stored, since every scan searches
     /// those objects.
     pub(super) fn remember(&self, found: Known, read: &Read<'_>, key_of: KeyOf<'_>) {
-        let Read { store, loose, pointers, sightings, placements } = read;
+        let Read { store, loose, pointers, sightings, placements, issue_places } = read;
         let mut objects: BTreeMap<TokenNo, Vec<KnownObject>> = BTreeMap::new();
         for sighting in *sightings {
             if let Some(object) = sighting.object() {
@@ -116,10 +120,33 @@ impl<'a> Cache<'a> {
             loose: loose.iter().map(|(_, id)| id.to_string()).collect(),
             pointers: pointers.iter().map(|it| (it.oid().to_owned(), it.size())).collect(),
             places: self.places(placements, &numbers),
+            issue_places: self.issue_places(issue_places, &found.issues),
             tokens: objects.into_iter().map(known_token).collect(),
             ..found
         };
         self.state.remember(&self.name(), known);
+    }
+
+    /// Returns the bytes of a path below the folder of the repository.
+    fn below<'b>(&self, place: &'b Place) -> &'b [u8] {
+        let path = place.below(self.root).unwrap_or_else(|| place.own_path());
+        path.as_os_str().as_encoded_bytes()
+    }
+
+    /// Converts the places of objects with issues; `None` if one of them cannot be written without a
+    /// secret.
+    fn issue_places(
+        &self,
+        places: &PlacesByObject,
+        issues: &BTreeSet<KnownIssue>,
+    ) -> Option<Vec<KnownPlace>> {
+        let objects: BTreeSet<ObjectId> = issues.iter().filter_map(KnownIssue::object).collect();
+        let of = |id| places.get(&id).into_iter().flatten();
+        let known = |place: &IssuePlace| {
+            let path = place.path.as_ref().map(|path| self.below(path));
+            KnownPlace::new(self.redactor, Part::Content, path, place.trace.as_deref()?)
+        };
+        objects.into_iter().flat_map(of).map(known).collect()
     }
 
     /// Converts placements; `None` if one of them cannot be written without a secret. Tokens in the
@@ -145,9 +172,7 @@ impl<'a> Cache<'a> {
                 places[at].0.tokens.insert(token);
                 continue;
             }
-            let path = placement.path.as_ref();
-            let path = path.map(|path| path.below(self.root).unwrap_or_else(|| path.own_path()));
-            let path = path.map(|path| path.as_os_str().as_encoded_bytes());
+            let path = placement.path.as_ref().map(|path| self.below(path));
             let mut place = KnownPlace::new(self.redactor, placement.part, path, trace)?;
             place.tokens.insert(token);
             same.push(places.len());
@@ -161,16 +186,20 @@ impl<'a> Cache<'a> {
 pub struct Recall<'a> {
     known: &'a Known,
     places: &'a [KnownPlace],
+    issue_places: &'a [KnownPlace],
     root: &'a Place,
     repository: &'a Repository,
 }
 
 /// The results of an earlier scan that still apply.
+#[derive(Default)]
 pub struct Recalled {
     /// The objects that hold each token.
     pub objects: Vec<(TokenNo, HeldObject)>,
     /// The places of the tokens.
     pub placements: Vec<Placement>,
+    /// The issues in objects.
+    pub(super) issues: Vec<Diagnostic>,
 }
 
 impl Recall<'_> {
@@ -195,7 +224,7 @@ impl Recall<'_> {
                 found.entry(id).or_default().insert(key_of(sighting.token), sighting);
             }
         }
-        let mut recalled = Recalled { objects: Vec::new(), placements: Vec::new() };
+        let mut recalled = Recalled::default();
         for known in &self.known.tokens {
             let objects: Vec<HeldObject> =
                 known.objects.iter().map(KnownObject::read).collect::<Option<_>>()?;
@@ -228,12 +257,33 @@ impl Recall<'_> {
         }
         // Placements in the same object are consecutive, so that the object is read once.
         recalled.placements.sort_by_key(|it| it.holder);
+        recalled.issues = self.issues(&mut commits)?;
         Some(recalled)
     }
 
-    /// Repeats the counts and issues of the earlier scan.
+    /// Returns the issues of the earlier scan, with the places of their objects.
+    fn issues(&self, commits: &mut Commits<'_>) -> Option<Vec<Diagnostic>> {
+        let mut places = PlacesByObject::new();
+        for place in self.issue_places {
+            let (id, kind) = place.object()?;
+            let trace = self.trace(place, Trace::new(Place::File(PathBuf::new()), id, kind), commits)?;
+            let path = place.path()?.map(|path| join(self.root, &path));
+            let place = IssuePlace { path, trace: Some(Arc::new(trace)) };
+            places.entry(id).or_default().push(place);
+        }
+        let issues = self.known.issues.iter().map(|issue| {
+            let mut diagnostic = issue.diagnostic();
+            if let Some(places) = issue.object().and_then(|id| places.get(&id)) {
+                diagnostic.place(places);
+            }
+            diagnostic
+        });
+        Some(issues.collect())
+    }
+
+    /// Repeats the counts and the issues about missing objects of the earlier scan.
     pub(super) fn report(&self, run: &Run) {
-        let Known { shaped, gaps, issues, .. } = self.known;
+        let Known { shaped, gaps, .. } = self.known;
         add(&run.tally.shaped, *shaped);
         run.note(format!(
             "nothing is new in {} since the state was written",
@@ -243,7 +293,6 @@ impl Recall<'_> {
             let (severity, code, message) = (Severity::Opaque, *code, gap.clone());
             run.report(Issue::Recorded { severity, code, message }, Some(self.root));
         }
-        issues.iter().for_each(|issue| issue.report(run));
     }
 
     fn trace(&self, place: &KnownPlace, empty: Trace, commits: &mut Commits<'_>) -> Option<Trace> {

@@ -16,13 +16,16 @@ use super::head::Head;
 use super::set::{Base, ChangeSet, ChangeText, Item, NamedRef, Scope, folders, last_name};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
+use ddpatrol_scan::finding::Trace;
 use ddpatrol_scan::issue::{Cause, GitIssue};
+use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
 use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Issue, Run, Sinks};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A change: staged content, a range of commits or a push.
 pub trait Change: Sync {
@@ -79,6 +82,36 @@ impl<'a> ChangePart<'a> {
         for (number, text) in (0..).zip(&self.texts) {
             sink.blob(&Blob::whole(Origin::Text(number), text.bytes()));
         }
+        self.place_issues();
+    }
+
+    /// Sets the places of the issues in the blobs, commits and tags of the part.
+    fn place_issues(&self) {
+        let wanted = self.source.run.objects_to_place(0);
+        if wanted.is_empty() {
+            return;
+        }
+        let is_wanted = |id: ObjectId, kind| wanted.contains(&(id, kind));
+        let mut places = PlacesByObject::new();
+        let mut trees = Trees::new(self.source.store);
+        for item in &self.set.items {
+            let Some(id) = item.blob.filter(|id| is_wanted(*id, Kind::Blob)) else { continue };
+            let trace = item.commit.map(|commit| {
+                let trace = Trace::clone(&self.set.commits[commit]);
+                let mut has = |root| trees.blob_at(root, &item.path).is_ok_and(|it| it == Some(id));
+                let in_head = self.set.heads.iter().any(&mut has);
+                Arc::new(Trace { object: id, kind: Kind::Blob, in_head, ..trace })
+            });
+            let path = Some(below(&item.path).into());
+            places.entry(id).or_default().push(IssuePlace { path, trace });
+        }
+        for trace in self.set.commits.iter().chain(&self.set.tags) {
+            if is_wanted(trace.object, trace.kind) {
+                let place = IssuePlace { path: None, trace: Some(Arc::clone(trace)) };
+                places.entry(trace.object).or_default().push(place);
+            }
+        }
+        self.source.run.place_objects(0, &places);
     }
 
     /// Reads the base's versions of the paths that hold tokens, and pushes them; `sightings` are those in
@@ -100,7 +133,12 @@ impl<'a> ChangePart<'a> {
         let mut base = Base { tags, ..base };
         let old = holders.iter().flat_map(|item| &item.before).copied();
         let old = old.chain(base.versions.iter().map(|it| it.1)).collect();
+        let run = self.source.run;
+        let (reported, shaped) = (run.diagnostics_len(), run.tally.shaped.load(Ordering::Relaxed));
         let unread = self.blob_reader().push(old, sinks);
+        // Only the issues and candidates of the change count.
+        run.remove_objects(reported);
+        run.tally.shaped.store(shaped, Ordering::Relaxed);
         self.report(unread.errors);
         self.find_names(&names, &mut base);
         base

@@ -134,7 +134,7 @@ fn the_severity_of_a_gap_decides_completeness() {
     let complete = |kind, strict| {
         let path = Some(PathBuf::from("a").into());
         let issue = Arc::new(message(kind, "x".to_owned()));
-        let diagnostics = vec![Diagnostic { path, issue, acknowledged: None }];
+        let diagnostics = vec![Diagnostic::new(path, issue)];
         let outcome = Outcome { diagnostics, ..Outcome::default() };
         made(&outcome, Choices { strict, ..Choices::default() }).complete
     };
@@ -157,7 +157,7 @@ fn all_text_of_a_scan_is_masked() {
         ..location("")
     };
     let issue = Arc::new(message(Severity::Opaque, token(15)));
-    let diagnostic = Diagnostic { path: Some(path(14).into()), issue, acknowledged: None };
+    let diagnostic = Diagnostic::new(Some(path(14).into()), issue);
     let unused = UnusedSuppression {
         by: SuppressionKind::Allow,
         fingerprint: finding(vec![]).fingerprint.into(),
