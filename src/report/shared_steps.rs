@@ -37,24 +37,24 @@ pub(super) enum Instructions<'a> {
     Shared(usize),
 }
 
-/// What identifies instructions.
-type Key<'a> = (Aim, &'a Clean);
+/// The purpose and the text of instructions, which identify them.
+type StepKey<'a> = (Aim, &'a Clean);
 
 /// The shared steps of findings.
 #[derive(Debug, Default)]
 pub(super) struct SharedSteps<'a> {
     steps: Vec<SharedStep<'a>>,
-    numbers: HashMap<Key<'a>, usize>,
+    numbers: HashMap<StepKey<'a>, usize>,
     /// The number of findings with each command.
-    commands: HashMap<(Key<'a>, &'a Clean), usize>,
+    commands: HashMap<(StepKey<'a>, &'a Clean), usize>,
 }
 
 impl<'a> SharedSteps<'a> {
     /// Collects the steps of the findings that need action.
     pub(super) fn new(records: impl Iterator<Item = &'a Record>) -> Self {
         let mut order: Vec<SharedStep<'a>> = Vec::new();
-        let mut known: HashMap<Key<'a>, usize> = HashMap::new();
-        let mut commands: HashMap<(Key<'a>, &'a Clean), usize> = HashMap::new();
+        let mut known: HashMap<StepKey<'a>, usize> = HashMap::new();
+        let mut commands: HashMap<(StepKey<'a>, &'a Clean), usize> = HashMap::new();
         for step in records.flat_map(steps) {
             let key = (step.aim, &step.text);
             let at = *known.entry(key).or_insert_with(|| {
