@@ -99,17 +99,17 @@ impl Attributor<'_> {
         // Tokens in names are found by their offsets in a tree, and an issue has none.
         let objects = objects.iter().filter(|(_, kind)| *kind != Kind::Tree);
         let first = sightings.iter().map(|it| it.token.0 + 1).max().unwrap_or_default();
-        let stand_ins = (first..).zip(objects).map(|(number, &(id, kind))| Sighting {
+        let substitutes = (first..).zip(objects).map(|(number, &(id, kind))| Sighting {
             token: TokenNo(number),
             holder: Holder::Object(id, kind),
             spans: Arc::new([]),
             is_in_members: false,
         });
-        let stand_ins: Vec<Sighting> = stand_ins.collect();
-        if stand_ins.is_empty() {
+        let substitutes: Vec<Sighting> = substitutes.collect();
+        if substitutes.is_empty() {
             return (self.place(sightings), PlacesByObject::new());
         }
-        let placements = self.place(&[sightings, &stand_ins].concat());
+        let placements = self.place(&[sightings, &substitutes].concat());
         let mut places = PlacesByObject::new();
         let (tokens, issues): (Vec<Placement>, Vec<Placement>) =
             placements.into_iter().partition(|it| it.token.0 < first);
