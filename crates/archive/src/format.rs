@@ -1,19 +1,19 @@
 //! Detects formats by their first bytes.
 //!
 //! Input: the first bytes of a file. Output: the format, or `None`; the first byte alone rules out most
-//! files. Nothing is read here. A zip may also follow other content (a self-extractor, a script);
-//! [`may_end_as_zip`] selects the files whose end should be checked. Only brotli has no magic number and is
-//! detected by the extension `.br`.
+//! files. Nothing is read here. Archives that do not begin at the first byte are detected in `elsewhere`.
+//! Only brotli has no magic number and is detected by the extension `.br`.
 
+use super::unopened::{self, Unopened};
 use super::{cpio_header, tar_header};
 use ddpatrol_pack::Kind;
 use ddpatrol_scan::ArchiveHint;
 use std::path::Path;
 
 /// Number of first bytes needed for detection.
-pub const HEAD: usize = 1_024;
+pub const HEAD: usize = 1_088;
 
-/// A format that is unpacked.
+/// A format that is unpacked, or recognized and reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the formats")]
 pub enum Format {
@@ -36,6 +36,10 @@ pub enum Format {
     Pack,
     /// A loose git object.
     Loose,
+    /// An archive behind a program or a script that unpacks it.
+    SelfExtractor,
+    /// A format that is not opened.
+    Unopened(Unopened),
 }
 
 impl Format {
@@ -44,6 +48,12 @@ impl Format {
     pub const fn is_stream(self) -> bool {
         use Format::{Brotli, Bzip2, Gzip, Lz4, Lzma, Xz, Zstd};
         matches!(self, Gzip | Bzip2 | Xz | Lzma | Zstd | Lz4 | Brotli)
+    }
+
+    /// Returns `true` unless the format is only recognized.
+    #[must_use]
+    pub const fn is_opened(self) -> bool {
+        !matches!(self, Self::Unopened(_))
     }
 
     /// Returns the name for reports.
@@ -68,6 +78,8 @@ impl Format {
             Self::Bundle => "git bundle",
             Self::Pack => "git pack",
             Self::Loose => "git object",
+            Self::SelfExtractor => "self-extracting",
+            Self::Unopened(format) => format.name(),
         }
     }
 }
@@ -115,6 +127,9 @@ pub fn detect(head: &[u8], name: &Path) -> Option<Format> {
 fn by_rest(head: &[u8], name: &Path) -> Option<Format> {
     if tar_header::is_header(head) {
         return Some(Format::Tar);
+    }
+    if let Some(format) = unopened::detect(head) {
+        return Some(Format::Unopened(format));
     }
     name.extension().is_some_and(|it| it == "br").then_some(Format::Brotli)
 }
@@ -187,16 +202,13 @@ fn is_skippable(head: &[u8], next: u8) -> bool {
     is_any && rest.first() == Some(&next)
 }
 
-/// Returns `true` if a zip may follow content that begins like this: programs, scripts, and other content
-/// that is not text.
-#[must_use]
-pub fn may_end_as_zip(head: &[u8]) -> bool {
+/// Returns `true` if the content does not begin as text does.
+pub(super) fn is_binary(head: &[u8]) -> bool {
     is_program(head) || memchr::memchr(0, &head[..head.len().min(512)]).is_some()
 }
 
 /// Returns `true` for the beginning of a program or script, to which archives are often appended.
-#[must_use]
-pub fn is_program(head: &[u8]) -> bool {
+pub(super) fn is_program(head: &[u8]) -> bool {
     let magic: [&[u8]; 5] = [b"#!", b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe"];
     // Java class files share the magic number of universal macOS programs. A version of 45 or more follows
     // in class files, the number of architectures in programs.
@@ -204,21 +216,11 @@ pub fn is_program(head: &[u8]) -> bool {
     is_fat || magic.iter().any(|mark| head.starts_with(mark))
 }
 
-/// A byte that occurs in the end record of every zip, and not in text.
-pub const END_OF_ZIP: u8 = super::zip_directory::END[2];
-
 /// Classifies the first [`HEAD`] bytes of a file, regardless of its name.
 #[must_use]
 pub fn archive_hint(head: &[u8]) -> ArchiveHint {
-    if detect(head, Path::new("")).is_some() {
-        return ArchiveHint::Archive;
+    match detect(head, Path::new("")) {
+        Some(_) => ArchiveHint::Archive,
+        None => ArchiveHint::PerhapsElsewhere,
     }
-    if may_end_as_zip(head) { ArchiveHint::PerhapsAtEnd } else { ArchiveHint::None }
-}
-
-/// Returns `true` if the bytes of a whole file contain an end record of a zip near their end.
-#[must_use]
-pub fn ends_as_zip(bytes: &[u8]) -> bool {
-    let tail = &bytes[bytes.len().saturating_sub(super::zip_directory::END_REACH)..];
-    memchr::memmem::rfind(tail, super::zip_directory::END).is_some()
 }

@@ -4,10 +4,13 @@ use super::bytes::Bytes;
 use super::fault::Fault;
 use super::format::Format;
 use super::member_path::MemberPlace;
+use super::slice_reader::SliceReader;
 use super::tee::Polled;
 use super::walker::{Source, Walker};
-use super::{ar, bundle, cpio, objects, pdf, rpm, sevenz, sqlite, stream, tar, zip};
-use std::io::{self, Read};
+use super::{
+    ar, bundle, cpio, elsewhere, objects, pdf, rpm, sevenz, sqlite, stream, tar, unopened, zip,
+};
+use std::io::{self, Read, SeekFrom};
 
 /// Reads an archive of a format and passes its members to the walker.
 pub(super) fn read(
@@ -35,6 +38,13 @@ fn open_stream(
             let mut spool = walker.spool(reader)?;
             seekable(walker, format, place, &mut Polled::new(walker.account(), &mut spool))
         }
+        Format::SelfExtractor => {
+            let mut spool = walker.spool(reader)?;
+            self_extractor(walker, place, &mut spool)
+        }
+        Format::Unopened(format) if unopened::needs_end(format) => {
+            unopened::inspect_whole(format, &mut walker.spool(reader)?)
+        }
         Format::Tar => tar::read_stream(walker, place, reader),
         format => streamed(walker, format, place, reader),
     }
@@ -48,11 +58,27 @@ fn open_whole(
 ) -> Result<(), Fault> {
     match format {
         Format::Zip | Format::SevenZ | Format::Sqlite => seekable(walker, format, place, bytes),
+        Format::SelfExtractor => self_extractor(walker, place, bytes),
+        Format::Unopened(format) if unopened::needs_end(format) => {
+            unopened::inspect_whole(format, bytes)
+        }
         Format::Tar => tar::read_whole(walker, place, bytes),
         format => {
             streamed(walker, format, place, &mut io::BufReader::with_capacity(64 << 10, bytes))
         }
     }
+}
+
+/// Opens the archive behind a program or a script.
+fn self_extractor(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    bytes: &mut dyn Bytes,
+) -> Result<(), Fault> {
+    let Some(payload) = elsewhere::payload(bytes)? else { return Ok(()) };
+    let end = bytes.seek(SeekFrom::End(0))?;
+    let mut slice = SliceReader::new(bytes, payload.offset..end)?;
+    open_whole(walker, payload.format, place, &mut slice)
 }
 
 fn seekable(
@@ -81,6 +107,7 @@ fn streamed(
         Format::Pdf => pdf::read(walker, place, reader),
         Format::Bundle | Format::Pack => bundle::read(walker, place, reader),
         Format::Loose => objects::read_loose(walker, place, reader),
+        Format::Unopened(format) => unopened::inspect(format, reader),
         format => stream::read(walker, place, format, reader),
     }
 }

@@ -104,6 +104,11 @@ pub enum Damage {
 /// A feature of a format that is not supported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unsupported {
+    /// A container or a compression that is recognized but not opened.
+    Format {
+        /// The name of the format in the plural: `RAR archives`.
+        name: &'static str,
+    },
     /// The compression method of a zip entry.
     ZipMethod(u16),
     /// The compression method of a 7z.
@@ -185,6 +190,7 @@ impl ArchiveIssue {
         match self {
             Self::Damaged(_) => Code::ArchiveDamaged,
             Self::Encrypted => Code::ArchiveEncrypted,
+            Self::Unsupported(Unsupported::Format { .. }) => Code::ArchiveFormat,
             Self::Unsupported(_) => Code::ArchiveUnsupported,
             Self::Limit(_) => Code::ArchiveLimit,
             Self::Incomplete(UnpackLimit::Bytes(_)) => Code::UnpackedSize,

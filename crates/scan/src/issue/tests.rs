@@ -136,6 +136,8 @@ fn archive_rows() -> Vec<Row> {
             Unread, "limit.archive", "not read: a repository in it exceeds the size limit";
         A::Limit(L::Memory) = A::Limit(L::Memory),
             Unread, "limit.archive", "not read: its decoder needs too much memory";
+        A::Unsupported(N::Format { .. }) = A::Unsupported(N::Format { name: "RAR archives" }),
+            Opaque, "archive.format", "not unpacked: RAR archives are not supported";
         A::Unsupported(N::ZipMethod(_)) = A::Unsupported(N::ZipMethod(7)),
             Opaque, "archive.unsupported", "not unpacked: unsupported compression method 7";
         A::Unsupported(N::SevenZMethod(_)) =

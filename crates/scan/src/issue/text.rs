@@ -131,6 +131,7 @@ impl Display for Damage {
 impl Display for Unsupported {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
+            Self::Format { name } => write!(f, "{name} are not supported"),
             Self::ZipMethod(method) => write!(f, "unsupported compression method {method}"),
             Self::SevenZMethod(name) => write!(f, "unsupported compression method {name}"),
             Self::SevenZVersion { major, minor } => {
