@@ -248,7 +248,7 @@ struct ObjectParts<'a, 'o> {
 }
 
 impl Parts for ObjectParts<'_, '_> {
-    fn len(&mut self) -> u64 {
+    fn size(&mut self) -> u64 {
         self.object.len()
     }
 

@@ -6,7 +6,7 @@
 //! zip entry, so that nothing is copied of almost every member. Long content is kept in an unnamed
 //! temporary file.
 
-use super::elsewhere::{detect_trailer, detect_whole};
+use super::elsewhere::{TRAILER, detect_trailer, detect_whole};
 use super::format::{Format, is_program};
 use std::collections::VecDeque;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -17,8 +17,6 @@ use tempfile::SpooledTempFile;
 const IN_MEMORY: usize = 4 << 20;
 /// The signature of a zip entry.
 const ENTRY: &[u8] = b"PK\x03\x04";
-/// The length of the trailer of a disk image, in bytes.
-const TRAILER: usize = 512;
 
 /// A reader that keeps what may be an archive.
 pub struct Capture<'r> {

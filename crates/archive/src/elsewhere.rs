@@ -7,6 +7,7 @@
 
 use super::bytes::{Bytes, fill};
 use super::format::{Format, detect, is_binary, is_program};
+use super::iso;
 use super::program;
 use super::unopened::{self, Unopened};
 use super::zip_directory::{self, END, END_LEN, END_REACH};
@@ -15,14 +16,14 @@ use std::ops::Range;
 use std::path::Path;
 
 /// The length of the trailer of a disk image, in bytes.
-const TRAILER: usize = 512;
+pub(super) const TRAILER: usize = 512;
 /// Number of first bytes that hold the headers of a program.
 const HEADERS: u64 = 4_096;
 
 /// The content of a file, or of an object, of which parts are read.
 pub trait Parts {
-    /// Returns the length of the content.
-    fn len(&mut self) -> u64;
+    /// Returns the size of the content.
+    fn size(&mut self) -> u64;
     /// Returns a part, which is shorter if it cannot be read.
     fn part(&mut self, range: Range<u64>) -> &[u8];
 }
@@ -31,7 +32,7 @@ pub trait Parts {
 pub struct Memory<'a>(pub &'a [u8]);
 
 impl Parts for Memory<'_> {
-    fn len(&mut self) -> u64 {
+    fn size(&mut self) -> u64 {
         self.0.len() as u64
     }
 
@@ -49,7 +50,7 @@ struct Seekable<'a> {
 }
 
 impl Parts for Seekable<'_> {
-    fn len(&mut self) -> u64 {
+    fn size(&mut self) -> u64 {
         self.len
     }
 
@@ -97,7 +98,7 @@ pub fn detect_whole(bytes: &mut dyn Bytes, name: &Path) -> io::Result<Option<For
 }
 
 fn find(parts: &mut dyn Parts) -> Option<Elsewhere> {
-    let len = parts.len();
+    let len = parts.size();
     let head = parts.part(0..super::HEAD as u64);
     let is_binary = is_binary(head);
     // A comment behind text is not expected.
@@ -113,6 +114,9 @@ fn find(parts: &mut dyn Parts) -> Option<Elsewhere> {
     if let Some(format) = detect_trailer(trailer) {
         return Some(Elsewhere::Format(Format::Unopened(format)));
     }
+    if iso::is_descriptor(parts.part(iso::DESCRIPTOR..iso::DESCRIPTOR + 8)) {
+        return Some(Elsewhere::Format(Format::Iso));
+    }
     find_payload(parts).map(Elsewhere::Format)
 }
 
@@ -126,7 +130,7 @@ pub(super) fn detect_trailer(trailer: &[u8]) -> Option<Unopened> {
 
 /// Detects an archive behind a program or a script.
 fn find_payload(parts: &mut dyn Parts) -> Option<Format> {
-    let len = parts.len();
+    let len = parts.size();
     let head = parts.part(0..HEADERS);
     if !is_program(head) {
         return None;

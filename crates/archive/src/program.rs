@@ -4,6 +4,7 @@
 //! offset of the archive. Programs that unpack archives contain the signatures too, so the fields after a
 //! signature are checked, with their checksums where the format has them.
 
+use super::cab;
 use super::format::{Format, detect};
 use super::unopened::{Unopened, is_squashfs};
 use super::zip_directory::{u16_at, u32_at, u64_at};
@@ -106,6 +107,7 @@ const EMBEDDED: &[Embedded] = &[
         format: Format::Unopened(Unopened::Rar),
         is_valid: is_rar,
     },
+    Embedded { signature: b"MSCF\0\0\0\0", format: Format::Cab, is_valid: cab::is_header },
     Embedded {
         signature: b"hsqs",
         format: Format::Unopened(Unopened::Squashfs),

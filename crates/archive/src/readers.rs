@@ -8,7 +8,8 @@ use super::slice_reader::SliceReader;
 use super::tee::Polled;
 use super::walker::{Source, Walker};
 use super::{
-    ar, bundle, cpio, elsewhere, objects, pdf, rpm, sevenz, sqlite, stream, tar, unopened, zip,
+    ar, bundle, cab, cpio, elsewhere, iso, objects, pdf, pg_dump, png, rpm, sevenz, sqlite, stream,
+    tar, unopened, zip,
 };
 use std::io::{self, Read, SeekFrom};
 
@@ -34,7 +35,7 @@ fn open_stream(
     reader: &mut dyn Read,
 ) -> Result<(), Fault> {
     match format {
-        Format::Zip | Format::SevenZ | Format::Sqlite => {
+        Format::Zip | Format::SevenZ | Format::Sqlite | Format::Cab | Format::Iso => {
             let mut spool = walker.spool(reader)?;
             seekable(walker, format, place, &mut Polled::new(walker.account(), &mut spool))
         }
@@ -57,7 +58,9 @@ fn open_whole(
     bytes: &mut dyn Bytes,
 ) -> Result<(), Fault> {
     match format {
-        Format::Zip | Format::SevenZ | Format::Sqlite => seekable(walker, format, place, bytes),
+        Format::Zip | Format::SevenZ | Format::Sqlite | Format::Cab | Format::Iso => {
+            seekable(walker, format, place, bytes)
+        }
         Format::SelfExtractor => self_extractor(walker, place, bytes),
         Format::Unopened(format) if unopened::needs_end(format) => {
             unopened::inspect_whole(format, bytes)
@@ -90,6 +93,8 @@ fn seekable(
     match format {
         Format::Zip => zip::read(walker, place, bytes),
         Format::SevenZ => sevenz::read(walker, place, bytes),
+        Format::Cab => cab::read(walker, place, bytes),
+        Format::Iso => iso::read(walker, place, bytes),
         _ => sqlite::read(walker, place, bytes),
     }
 }
@@ -104,6 +109,8 @@ fn streamed(
         Format::Ar => ar::read(walker, place, reader),
         Format::Cpio => cpio::read(walker, place, reader),
         Format::Rpm => rpm::read(walker, place, reader),
+        Format::PgDump => pg_dump::read(walker, place, reader),
+        Format::Png => png::read(walker, place, reader),
         Format::Pdf => pdf::read(walker, place, reader),
         Format::Bundle | Format::Pack => bundle::read(walker, place, reader),
         Format::Loose => objects::read_loose(walker, place, reader),

@@ -115,7 +115,7 @@ impl<'a> Walker<'a> {
         place: &MemberPlace,
         source: Source<'_>,
     ) -> Result<(), Fault> {
-        if format.is_opened() {
+        if format.is_archive() {
             if place.depth > 0 && place.depth >= self.account.options().depth {
                 let (format, depth) = (format.name(), place.depth);
                 return Err(ArchiveLimit::Depth { format, depth }.into());

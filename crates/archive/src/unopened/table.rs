@@ -29,7 +29,6 @@ const SIGNATURES: &[Signature] = &[
         matches!(head.get(2..4), Some([0x20, 3] | [0xe0, 1 | 2]))
     }),
     sig(b"\x1f\x1e", Unopened::Pack, is_pack),
-    sig(b"\x1f\x9d", Unopened::Compress, is_compress),
     sig(b"\x31\x18\x10\x06", Unopened::Ubi, always),
     sig(b"\x37\xe4\x53\x96\xc9\xdb\xd6\x07", Unopened::Zisofs, always),
     sig(b"7kSt\xa0\x31\x83\xd3", Unopened::Zpaq, always),
@@ -164,12 +163,6 @@ fn is_pack(head: &[u8]) -> bool {
     matches!(be32(head, 2), Some(1..=0x7fff_ffff)) && matches!(head.get(6), Some(1..=24))
 }
 
-/// Checks the code length, and that the first code is a literal.
-fn is_compress(head: &[u8]) -> bool {
-    let Some(&[_, _, flags, _, high]) = head.first_chunk::<5>() else { return false };
-    flags & 0x60 == 0 && matches!(flags & 0x1f, 9..=16) && high & 1 == 0
-}
-
 /// Checks the length of the header and its checksum.
 fn is_arj(head: &[u8]) -> bool {
     let Some(len) = head.get(2..4).map(|it| usize::from(u16_at(it, 0))) else { return false };
@@ -207,12 +200,14 @@ pub(crate) fn is_squashfs(head: &[u8]) -> bool {
 }
 
 /// Checks the lines for the version, the compression and the encryption.
+/// The others are opened.
 fn is_backup(head: &[u8]) -> bool {
     let mut lines = head.split(|byte| *byte == b'\n').skip(1);
     let version = lines.next().unwrap_or_default();
     version.len() < 3
         && version.iter().all(u8::is_ascii_digit)
         && matches!(lines.next(), Some(b"0" | b"1"))
+        && lines.next() != Some(b"none")
 }
 
 fn is_app_image(head: &[u8]) -> bool {

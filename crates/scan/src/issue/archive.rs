@@ -111,6 +111,8 @@ pub enum Unsupported {
     },
     /// The compression method of a zip entry.
     ZipMethod(u16),
+    /// The compression method of a folder of a cabinet.
+    CabMethod(&'static str),
     /// The compression method of a 7z.
     SevenZMethod(String),
     /// The version of a 7z.
@@ -133,11 +135,6 @@ pub enum Unsupported {
     GitObjects,
     /// A bundle of a repository that uses SHA-256.
     Sha256Bundle,
-    /// Streams of a PDF that are compressed with LZW.
-    Lzw {
-        /// The number of streams.
-        streams: u64,
-    },
 }
 
 /// A limit that an archive or a member exceeds.
