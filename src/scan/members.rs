@@ -25,7 +25,7 @@ pub(super) const HEAD: usize = archive::HEAD;
 pub(super) fn format(bytes: &[u8]) -> Option<Format> {
     let head = &bytes[..bytes.len().min(HEAD)];
     match archive::detect(head, Path::new("")) {
-        None if archive::may_end_as_zip(head) && archive::ends_as_zip(bytes) => {
+        None if archive::may_be_elsewhere(&mut archive::Memory(bytes)) => {
             archive::detect_whole(&mut Cursor::new(bytes), Path::new("")).ok().flatten()
         }
         format => format,

@@ -9,12 +9,14 @@ use super::version::ObjectVersion;
 use crate::detect::delta::{DeltaCandidate, DeltaCandidates, DeltaMatch};
 use crate::detect::{Evidence, Haystack, Match, Scratch};
 
+use crate::source::archive::{Format, Parts};
 use crate::source::{ArchiveHint, BlobSink, ScannedObject, Sink, Sinks, add, archive};
 use ddpatrol_pack::{Fault, Kind, Object, PieceSource};
 use ddpatrol_scan::Issue;
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::{MatchWindow, WorkerCollector};
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, TokenNo};
+use std::ops::Range;
 use std::path::Path;
 
 /// A worker of a scan, with the scratch space that it owns.
@@ -130,9 +132,13 @@ impl Worker<'_> {
         if blob.own.end == blob.bytes.len() {
             self.engine.record_members(holder, blob.bytes, &mut self.numbers);
         } else if self.engine.scan.archives.is_some()
-            && archive::detect(blob.bytes, Path::new("")).is_some()
+            && let Some(format) = archive::detect(blob.bytes, Path::new(""))
         {
-            self.engine.run.report(Issue::ArchiveInLargeObject, Some(holder.place()));
+            let issue = match format {
+                Format::Unopened(format) => Issue::Archive(format.issue()),
+                _ => Issue::ArchiveInLargeObject,
+            };
+            self.engine.run.report(issue, Some(holder.place()));
         }
     }
 }
@@ -158,15 +164,11 @@ impl Sink for Worker<'_> {
         let detector = self.engine.scan.detector;
         let (id, kind) = (object.id(), object.kind());
         let hint = self.hint(object, base);
-        let may_end_as_zip = kind == Kind::Blob && may_end_as_zip(object, base);
+        let is_binary = kind == Kind::Blob && is_binary(object, base);
         let is_open = hint == ArchiveHint::Archive
-            || hint == ArchiveHint::PerhapsAtEnd && may_end_as_zip && {
-                // Scripts and programs are many; few of them end as a zip does.
-                let len = object.len() as usize;
-                self.part.clear();
-                object.read(len.saturating_sub(archive::END_REACH)..len, &mut self.part);
-                archive::ends_as_zip(&self.part)
-            };
+            || hint == ArchiveHint::PerhapsElsewhere
+                && is_binary
+                && archive::may_be_elsewhere(&mut ObjectParts { object, part: &mut self.part });
         // The contents of an archive do not follow from those of its delta base.
         let base = base.filter(|_| !is_open);
         let version = ObjectVersion(object);
@@ -174,7 +176,7 @@ impl Sink for Worker<'_> {
             .and_then(|base| detector.reuse_candidates(&version, &base.heads, &mut self.scratch));
         if let Some(heads) = inherited {
             self.record(&heads, Holder::Object(id, kind));
-            return Ok(ScannedObject { heads, hint, may_end_as_zip });
+            return Ok(ScannedObject { heads, hint, is_binary });
         }
         let bytes = object.assemble()?;
         let mut heads = DeltaCandidates::default();
@@ -209,7 +211,7 @@ impl Sink for Worker<'_> {
             let is_archive = self.engine.record_members(holder, bytes, &mut self.numbers);
             heads.needs_full_scan |= is_archive == IsArchive::Yes;
         }
-        Ok(ScannedObject { heads, hint, may_end_as_zip })
+        Ok(ScannedObject { heads, hint, is_binary })
     }
 }
 
@@ -232,9 +234,28 @@ impl Worker<'_> {
     }
 }
 
-/// Returns `true` if an object contains a byte that occurs in the end of every zip.
-fn may_end_as_zip(object: &Object<'_>, base: Option<&ScannedObject>) -> bool {
+/// Returns `true` if an object contains a byte that occurs in archives and not in text.
+fn is_binary(object: &Object<'_>, base: Option<&ScannedObject>) -> bool {
     // Of a delta whose base was not seen nothing is known.
-    base.map_or(!object.base().is_empty(), |base| base.may_end_as_zip)
-        || memchr::memchr(archive::END_OF_ZIP, object.fresh()).is_some()
+    base.map_or(!object.base().is_empty(), |base| base.is_binary)
+        || memchr::memchr3(0, 5, 0x1f, object.fresh()).is_some()
+}
+
+/// The parts of an object, which are copied from its pieces.
+struct ObjectParts<'a, 'o> {
+    object: &'a Object<'o>,
+    part: &'a mut Vec<u8>,
+}
+
+impl Parts for ObjectParts<'_, '_> {
+    fn size(&mut self) -> u64 {
+        self.object.len()
+    }
+
+    fn part(&mut self, range: Range<u64>) -> &[u8] {
+        let to = |at: u64| at.min(self.object.len()) as usize;
+        self.part.clear();
+        self.object.read(to(range.start)..to(range.end), self.part);
+        self.part
+    }
 }

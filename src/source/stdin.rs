@@ -4,24 +4,23 @@
 //! Input: a stream. Output: blobs. If the stream starts as an archive, its members are scanned while it is
 //! read; it is not stored, except for formats that need random access.
 
-use super::archive::{self, ArchiveFile, ArchiveSettings, HEAD, Input, RunSink};
+use super::archive::{
+    self, ArchiveFile, ArchiveSettings, Capture, CaptureKind, HEAD, Input, RunSink,
+};
 use super::window::{End, Windows};
 use super::{Issue, Run, Sink, Sinks, Source, add};
 use ddpatrol_scan::blob::{Context, Origin};
 use ddpatrol_scan::issue::Stream;
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::{Filled, read_full};
-use std::io::{self, Cursor, Read, Seek, Write};
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
-use tempfile::SpooledTempFile;
 
 /// Interval at which a wait for input checks for an interruption.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const CHUNK: usize = 256 * 1024;
-/// Bytes of a program that are kept in memory before it is spooled to a temporary file.
-const SPOOL_MEMORY: usize = 4 << 20;
 
 /// Standard input, or another stream that cannot be read twice.
 pub struct Stdin<F> {
@@ -103,22 +102,16 @@ impl StreamScan<'_> {
             let mut sink = RunSink { sink: &mut *sink, run: self.run, repositories };
             return archive::walk(Input::Stdin(&mut whole), &found, options, &mut sink);
         }
-        if !archive::is_program(head) {
-            return self.scan_plain(&mut whole, &mut *sink);
-        }
         let room = options.limits.spool;
-        let mut capture =
-            CapturingReader { reader: whole, spool: SpooledTempFile::new(SPOOL_MEMORY), room };
+        let mut capture = Capture::new(&mut whole, CaptureKind::of(head), room);
         self.scan_plain(&mut capture, &mut *sink)?;
-        if capture.room == 0 {
+        if capture.is_cut() {
             self.run.report(Issue::StreamSpool { limit: room }, Some(&place));
         }
-        let mut spool = capture.spool;
-        spool.rewind()?;
-        let Some(format) = archive::detect_whole(&mut spool, Path::new(""))? else { return Ok(()) };
+        let Some((format, mut kept)) = capture.finish()? else { return Ok(()) };
         let found = ArchiveFile { place, format, layer: None };
         let mut sink = RunSink { sink: &mut *sink, run: self.run, repositories };
-        archive::walk(Input::Whole(&mut spool), &found, options, &mut sink)
+        archive::walk(Input::Whole(&mut kept), &found, options, &mut sink)
     }
 
     /// Scans bytes without unpacking.
@@ -129,23 +122,6 @@ impl StreamScan<'_> {
             End::Whole(_) | End::Interrupted => Ok(()),
             End::Failed(error) => Err(error),
         }
-    }
-}
-
-/// A reader that copies its bytes to a spool, for a second pass.
-struct CapturingReader<R> {
-    reader: R,
-    spool: SpooledTempFile,
-    room: u64,
-}
-
-impl<R: Read> Read for CapturingReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let len = self.reader.read(buffer)?;
-        let captured = usize::try_from(self.room).unwrap_or(usize::MAX).min(len);
-        self.spool.write_all(&buffer[..captured])?;
-        self.room -= captured as u64;
-        Ok(len)
     }
 }
 

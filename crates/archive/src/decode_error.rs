@@ -17,6 +17,12 @@ pub(super) enum DecodeError {
     LzmaDictionary,
     #[error("window of {requested} bytes exceeds the limit of {max} bytes")]
     ZstdWindow { requested: u64, max: u64 },
+    #[error("invalid code length")]
+    CodeLength,
+    #[error("invalid code")]
+    Code,
+    #[error("invalid block")]
+    CabBlock,
     #[error("a value continues in a page that does not exist")]
     SqlitePage,
     #[error("invalid hexadecimal digit")]

@@ -1,19 +1,19 @@
 //! Detects formats by their first bytes.
 //!
 //! Input: the first bytes of a file. Output: the format, or `None`; the first byte alone rules out most
-//! files. Nothing is read here. A zip may also follow other content (a self-extractor, a script);
-//! [`may_end_as_zip`] selects the files whose end should be checked. Only brotli has no magic number and is
-//! detected by the extension `.br`.
+//! files. Nothing is read here. Archives that do not begin at the first byte are detected in `elsewhere`.
+//! Only brotli has no magic number and is detected by the extension `.br`.
 
-use super::{cpio_header, tar_header};
+use super::unopened::{self, Unopened};
+use super::{cab, cpio_header, pg_dump, png, tar_header};
 use ddpatrol_pack::Kind;
 use ddpatrol_scan::ArchiveHint;
 use std::path::Path;
 
 /// Number of first bytes needed for detection.
-pub const HEAD: usize = 1_024;
+pub const HEAD: usize = 1_088;
 
-/// A format that is unpacked.
+/// A format that is unpacked, or recognized and reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the formats")]
 pub enum Format {
@@ -26,6 +26,10 @@ pub enum Format {
     Zstd,
     Lz4,
     Brotli,
+    Zlib,
+    Lzip,
+    Compress,
+    AndroidBackup,
     SevenZ,
     Ar,
     Rpm,
@@ -36,14 +40,29 @@ pub enum Format {
     Pack,
     /// A loose git object.
     Loose,
+    Cab,
+    Iso,
+    PgDump,
+    Png,
+    /// An archive behind a program or a script that unpacks it.
+    SelfExtractor,
+    /// A format that is not opened.
+    Unopened(Unopened),
 }
 
 impl Format {
     /// Returns `true` for a single compressed stream, `false` for a container of members.
     #[must_use]
     pub const fn is_stream(self) -> bool {
-        use Format::{Brotli, Bzip2, Gzip, Lz4, Lzma, Xz, Zstd};
-        matches!(self, Gzip | Bzip2 | Xz | Lzma | Zstd | Lz4 | Brotli)
+        use Format::{Brotli, Bzip2, Compress, Gzip, Lz4, Lzip, Lzma, Xz, Zlib, Zstd};
+        matches!(self, Gzip | Bzip2 | Xz | Lzma | Zstd | Lz4 | Brotli | Zlib | Lzip | Compress)
+    }
+
+    /// Returns `true` for a format that counts as an archive: not for images, few of which have
+    /// compressed text, nor for those that are only recognized.
+    #[must_use]
+    pub const fn is_archive(self) -> bool {
+        !matches!(self, Self::Unopened(_) | Self::Png)
     }
 
     /// Returns the name for reports.
@@ -59,6 +78,14 @@ impl Format {
             Self::Zstd => "zstd",
             Self::Lz4 => "lz4",
             Self::Brotli => "brotli",
+            Self::Zlib => "zlib",
+            Self::Lzip => "lzip",
+            Self::Compress => "compress",
+            Self::AndroidBackup => "Android backup",
+            Self::Cab => "CAB",
+            Self::Iso => "ISO 9660",
+            Self::PgDump => "PostgreSQL dump",
+            Self::Png => "PNG",
             Self::SevenZ => "7z",
             Self::Ar => "ar",
             Self::Rpm => "rpm",
@@ -68,6 +95,8 @@ impl Format {
             Self::Bundle => "git bundle",
             Self::Pack => "git pack",
             Self::Loose => "git object",
+            Self::SelfExtractor => "self-extracting",
+            Self::Unopened(format) => format.name(),
         }
     }
 }
@@ -81,6 +110,11 @@ pub fn detect(head: &[u8], name: &Path) -> Option<Format> {
             Format::Zip
         }
         b'P' if is_pack(head) => Format::Pack,
+        b'P' if pg_dump::is_header(head) => Format::PgDump,
+        b'M' if cab::is_header(head) => Format::Cab,
+        b'L' if is_lzip(head) => Format::Lzip,
+        b'A' if is_open_backup(head) => Format::AndroidBackup,
+        0x89 if png::may_have_text(head) => Format::Png,
         b'#' if [&b"# v2 git bundle\n"[..], b"# v3 git bundle\n"]
             .iter()
             .any(|it| head.starts_with(it)) =>
@@ -88,7 +122,9 @@ pub fn detect(head: &[u8], name: &Path) -> Option<Format> {
             Format::Bundle
         }
         0x78 if is_loose(head) => Format::Loose,
+        0x78 if is_zlib(head) => Format::Zlib,
         0x1f if is_gzip(head) => Format::Gzip,
+        0x1f if is_compress(head) => Format::Compress,
         b'B' if is_bzip2(head) => Format::Bzip2,
         0xfd if head.starts_with(b"\xfd7zXZ\0") => Format::Xz,
         0x5d if is_lzma(head) => Format::Lzma,
@@ -116,6 +152,9 @@ fn by_rest(head: &[u8], name: &Path) -> Option<Format> {
     if tar_header::is_header(head) {
         return Some(Format::Tar);
     }
+    if let Some(format) = unopened::detect(head) {
+        return Some(Format::Unopened(format));
+    }
     name.extension().is_some_and(|it| it == "br").then_some(Format::Brotli)
 }
 
@@ -132,6 +171,51 @@ fn is_loose(head: &[u8]) -> bool {
     is_zlib
         && inflater.decompress(head, &mut start, flush).is_ok()
         && loose_header(&start[..inflater.total_out() as usize]).is_some()
+}
+
+/// Returns `true` if the bytes inflate without an error to the end of the stream, or to their own end.
+fn is_zlib(head: &[u8]) -> bool {
+    /// Text that begins as a stream does not inflate to so many bytes.
+    const MIN: u64 = 64;
+    if !matches!(head, [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..]) {
+        return false;
+    }
+    let mut rest = &head[..head.len().min(HEAD)];
+    let is_whole = rest.len() < HEAD;
+    let mut part = [0; 4 << 10];
+    let mut inflater = flate2::Decompress::new(true);
+    loop {
+        let before = (inflater.total_in(), inflater.total_out());
+        let status = inflater.decompress(rest, &mut part, flate2::FlushDecompress::None);
+        let used = (inflater.total_in() - before.0) as usize;
+        rest = &rest[used..];
+        match status {
+            Ok(flate2::Status::StreamEnd) => return inflater.total_out() > 0,
+            Err(_) => return false,
+            Ok(_) if (used, inflater.total_out()) == (0, before.1) => break,
+            Ok(_) => {}
+        }
+    }
+    rest.is_empty() && (!is_whole || inflater.total_out() >= MIN)
+}
+
+fn is_lzip(head: &[u8]) -> bool {
+    matches!(head, [b'L', b'Z', b'I', b'P', 1, size, ..] if (12..=29).contains(&(size & 0x1f)))
+}
+
+/// Checks the code length, and that the first code is a literal.
+fn is_compress(head: &[u8]) -> bool {
+    let Some(&[_, 0x9d, flags, _, high]) = head.first_chunk::<5>() else { return false };
+    flags & 0x60 == 0 && matches!(flags & 0x1f, 9..=16) && high & 1 == 0
+}
+
+/// Returns `true` for an Android backup that is not encrypted.
+fn is_open_backup(head: &[u8]) -> bool {
+    let mut lines = head.split(|byte| *byte == b'\n');
+    lines.next() == Some(b"ANDROID BACKUP")
+        && lines.next().is_some_and(|version| version.len() < 3)
+        && matches!(lines.next(), Some(b"0" | b"1"))
+        && lines.next() == Some(b"none")
 }
 
 /// Parses the header of a loose object; returns its kind and the length of the header.
@@ -187,16 +271,17 @@ fn is_skippable(head: &[u8], next: u8) -> bool {
     is_any && rest.first() == Some(&next)
 }
 
-/// Returns `true` if a zip may follow content that begins like this: programs, scripts, and other content
-/// that is not text.
-#[must_use]
-pub fn may_end_as_zip(head: &[u8]) -> bool {
-    is_program(head) || memchr::memchr(0, &head[..head.len().min(512)]).is_some()
+/// Returns `true` if the content does not begin as text does.
+pub(super) fn is_binary(head: &[u8]) -> bool {
+    let is_control = |byte: u8| byte < 8 || matches!(byte, 0x0e..=0x1a);
+    // Without an early end within a part, the comparison is vectorized.
+    let has_control =
+        |part: &[u8]| part.iter().fold(false, |found, byte| found | is_control(*byte));
+    is_program(head) || head[..head.len().min(512)].chunks(64).any(has_control)
 }
 
 /// Returns `true` for the beginning of a program or script, to which archives are often appended.
-#[must_use]
-pub fn is_program(head: &[u8]) -> bool {
+pub(super) fn is_program(head: &[u8]) -> bool {
     let magic: [&[u8]; 5] = [b"#!", b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe"];
     // Java class files share the magic number of universal macOS programs. A version of 45 or more follows
     // in class files, the number of architectures in programs.
@@ -204,21 +289,11 @@ pub fn is_program(head: &[u8]) -> bool {
     is_fat || magic.iter().any(|mark| head.starts_with(mark))
 }
 
-/// A byte that occurs in the end record of every zip, and not in text.
-pub const END_OF_ZIP: u8 = super::zip_directory::END[2];
-
 /// Classifies the first [`HEAD`] bytes of a file, regardless of its name.
 #[must_use]
 pub fn archive_hint(head: &[u8]) -> ArchiveHint {
-    if detect(head, Path::new("")).is_some() {
-        return ArchiveHint::Archive;
+    match detect(head, Path::new("")) {
+        Some(_) => ArchiveHint::Archive,
+        None => ArchiveHint::PerhapsElsewhere,
     }
-    if may_end_as_zip(head) { ArchiveHint::PerhapsAtEnd } else { ArchiveHint::None }
-}
-
-/// Returns `true` if the bytes of a whole file contain an end record of a zip near their end.
-#[must_use]
-pub fn ends_as_zip(bytes: &[u8]) -> bool {
-    let tail = &bytes[bytes.len().saturating_sub(super::zip_directory::END_REACH)..];
-    memchr::memmem::rfind(tail, super::zip_directory::END).is_some()
 }

@@ -24,19 +24,28 @@ mod account;
 mod ar;
 mod bundle;
 mod bytes;
+mod cab;
+mod capture;
+mod compress;
 mod cpio;
 mod cpio_header;
 mod decode_error;
+mod elsewhere;
 mod fault;
 mod format;
 pub mod image;
 mod index_pack;
+mod iso;
 mod layers;
 mod member_path;
 mod objects;
 mod options;
 mod pack_scan;
 mod pdf;
+mod pdf_lzw;
+mod pg_dump;
+mod png;
+mod program;
 mod readers;
 mod repo_extractor;
 mod rpm;
@@ -52,27 +61,26 @@ mod tee;
 mod test_sink;
 #[cfg(test)]
 mod test_zip;
+mod unopened;
 mod walker;
 mod zip;
 mod zip_directory;
 
-pub use format::{
-    END_OF_ZIP, Format, HEAD, archive_hint, detect, ends_as_zip, is_program, may_end_as_zip,
-};
-
 pub use bytes::Bytes;
+pub use capture::{Capture, CaptureKind};
+pub use elsewhere::{Memory, Parts, detect_whole, may_be_elsewhere};
+pub use format::{Format, HEAD, archive_hint, detect};
 pub use options::{ArchiveOptions, Limits};
 pub use sink::{ExtractedRepo, ExtractedRepos, GitHandling, MemberSink, WalkCount};
+pub use unopened::Unopened;
 pub use walker::ArchiveFile;
-pub use zip_directory::END_REACH;
 
 use ddpatrol_scan::blob::Blob;
 use ddpatrol_scan::issue::ArchiveIssue;
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::{BlobSink, Run, add};
-use std::io::{self, Read, SeekFrom};
-use std::path::Path;
+use std::io::{self, Read};
 
 /// The bytes of an archive to walk.
 pub enum Input<'a> {
@@ -153,20 +161,4 @@ pub fn walk(
         Input::Whole(bytes) => walker.whole(found, bytes),
         Input::Stdin(reader) => walker.stdin(found, reader),
     }
-}
-
-/// Detects the format of seekable bytes. Reads their beginning, and also their end if a zip may follow
-/// other content.
-///
-/// # Errors
-/// Errors of reading.
-pub fn detect_whole(bytes: &mut dyn Bytes, name: &Path) -> io::Result<Option<Format>> {
-    let mut head = [0; HEAD];
-    bytes.seek(SeekFrom::Start(0))?;
-    let len = bytes::fill(bytes, &mut head)?;
-    if let Some(format) = detect(&head[..len], name) {
-        return Ok(Some(format));
-    }
-    let is_zip = may_end_as_zip(&head[..len]) && zip_directory::has_end(bytes)?;
-    Ok(is_zip.then_some(Format::Zip))
 }

@@ -1,15 +1,16 @@
 //! PDF: the streams of its objects.
 //!
-//! Input: a PDF as a stream. Output: every stream whose first filters are FlateDecode, ASCIIHexDecode or
-//! ASCII85Decode, decoded, to the walker; object streams and metadata included. No cross-reference table
+//! Input: a PDF as a stream. Output: every stream whose first filters are FlateDecode, LZWDecode,
+//! ASCIIHexDecode or ASCII85Decode, decoded, to the walker; object streams and metadata included. No cross-reference table
 //! is needed: streams are found by their keywords, and a deflated stream marks its own end. Text that is
 //! placed in pieces is not joined, predictors are not reversed, and images are not decoded.
 
 use super::decode_error::DecodeError;
 use super::fault::Fault;
 use super::member_path::MemberPlace;
+use super::pdf_lzw::{CodeChange, Lzw};
 use super::walker::Walker;
-use ddpatrol_scan::issue::{ArchiveIssue, Unsupported};
+use ddpatrol_scan::issue::ArchiveIssue;
 use std::io::{self, BufRead, BufReader, Read};
 
 /// Bytes kept before a stream; they hold its dictionary.
@@ -21,7 +22,7 @@ enum Filter {
     Flate,
     Hex,
     Ascii85,
-    Lzw,
+    Lzw(CodeChange),
 }
 
 const FILTERS: [(&[u8], Option<Filter>); 9] = [
@@ -31,8 +32,8 @@ const FILTERS: [(&[u8], Option<Filter>); 9] = [
     (b"AHx", Some(Filter::Hex)),
     (b"ASCII85Decode", Some(Filter::Ascii85)),
     (b"A85", Some(Filter::Ascii85)),
-    (b"LZWDecode", Some(Filter::Lzw)),
-    (b"LZW", Some(Filter::Lzw)),
+    (b"LZWDecode", Some(Filter::Lzw(CodeChange::Early))),
+    (b"LZW", Some(Filter::Lzw(CodeChange::Early))),
     (b"Crypt", None),
 ];
 
@@ -46,17 +47,13 @@ pub(super) fn read(
         kept: Vec::new(),
         is_encrypted: false,
     };
-    let (mut broken, mut lzw) = (None, 0_u64);
+    let mut broken = None;
     let mut number = 0_u64;
     while scanner.next_stream()? {
         walker.account().check().map_err(|_| Fault::Stopped)?;
         number += 1;
         let (name, filters) = dictionary(&scanner.kept, number);
         scanner.kept.clear();
-        if filters.contains(&Filter::Lzw) {
-            lzw += 1;
-            continue;
-        }
         if filters.is_empty() {
             continue;
         }
@@ -72,7 +69,8 @@ pub(super) fn read(
                     Box::new(flate2::bufread::ZlibDecoder::new(BufReader::new(decoder)))
                 }
                 Filter::Hex => Box::new(Hex { inner: decoder, ended: false }),
-                Filter::Ascii85 | Filter::Lzw => Box::new(Ascii85 {
+                Filter::Lzw(early) => Box::new(Lzw::new(decoder, *early)),
+                Filter::Ascii85 => Box::new(Ascii85 {
                     inner: decoder,
                     ready: [0; 4],
                     from: 4,
@@ -91,9 +89,6 @@ pub(super) fn read(
     }
     if let Some((name, error)) = broken {
         walker.account().report(&place.member(name.as_bytes()), error);
-    }
-    if lzw > 0 {
-        return Err(Unsupported::Lzw { streams: lzw }.into());
     }
     Ok(())
 }
@@ -123,6 +118,9 @@ fn dictionary(text: &[u8], number: u64) -> (String, Vec<Filter>) {
     };
     for word in rest[..end].split(|byte| b"/[ \r\n\t".contains(byte)).filter(|it| !it.is_empty()) {
         match FILTERS.iter().find(|(known, _)| *known == word) {
+            Some((_, Some(Filter::Lzw(_)))) => {
+                filters.push(Filter::Lzw(CodeChange::of(dictionary)));
+            }
             Some((_, Some(filter))) => filters.push(*filter),
             // An image: the data is scanned without decoding it.
             _ => break,

@@ -1,18 +1,21 @@
-//! Single compressed streams: gzip, bzip2, xz, lzma, zstd, lz4, brotli.
+//! Single compressed streams: gzip, bzip2, xz, lzma, lzip, zstd, lz4, zlib, compress, brotli.
 //!
 //! Input: a compressed stream. Output: its content, to the walker, as one member, or as an archive if it is a
 //! tar or cpio. Concatenated streams are all read, as the standard programs do. Data after the last stream
 //! is not unpacked; the raw search covers it.
 
 use super::bytes::skip;
+use super::compress::Uncompress;
 use super::decode_error::DecodeError;
+use super::elsewhere::{TRAILER, detect_trailer};
 use super::fault::Fault;
 use super::format::{Format, HEAD, detect};
 use super::member_path::MemberPlace;
+use super::unopened::Unopened;
 use super::walker::Walker;
 use ddpatrol_scan::issue::Unsupported;
 use ddpatrol_scan::{Filled, read_full};
-use flate2::bufread::GzDecoder;
+use flate2::bufread::{GzDecoder, ZlibDecoder};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -24,6 +27,28 @@ pub(super) const MEMORY: u32 = 1 << 30;
 const BUFFER: usize = 64 << 10;
 
 pub(super) fn read(
+    walker: &Walker<'_>,
+    place: &MemberPlace,
+    format: Format,
+    reader: &mut dyn Read,
+) -> Result<(), Fault> {
+    let mut tail = TailReader { inner: reader, tail: Vec::new() };
+    let read = read_content(walker, place, format, &mut tail);
+    if matches!(format, Format::Zlib | Format::Bzip2) && tail.is_disk_image()? {
+        return Err(Unopened::Dmg.into());
+    }
+    read
+}
+
+/// Decompresses a stream.
+pub(super) fn decoder<'a>(
+    format: Format,
+    reader: impl Read + 'a,
+) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(open(format, reader)?.decoder)
+}
+
+fn read_content(
     walker: &Walker<'_>,
     place: &MemberPlace,
     format: Format,
@@ -52,6 +77,7 @@ struct Opened<'a> {
 
 fn open<'a>(format: Format, reader: impl Read + 'a) -> io::Result<Opened<'a>> {
     let buffered = BufReader::with_capacity(BUFFER, reader);
+    let mut buffered = buffered;
     let mut name = None;
     let decoder: Box<dyn Read + 'a> = match format {
         Format::Gzip => {
@@ -66,6 +92,13 @@ fn open<'a>(format: Format, reader: impl Read + 'a) -> io::Result<Opened<'a>> {
             reader.set_defer_errors(true);
             Box::new(reader)
         }
+        Format::Lzip => Box::new(SmallReads(lzma_rust2::LzipReader::new(buffered))),
+        Format::Compress => Box::new(Uncompress::new(buffered)?),
+        Format::Zlib => Box::new(Zlib { stream: Some(ZlibDecoder::new(buffered)) }),
+        Format::AndroidBackup => match is_backup_packed(&mut buffered)? {
+            true => Box::new(Zlib { stream: Some(ZlibDecoder::new(buffered)) }),
+            false => Box::new(buffered),
+        },
         Format::Zstd => Box::new(zstd(buffered)),
         Format::Lz4 => Box::new(Lz4::new(buffered)),
         _ => Box::new(brotli_decompressor::Decompressor::new(buffered, BUFFER)),
@@ -91,6 +124,10 @@ fn strip(name: &[u8], format: Format) -> Vec<u8> {
         Format::Lzma => &[(b".lzma", b""), (b".tlz", b".tar")],
         Format::Zstd => &[(b".zst", b""), (b".zstd", b""), (b".tzst", b".tar")],
         Format::Lz4 => &[(b".lz4", b"")],
+        Format::Zlib => &[(b".zlib", b""), (b".zz", b"")],
+        Format::Lzip => &[(b".lz", b""), (b".tlz", b".tar")],
+        Format::Compress => &[(b".Z", b""), (b".taz", b".tar")],
+        Format::AndroidBackup => &[(b".ab", b".tar")],
         _ => &[(b".br", b"")],
     };
     for (suffix, instead) in suffixes {
@@ -151,6 +188,62 @@ impl<R: BufRead> Read for Gzip<R> {
             }
         }
         Ok(0)
+    }
+}
+
+/// Reads consecutive zlib streams.
+struct Zlib<R: BufRead> {
+    stream: Option<ZlibDecoder<R>>,
+}
+
+impl<R: BufRead> Read for Zlib<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(mut stream) = self.stream.take() {
+            let len = stream.read(buffer);
+            if !matches!(len, Ok(0)) || buffer.is_empty() {
+                self.stream = Some(stream);
+                return len;
+            }
+            let mut reader = stream.into_inner();
+            if matches!(reader.fill_buf()?, [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..]) {
+                self.stream = Some(ZlibDecoder::new(reader));
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Skips the header of an Android backup; returns `true` if the backup is compressed.
+fn is_backup_packed(reader: &mut impl BufRead) -> io::Result<bool> {
+    let mut lines = [const { Vec::new() }; 4];
+    for line in &mut lines {
+        reader.take(32).read_until(b'\n', line)?;
+    }
+    Ok(lines[2] == b"1\n")
+}
+
+/// A reader that keeps the last bytes that it has read.
+struct TailReader<'r> {
+    inner: &'r mut dyn Read,
+    tail: Vec<u8>,
+}
+
+impl TailReader<'_> {
+    /// Reads the rest; returns `true` if it ends as a disk image, whose first block is a stream.
+    fn is_disk_image(&mut self) -> io::Result<bool> {
+        io::copy(self, &mut io::sink())?;
+        Ok(detect_trailer(&self.tail) == Some(Unopened::Dmg))
+    }
+}
+
+impl Read for TailReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.inner.read(buffer)?;
+        let last = &buffer[len.saturating_sub(TRAILER)..len];
+        let surplus = (self.tail.len() + last.len()).saturating_sub(TRAILER);
+        self.tail.drain(..surplus);
+        self.tail.extend_from_slice(last);
+        Ok(len)
     }
 }
 

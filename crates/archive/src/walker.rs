@@ -5,22 +5,25 @@
 
 use super::account::{Account, ByteOrigin};
 use super::bytes::{Bytes, Exact};
+use super::capture::{Capture, CaptureKind};
 use super::fault::Fault;
-use super::format::{Format, detect, is_program};
+use super::format::{Format, detect};
 use super::member_path::MemberPlace;
 use super::options::ArchiveOptions;
 use super::repo_extractor::RepoExtractor;
 use super::sink::{ExtractedRepo, GitHandling, MemberSink};
 use super::tee::{Failure, Tee};
-use super::zip_directory;
 use ddpatrol_scan::issue::ArchiveLimit;
 use ddpatrol_scan::place::Place;
+use std::cell::Cell;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 use tempfile::SpooledTempFile;
 
 /// Bytes of a nested archive held in memory before it spills into a temporary file.
 const MAX_IN_MEMORY: usize = 4 << 20;
+/// Bytes read at a time of members that are not archives.
+const BUFFER: usize = 64 << 10;
 
 /// Reads an archive of a format and passes its members to the walker.
 pub(super) type ReadFormat =
@@ -31,6 +34,8 @@ pub(super) struct Walker<'a> {
     account: Account<'a>,
     read_format: ReadFormat,
     extractor: Option<RepoExtractor>,
+    /// A buffer for members that are not archives.
+    buffer: Cell<Vec<u8>>,
 }
 
 /// The bytes of an archive.
@@ -58,7 +63,8 @@ impl<'a> Walker<'a> {
     ) -> Self {
         let extractor =
             (sink.git_handling() == GitHandling::Repositories).then(RepoExtractor::default);
-        Self { account: Account::new(options, sink), read_format, extractor }
+        let account = Account::new(options, sink);
+        Self { account, read_format, extractor, buffer: Cell::default() }
     }
 
     /// Returns the counts and limits of the walk.
@@ -102,14 +108,20 @@ impl<'a> Walker<'a> {
         self.account.report_limit(place);
     }
 
-    /// Opens an archive.
+    /// Opens an archive, or reports one of a format that is not opened.
     pub(super) fn open(
         &self,
         format: Format,
         place: &MemberPlace,
         source: Source<'_>,
     ) -> Result<(), Fault> {
-        self.account.count_archive();
+        if format.is_archive() {
+            if place.depth > 0 && place.depth >= self.account.options().depth {
+                let (format, depth) = (format.name(), place.depth);
+                return Err(ArchiveLimit::Depth { format, depth }.into());
+            }
+            self.account.count_archive();
+        }
         (self.read_format)(self, format, place, source)
     }
 
@@ -143,13 +155,7 @@ impl<'a> Walker<'a> {
         let mut tee = Tee::new(&self.account, place, ByteOrigin::Member, content);
         let format = detect(tee.peek(), place.base.own_path());
         let outcome = match format {
-            None if is_program(tee.peek()) && place.depth < self.account.options().depth => {
-                self.behind_program(place, &mut tee)
-            }
-            None => Ok(()),
-            Some(format) if place.depth >= self.account.options().depth => {
-                Err(ArchiveLimit::Depth { format: format.name(), depth: place.depth }.into())
-            }
+            None => self.behind_content(place, &mut tee),
             Some(format) => self.open(format, place, Source::Stream(&mut tee)),
         };
         // The content was scanned as far as it could be read; the failure is reported once.
@@ -164,13 +170,30 @@ impl<'a> Walker<'a> {
         self.account.check().map_err(|_| Fault::Stopped)
     }
 
-    /// Opens a zip that is appended to a program or script.
-    fn behind_program(&self, place: &MemberPlace, content: &mut dyn Read) -> Result<(), Fault> {
-        let mut spool = self.spool(content)?;
-        if zip_directory::has_end(&mut spool)? {
-            self.open(Format::Zip, place, Source::Whole(&mut spool))?;
+    /// Opens an archive that follows other content, such as a program.
+    fn behind_content(&self, place: &MemberPlace, content: &mut Tee<'_, '_>) -> Result<(), Fault> {
+        let limit = self.account.options().limits.spool;
+        let kind = CaptureKind::of(content.peek());
+        let mut capture = Capture::new(content, kind, limit);
+        let mut buffer = self.buffer.take();
+        buffer.resize(BUFFER, 0);
+        loop {
+            match capture.read(&mut buffer) {
+                Ok(0) => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(_) => {}
+                // The data before the error may be readable; the reader keeps the error.
+                Err(_) => break,
+            }
         }
-        Ok(())
+        self.buffer.set(buffer);
+        if capture.is_cut() {
+            return Err(ArchiveLimit::Held(limit).into());
+        }
+        match capture.finish()? {
+            Some((format, mut bytes)) => self.open(format, place, Source::Whole(&mut bytes)),
+            None => Ok(()),
+        }
     }
 
     /// Buffers a stream so that it can be read at any offset.

@@ -5,9 +5,10 @@
 use super::bytes::{Bytes, fill};
 use std::io::{self, SeekFrom};
 
-const END_LEN: usize = 22;
+/// Length of the end record without a comment.
+pub(super) const END_LEN: usize = 22;
 /// Maximum length of the end record with its comment, whose length field has two bytes.
-pub const END_REACH: usize = END_LEN + 0xffff;
+pub(super) const END_REACH: usize = END_LEN + 0xffff;
 /// The signature of the end record.
 pub(super) const END: &[u8] = b"PK\x05\x06";
 

@@ -44,6 +44,8 @@ codes! {
     ArchiveEncrypted = "archive.encrypted",
     /// An archive or a member uses something that is not supported.
     ArchiveUnsupported = "archive.unsupported",
+    /// A container or compressed file of a format that is not opened.
+    ArchiveFormat = "archive.format",
     /// An archive or a member cannot be read to its end.
     ArchiveUnreadable = "archive.unreadable",
     /// A file exceeds `--max-file-size` or the limit for files of a repository itself.

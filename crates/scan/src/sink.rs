@@ -34,8 +34,8 @@ pub struct ScannedObject {
     pub heads: DeltaCandidates,
     /// Whether its first bytes indicate an archive.
     pub hint: ArchiveHint,
-    /// Whether it contains a byte that occurs in the end of every zip.
-    pub may_end_as_zip: bool,
+    /// Whether it contains a byte that occurs in archives behind other content, and not in text.
+    pub is_binary: bool,
 }
 
 /// Whether the first bytes of a file or object indicate an archive.
@@ -46,8 +46,8 @@ pub enum ArchiveHint {
     None,
     /// An archive.
     Archive,
-    /// Content, such as a program, that a zip may follow.
-    PerhapsAtEnd,
+    /// No archive at the first byte; one may follow other content, such as a program.
+    PerhapsElsewhere,
 }
 
 /// Creates a sink for each worker, so that each owns its scratch space and takes no locks.

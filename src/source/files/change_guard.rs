@@ -16,8 +16,8 @@ pub(super) enum ArchiveHint {
     None,
     /// An archive of this format.
     Format(Format),
-    /// Does not start as an archive, but may end as one.
-    MaybeAtEnd,
+    /// Does not start as an archive, but may contain one.
+    MaybeElsewhere,
 }
 
 /// A reader of a file that saves the metadata if the file needs more than one read.
@@ -51,10 +51,10 @@ impl<'a> ChangeGuard<'a> {
         if is_whole {
             self.pointer = Pointer::parse(bytes);
         }
-        let ends_as_zip = || !is_whole || archive::ends_as_zip(bytes);
+        let is_possible = || !is_whole || archive::may_be_elsewhere(&mut archive::Memory(bytes));
         self.hint = match archive::detect(bytes, self.path) {
             Some(format) => ArchiveHint::Format(format),
-            None if archive::may_end_as_zip(bytes) && ends_as_zip() => ArchiveHint::MaybeAtEnd,
+            None if is_possible() => ArchiveHint::MaybeElsewhere,
             None => ArchiveHint::None,
         };
     }

@@ -256,7 +256,7 @@ impl WalkWorker<'_> {
         let format = match hint {
             ArchiveHint::None => None,
             ArchiveHint::Format(format) => Some(format),
-            ArchiveHint::MaybeAtEnd => archive::detect_whole(file, path)?,
+            ArchiveHint::MaybeElsewhere => archive::detect_whole(file, path)?,
         };
         let Some(format) = format else { return Ok(()) };
         let found = ArchiveFile { place: path.into(), format, layer: image::of_folder(path) };

@@ -9,6 +9,7 @@ mod limits;
 mod matrix;
 mod member_names;
 mod repositories;
+mod sources;
 mod zip;
 
 use crate::support::mint::token;

@@ -104,8 +104,15 @@ pub enum Damage {
 /// A feature of a format that is not supported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unsupported {
+    /// A container or a compression that is recognized but not opened.
+    Format {
+        /// The name of the format in the plural: `RAR archives`.
+        name: &'static str,
+    },
     /// The compression method of a zip entry.
     ZipMethod(u16),
+    /// The compression method of a folder of a cabinet.
+    CabMethod(&'static str),
     /// The compression method of a 7z.
     SevenZMethod(String),
     /// The version of a 7z.
@@ -128,11 +135,6 @@ pub enum Unsupported {
     GitObjects,
     /// A bundle of a repository that uses SHA-256.
     Sha256Bundle,
-    /// Streams of a PDF that are compressed with LZW.
-    Lzw {
-        /// The number of streams.
-        streams: u64,
-    },
 }
 
 /// A limit that an archive or a member exceeds.
@@ -185,6 +187,7 @@ impl ArchiveIssue {
         match self {
             Self::Damaged(_) => Code::ArchiveDamaged,
             Self::Encrypted => Code::ArchiveEncrypted,
+            Self::Unsupported(Unsupported::Format { .. }) => Code::ArchiveFormat,
             Self::Unsupported(_) => Code::ArchiveUnsupported,
             Self::Limit(_) => Code::ArchiveLimit,
             Self::Incomplete(UnpackLimit::Bytes(_)) => Code::UnpackedSize,

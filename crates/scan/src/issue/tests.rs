@@ -136,8 +136,12 @@ fn archive_rows() -> Vec<Row> {
             Unread, "limit.archive", "not read: a repository in it exceeds the size limit";
         A::Limit(L::Memory) = A::Limit(L::Memory),
             Unread, "limit.archive", "not read: its decoder needs too much memory";
+        A::Unsupported(N::Format { .. }) = A::Unsupported(N::Format { name: "RAR archives" }),
+            Opaque, "archive.format", "not unpacked: RAR archives are not supported";
         A::Unsupported(N::ZipMethod(_)) = A::Unsupported(N::ZipMethod(7)),
             Opaque, "archive.unsupported", "not unpacked: unsupported compression method 7";
+        A::Unsupported(N::CabMethod(_)) = A::Unsupported(N::CabMethod("LZX")),
+            Opaque, "archive.unsupported", "not unpacked: unsupported compression method LZX";
         A::Unsupported(N::SevenZMethod(_)) =
             A::Unsupported(N::SevenZMethod("X".into())),
             Opaque, "archive.unsupported", "not unpacked: unsupported compression method X";
@@ -158,8 +162,6 @@ fn archive_rows() -> Vec<Row> {
             "not unpacked: packed git objects, which a scan without git histories does not read";
         A::Unsupported(N::Sha256Bundle) = A::Unsupported(N::Sha256Bundle),
             Opaque, "archive.unsupported", "not unpacked: a bundle with SHA-256 object ids, which is not supported";
-        A::Unsupported(N::Lzw { .. }) = A::Unsupported(N::Lzw { streams: 3 }),
-            Opaque, "archive.unsupported", "not unpacked: 3 LZW-compressed streams";
         A::Damaged(_) = A::Damaged(Damage::Checksum),
             Opaque, "archive.damaged", "damaged: checksum mismatch";
     }

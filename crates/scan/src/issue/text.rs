@@ -131,7 +131,9 @@ impl Display for Damage {
 impl Display for Unsupported {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
+            Self::Format { name } => write!(f, "{name} are not supported"),
             Self::ZipMethod(method) => write!(f, "unsupported compression method {method}"),
+            Self::CabMethod(name) => write!(f, "unsupported compression method {name}"),
             Self::SevenZMethod(name) => write!(f, "unsupported compression method {name}"),
             Self::SevenZVersion { major, minor } => {
                 write!(f, "unsupported version {major}.{minor}")
@@ -149,7 +151,6 @@ impl Display for Unsupported {
             Self::Sha256Bundle => {
                 f.write_str("a bundle with SHA-256 object ids, which is not supported")
             }
-            Self::Lzw { streams } => write!(f, "{}", count(*streams, "LZW-compressed stream")),
         }
     }
 }

@@ -1,0 +1,129 @@
+//! The same content gives the same findings and issue codes as a file, on standard input, in a tar, in a
+//! zip and as a git object.
+
+use super::containers::{python, shell};
+use super::{text, token};
+use crate::support::repo::Repo;
+use crate::support::tree::{RunOutput, Tree};
+
+/// Creates files of many formats in `out` from `s.env`.
+const PACK: &str = r"
+import io, os, struct, zlib, zipfile, lzma, tarfile, gzip
+text = open('s.env', 'rb').read()
+os.mkdir('out')
+def write(name, data): open('out/' + name, 'wb').write(data)
+def zipped():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, 'w', zipfile.ZIP_DEFLATED) as zip: zip.writestr('s.env', text)
+    return file.getvalue()
+def tarred():
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode='w:gz') as tar: tar.add('s.env')
+    return file.getvalue()
+def chunk(kind, data):
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+def cab(data):
+    parts, past = [], b''
+    for at in range(0, len(data), 32768):
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=past) if past else zlib.compressobj(9, zlib.DEFLATED, -15)
+        part = data[at:at + 32768]
+        packed = b'CK' + deflate.compress(part) + deflate.flush()
+        parts.append(struct.pack('<IHH', 0, len(packed), len(part)) + packed)
+        past = part
+    name = b's.env\0'
+    files = 36 + 8
+    start = files + 16 + len(name)
+    folder = struct.pack('<IHH', start, len(parts), 1)
+    file = struct.pack('<IIHHHH', len(data), 0, 0, 0, 0, 32) + name
+    body = b''.join(parts)
+    head = b'MSCF' + struct.pack('<IIIIIBBHHHHH', 0, start + len(body), 0, files, 0, 3, 1, 1, 1, 0, 0, 0)
+    return head + folder + file + body
+packed = zlib.compress(text)
+write('a.zlib', packed)
+write('a.ab', b'ANDROID BACKUP\n5\n1\nnone\n' + packed)
+write('a.crx', b'Cr24\3\0\0\0' + bytes(range(1, 101)) + zipped())
+write('prefix', b'a line of text\n' * 99 + zipped())
+write('a.cab', cab(text))
+write('a.run', b'#!/bin/sh\ntail -n +3 $0 | tar xz; exit\n' + tarred())
+write('a.exe', b'MZ' + bytes(5000) + cab(text))
+image = b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', 1, 1, 8, 0, 0, 0, 0))
+write('a.png', image + chunk(b'IDAT', zlib.compress(b'\0\0')) + chunk(b'zTXt', b'Comment\0\0' + packed) + chunk(b'IEND', b''))
+write('plain.png', image + chunk(b'IDAT', zlib.compress(b'\0\0')) + chunk(b'IEND', b''))
+junk = zlib.compress(bytes(range(256)) * 8)[2:]
+write('a.rar', b'Rar!\x1a\x07\x01\0' + junk)
+block = bytearray(96); block[:4] = b'hsqs'; block[12:16] = struct.pack('<I', 131072); block[20:24] = struct.pack('<HH', 1, 17); block[28:30] = b'\4\0'
+write('a.squashfs', bytes(block) + junk)
+write('a.AppImage', b'\x7fELF\2\1\1' + bytes(3000) + bytes(block) + junk)
+write('a.qcow2', b'QFI\xfb\0\0\0\3' + bytes(200) + junk)
+footer = bytearray(512); footer[:8] = b'conectix'; footer[12:16] = b'\0\1\0\0'; footer[60:64] = b'\0\0\0\3'
+write('a.vhd', bytes(1024) + junk + bytes(footer))
+write('a.dmg', b'\1' * 700 + junk + b'koly\0\0\0\4\0\0\2\0' + bytes(500))
+write('packed.dmg', packed + b'koly\0\0\0\4\0\0\2\0' + bytes(500))
+write('a.luks', b'LUKS\xba\xbe\0\2' + bytes(2000))
+write('a.xls', b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1' + bytes(1500) + 'EncryptedPackage'.encode('utf-16-le') + bytes(500))
+write('plain.doc', b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1' + bytes(1500) + 'WordDocument'.encode('utf-16-le') + bytes(500))
+write('a.avro', b'Obj\1\4\x14avro.codec\x0edeflate\x16avro.schema\4{}\0' + bytes(16) + junk)
+write('plain.avro', b'Obj\1\4\x14avro.codec\x08null\x16avro.schema\4{}\0' + bytes(16) + text)
+write('orchid.txt', b'ORCHID\n' + text)
+";
+
+/// The formats, with the number of findings and the codes of the issues.
+const EXPECTED: &[(&str, usize, &[&str])] = &[
+    ("a.zlib", 1, &[]),
+    ("a.ab", 1, &[]),
+    ("a.crx", 1, &[]),
+    ("prefix", 1, &[]),
+    ("a.cab", 1, &[]),
+    ("a.run", 1, &[]),
+    ("a.exe", 1, &[]),
+    ("a.png", 1, &[]),
+    ("plain.png", 0, &[]),
+    ("a.rar", 0, &["archive.format"]),
+    ("a.squashfs", 0, &["archive.format"]),
+    ("a.AppImage", 0, &["archive.format"]),
+    ("a.qcow2", 0, &["archive.format"]),
+    ("a.vhd", 0, &["archive.format"]),
+    ("a.dmg", 0, &["archive.format"]),
+    ("packed.dmg", 1, &["archive.format"]),
+    ("a.luks", 0, &["archive.encrypted"]),
+    ("a.xls", 0, &["archive.encrypted"]),
+    ("plain.doc", 0, &[]),
+    ("a.avro", 0, &["archive.format"]),
+    ("plain.avro", 1, &[]),
+    ("orchid.txt", 1, &[]),
+];
+
+fn check(ran: &RunOutput, file: &str, source: &str) {
+    let report = ran.json();
+    let &(_, findings, codes) = EXPECTED.iter().find(|it| it.0 == file).expect("a format");
+    let issues = report["diagnostics"].as_array().expect("a list");
+    let told: Vec<_> = issues.iter().map(|it| it["code"].as_str().unwrap_or_default()).collect();
+    let count = report["findings"].as_array().map_or(0, Vec::len);
+    assert_eq!((count, &told[..]), (findings, codes), "{file}, {source}: {report:#}");
+    assert_eq!(report["complete"], codes.is_empty(), "{file}, {source}: {report:#}");
+}
+
+#[test]
+fn a_container_gives_the_same_findings_and_issues_from_every_source() {
+    let tree = Tree::new();
+    tree.write("s.env", text(&token(1)));
+    python(&tree, PACK);
+    let args = ["scan", "--files-only", "--strict", "--report", "json"];
+    for &(file, ..) in EXPECTED {
+        let path = format!("out/{file}");
+        let bytes = std::fs::read(tree.path().join(&path)).expect("a file");
+        check(&tree.run(&[&args[..], &[&path]].concat()), file, "file");
+        check(&tree.run_with_input(&[&args[..], &["-"]].concat(), &bytes), file, "stdin");
+        shell(
+            &tree,
+            &format!("tar -cf a.tar -C out {file}; rm -f b.zip; cd out; zip -q ../b.zip {file}"),
+        );
+        check(&tree.run(&[&args[..], &["a.tar"]].concat()), file, "tar");
+        check(&tree.run(&[&args[..], &["b.zip"]].concat()), file, "zip");
+        let repo = Repo::new();
+        repo.write(file, &bytes);
+        repo.commit_files(&[], "add");
+        let history = ["scan", "--history-only", "--strict", "--report", "json"];
+        check(&repo.run(&history), file, "git");
+    }
+}
