@@ -7,6 +7,7 @@
 use super::bytes::{Bytes, fill, skip};
 use super::decode_error::DecodeError;
 use super::fault::Fault;
+use super::header::CAB_HEADER;
 use super::member_path::MemberPlace;
 use super::walker::Walker;
 use super::zip_directory::{u16_at, u32_at};
@@ -14,18 +15,10 @@ use ddpatrol_scan::issue::{Damage, Unsupported};
 use flate2::{Decompress, FlushDecompress, Status};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-const HEADER: usize = 36;
 /// The length of the history of a block, and of the largest block, in bytes.
 const WINDOW: usize = 32 << 10;
 /// Maximum length of a name, in bytes.
 const MAX_NAME: usize = 256;
-
-/// Returns `true` for the header of a cabinet.
-pub(super) fn is_header(head: &[u8]) -> bool {
-    let Some(head) = head.get(..HEADER) else { return false };
-    let is_reserved = |at: usize| u32_at(head, at) == 0;
-    head.starts_with(b"MSCF") && [4, 12, 20].into_iter().all(is_reserved) && head[24..26] == [3, 1]
-}
 
 /// A folder: the offset of its first block, the number of its blocks, and their compression.
 struct Folder {
@@ -49,8 +42,8 @@ pub(super) fn read(
 ) -> Result<(), Fault> {
     bytes.seek(SeekFrom::Start(0))?;
     let mut reader = BufReader::new(&mut *bytes);
-    let mut head = [0; HEADER];
-    if fill(&mut reader, &mut head)? < HEADER {
+    let mut head = [0; CAB_HEADER];
+    if fill(&mut reader, &mut head)? < CAB_HEADER {
         return Err(Damage::OwnHeaderCut.into());
     }
     let flags = u16_at(&head, 30);

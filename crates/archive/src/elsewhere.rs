@@ -7,7 +7,7 @@
 
 use super::bytes::{Bytes, fill};
 use super::format::{Format, detect, is_binary, is_program};
-use super::iso;
+use super::header::{ISO_DESCRIPTOR, is_iso_descriptor};
 use super::program;
 use super::unopened::{self, Unopened};
 use super::zip_directory::{self, END, END_LEN, END_REACH};
@@ -114,7 +114,7 @@ fn find(parts: &mut dyn Parts) -> Option<Elsewhere> {
     if let Some(format) = detect_trailer(trailer) {
         return Some(Elsewhere::Format(Format::Unopened(format)));
     }
-    if iso::is_descriptor(parts.part(iso::DESCRIPTOR..iso::DESCRIPTOR + 8)) {
+    if is_iso_descriptor(parts.part(ISO_DESCRIPTOR..ISO_DESCRIPTOR + 8)) {
         return Some(Elsewhere::Format(Format::Iso));
     }
     find_payload(parts).map(Elsewhere::Format)
@@ -144,7 +144,7 @@ fn find_payload(parts: &mut dyn Parts) -> Option<Format> {
 }
 
 /// Returns the format and the offset of an archive behind a program or a script.
-pub(super) fn payload(bytes: &mut dyn Bytes) -> io::Result<Option<program::Payload>> {
+pub(super) fn payload(bytes: &mut dyn Bytes) -> io::Result<Option<program::ProgramPayload>> {
     let len = bytes.seek(SeekFrom::End(0))?;
     let mut parts = Seekable { bytes, len, buffer: Vec::new() };
     let range = program::payload_range(parts.part(0..HEADERS), len);

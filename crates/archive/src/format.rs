@@ -5,7 +5,7 @@
 //! Only brotli has no magic number and is detected by the extension `.br`.
 
 use super::unopened::{self, Unopened};
-use super::{cab, cpio_header, pg_dump, png, tar_header};
+use super::{cpio_header, header, tar_header};
 use ddpatrol_pack::Kind;
 use ddpatrol_scan::ArchiveHint;
 use std::path::Path;
@@ -110,11 +110,11 @@ pub fn detect(head: &[u8], name: &Path) -> Option<Format> {
             Format::Zip
         }
         b'P' if is_pack(head) => Format::Pack,
-        b'P' if pg_dump::is_header(head) => Format::PgDump,
-        b'M' if cab::is_header(head) => Format::Cab,
+        b'P' if header::is_pg_dump(head) => Format::PgDump,
+        b'M' if header::is_cab(head) => Format::Cab,
         b'L' if is_lzip(head) => Format::Lzip,
         b'A' if is_open_backup(head) => Format::AndroidBackup,
-        0x89 if png::may_have_text(head) => Format::Png,
+        0x89 if header::is_png_with_text(head) => Format::Png,
         b'#' if [&b"# v2 git bundle\n"[..], b"# v3 git bundle\n"]
             .iter()
             .any(|it| head.starts_with(it)) =>

@@ -5,6 +5,7 @@
 
 use super::bytes::{Bytes, fill};
 use super::fault::Fault;
+use super::header::{ISO_DESCRIPTOR, is_iso_descriptor};
 use super::member_path::MemberPlace;
 use super::walker::Walker;
 use super::zip_directory::{u16_at, u32_at};
@@ -13,19 +14,12 @@ use std::collections::{HashSet, VecDeque};
 use std::io::{self, Read, SeekFrom};
 use std::ops::Range;
 
-/// The offset of the first volume descriptor.
-pub(super) const DESCRIPTOR: u64 = 32 << 10;
 /// The length of a sector, in bytes.
 const SECTOR: usize = 2_048;
 /// Maximum length of one folder, in bytes.
 const MAX_FOLDER: usize = 64 << 20;
 /// Maximum length of a path, in bytes.
 const MAX_PATH: usize = 4_096;
-
-/// Returns `true` for the volume descriptor of a file system.
-pub(super) fn is_descriptor(bytes: &[u8]) -> bool {
-    matches!(bytes, [0..=3 | 255, b'C', b'D', b'0', b'0', b'1', 1, ..])
-}
 
 /// A folder to read, or a file.
 struct Entry {
@@ -74,8 +68,8 @@ pub(super) fn read(
 fn root(bytes: &mut dyn Bytes) -> io::Result<Option<(Entry, u64)>> {
     let mut sector = [0; SECTOR];
     for number in 0..16 {
-        bytes.seek(SeekFrom::Start(DESCRIPTOR + number * SECTOR as u64))?;
-        if fill(bytes, &mut sector)? < SECTOR || !is_descriptor(&sector) || sector[0] == 255 {
+        bytes.seek(SeekFrom::Start(ISO_DESCRIPTOR + number * SECTOR as u64))?;
+        if fill(bytes, &mut sector)? < SECTOR || !is_iso_descriptor(&sector) || sector[0] == 255 {
             break;
         }
         let block = u64::from(u16_at(&sector, 128));

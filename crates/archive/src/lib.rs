@@ -33,6 +33,7 @@ mod decode_error;
 mod elsewhere;
 mod fault;
 mod format;
+mod header;
 pub mod image;
 mod index_pack;
 mod iso;

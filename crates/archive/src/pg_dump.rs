@@ -20,11 +20,6 @@ const NEWEST: (u8, u8) = (1, 16);
 /// Maximum length of a name that is kept, in bytes.
 const MAX_NAME: u64 = 256;
 
-/// Returns `true` for the header of a dump.
-pub(super) fn is_header(head: &[u8]) -> bool {
-    matches!(head, [b'P', b'G', b'D', b'M', b'P', 1, 0..=32, _, 4 | 8, 4 | 8, 1, ..])
-}
-
 /// The values of a dump.
 struct Dump<'a> {
     reader: &'a mut dyn Read,

@@ -5,23 +5,15 @@
 
 use super::bytes::{Exact, fill, skip};
 use super::fault::Fault;
+use super::header::PNG_MAGIC;
 use super::member_path::MemberPlace;
 use super::walker::Walker;
 use ddpatrol_scan::issue::Damage;
 use flate2::bufread::ZlibDecoder;
 use std::io::{BufReader, Read};
 
-const MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";
 /// Maximum length of the fields before a compressed text, in bytes.
 const FIELDS: u64 = 4 << 10;
-
-/// Returns `true` for the beginning of an image that may have compressed text.
-pub(super) fn may_have_text(head: &[u8]) -> bool {
-    let has = |kind: &[u8]| memchr::memmem::find(head, kind).is_some();
-    // The whole image is often in the first read.
-    head.starts_with(MAGIC)
-        && (!head.ends_with(b"IEND\xae\x42\x60\x82") || has(b"zTXt") || has(b"iTXt"))
-}
 
 pub(super) fn read(
     walker: &Walker<'_>,
@@ -29,7 +21,7 @@ pub(super) fn read(
     reader: &mut dyn Read,
 ) -> Result<(), Fault> {
     let mut reader = BufReader::new(reader);
-    skip(&mut reader, MAGIC.len() as u64)?;
+    skip(&mut reader, PNG_MAGIC.len() as u64)?;
     let (mut number, mut head) = (0_u32, [0; 8]);
     // Data behind the last chunk is in the raw bytes.
     while fill(&mut reader, &mut head)? == head.len() && &head[4..] != b"IEND" {

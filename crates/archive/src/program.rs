@@ -4,8 +4,8 @@
 //! offset of the archive. Programs that unpack archives contain the signatures too, so the fields after a
 //! signature are checked, with their checksums where the format has them.
 
-use super::cab;
 use super::format::{Format, detect};
+use super::header::is_cab;
 use super::unopened::{Unopened, is_squashfs};
 use super::zip_directory::{u16_at, u32_at, u64_at};
 use memchr::memmem;
@@ -17,7 +17,7 @@ const SEARCHED: u64 = 1 << 20;
 
 /// An archive in a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Payload {
+pub(super) struct ProgramPayload {
     pub(super) format: Format,
     pub(super) offset: u64,
 }
@@ -61,8 +61,9 @@ fn pe_end(head: &[u8]) -> Option<u64> {
 }
 
 /// Finds an archive in the bytes from `start`, which follow a program or contain a script.
-pub(super) fn find_payload(bytes: &[u8], start: u64) -> Option<Payload> {
-    let at = |offset: usize, format: Format| Payload { format, offset: start + offset as u64 };
+pub(super) fn find_payload(bytes: &[u8], start: u64) -> Option<ProgramPayload> {
+    let at =
+        |offset: usize, format: Format| ProgramPayload { format, offset: start + offset as u64 };
     if bytes.starts_with(b"#!") {
         return find_in_script(bytes).map(|(offset, format)| at(offset, format));
     }
@@ -107,7 +108,7 @@ const EMBEDDED: &[Embedded] = &[
         format: Format::Unopened(Unopened::Rar),
         is_valid: is_rar,
     },
-    Embedded { signature: b"MSCF\0\0\0\0", format: Format::Cab, is_valid: cab::is_header },
+    Embedded { signature: b"MSCF\0\0\0\0", format: Format::Cab, is_valid: is_cab },
     Embedded {
         signature: b"hsqs",
         format: Format::Unopened(Unopened::Squashfs),

@@ -97,9 +97,10 @@ fn check(ran: &RunOutput, file: &str, source: &str) {
     let report = ran.json();
     let &(_, findings, codes) = EXPECTED.iter().find(|it| it.0 == file).expect("a format");
     let issues = report["diagnostics"].as_array().expect("a list");
-    let told: Vec<_> = issues.iter().map(|it| it["code"].as_str().unwrap_or_default()).collect();
+    let reported: Vec<_> =
+        issues.iter().map(|it| it["code"].as_str().unwrap_or_default()).collect();
     let count = report["findings"].as_array().map_or(0, Vec::len);
-    assert_eq!((count, &told[..]), (findings, codes), "{file}, {source}: {report:#}");
+    assert_eq!((count, &reported[..]), (findings, codes), "{file}, {source}: {report:#}");
     assert_eq!(report["complete"], codes.is_empty(), "{file}, {source}: {report:#}");
 }
 

@@ -7,15 +7,19 @@ use super::Unopened;
 use crate::zip_directory::{u16_at, u32_at};
 
 /// A signature at the beginning of a file.
-struct Signature {
+struct ContainerSignature {
     magic: &'static [u8],
     format: Unopened,
     /// Checks the fields after the magic bytes.
     is_valid: fn(&[u8]) -> bool,
 }
 
-const fn sig(magic: &'static [u8], format: Unopened, is_valid: fn(&[u8]) -> bool) -> Signature {
-    Signature { magic, format, is_valid }
+const fn sig(
+    magic: &'static [u8],
+    format: Unopened,
+    is_valid: fn(&[u8]) -> bool,
+) -> ContainerSignature {
+    ContainerSignature { magic, format, is_valid }
 }
 
 /// For signatures that are long, or contain bytes that text does not.
@@ -24,7 +28,7 @@ const fn always(_: &[u8]) -> bool {
 }
 
 /// The signatures, sorted by their first byte.
-const SIGNATURES: &[Signature] = &[
+const SIGNATURES: &[ContainerSignature] = &[
     sig(b"\x19\x85", Unopened::Jffs2, |head| {
         matches!(head.get(2..4), Some([0x20, 3] | [0xe0, 1 | 2]))
     }),
