@@ -2,6 +2,7 @@
 //!
 //! One file per command. Every message is redacted and escaped for the terminal.
 
+mod answers;
 mod args;
 mod baseline;
 mod changes;

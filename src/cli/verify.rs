@@ -4,9 +4,12 @@
 //! responses of issuers; the question before a revocation goes to standard error. It sends no requests itself:
 //! `respond` does.
 
+use super::answers::Answers;
 use super::args::{ActionArgs, VerifyArgs};
 use super::consent::{self, Candidate, Decision};
+use super::messages::print_note;
 use super::progress::Progress;
+use super::signals::was_interrupted;
 use crate::detect::Evidence;
 use crate::report::document::{Document, LocationRecord, Record};
 use crate::report::response::Response;
@@ -23,7 +26,7 @@ use anyhow::{Context, bail};
 use ddpatrol_scan::finding::Finding;
 use ddpatrol_scan::quantity::count;
 use ddpatrol_token::{Secret, Uuid};
-use std::io::{self, IsTerminal};
+use std::io::{self, BufReader, IsTerminal};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -216,7 +219,14 @@ impl<'a> PlannedRevocations<'a> {
             let candidates: Vec<Candidate<'_>> = candidates
                 .map(|((token, plan), &verdict)| Candidate { token, plan, verdict })
                 .collect();
-            consent::ask(&candidates, &mut io::stdin().lock(), &mut io::stderr().lock())?
+            let mut answers = BufReader::new(Answers::new());
+            let mut decisions = consent::ask(&candidates, &mut answers, &mut io::stderr().lock())?;
+            if was_interrupted() {
+                print_note("interrupted: no token was revoked");
+                let chosen = decisions.iter_mut().filter(|it| **it == Decision::Revoke);
+                chosen.for_each(|it| *it = Decision::Decline);
+            }
+            decisions
         } else {
             vec![Decision::Revoke; self.tokens.len()]
         };

@@ -285,6 +285,9 @@ fn a_modified_report_revokes_nothing() {
     assert!(site.asked().is_empty());
 }
 
+/// The character by which a terminal interrupts its program.
+const CTRL_C: &str = "\u{3}";
+
 /// Runs the program on a terminal, by util-linux's `script`. Waits for each prompt before its answer.
 /// Returns the exit code and the output.
 fn on_terminal(folder: &Path, args: &str, answers: &[(&str, &str)]) -> (Option<i32>, String) {
@@ -306,7 +309,8 @@ fn on_terminal(folder: &Path, args: &str, answers: &[(&str, &str)]) -> (Option<i
             );
             shown.push(byte[0]);
         }
-        input.write_all(format!("{answer}\n").as_bytes()).expect("it reads");
+        let end = if *answer == CTRL_C { "" } else { "\n" };
+        input.write_all(format!("{answer}{end}").as_bytes()).expect("it reads");
     }
     output.read_to_end(&mut shown).expect("the program ends");
     let code = child.wait().expect("the program ends").code();
@@ -416,6 +420,26 @@ fn outcomes_are_printed_to_standard_error_if_reports_go_to_files() {
     let ran = tree.run(&[&args[..], &["json=out.json"]].concat());
     assert!(ran.stderr().contains(": NOT REVOKED: flagged"), "{ran:?}");
     assert!(ran.stderr().contains("Revocation: 1 not revoked."), "{ran:?}");
+}
+
+#[test]
+fn ctrl_c_at_the_question_revokes_nothing_and_reports_are_written() {
+    let issuer = verifying("none");
+    let tree = tree_with(&[datadog(17), datadog(18)].join("\n"));
+    let args = format!("scan --revoke --issuer {} --report json=r.json", issuer.url);
+    let all = "Revoke 2 tokens? [a]ll, [c]hoose, [N]one: ";
+    for answers in
+        [&[(all, CTRL_C)][..], &[(all, "c"), ("? [y/N/q] ", "y"), ("? [y/N/q] ", CTRL_C)]]
+    {
+        let (code, shown) = on_terminal(tree.path(), &args, answers);
+        assert_eq!(code, Some(130), "{shown}");
+        assert_eq!(shown.matches("interrupted: no token was revoked").count(), 1, "{shown}");
+        let saved = std::fs::read_to_string(tree.path().join("r.json")).expect("the report");
+        let saved: Value = serde_json::from_str(&saved).expect("JSON");
+        assert_eq!(saved["findings"].as_array().map(Vec::len), Some(2));
+        std::fs::remove_file(tree.path().join("r.json")).expect("it is there");
+    }
+    assert!(revoked_tokens(&issuer).is_empty());
 }
 
 #[test]
