@@ -104,11 +104,11 @@ fn find(parts: &mut dyn Parts) -> Option<Elsewhere> {
     // A comment behind text is not expected.
     let reach = if is_binary { END_REACH } else { END_LEN };
     let tail = parts.part(len.saturating_sub(reach as u64)..len);
+    if !is_binary {
+        return tail.starts_with(END).then_some(Elsewhere::PerhapsZip);
+    }
     if memchr::memmem::rfind(tail, END).is_some() {
         return Some(Elsewhere::PerhapsZip);
-    }
-    if !is_binary {
-        return None;
     }
     let trailer = &tail[tail.len().saturating_sub(TRAILER)..];
     if let Some(format) = detect_trailer(trailer) {

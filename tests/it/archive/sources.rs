@@ -50,6 +50,29 @@ image = b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', 1, 1, 8, 0
 write('a.png', image + chunk(b'IDAT', zlib.compress(b'\0\0')) + chunk(b'zTXt', b'Comment\0\0' + packed) + chunk(b'IEND', b''))
 write('plain.png', image + chunk(b'IDAT', zlib.compress(b'\0\0')) + chunk(b'IEND', b''))
 junk = zlib.compress(bytes(range(256)) * 8)[2:]
+raw = lzma.compress(text, lzma.FORMAT_RAW, filters=[{'id': lzma.FILTER_LZMA1, 'dict_size': 1 << 16}])
+write('a.lz', b'LZIP\x01\x10' + raw + struct.pack('<IQQ', zlib.crc32(text), len(text), len(raw) + 26))
+def codes(part):
+    # The literals, the code that resets the table, and the rest of its group.
+    bits = sum(code << 9 * at for at, code in enumerate([*part, 256]))
+    return bits.to_bytes((len(part) // 8 + 1) * 9, 'little')
+write('a.Z', b'\x1f\x9d\x90' + b''.join(codes((text + b' ' * 240)[at:at + 240]) for at in range(0, len(text), 240)))
+def both(format, number): return struct.pack('<' + format, number) + struct.pack('>' + format, number)
+def record(name, at, size, flags):
+    fixed = b'\0' + both('I', at) + both('I', size) + bytes(7) + bytes([flags, 0, 0]) + both('H', 1)
+    padded = name + bytes(1 - len(name) % 2)
+    return bytes([33 + len(padded)]) + fixed + bytes([len(name)]) + padded
+content = gzip.compress(text)
+root = record(b'\0', 18, 2048, 2)
+volume = b'\1CD001\1' + bytes(73) + both('I', 20) + bytes(40) + both('H', 2048) + bytes(24) + root
+folder = root + record(b'\1', 18, 2048, 2) + record(b'S.GZ;1', 19, len(content), 0)
+write('a.iso', bytes(32768) + volume.ljust(2048, b'\0') + b'\xffCD001\1'.ljust(2048, b'\0') + folder.ljust(2048, b'\0') + content)
+def number(value): return b'\0' + struct.pack('<I', value)
+def string(value): return number(len(value)) + value
+entry = number(7) + number(1) + string(b'1') + string(b'2') + string(b't') + string(b'TABLE DATA') + number(3)
+entry += string(b'') * 2 + string(b'COPY') + string(b'public') + string(b'') * 2 + string(b'me') + string(b'false')
+entry += b'\1' + struct.pack('<I', 1) + b'\2' + bytes(8)
+write('a.dump', b'PGDMP\1\x0e\0\4\x08\1' + number(6) * 8 + string(b'15') * 3 + number(1) + entry + b'\1' + number(7) + string(packed) + number(0))
 write('a.rar', b'Rar!\x1a\x07\x01\0' + junk)
 block = bytearray(96); block[:4] = b'hsqs'; block[12:16] = struct.pack('<I', 131072); block[20:24] = struct.pack('<HH', 1, 17); block[28:30] = b'\4\0'
 write('a.squashfs', bytes(block) + junk)
@@ -78,6 +101,10 @@ const EXPECTED: &[(&str, usize, &[&str])] = &[
     ("a.exe", 1, &[]),
     ("a.png", 1, &[]),
     ("plain.png", 0, &[]),
+    ("a.lz", 1, &[]),
+    ("a.Z", 1, &[]),
+    ("a.iso", 1, &[]),
+    ("a.dump", 1, &[]),
     ("a.rar", 0, &["archive.format"]),
     ("a.squashfs", 0, &["archive.format"]),
     ("a.AppImage", 0, &["archive.format"]),
