@@ -41,7 +41,7 @@ impl Default for Filter {
 }
 
 impl Filter {
-    /// Parses a query; see [`super::query`].
+    /// Parses a query: `audit::query` documents the syntax.
     ///
     /// # Errors
     /// [`FilterError`] with the unsupported part.
