@@ -1,7 +1,7 @@
 //! Formats that are recognized but not opened, so that nothing is skipped silently.
 //!
 //! Input: the first bytes of content. Output: the format, from one lookup by the first byte. Formats that
-//! compress only a part of their content are inspected by [`inspect`] before they are reported.
+//! compress only a part of their content are inspected by [`inspect()`] before they are reported.
 
 mod inspect;
 mod table;
