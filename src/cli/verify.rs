@@ -9,7 +9,7 @@ use super::args::{ActionArgs, VerifyArgs};
 use super::consent::{self, Candidate, Decision};
 use super::messages::print_note;
 use super::progress::Progress;
-use super::signals::was_interrupted;
+use super::signals;
 use crate::detect::Evidence;
 use crate::report::document::{Document, LocationRecord, Record};
 use crate::report::response::Response;
@@ -219,9 +219,10 @@ impl<'a> PlannedRevocations<'a> {
             let candidates: Vec<Candidate<'_>> = candidates
                 .map(|((token, plan), &verdict)| Candidate { token, plan, verdict })
                 .collect();
-            let mut answers = BufReader::new(Answers::new());
+            let run = signals::begin()?;
+            let mut answers = BufReader::new(Answers::new(&run));
             let mut decisions = consent::ask(&candidates, &mut answers, &mut io::stderr().lock())?;
-            if was_interrupted() {
+            if run.is_interrupted() {
                 print_note("interrupted: no token was revoked");
                 let chosen = decisions.iter_mut().filter(|it| **it == Decision::Revoke);
                 chosen.for_each(|it| *it = Decision::Decline);

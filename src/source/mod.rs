@@ -4,6 +4,7 @@
 //! [`Diagnostic`]; nothing is skipped silently.
 
 pub mod admin_files;
+pub mod chunks;
 pub mod files;
 pub mod repositories;
 pub mod stdin;

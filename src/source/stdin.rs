@@ -7,6 +7,7 @@
 use super::archive::{
     self, ArchiveFile, ArchiveSettings, Capture, CaptureKind, HEAD, Input, RunSink,
 };
+use super::chunks::Chunks;
 use super::window::{End, Windows};
 use super::{Issue, Run, Sink, Sinks, Source, add};
 use ddpatrol_scan::blob::{Context, Origin};
@@ -15,12 +16,6 @@ use ddpatrol_scan::place::Place;
 use ddpatrol_scan::{Filled, read_full};
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::time::Duration;
-
-/// Interval at which a wait for input checks for an interruption.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
-const CHUNK: usize = 256 * 1024;
 
 /// Standard input, or another stream that cannot be read twice.
 pub struct Stdin<F> {
@@ -51,11 +46,7 @@ where
     R: Read,
 {
     fn read(&self, sinks: &dyn Sinks, run: &Run) {
-        let (chunks, received) = mpsc::sync_channel(2);
-        let open = self.open.clone();
-        // The thread is not joined: it may wait for input until the process ends.
-        std::thread::spawn(move || read_chunks(open(), &chunks));
-        let reader = Chunks { received, chunk: Vec::new(), at: 0, run };
+        let reader = Chunks::new(self.open.clone(), run);
         let path = self.path.as_deref();
         let scan =
             StreamScan { path, context: self.context, archives: self.archives.as_ref(), run };
@@ -122,56 +113,5 @@ impl StreamScan<'_> {
             End::Whole(_) | End::Interrupted => Ok(()),
             End::Failed(error) => Err(error),
         }
-    }
-}
-
-fn read_chunks(mut input: impl Read, chunks: &SyncSender<io::Result<Vec<u8>>>) {
-    loop {
-        let mut chunk = vec![0; CHUNK];
-        let read = match input.read(&mut chunk) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read,
-        };
-        let last = matches!(read, Ok(0) | Err(_));
-        let sent = chunks.send(read.map(|len| {
-            chunk.truncate(len);
-            chunk
-        }));
-        if last || sent.is_err() {
-            return;
-        }
-    }
-}
-
-/// Reads the chunks of the reading thread; fails when the scan is interrupted.
-struct Chunks<'a> {
-    received: Receiver<io::Result<Vec<u8>>>,
-    chunk: Vec<u8>,
-    at: usize,
-    run: &'a Run,
-}
-
-impl Read for Chunks<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.at == self.chunk.len() {
-            match self.received.recv_timeout(POLL_INTERVAL) {
-                Ok(chunk) => {
-                    self.chunk = chunk?;
-                    self.at = 0;
-                    if self.chunk.is_empty() {
-                        return Ok(0);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) if self.run.is_interrupted() => {
-                    return Err(io::Error::other("interrupted"));
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(0),
-            }
-        }
-        let len = buffer.len().min(self.chunk.len() - self.at);
-        buffer[..len].copy_from_slice(&self.chunk[self.at..self.at + len]);
-        self.at += len;
-        Ok(len)
     }
 }
