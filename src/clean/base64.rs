@@ -3,6 +3,9 @@
 //! Input: the base64 digits of a match, with line breaks and escapes between them, and the forms in which the
 //! token can be encoded. Output: text of as many digits.
 
+use crate::detect::base64_digit;
+use ::base64::alphabet::{STANDARD, URL_SAFE};
+
 /// A part of base64 text.
 struct Unit<'a> {
     text: &'a [u8],
@@ -24,6 +27,7 @@ pub(super) fn replace(old: &[u8], forms: &[&[u8]], filler: &str, out: &mut Vec<u
     let all = Bits { start: 0, end: 6 * digits.len() };
     let bits = forms.iter().find_map(|form| find(&digits, form)).unwrap_or(all);
     let is_url_safe = old.iter().any(|byte| b"-_".contains(byte));
+    let alphabet = if is_url_safe { &URL_SAFE } else { &STANDARD };
     let mut filler = filler.bytes().chain(std::iter::repeat(b'A'));
     let mut at = 0;
     for Unit { text, digit } in units {
@@ -42,7 +46,7 @@ pub(super) fn replace(old: &[u8], forms: &[&[u8]], filler: &str, out: &mut Vec<u
             let after = end.saturating_sub(bits.end).min(6);
             // The bits before and after the token.
             let kept = (0x3f_u8 & !(0x3f >> before)) | (0x3f & ((1 << after) - 1));
-            out.push(encode(digit & kept, is_url_safe));
+            out.push(alphabet.as_str().as_bytes()[usize::from(digit & kept)]);
         }
     }
 }
@@ -65,7 +69,7 @@ fn units(text: &[u8]) -> Vec<Unit<'_>> {
     while !rest.is_empty() {
         let (len, byte) = unit(rest);
         let (text, after) = rest.split_at(len);
-        units.push(Unit { text, digit: byte.and_then(decode) });
+        units.push(Unit { text, digit: byte.and_then(base64_digit) });
         rest = after;
     }
     units
@@ -85,39 +89,6 @@ fn unit(text: &[u8]) -> (usize, Option<u8>) {
         [b'%', ..] => hex(1..3).map_or((1, None), |byte| (3, Some(byte))),
         [byte, ..] => (1, Some(*byte)),
         [] => (0, None),
-    }
-}
-
-fn decode(digit: u8) -> Option<u8> {
-    Some(match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    })
-}
-
-fn encode(value: u8, is_url_safe: bool) -> u8 {
-    match value {
-        0..=25 => b'A' + value,
-        26..=51 => b'a' + value - 26,
-        52..=61 => b'0' + value - 52,
-        62 => {
-            if is_url_safe {
-                b'-'
-            } else {
-                b'+'
-            }
-        }
-        _ => {
-            if is_url_safe {
-                b'_'
-            } else {
-                b'/'
-            }
-        }
     }
 }
 

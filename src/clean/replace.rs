@@ -141,16 +141,12 @@ impl Replacement {
     /// Adds the forms of the token, if it is in base64.
     fn of(mut self, place: &Match, token: &[u8]) -> Self {
         if place.encoding.outermost() == Some(Layer::Base64) {
-            let hex = |digits: [u8; 16]| -> Vec<u8> {
-                let digit = |nibble: u8| digits[usize::from(nibble)];
-                token.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-            };
             let forms = [
                 token.to_vec(),
                 token.iter().flat_map(|&byte| [byte, 0]).collect(),
                 token.iter().flat_map(|&byte| [0, byte]).collect(),
-                hex(*b"0123456789abcdef"),
-                hex(*b"0123456789ABCDEF"),
+                hex::encode(token).into_bytes(),
+                hex::encode_upper(token).into_bytes(),
             ];
             self.forms = forms.iter().map(|form| Secret::new(form)).collect();
         }

@@ -86,8 +86,9 @@ impl Scheme {
     }
 }
 
-/// Returns the value of a base64 digit, in either alphabet.
-pub(super) const fn base64_digit(byte: u8) -> Option<u8> {
+/// Returns the value of a base64 digit, in either alphabet; `None` for other characters.
+#[must_use]
+pub const fn base64_digit(byte: u8) -> Option<u8> {
     Some(match byte {
         b'A'..=b'Z' => byte - b'A',
         b'a'..=b'z' => byte - b'a' + 26,

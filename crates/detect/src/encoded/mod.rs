@@ -48,13 +48,14 @@ pub(super) mod stream;
 pub(crate) use base64_run::looks_like_base64;
 pub use base64_run::may_continue_base64;
 pub(super) use class::{MIN_RUN, is_text};
+pub use decode::base64_digit;
 
 use super::budget;
 use super::candidate::{Candidate, OnCandidate};
 use super::matcher::Matcher;
 use super::scratch::Scratch;
 use super::search::{ContentKind, Search};
-use decode::{DECODE_LOOKAHEAD, LOOKBEHIND, Scheme, base64_digit, skip_fold, skip_join};
+use decode::{DECODE_LOOKAHEAD, LOOKBEHIND, Scheme, skip_fold, skip_join};
 use literals::Literals;
 use needles::Escape;
 use nested::NestedSearch;
