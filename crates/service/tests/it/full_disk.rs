@@ -96,12 +96,15 @@ impl Acknowledged {
     /// Waits until the server reports both of its problems.
     fn wait_for_problems(&self, server: &Server) {
         until("readiness names the database and the audit queue", || {
-            // A use that waits to be audited. Space that was left before may suffice for some.
-            server.call(&check(&self.admin));
             let answer = server.call(&Request::get("/readyz"));
             let text = answer.text();
-            (answer.status == 503 && text.contains("database: ") && text.contains("audit queue: "))
-                .then_some(())
+            let is_queue_named = text.contains("audit queue: ");
+            if !is_queue_named {
+                // A use that waits to be audited. Space that was left before may suffice for some, and
+                // after them for some of the smaller writes that readiness tries, once per second.
+                server.call(&check(&self.admin));
+            }
+            (answer.status == 503 && text.contains("database: ") && is_queue_named).then_some(())
         });
     }
 
