@@ -102,11 +102,13 @@ pub struct Minted {
     pub secret: Secret,
 }
 
-/// The first administrator of a database.
+/// The first administrator of a database, and their token.
 #[derive(Debug)]
 pub struct FirstAdministrator {
     /// The administrator.
     pub user: User,
+    /// The token, to be stored.
+    pub token: NewToken,
     /// The whole token, which is shown once.
     pub secret: Secret,
 }
@@ -136,35 +138,32 @@ pub fn a_year_after(time: Timestamp) -> Timestamp {
     later.map_or(Timestamp::MAX, |later| later.timestamp())
 }
 
-/// Creates the organization and the administrator of an empty database. Returns the administrator
-/// if this call created it.
-///
-/// # Errors
-/// [`StoreError`] if the database fails; nothing was written.
-pub async fn bootstrap(
-    store: &Store,
-    scopes: &KnownScopes,
-) -> Result<Option<FirstAdministrator>, StoreError> {
-    let now = time::now();
-    let user = User {
-        id: id::random()?,
-        email: ADMINISTRATOR.to_owned(),
-        name: "Administrator".to_owned(),
-        permissions: Permissions::ALL,
-        created_at: now,
-        disabled_at: None,
-        title: None,
-        service_account: false,
-        modified_at: None,
-    };
-    let Minted { token, secret } = mint(TokenRequest {
-        owner: user.id,
-        name: "First administrator token".to_owned(),
-        scopes: scopes.names().map(str::to_owned).collect(),
-        expires_at: a_year_after(now),
-    })?;
-    let created = store.bootstrap(&user, &token).await?;
-    Ok(created.then_some(FirstAdministrator { user, secret }))
+impl FirstAdministrator {
+    /// Mints an administrator and a token with every scope for a year. Nothing is stored.
+    ///
+    /// # Errors
+    /// [`RandomError`] if the system's random source fails.
+    pub fn mint(scopes: &KnownScopes) -> Result<Self, RandomError> {
+        let now = time::now();
+        let user = User {
+            id: id::random()?,
+            email: ADMINISTRATOR.to_owned(),
+            name: "Administrator".to_owned(),
+            permissions: Permissions::ALL,
+            created_at: now,
+            disabled_at: None,
+            title: None,
+            service_account: false,
+            modified_at: None,
+        };
+        let Minted { token, secret } = mint(TokenRequest {
+            owner: user.id,
+            name: "First administrator token".to_owned(),
+            scopes: scopes.names().map(str::to_owned).collect(),
+            expires_at: a_year_after(now),
+        })?;
+        Ok(Self { user, token, secret })
+    }
 }
 
 impl Service {

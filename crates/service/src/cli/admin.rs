@@ -2,6 +2,7 @@
 
 use super::bulk::{ListArgs, RevokeArgs, list_tokens, revoke_tokens};
 use super::database::Database;
+use super::handover::{Handover, Place};
 use super::lookup::{duration, find};
 use super::output::{print_line, print_message};
 use crate::audit::{Actor, name};
@@ -119,6 +120,9 @@ struct Issue {
     /// Lifetime: a number followed by s, m, h or d, at most one year
     #[arg(long, value_name = "DURATION", default_value = "365d", value_parser = duration)]
     expires_in: Duration,
+    /// New file of mode 0600 for the token, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// File of allowed scopes, as for `serve`
     #[arg(long, value_name = "FILE")]
     scopes: Option<PathBuf>,
@@ -317,8 +321,10 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
         .with("scopes", token.scopes.as_slice())
         .with("owner", user.email.as_str())
         .with("expires_at", token.expires_at.to_string());
+    let place = issue.token_file.map_or(Place::Output, Place::File);
+    let handover = Handover::start(place, &secret)?;
     let _created = store.create_token(&token, Authority::Operator, &event).await?;
-    print_message(&format!("token {} of {}, until {}:", token.id, user.email, token.expires_at));
-    print_line(secret.expose())?;
+    handover
+        .complete(&format!("token {} of {}, until {},", token.id, user.email, token.expires_at))?;
     Ok(())
 }

@@ -4,12 +4,14 @@
 mod admin;
 mod bulk;
 mod database;
+mod handover;
 mod lookup;
 mod output;
 mod serve;
 
 use clap::{Parser, Subcommand};
 use output::print_message;
+use rustix::fs::Mode;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -44,6 +46,8 @@ pub fn run() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    // Databases, backups and files with secrets are for their owner alone.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

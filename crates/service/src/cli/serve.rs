@@ -1,16 +1,17 @@
 //! `ddpatrold serve`: opens the database, accepts connections, and shuts down in order.
 
 use super::database::Database;
-use super::output::{print_line, print_message};
+use super::handover::{Handover, Place};
+use super::output::print_message;
 use crate::leak::github_keys::{KEYS_URL, check_url};
 use crate::network::{Network, Networks};
 use crate::rate::{ClassRate, Limits};
 use crate::reload::{Reload, ReloadTls};
 use crate::scope::KnownScopes;
 use crate::server::{Config, ConnectionLimits, Server, Tls, TlsFiles, descriptors};
-use crate::service::{FirstAdministrator, Service, Settings, bootstrap};
+use crate::service::{FirstAdministrator, Service, Settings};
 use crate::store::leaks::OnLeak;
-use crate::store::{Missing, Store};
+use crate::store::{Missing, Store, sqlite_file};
 use crate::{api, background, clock, time};
 use anyhow::{Context as _, bail};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -23,6 +24,9 @@ use tokio::task::JoinHandle;
 
 /// Time limit for open requests after a signal to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// The name of the file with the first administrator's token.
+const ADMIN_TOKEN_FILE: &str = "admin-token";
 
 /// The options of `serve`.
 #[derive(Debug, clap::Args)]
@@ -48,6 +52,16 @@ pub(super) struct ServeArgs {
     /// this machine are trusted.
     #[arg(long, value_name = "CIDR")]
     trusted_proxy: Vec<Network>,
+    /// Print the token of a new database's administrator on standard output
+    ///
+    /// Otherwise it is printed on standard error if that is a terminal, or written to a file.
+    #[arg(long)]
+    print_admin_token: bool,
+    /// New file for the token of a new database's administrator
+    ///
+    /// [default: on the terminal, or in admin-token beside the SQLite file or in the current folder]
+    #[arg(long, value_name = "FILE", conflicts_with = "print_admin_token")]
+    admin_token_file: Option<PathBuf>,
     /// Maximum number of open connections [default: 512, or as file descriptors allow]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
     max_connections: Option<usize>,
@@ -116,13 +130,7 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
             time::now()
         );
     }
-    if let Some(FirstAdministrator { user, secret }) = bootstrap(&store, &scopes).await? {
-        print_message(&format!(
-            "created the administrator {}; this token is shown only once:",
-            user.email
-        ));
-        print_line(secret.expose()).context("cannot print the administrator's token; issue another one with `ddpatrold admin token issue`")?;
-    }
+    create_administrator(&store, &scopes, &args).await?;
     let trusted_proxies = trusted_proxies(&args);
     let rates = if args.no_rate_limit { Limits::none() } else { Limits::new(&args.rate_limit) };
     let settings = Settings {
@@ -152,6 +160,34 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     }
     served?;
     print_message("stopped");
+    Ok(())
+}
+
+/// Creates the administrator of an empty database and hands their token over.
+async fn create_administrator(
+    store: &Store,
+    scopes: &KnownScopes,
+    args: &ServeArgs,
+) -> anyhow::Result<()> {
+    if !store.users().await?.is_empty() {
+        return Ok(());
+    }
+    let first = FirstAdministrator::mint(scopes)?;
+    let place = match &args.admin_token_file {
+        _ if args.print_admin_token => Place::Output,
+        Some(file) => Place::File(file.clone()),
+        None => {
+            let database = sqlite_file(&args.database.url).unwrap_or_default();
+            Place::private(database.with_file_name(ADMIN_TOKEN_FILE))
+        }
+    };
+    let handover = Handover::start(place, &first.secret).context(
+        "cannot hand over the token of the new administrator (see --admin-token-file and --print-admin-token)",
+    )?;
+    if store.bootstrap(&first.user, &first.token).await? {
+        let subject = format!("created the administrator {}; their token", first.user.email);
+        handover.complete(&subject).context("cannot print the administrator's token; issue another one with `ddpatrold admin token issue`")?;
+    }
     Ok(())
 }
 

@@ -24,7 +24,7 @@ pub mod user_listing;
 pub mod users;
 
 pub use error::StoreError;
-pub use pools::Missing;
+pub use pools::{Missing, sqlite_file};
 
 use ddpatrol_token::Uuid;
 use pools::Pools;

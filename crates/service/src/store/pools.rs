@@ -6,6 +6,10 @@ use sqlx::pool::{Pool, PoolConnection, PoolOptions};
 use sqlx::postgres::{PgConnectOptions, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Database};
+use std::fs::{OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -75,14 +79,58 @@ impl<DB: Database> Pools<DB> {
     }
 }
 
+/// Returns the file of an SQLite database; `None` for another database or an invalid URL.
+#[must_use]
+pub fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let options = SqliteConnectOptions::from_str(url).ok()?;
+    url.starts_with("sqlite:").then(|| options.get_filename().to_owned())
+}
+
+/// Returns the files that SQLite keeps beside a database: the write-ahead log and its index.
+pub(super) fn companions(database: &Path) -> [PathBuf; 2] {
+    ["-wal", "-shm"].map(|suffix| {
+        let mut name = database.as_os_str().to_owned();
+        name.push(suffix);
+        name.into()
+    })
+}
+
+/// Makes the files of a database readable for their owner alone, and creates the database's file if
+/// wanted. Older versions left the mode to the umask.
+fn restrict(database: &Path, missing: Missing) -> io::Result<()> {
+    if missing == Missing::Create {
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(database) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    let [log, index] = companions(database);
+    for file in [database, &log, &index] {
+        let Ok(metadata) = std::fs::metadata(file) else { continue };
+        if metadata.permissions().mode() & 0o077 == 0 {
+            continue;
+        }
+        match std::fs::set_permissions(file, Permissions::from_mode(0o600)) {
+            Ok(()) => {
+                tracing::info!(file = %file.display(), "set the mode of the database to 0600")
+            }
+            Err(error) => {
+                tracing::warn!(file = %file.display(), %error, "other users may read the database: cannot set its mode to 0600");
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Opens the pools of an SQLite file.
 pub(super) async fn open_sqlite(url: &str, missing: Missing) -> Result<Pools<Sqlite>, StoreError> {
     let failed = |source| StoreError::Open { url: without_password(url), source };
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(StoreError::Url(url.to_owned()));
     }
-    let options = SqliteConnectOptions::from_str(url)
-        .map_err(failed)?
+    let options = SqliteConnectOptions::from_str(url).map_err(failed)?;
+    restrict(options.get_filename(), missing).map_err(|error| failed(error.into()))?;
+    let options = options
         .create_if_missing(missing == Missing::Create)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)

@@ -81,6 +81,7 @@ class Replica:
         if self.clock:
             environment |= self.clock.environment()
         arguments = ["serve", "--listen", f"127.0.0.1:{self.port}", "--database", self.database.url]
+        arguments.append("--print-admin-token")
         self.spawned_at = time.monotonic()
         self.process = subprocess.Popen(
             [self.program, *arguments], env=environment, stdin=subprocess.DEVNULL,

@@ -16,6 +16,7 @@ mod denied;
 mod edges;
 mod escalation;
 mod expiry;
+mod first_secret;
 mod full_disk;
 mod http;
 mod introspection;

@@ -105,9 +105,15 @@ impl Server {
     /// Starts a server with a prepared command.
     #[track_caller]
     pub(crate) fn spawn(mut command: Command, url: &str, options: &[&str]) -> Self {
+        command.args(["serve", "--print-admin-token", "--database", url]).args(options);
+        Self::spawn_plain(command)
+    }
+
+    /// Starts a prepared `serve` command on a free port.
+    #[track_caller]
+    pub(crate) fn spawn_plain(mut command: Command) -> Self {
         let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0", "--database", url])
-            .args(options)
+            .args(["--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
