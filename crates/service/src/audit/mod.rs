@@ -47,6 +47,8 @@ pub mod name {
     pub const USER_ENABLED: &str = "user.enabled";
     /// The trusted time was reset.
     pub const CLOCK_RESET: &str = "clock.reset";
+    /// A backup was restored to an empty database.
+    pub const RESTORED: &str = "database.restored";
 }
 
 /// Authentication methods (`@auth_method`).
@@ -232,6 +234,13 @@ impl Event {
     #[must_use]
     pub fn about_clock(mut self) -> Self {
         self.asset_type = "clock".into();
+        self
+    }
+
+    /// Sets the database as the asset of the event.
+    #[must_use]
+    pub fn about_database(mut self) -> Self {
+        self.asset_type = "database".into();
         self
     }
 

@@ -1,5 +1,6 @@
 //! `ddpatrold admin`: manages users and tokens directly in the database.
 
+use super::backup::{BackupArgs, RestoreArgs, migrate, restore_backup, write_backup};
 use super::bulk::{ListArgs, RevokeArgs, list_tokens, revoke_tokens};
 use super::database::Database;
 use super::handover::{Handover, Place};
@@ -44,6 +45,12 @@ enum AdminCommand {
     /// Show the service's clock, or reset its trusted time
     #[command(subcommand)]
     Clock(ClockCommand),
+    /// Write a backup of the database, which may be in use
+    Backup(BackupArgs),
+    /// Restore a backup to an empty database
+    Restore(RestoreArgs),
+    /// Create the tables, or migrate them to the version of this program
+    Migrate,
 }
 
 #[derive(Debug, Subcommand)]
@@ -136,7 +143,14 @@ fn permission(text: &str) -> Result<Permission, String> {
 }
 
 pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
-    let store = Store::open(&args.database.url, Missing::Fail).await?;
+    let url = &args.database.url;
+    match &args.command {
+        AdminCommand::Backup(backup) => return write_backup(url, backup).await,
+        AdminCommand::Restore(backup) => return restore_backup(url, backup).await,
+        AdminCommand::Migrate => return migrate(url).await,
+        AdminCommand::User(_) | AdminCommand::Token(_) | AdminCommand::Clock(_) => {}
+    }
+    let store = Store::open(url, Missing::Fail).await?;
     if store.users().await?.is_empty() {
         bail!("the database is empty: run `ddpatrold serve` once to create its administrator");
     }
@@ -146,6 +160,8 @@ pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
         AdminCommand::Token(TokenCommand::Issue(issue)) => issue_token(&store, issue).await?,
         AdminCommand::Token(TokenCommand::List(list)) => list_tokens(&store, list).await?,
         AdminCommand::Token(TokenCommand::Revoke(revoke)) => revoke_tokens(&store, revoke).await?,
+        // These do not need an open database.
+        AdminCommand::Backup(_) | AdminCommand::Restore(_) | AdminCommand::Migrate => {}
     }
     store.close().await;
     Ok(())

@@ -2,6 +2,7 @@
 //! the exit code.
 
 mod admin;
+mod backup;
 mod bulk;
 mod database;
 mod handover;

@@ -11,7 +11,7 @@ use crate::scope::KnownScopes;
 use crate::server::{Config, ConnectionLimits, Server, Tls, TlsFiles, descriptors};
 use crate::service::{FirstAdministrator, Service, Settings};
 use crate::store::leaks::OnLeak;
-use crate::store::{Missing, Store, sqlite_file};
+use crate::store::{Missing, PoolSize, Store, sqlite_file};
 use crate::{api, background, clock, time};
 use anyhow::{Context as _, bail};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -52,6 +52,9 @@ pub(super) struct ServeArgs {
     /// this machine are trusted.
     #[arg(long, value_name = "CIDR")]
     trusted_proxy: Vec<Network>,
+    /// Maximum number of connections to PostgreSQL [default: 18]
+    #[arg(long, value_name = "COUNT", value_parser = pool_size)]
+    database_connections: Option<PoolSize>,
     /// Print the token of a new database's administrator on standard output
     ///
     /// Otherwise it is printed on standard error if that is a terminal, or written to a file.
@@ -123,7 +126,8 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
-    let store = Store::open(&args.database.url, Missing::Create).await?;
+    let size = args.database_connections.unwrap_or_default();
+    let store = Store::open_with(&args.database.url, Missing::Create, size).await?;
     if time::now() < clock::EARLIEST && store.users().await?.is_empty() {
         bail!(
             "cannot initialize the database at {}: the clock is earlier than the release of this program; set the clock",
@@ -273,6 +277,11 @@ async fn reload_on_hangup(mut hangup: Signal, reload: Reload) {
             Err(error) => tracing::error!(%error, "reload failed"),
         }
     }
+}
+
+fn pool_size(text: &str) -> Result<PoolSize, String> {
+    let size = text.parse().ok().and_then(PoolSize::new);
+    size.ok_or_else(|| format!("expected a number of at least {}", PoolSize::MIN))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -6,6 +6,7 @@
 mod aggregates;
 pub mod audit;
 pub mod audit_search;
+pub mod backup;
 pub mod clock;
 pub mod credentials;
 mod error;
@@ -16,7 +17,9 @@ mod open;
 #[cfg(test)]
 mod plans;
 pub mod pools;
+mod postgres;
 pub mod readiness;
+mod schema;
 pub mod search;
 mod token_rows;
 pub mod tokens;
@@ -24,7 +27,7 @@ pub mod user_listing;
 pub mod users;
 
 pub use error::StoreError;
-pub use pools::{Missing, sqlite_file};
+pub use pools::{Missing, PoolSize, sqlite_file};
 
 use ddpatrol_token::Uuid;
 use pools::Pools;

@@ -2,23 +2,14 @@
 //! files are for their owner alone.
 
 use crate::database::Database;
-use crate::server::{Server, admin, check, ddpatrold, try_admin};
+use crate::server::{Server, admin, check, ddpatrold, permissive, try_admin};
 use crate::until;
 use nix::pty::openpty;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-/// Returns the program under a umask that grants every permission.
-fn permissive() -> Command {
-    let mut command = Command::new("sh");
-    let program = ddpatrold().get_program().to_owned();
-    command.args(["-c", "umask 000 && exec \"$0\" \"$@\""]).arg(program);
-    command.env_remove("DATABASE_URL").env_remove("RUST_LOG");
-    command
-}
+use std::process::Stdio;
 
 fn folder(database: &Database) -> &Path {
     let Database::Sqlite(dir) = database else { panic!("not SQLite") };

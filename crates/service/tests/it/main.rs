@@ -8,6 +8,7 @@
 mod administration;
 mod audit;
 mod audit_queries;
+mod backup;
 mod bodies;
 mod clock;
 mod connections;
@@ -24,6 +25,7 @@ mod leak_batches;
 mod limits;
 mod lost_answers;
 mod network;
+mod postgres_access;
 mod propagation;
 mod reload;
 mod searches;

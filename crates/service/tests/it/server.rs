@@ -31,7 +31,26 @@ pub(crate) const PERMISSIONS: [&str; 7] = [
 /// Returns the program without the variables of the test environment that it reads.
 pub(crate) fn ddpatrold() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ddpatrold"));
+    without_variables(&mut command);
+    command
+}
+
+/// Removes the variables that the program reads from the environment of a command.
+pub(crate) fn without_variables(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("DDPATROLD_") {
+            command.env_remove(name);
+        }
+    }
     command.env_remove("DATABASE_URL").env_remove("RUST_LOG");
+}
+
+/// Returns the program under a umask that grants every permission.
+pub(crate) fn permissive() -> Command {
+    let mut command = Command::new("sh");
+    let program = ddpatrold().get_program().to_owned();
+    command.args(["-c", "umask 000 && exec \"$0\" \"$@\""]).arg(program);
+    without_variables(&mut command);
     command
 }
 
