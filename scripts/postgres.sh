@@ -89,7 +89,8 @@ if [ -n "${POSTGRES_CERTIFICATE:-}" ]; then
   if [ "$(id -u)" = 0 ]; then
     chown "$owner" "$dir/data/server.crt" "$dir/data/server.key"
   fi
-  options="$options -c ssl=on"
+  # In the file and not among the options, so that ALTER SYSTEM can change it.
+  echo "ssl = on" >>"$dir/data/postgresql.conf"
 fi
 
 # Another program may take the free port before the server starts, so several ports are tried.

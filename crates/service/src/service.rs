@@ -1,5 +1,6 @@
 //! The state that all requests share, and the creation of tokens.
 
+use crate::api::observation::RequestLog;
 use crate::api::payload::Bodies;
 use crate::audit::Event;
 use crate::audit::queue::Queue;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub clock_agreement: Duration,
     /// The networks of proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Networks,
+    /// The requests that are logged.
+    pub request_log: RequestLog,
 }
 
 /// The state that all requests share.
@@ -77,6 +80,8 @@ pub struct Service {
     pub own_lists: Searches,
     /// The memory for request bodies.
     pub bodies: Bodies,
+    /// The requests that are logged.
+    pub request_log: RequestLog,
     trusted_proxies: Networks,
 }
 
@@ -187,6 +192,7 @@ impl Service {
             searches: Searches::new(SEARCHES),
             own_lists: Searches::new(OWN_LISTS),
             bodies: Bodies::default(),
+            request_log: settings.request_log,
             trusted_proxies: settings.trusted_proxies,
             store,
         })
@@ -209,6 +215,26 @@ impl Service {
             self.metrics.revoked(by, 1);
         }
         revoked
+    }
+
+    /// Formats all metrics as text, with the current sizes of queues and pools.
+    ///
+    /// # Errors
+    /// [`std::fmt::Error`] never happens when writing to a string.
+    pub(crate) fn metrics_text(&self) -> Result<String, std::fmt::Error> {
+        self.metrics.audit_queue(self.queue.len(), self.queue.age().unwrap_or_default());
+        for usage in self.store.pool_usage() {
+            self.metrics.pool(&usage);
+        }
+        self.metrics.wal(self.store.wal_bytes());
+        self.metrics.text()
+    }
+
+    /// Returns `true` if a request came over a connection from a trusted proxy.
+    #[must_use]
+    pub fn is_from_trusted_proxy(&self, parts: &Parts) -> bool {
+        let connected = parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>();
+        connected.is_some_and(|info| self.trusted_proxies.contains(info.0.ip()))
     }
 
     /// Returns the caller's address: the address of the connection or, behind a trusted proxy, the

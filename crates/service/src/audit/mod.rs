@@ -6,6 +6,7 @@
 pub mod batch;
 pub(crate) mod condition;
 pub mod filter;
+pub mod operator;
 mod query;
 pub mod queue;
 pub mod tally;
@@ -209,10 +210,16 @@ impl Actor {
             asset: token,
             request: self.request.clone(),
             status: None,
-            metadata: self
-                .token
-                .map(|used| serde_json::json!({"used_token": token_metadata(used)})),
+            metadata: self.metadata(),
         })
+    }
+
+    fn metadata(&self) -> Option<Value> {
+        if let Some(used) = self.token {
+            return Some(serde_json::json!({"used_token": token_metadata(used)}));
+        }
+        let operator = operator::current().filter(|_| self.auth_method == method::COMMAND_LINE);
+        operator.map(|operator| serde_json::json!({"operator": operator}))
     }
 }
 

@@ -5,7 +5,9 @@ use super::bulk::{ListArgs, RevokeArgs, list_tokens, revoke_tokens};
 use super::database::Database;
 use super::handover::{Handover, Place};
 use super::lookup::{duration, find};
+use super::operator::operator;
 use super::output::{print_line, print_message};
+use crate::audit::operator::set_operator;
 use crate::audit::{Actor, name};
 use crate::permission::{Permission, Permissions};
 use crate::redact::holds_token;
@@ -143,6 +145,7 @@ fn permission(text: &str) -> Result<Permission, String> {
 }
 
 pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
+    set_operator(operator());
     let url = &args.database.url;
     match &args.command {
         AdminCommand::Backup(backup) => return write_backup(url, backup).await,

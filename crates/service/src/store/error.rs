@@ -51,15 +51,15 @@ pub enum StoreError {
     },
     /// The tables are outdated, and the role may not change them.
     #[error(
-        "the database has version {version} of the tables, this program needs version {needed}, and the role may not change tables: run `ddpatrold admin migrate` as their owner"
+        "the database has version {version} of the tables, this program needs version {needed}, and the role may not change tables ({cause}): run `ddpatrold admin migrate` as their owner"
     )]
     MayNotMigrate {
         /// The version of the tables; 0 if there are none.
         version: i64,
         /// The version of this program.
         needed: i64,
-        /// The cause.
-        source: sqlx::migrate::MigrateError,
+        /// PostgreSQL's message.
+        cause: String,
     },
     /// A statement failed.
     #[error("database error")]

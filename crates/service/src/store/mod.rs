@@ -25,12 +25,13 @@ mod token_rows;
 pub mod tokens;
 pub mod user_listing;
 pub mod users;
+mod wal;
 
 pub use error::StoreError;
 pub use pools::{Missing, PoolSize, sqlite_file};
 
 use ddpatrol_token::Uuid;
-use pools::Pools;
+use pools::{PoolUsage, Pools};
 use sqlx::postgres::{PgPool, Postgres};
 use sqlx::sqlite::Sqlite;
 
@@ -141,6 +142,15 @@ impl Store {
                 error = &error as &dyn std::error::Error,
                 "cannot notify other replicas of a change"
             );
+        }
+    }
+
+    /// Returns the usage of each pool of connections. PostgreSQL's pool for changes is also the one
+    /// for reads.
+    pub(crate) fn pool_usage(&self) -> Vec<PoolUsage> {
+        match self {
+            Self::Sqlite(pools) => pools.usage(),
+            Self::Postgres(pools) => pools.usage().split_off(1),
         }
     }
 

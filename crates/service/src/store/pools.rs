@@ -99,7 +99,37 @@ impl<DB: Database> Clone for Pools<DB> {
     }
 }
 
+/// The connections of a pool.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolUsage {
+    /// The purpose of the pool.
+    pub name: &'static str,
+    /// Connections in use.
+    pub used: usize,
+    /// Open connections that are not in use.
+    pub idle: usize,
+    /// The maximum number of connections.
+    pub max: u32,
+}
+
 impl<DB: Database> Pools<DB> {
+    /// Returns the usage of each pool.
+    pub(super) fn usage(&self) -> Vec<PoolUsage> {
+        [
+            ("writer", &self.writer),
+            ("reader", &self.reader),
+            ("credentials", &self.credentials),
+            ("search", &self.search),
+        ]
+        .into_iter()
+        .map(|(name, pool)| {
+            let idle = pool.num_idle();
+            let used = (pool.size() as usize).saturating_sub(idle);
+            PoolUsage { name, used, idle, max: pool.options().get_max_connections() }
+        })
+        .collect()
+    }
+
     /// Closes every connection after its running statement.
     pub(super) async fn close(&self) {
         self.search.close().await;

@@ -116,9 +116,10 @@ pub(super) async fn migrate_postgres(connection: &mut PgConnection) -> Result<()
             }
             _ => None,
         };
-        match database_error.and_then(|error| error.code()) {
-            Some(code) if code == INSUFFICIENT_PRIVILEGE => {
-                StoreError::MayNotMigrate { version, needed: needed(), source: error }
+        match database_error {
+            Some(denied) if denied.code().is_some_and(|code| code == INSUFFICIENT_PRIVILEGE) => {
+                let cause = denied.message().to_owned();
+                StoreError::MayNotMigrate { version, needed: needed(), cause }
             }
             _ => error.into(),
         }

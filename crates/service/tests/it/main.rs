@@ -25,6 +25,7 @@ mod leak_batches;
 mod limits;
 mod lost_answers;
 mod network;
+mod observability;
 mod postgres_access;
 mod propagation;
 mod reload;
@@ -34,6 +35,7 @@ mod slow_senders;
 mod token_state;
 mod users;
 mod wall_clock;
+mod write_ahead_log;
 
 use std::time::{Duration, Instant};
 

@@ -202,7 +202,8 @@ fn a_database_on_another_machine_needs_tls_with_a_valid_certificate() {
     // A server without TLS.
     Database::query(&postgres.local, "ALTER SYSTEM SET ssl = off");
     Database::query(&postgres.local, "SELECT pg_reload_conf()::text");
-    until("TLS is off", || refusal(&verified).contains("does not support TLS").then_some(()));
+    until("TLS is off", || (Database::query(&postgres.local, "SHOW ssl") == ["off"]).then_some(()));
+    assert!(refusal(&verified).contains("does not support TLS"));
 }
 
 /// A running PgBouncer in front of the test server.

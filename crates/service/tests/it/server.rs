@@ -145,10 +145,10 @@ impl Server {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("the server ended ({status}): {errors_so_far}");
             }
-            let line = errors_so_far
-                .lines()
-                .find_map(|line| line.strip_prefix("ddpatrold: listening on "))?;
-            Some(line.split_once("://")?.1.parse().unwrap())
+            // As text, or in the message of a JSON object.
+            let (_, url) = errors_so_far.split_once("listening on ")?;
+            let (address, _) = url.split_once("://")?.1.split_once(['\n', '"'])?;
+            Some(address.parse().unwrap())
         });
         Self { child, address, output, errors, readers: vec![first, second] }
     }
