@@ -1,6 +1,5 @@
 //! The state that all requests share, and the creation of tokens.
 
-use crate::api::observation::RequestLog;
 use crate::api::payload::Bodies;
 use crate::audit::Event;
 use crate::audit::queue::Queue;
@@ -12,6 +11,7 @@ use crate::network::Networks;
 use crate::permission::Permissions;
 use crate::rate::Limits;
 use crate::replaceable::Replaceable;
+use crate::request_log::RequestLog;
 use crate::scope::KnownScopes;
 use crate::store::leaks::OnLeak;
 use crate::store::pools::{OWN_LISTS, SEARCHES};

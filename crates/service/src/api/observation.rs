@@ -3,6 +3,7 @@
 
 use crate::audit::clean;
 use crate::redact::holds_token;
+use crate::request_log::RequestLog;
 use crate::service::Service;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::request::Parts;
@@ -20,15 +21,6 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_ID: usize = 64;
 /// The route of a request with an unknown path, in metrics.
 const NO_ROUTE: &str = "none";
-
-/// The requests that are logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestLog {
-    /// Only failures of the service, at a limited rate.
-    Failures,
-    /// Every request, when its response starts.
-    All,
-}
 
 /// The source of identifiers: a random part for the process, and a number.
 #[derive(Debug)]

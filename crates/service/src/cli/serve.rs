@@ -5,11 +5,12 @@ use super::handover::{Handover, Place};
 use super::notify::{ServiceState, notify};
 use super::output::print_message;
 use crate::api::Operations;
-use crate::api::observation::{RequestLog, require_tls};
+use crate::api::observation::require_tls;
 use crate::leak::github_keys::{KEYS_URL, check_url};
 use crate::network::{Network, Networks};
 use crate::rate::{ClassRate, Limits};
 use crate::reload::{Reload, ReloadTls};
+use crate::request_log::RequestLog;
 use crate::scope::KnownScopes;
 use crate::server::{Config, ConnectionLimits, Server, Tls, TlsFiles, descriptors};
 use crate::service::{FirstAdministrator, Service, Settings};
@@ -161,27 +162,13 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         Some(path) => KnownScopes::read(path)?,
         None => KnownScopes::built_in()?,
     };
-    let files = args.tls_cert.clone().zip(args.tls_key.clone());
-    let files = files.map(|(certificate, key)| TlsFiles { certificate, key });
-    let tls = match files {
-        Some(files) => {
-            let tls = Arc::new(Tls::new(files.read()?));
-            Some(ReloadTls { files, tls })
-        }
-        None => None,
-    };
+    let tls = read_tls(&args)?;
     let limits =
         descriptors::connection_limits(args.max_connections, args.max_connections_per_address)?;
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", args.listen))?;
+    let listener = bind(args.listen).await?;
     let size = args.database_connections.unwrap_or_default();
     let operations = match args.operations_listen {
-        Some(address) => Some(
-            TcpListener::bind(address)
-                .await
-                .with_context(|| format!("cannot listen on {address}"))?,
-        ),
+        Some(address) => Some(bind(address).await?),
         None => None,
     };
     let store = Store::open_with(&args.database.url, Missing::Create, size).await?;
@@ -223,6 +210,18 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     served?;
     print_message("stopped");
     Ok(())
+}
+
+/// Reads the certificate, if there is one.
+fn read_tls(args: &ServeArgs) -> anyhow::Result<Option<ReloadTls>> {
+    let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) else { return Ok(None) };
+    let files = TlsFiles { certificate: certificate.clone(), key: key.clone() };
+    let tls = Arc::new(Tls::new(files.read()?));
+    Ok(Some(ReloadTls { files, tls }))
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
 /// Creates the administrator of an empty database and hands their token over.

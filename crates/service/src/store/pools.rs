@@ -172,7 +172,7 @@ fn restrict(database: &Path, missing: Missing) -> io::Result<()> {
         }
         match std::fs::set_permissions(file, Permissions::from_mode(0o600)) {
             Ok(()) => {
-                tracing::info!(file = %file.display(), "set the mode of the database to 0600")
+                tracing::info!(file = %file.display(), "set the mode of the database to 0600");
             }
             Err(error) => {
                 tracing::warn!(file = %file.display(), %error, "other users may read the database: cannot set its mode to 0600");

@@ -20,7 +20,7 @@ const INSUFFICIENT_PRIVILEGE: &str = "42501";
 /// The tables of a database, compared with those that this program needs. A newer version is an
 /// error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Schema {
+pub(super) enum TablesState {
     /// There are no tables.
     Empty,
     /// The tables have an older version.
@@ -35,7 +35,9 @@ pub(super) fn needed() -> i64 {
 }
 
 /// Returns the state of an SQLite database's tables.
-pub(super) async fn of_sqlite(connection: &mut SqliteConnection) -> Result<Schema, StoreError> {
+pub(super) async fn of_sqlite(
+    connection: &mut SqliteConnection,
+) -> Result<TablesState, StoreError> {
     let exists: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1)",
     )
@@ -46,7 +48,7 @@ pub(super) async fn of_sqlite(connection: &mut SqliteConnection) -> Result<Schem
 }
 
 /// Returns the state of a PostgreSQL database's tables.
-pub(super) async fn of_postgres(connection: &mut PgConnection) -> Result<Schema, StoreError> {
+pub(super) async fn of_postgres(connection: &mut PgConnection) -> Result<TablesState, StoreError> {
     let exists: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
         .bind(MIGRATIONS)
         .fetch_one(&mut *connection)
@@ -58,9 +60,9 @@ async fn state(
     connection: &mut impl Migrate,
     migrator: &Migrator,
     exists: bool,
-) -> Result<Schema, StoreError> {
+) -> Result<TablesState, StoreError> {
     if !exists {
-        return Ok(Schema::Empty);
+        return Ok(TablesState::Empty);
     }
     if let Some(version) = connection.dirty_version(MIGRATIONS).await? {
         return Err(MigrateError::Dirty(version).into());
@@ -69,9 +71,9 @@ async fn state(
 }
 
 /// Compares the migrations that were applied to a database with those of this program.
-fn compare(applied: &[AppliedMigration], migrator: &Migrator) -> Result<Schema, StoreError> {
+fn compare(applied: &[AppliedMigration], migrator: &Migrator) -> Result<TablesState, StoreError> {
     let Some(version) = applied.iter().map(|migration| migration.version).max() else {
-        return Ok(Schema::Empty);
+        return Ok(TablesState::Empty);
     };
     let needed = needed();
     if version > needed {
@@ -85,15 +87,15 @@ fn compare(applied: &[AppliedMigration], migrator: &Migrator) -> Result<Schema, 
         }
     }
     Ok(if applied.len() == migrator.iter().count() {
-        Schema::Current
+        TablesState::Current
     } else {
-        Schema::Outdated(version)
+        TablesState::Outdated(version)
     })
 }
 
 /// Migrates an SQLite database to the version of this program.
 pub(super) async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    if of_sqlite(connection).await? != Schema::Current {
+    if of_sqlite(connection).await? != TablesState::Current {
         SQLITE.run(&mut *connection).await?;
     }
     Ok(())
@@ -103,9 +105,9 @@ pub(super) async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<
 /// can use tables of the right version.
 pub(super) async fn migrate_postgres(connection: &mut PgConnection) -> Result<(), StoreError> {
     let version = match of_postgres(connection).await? {
-        Schema::Current => return Ok(()),
-        Schema::Empty => 0,
-        Schema::Outdated(version) => version,
+        TablesState::Current => return Ok(()),
+        TablesState::Empty => 0,
+        TablesState::Outdated(version) => version,
     };
     // Building an index may take longer than the statement timeout of the service.
     sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await?;

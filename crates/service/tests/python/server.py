@@ -32,7 +32,7 @@ def creation(name, scopes=("dashboards_read",), expires_at=None):
 
 def environment():
     """Returns the environment without variables that configure the service or a client."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("DD_", "DATABASE_"))}
+    return {k: v for k, v in os.environ.items() if not k.startswith(("DD_", "DDPATROLD_", "DATABASE_"))}
 
 
 class Server:

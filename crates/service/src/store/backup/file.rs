@@ -1,12 +1,12 @@
 //! The files of backups and restorations: a file that becomes visible only when it is complete, and
 //! the check of a backup before it is restored.
 
+use super::error::{BackupError, RestoreError};
 use super::manifest::{self, Manifest};
-use super::{BackupError, Summary};
 use crate::id;
-use crate::store::StoreError;
 use crate::store::pools::{companions, open_existing};
-use crate::store::schema::{self, Schema};
+use crate::store::schema::{self, TablesState};
+use jiff::Timestamp;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use std::fs::{File, OpenOptions};
@@ -17,48 +17,19 @@ use std::path::{Path, PathBuf};
 /// SQLite's code for a file that is no database.
 const NOT_A_DATABASE: &str = "26";
 
-/// A failure to restore a backup.
-#[derive(Debug, thiserror::Error)]
-pub enum RestoreError {
-    /// The backup cannot be read.
-    #[error("cannot read the backup {path}")]
-    Read {
-        /// The file.
-        path: String,
-        /// The cause.
-        source: io::Error,
-    },
-    /// The file is not a backup.
-    #[error("{0} is not a backup made by `ddpatrold admin backup`")]
-    NotABackup(String),
-    /// The backup is damaged.
-    #[error("the backup {path} is damaged: {problem}")]
-    Damaged {
-        /// The file.
-        path: String,
-        /// The problem.
-        problem: String,
-    },
-    /// The target exists.
-    #[error("{0} exists already: a restoration overwrites nothing; move the file away first")]
-    Exists(String),
-    /// The target contains something.
-    #[error("the database {0} is not empty: a restoration overwrites nothing; create another one")]
-    NotEmpty(String),
-    /// The target cannot be written.
-    #[error("cannot write {path}")]
-    Write {
-        /// The file.
-        path: String,
-        /// The cause.
-        source: io::Error,
-    },
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A statement failed.
-    #[error("cannot restore the backup")]
-    Statement(#[from] sqlx::Error),
+/// The contents of a backup, for the operator.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary {
+    /// The time of the backup; later changes are not in it.
+    pub created_at: Timestamp,
+    /// The version of the tables.
+    pub version: i64,
+    /// The number of users.
+    pub users: i64,
+    /// The number of tokens.
+    pub tokens: i64,
+    /// The number of audit events.
+    pub events: i64,
 }
 
 /// A new file of mode 0600 that gets its name when it is complete; removed if that never happens.
@@ -125,18 +96,6 @@ impl Drop for Partial {
     }
 }
 
-impl From<BackupError> for RestoreError {
-    fn from(error: BackupError) -> Self {
-        match error {
-            BackupError::Exists(path) => Self::Exists(path),
-            BackupError::Write { path, source } => Self::Write { path, source },
-            BackupError::Store(error) => Self::Store(error),
-            BackupError::Statement(error) => Self::Statement(error),
-            BackupError::Empty => Self::NotABackup(String::new()),
-        }
-    }
-}
-
 fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
@@ -157,7 +116,7 @@ pub(super) async fn open_scratch(path: &Path) -> Result<SqliteConnection, sqlx::
 pub struct BackupFile {
     path: PathBuf,
     connection: SqliteConnection,
-    schema: Schema,
+    schema: TablesState,
     summary: Summary,
 }
 
@@ -198,9 +157,9 @@ impl BackupFile {
             return Err(damaged("a row refers to a row that does not exist".to_owned()));
         }
         let version = match schema {
-            Schema::Empty => return Err(RestoreError::NotABackup(shown)),
-            Schema::Outdated(version) => version,
-            Schema::Current => schema::needed(),
+            TablesState::Empty => return Err(RestoreError::NotABackup(shown)),
+            TablesState::Outdated(version) => version,
+            TablesState::Current => schema::needed(),
         };
         let (users, tokens, events) = sqlx::query_as(
             "SELECT (SELECT COUNT(*) FROM users), (SELECT COUNT(*) FROM tokens), (SELECT COUNT(*) FROM audit_events)",
@@ -248,7 +207,7 @@ impl BackupFile {
     /// program.
     pub(super) async fn current_copy(&self) -> Result<Partial, RestoreError> {
         let copy = self.copy_to(&std::env::temp_dir().join("ddpatrold-restore")).await?;
-        if self.schema != Schema::Current {
+        if self.schema != TablesState::Current {
             let mut connection = open_scratch(copy.path()).await?;
             schema::migrate_sqlite(&mut connection).await?;
             connection.close().await?;

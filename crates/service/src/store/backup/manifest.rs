@@ -6,9 +6,6 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::SqliteConnection;
 
-/// The table of the manifest.
-pub(super) const TABLE: &str = "backup_manifest";
-
 /// The manifest of a backup.
 #[derive(Clone, Debug)]
 pub(super) struct Manifest {
@@ -42,7 +39,7 @@ impl Manifest {
         let exists: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1)",
         )
-        .bind(TABLE)
+        .bind(rows::MANIFEST)
         .fetch_one(&mut *copy)
         .await?;
         if !exists {

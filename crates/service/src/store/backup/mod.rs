@@ -6,15 +6,17 @@
 //! types have the same values. So a backup needs no other program, and it can be checked and
 //! migrated without a server. A [`manifest`] has the time of the backup and a digest of all rows.
 
+mod error;
 mod file;
 mod manifest;
 mod postgres;
 mod rows;
 
-pub use file::{BackupFile, RestoreError};
+pub use error::{BackupError, RestoreError};
+pub use file::{BackupFile, Summary};
 
 use super::pools::{Missing, open_file, postgres_connection, sqlite_file};
-use super::schema::{self, Schema};
+use super::schema::{self, TablesState};
 use super::{Store, StoreError};
 use crate::audit::{Actor, name};
 use crate::time;
@@ -24,46 +26,6 @@ use manifest::Manifest;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 use std::path::Path;
-
-/// A failure to make a backup.
-#[derive(Debug, thiserror::Error)]
-pub enum BackupError {
-    /// The file exists.
-    #[error("{0} exists already: a backup overwrites nothing")]
-    Exists(String),
-    /// The file cannot be written.
-    #[error("cannot write the backup {path}")]
-    Write {
-        /// The file.
-        path: String,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// The database contains nothing.
-    #[error("the database is empty: there is nothing to back up")]
-    Empty,
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A statement failed.
-    #[error("cannot copy the database")]
-    Statement(#[from] sqlx::Error),
-}
-
-/// The contents of a backup, for the operator.
-#[derive(Clone, Copy, Debug)]
-pub struct Summary {
-    /// The time of the backup; later changes are not in it.
-    pub created_at: Timestamp,
-    /// The version of the tables.
-    pub version: i64,
-    /// The number of users.
-    pub users: i64,
-    /// The number of tokens.
-    pub tokens: i64,
-    /// The number of audit events.
-    pub events: i64,
-}
 
 /// Writes a backup of the database at `url` to a new file. The database may be in use, and its
 /// tables may have an older version; they are not migrated.
@@ -95,7 +57,7 @@ pub async fn back_up(url: &str, path: &Path) -> Result<Summary, BackupError> {
 
 async fn copy_sqlite(url: &str, to: &Path) -> Result<(), BackupError> {
     let mut connection = open_file(url, Missing::Fail).await?;
-    if schema::of_sqlite(&mut connection).await? == Schema::Empty {
+    if schema::of_sqlite(&mut connection).await? == TablesState::Empty {
         return Err(BackupError::Empty);
     }
     sqlx::query("VACUUM INTO $1").bind(to.display().to_string()).execute(&mut connection).await?;
@@ -110,9 +72,9 @@ async fn copy_postgres(url: &str, to: &Path) -> Result<Timestamp, BackupError> {
             .fetch_one(&mut connection)
             .await?;
     let version = match schema::of_postgres(&mut connection).await? {
-        Schema::Empty => return Err(BackupError::Empty),
-        Schema::Outdated(version) => version,
-        Schema::Current => schema::needed(),
+        TablesState::Empty => return Err(BackupError::Empty),
+        TablesState::Outdated(version) => version,
+        TablesState::Current => schema::needed(),
     };
     let mut copy = open_scratch(to).await?;
     schema::SQLITE.run_to(version, &mut copy).await.map_err(StoreError::from)?;

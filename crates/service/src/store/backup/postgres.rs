@@ -1,6 +1,6 @@
 //! Copies all rows between PostgreSQL and the file of a backup.
 
-use super::rows::{Reader, Table, Value, insert, tables};
+use super::rows::{CopiedTable, Reader, Value, insert, tables};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, TypeInfo as _, ValueRef as _};
@@ -84,7 +84,7 @@ pub(super) async fn write(
 async fn write_table(
     copy: &mut SqliteConnection,
     to: &mut PgConnection,
-    table: &Table,
+    table: &CopiedTable,
 ) -> Result<(), sqlx::Error> {
     let (columns, name) = (table.column_list(), &table.name);
     let statement = format!("COPY \"{name}\" ({columns}) FROM STDIN (FORMAT binary)");
@@ -130,7 +130,7 @@ fn append_row(row: &[Value], to: &mut Vec<u8>) -> Result<(), sqlx::Error> {
 }
 
 /// Makes a generated column continue after the largest value that was restored.
-async fn restart_sequence(to: &mut PgConnection, table: &Table) -> Result<(), sqlx::Error> {
+async fn restart_sequence(to: &mut PgConnection, table: &CopiedTable) -> Result<(), sqlx::Error> {
     let column: Option<String> = sqlx::query_scalar(
         "SELECT column_name::text FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = $1 AND is_identity = 'YES'",
     )

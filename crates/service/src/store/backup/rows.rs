@@ -1,11 +1,12 @@
 //! The tables of a backup's file, and their rows as values without a table's types.
 
-use super::manifest;
 use crate::store::schema::MIGRATIONS;
 use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row as _, TypeInfo as _, ValueRef as _};
 
+/// The table of the manifest, which is not part of the contents.
+pub(super) const MANIFEST: &str = "backup_manifest";
 /// Number of rows that are in memory at a time. A row has at most a few KiB.
 const BATCH: i64 = 512;
 /// Maximum number of parameters of a statement, below SQLite's limit of 32,766.
@@ -13,12 +14,12 @@ const MAX_PARAMETERS: usize = 4_096;
 
 /// A table with the names of its columns.
 #[derive(Clone, Debug)]
-pub(super) struct Table {
+pub(super) struct CopiedTable {
     pub(super) name: String,
     pub(super) columns: Vec<String>,
 }
 
-impl Table {
+impl CopiedTable {
     /// Returns the columns, separated by commas.
     pub(super) fn column_list(&self) -> String {
         self.columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ")
@@ -56,11 +57,11 @@ impl Value {
 
 /// Returns the tables of a file except the manifest, referenced tables before those that refer to
 /// them.
-pub(super) async fn tables(copy: &mut SqliteConnection) -> Result<Vec<Table>, sqlx::Error> {
+pub(super) async fn tables(copy: &mut SqliteConnection) -> Result<Vec<CopiedTable>, sqlx::Error> {
     let mut names: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' AND name <> $1 ORDER BY name",
     )
-    .bind(manifest::TABLE)
+    .bind(MANIFEST)
     .fetch_all(&mut *copy)
     .await?;
     let mut tables = Vec::new();
@@ -80,7 +81,7 @@ pub(super) async fn tables(copy: &mut SqliteConnection) -> Result<Vec<Table>, sq
                 .bind(name)
                 .fetch_all(&mut *copy)
                 .await?;
-            tables.push(Table { name: name.clone(), columns });
+            tables.push(CopiedTable { name: name.clone(), columns });
         }
         if later.len() == names.len() {
             return Err(sqlx::Error::Protocol("tables refer to each other in a circle".into()));
@@ -98,7 +99,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(table: &Table) -> Self {
+    pub(super) fn new(table: &CopiedTable) -> Self {
         let (columns, name) = (table.column_list(), &table.name);
         let query = format!(
             "SELECT rowid, {columns} FROM \"{name}\" WHERE rowid > $1 ORDER BY rowid LIMIT {BATCH}"
@@ -143,7 +144,7 @@ fn values(row: &SqliteRow) -> Result<Vec<Value>, sqlx::Error> {
 /// Inserts rows into a table of a file.
 pub(super) async fn insert(
     copy: &mut SqliteConnection,
-    table: &Table,
+    table: &CopiedTable,
     rows: &[Vec<Value>],
 ) -> Result<(), sqlx::Error> {
     let (columns, name) = (table.column_list(), &table.name);
