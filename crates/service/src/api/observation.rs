@@ -10,8 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Instant;
 use tracing::Instrument as _;
 
@@ -21,20 +20,6 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_ID: usize = 64;
 /// The route of a request with an unknown path, in metrics.
 const NO_ROUTE: &str = "none";
-
-/// The source of identifiers: a random part for the process, and a number.
-#[derive(Debug)]
-struct Identifiers {
-    process: u32,
-    next: AtomicU64,
-}
-
-static IDENTIFIERS: LazyLock<Identifiers> = LazyLock::new(|| {
-    let mut bytes = [0; 4];
-    // Without randomness, an identifier may also occur in another process.
-    let _ = getrandom::fill(&mut bytes);
-    Identifiers { process: u32::from_le_bytes(bytes), next: AtomicU64::new(1) }
-});
 
 /// Handles a request in a span with its identifier, method and redacted path, which the log adds to
 /// every line about the request. The response has the identifier in `X-Request-Id`.
@@ -80,8 +65,11 @@ fn identifier(service: &Service, parts: &Parts) -> String {
     {
         return id.to_owned();
     }
-    let number = IDENTIFIERS.next.fetch_add(1, Ordering::Relaxed);
-    format!("{:08x}-{number:08x}", IDENTIFIERS.process)
+    let mut bytes = [0; 8];
+    // Not a number in sequence, which would reveal how many requests others make. Without a random
+    // source, requests fail for other reasons.
+    let _ = getrandom::fill(&mut bytes);
+    format!("{:016x}", u64::from_le_bytes(bytes))
 }
 
 /// Returns the name of a method, with one name for all that no route has.
