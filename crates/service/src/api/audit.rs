@@ -330,6 +330,7 @@ fn message(event: &str, who: Option<&str>, asset: &str) -> String {
     let what = match event {
         name::CREATED => "was created",
         name::UPDATED => "was changed",
+        name::ROTATED => "was replaced by a new one",
         name::REVOKED => "was revoked",
         name::EXPIRED => "expired",
         name::LEAKED => "was reported as leaked",

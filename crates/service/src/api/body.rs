@@ -6,10 +6,10 @@ use super::jsonapi::TOKENS;
 use crate::audit;
 use crate::scope::KnownScopes;
 use crate::tokens::fields::{MAX_SCOPES, check_expiry, check_name, check_scope};
-use crate::tokens::{TokenCreation, TokenUpdate};
+use crate::tokens::{MAX_OVERLAP, TokenCreation, TokenRotation, TokenUpdate};
 use axum::http::{HeaderMap, StatusCode, header};
 use ddpatrol_token::Uuid;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -115,6 +115,39 @@ pub struct UpdateAttributes {
     /// Known scopes, which the caller's own token must have too.
     #[schema(min_items = 1, max_items = 1000, nullable = false)]
     pub scopes: Option<Vec<String>>,
+}
+
+/// The body of a request that rotates a token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateBody {
+    /// The rotation.
+    pub data: RotateData,
+}
+
+/// A rotation.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateData {
+    /// The identifier of the token, the same as in the path.
+    #[schema(format = "uuid", nullable = false)]
+    pub id: Option<String>,
+    /// Always `personal_access_tokens`.
+    #[serde(rename = "type")]
+    #[schema(pattern = "^personal_access_tokens$")]
+    pub kind: String,
+    /// The attributes of the rotation.
+    #[schema(nullable = false)]
+    pub attributes: Option<RotateAttributes>,
+}
+
+/// The attributes of a rotation.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateAttributes {
+    /// The time for which the old token remains live, in seconds; by default 0.
+    #[schema(minimum = 0, maximum = 86400, nullable = false)]
+    pub overlap_seconds: Option<u32>,
 }
 
 /// Checks that the declared media type of a body is JSON, if any is declared.
@@ -257,6 +290,27 @@ impl Validator {
         id
     }
 
+    /// Returns the overlap of a rotation.
+    fn overlap(&mut self, attributes: &Map<String, Value>) -> SignedDuration {
+        let Some(value) = attributes.get("overlap_seconds") else { return SignedDuration::ZERO };
+        let overlap = value.as_i64().map(SignedDuration::from_secs);
+        let allowed = SignedDuration::ZERO..=MAX_OVERLAP;
+        overlap.filter(|overlap| allowed.contains(overlap)).unwrap_or_else(|| {
+            let most = MAX_OVERLAP.as_secs();
+            let problem = format_args!("must be a whole number of seconds from 0 to {most}");
+            self.add("data.attributes.overlap_seconds", problem);
+            SignedDuration::ZERO
+        })
+    }
+
+    /// Checks that the identifier in `data` is the one in the path.
+    fn path_id(&mut self, body: &Value, path: Uuid) {
+        let id = body.pointer("/data/id").and_then(Value::as_str).and_then(Uuid::parse);
+        if id != Some(path) {
+            self.add("data.id", "must be the id in the path");
+        }
+    }
+
     /// Returns the value if there was no error.
     pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, ApiError> {
         match value {
@@ -310,10 +364,7 @@ fn creation(
 pub fn update(body: &[u8], token: Uuid, scopes: &KnownScopes) -> Result<TokenUpdate, ApiError> {
     let body = value(body)?;
     let mut validator = Validator::default();
-    let id = body.pointer("/data/id").and_then(Value::as_str).and_then(Uuid::parse);
-    if id != Some(token) {
-        validator.add("data.id", "must be the id in the path");
-    }
+    validator.path_id(&body, token);
     let changes = changes(&mut validator, &body, scopes);
     validator.finish(changes)
 }
@@ -330,4 +381,30 @@ fn changes(validator: &mut Validator, body: &Value, known: &KnownScopes) -> Opti
         name: given("name").then(|| validator.name(attributes)),
         scopes: given("scopes").then(|| validator.scopes(attributes, known)),
     })
+}
+
+/// Parses the body of a request that rotates `token`. An empty body is valid.
+///
+/// # Errors
+/// [`ApiError`] 400 with every error.
+pub fn rotate(body: &[u8], token: Uuid) -> Result<TokenRotation, ApiError> {
+    if body.is_empty() {
+        return Ok(TokenRotation::default());
+    }
+    let body = value(body)?;
+    let mut validator = Validator::default();
+    if body.pointer("/data/id").is_some() {
+        validator.path_id(&body, token);
+    }
+    let rotation = rotation(&mut validator, &body);
+    validator.finish(rotation)
+}
+
+fn rotation(validator: &mut Validator, body: &Value) -> Option<TokenRotation> {
+    let data = validator.data(body, TOKENS, &["id", "type", "attributes"])?;
+    if !data.contains_key("attributes") {
+        return Some(TokenRotation::default());
+    }
+    let attributes = validator.attributes(data, &["overlap_seconds"])?;
+    Some(TokenRotation { overlap: validator.overlap(attributes) })
 }

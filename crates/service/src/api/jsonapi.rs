@@ -2,6 +2,7 @@
 
 use crate::id;
 use crate::store::tokens::{NewToken, Token};
+use crate::tokens::Rotated;
 use ddpatrol_token::{Secret, Uuid};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -38,6 +39,13 @@ pub struct LeakInformation {
     pub data: Option<Identifier>,
 }
 
+/// A relationship to another token of a rotation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OtherToken {
+    /// The other token.
+    pub data: Identifier,
+}
+
 /// The relationships of a token.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Relationships {
@@ -47,6 +55,14 @@ pub struct Relationships {
     pub leak_information: Option<LeakInformation>,
     /// The owner.
     pub owned_by: OwnedBy,
+    /// The token that replaced this one, if it was rotated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub replaced_by: Option<OtherToken>,
+    /// The token that this one replaced; only in the response to the rotation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub replaces: Option<OtherToken>,
 }
 
 /// The attributes of a token.
@@ -58,7 +74,7 @@ pub struct Attributes {
     /// The time of expiry.
     #[schema(format = "date-time")]
     pub expires_at: String,
-    /// The whole token; only in the response to its creation.
+    /// The whole token; only in the response to its creation or to the rotation of its predecessor.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose")]
     #[schema(value_type = Option<String>, nullable = false)]
     pub key: Option<Secret>,
@@ -194,9 +210,27 @@ pub fn created_document(token: NewToken, key: Secret) -> TokenDocument {
             scopes: token.scopes,
             state: None,
         },
-        relationships: Relationships { leak_information: None, owned_by: owned_by(token.owner) },
+        relationships: Relationships {
+            leak_information: None,
+            owned_by: owned_by(token.owner),
+            replaced_by: None,
+            replaces: None,
+        },
     };
     TokenDocument { data, included: None }
+}
+
+/// Returns the response for a rotation: the new token, with its key.
+#[must_use]
+pub fn rotated_document(rotated: Rotated) -> TokenDocument {
+    let Rotated { old, new } = rotated;
+    let mut document = created_document(new.token, new.secret);
+    document.data.relationships.replaces = Some(other_token(old.id));
+    document
+}
+
+fn other_token(id: Uuid) -> OtherToken {
+    OtherToken { data: Identifier { id: id.to_string(), kind: TOKENS } }
 }
 
 fn resource(token: Token, include: Include) -> Resource {
@@ -223,6 +257,8 @@ fn resource(token: Token, include: Include) -> Resource {
             leak_information: (include == Include::LeakInformation)
                 .then(|| LeakInformation { data: token.leak.as_ref().map(record) }),
             owned_by: owned_by(token.owner),
+            replaced_by: token.replaced_by.map(other_token),
+            replaces: None,
         },
     }
 }

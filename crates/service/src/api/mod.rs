@@ -74,6 +74,7 @@ fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
     let with_token = OpenApiRouter::new()
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::get, tokens::update, tokens::revoke))
+        .routes(routes!(tokens::rotate))
         .routes(routes!(audit::search))
         .route_layer(from_fn_with_state(Arc::clone(service), guard::recheck))
         .route_layer(body(Payload::Token))

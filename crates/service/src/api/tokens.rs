@@ -1,6 +1,6 @@
-//! Personal access tokens: list, create, get, update and revoke.
+//! Personal access tokens: list, create, get, update, rotate and revoke.
 
-use super::body::{self, CreateBody, UpdateBody};
+use super::body::{self, CreateBody, RotateBody, UpdateBody};
 use super::error::{ApiError, Errors, JSON_API, JsonBodyErrors, TokenErrors, json};
 use super::jsonapi::{self, TokenDocument, TokensDocument};
 use super::query::{self, ListQuery, Query};
@@ -151,6 +151,39 @@ pub async fn update(
     let update = body::update(&body, token.id, &service.scopes.current())?;
     let token = service.update_token(&caller, &id, &update).await?;
     Ok(json(StatusCode::OK, JSON_API, &jsonapi::token_document(token, jsonapi::Include::Nothing)))
+}
+
+/// Replaces a token by a new one with the same name, scopes and lifetime: one of the caller's own, or
+/// any user's with `org_app_keys_write`. The old token is revoked at the end of the overlap.
+#[utoipa::path(
+    post, path = "/api/v2/personal_access_tokens/{token_id}/rotate", tag = "Tokens",
+    operation_id = "rotate_personal_access_token",
+    params(("token_id" = String, Path, description = "The UUID of the old token")),
+    request_body(content((Option<RotateBody> = "application/json"), (Option<RotateBody> = "application/vnd.api+json"))),
+    responses(
+        (status = 201, description = "The new token, with its key", body = TokenDocument, content_type = "application/vnd.api+json"),
+        (status = 403, description = "Missing permission, the caller's own token, or more scopes or time than it has", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 404, description = "No such token", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 409, description = "The token was rotated before, or its owner is disabled", body = Errors, content_type = "application/vnd.api+json"),
+        TokenErrors,
+        JsonBodyErrors,
+    ),
+    security(("bearer" = []), ("application_key" = [])),
+)]
+pub async fn rotate(
+    State(service): Shared,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let token = service.changeable_token(&caller, &id).await?;
+    if !body.is_empty() {
+        body::require_json(&headers)?;
+    }
+    let rotation = body::rotate(&body, token.id)?;
+    let rotated = service.rotate_token(&caller, &id, rotation).await?;
+    Ok(json(StatusCode::CREATED, JSON_API, &jsonapi::rotated_document(rotated)))
 }
 
 /// Revokes a token: one of the caller's own, or any user's with `org_app_keys_write`. Revoking it

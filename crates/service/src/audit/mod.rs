@@ -27,7 +27,9 @@ pub mod name {
     pub const CREATED: &str = "access_token.created";
     /// A token's name or scopes changed.
     pub const UPDATED: &str = "access_token.updated";
-    /// A token was revoked by a request, or by policy after a leak report.
+    /// A token was replaced by a new one.
+    pub const ROTATED: &str = "access_token.rotated";
+    /// A token was revoked by a request, after a rotation, or by policy after a leak report.
     pub const REVOKED: &str = "access_token.revoked";
     /// A token reached its expiry.
     pub const EXPIRED: &str = "access_token.expired";

@@ -76,12 +76,11 @@ impl StateRow {
 
     /// Returns the outcome of a report that changes nothing.
     fn outcome(&self, now: i64) -> LeakOutcome {
-        if self.expires_at <= self.revoked_at.unwrap_or(now) {
-            LeakOutcome::Expired
-        } else if self.revoked_at.is_some() {
-            LeakOutcome::AlreadyRevoked
-        } else {
-            LeakOutcome::Flagged
+        match self.revoked_at {
+            // Rotated tokens are revoked at their expiry.
+            Some(at) if self.expires_at >= at => LeakOutcome::AlreadyRevoked,
+            None if self.expires_at > now => LeakOutcome::Flagged,
+            Some(_) | None => LeakOutcome::Expired,
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Store;
 use super::leaks::{LeakReport, OnLeak};
 use super::tests::{run, sqlite};
-use super::tokens::{Authority, Change, Creation, RevokedBy, UpdateOutcome};
+use super::tokens::{Authority, Change, Creation, RevokedBy, Rotation, UpdateOutcome};
 use crate::audit::batch::{Attempt, Batch, LastUse};
 use crate::audit::{Actor, Event, name};
 use crate::permission::Permissions;
@@ -109,8 +109,15 @@ async fn change_everything(store: &Store, pool: &SqlitePool) {
     let authority = Authority::Token(new.id);
     let updated = store.update_token(&change, authority, &event).await.expect("an update");
     assert_eq!(updated, UpdateOutcome::Done);
+    let token = store.token(new.id).await.expect("a read").expect("the token");
+    let request =
+        TokenRequest { owner: admin.id, name: "z".to_owned(), scopes: Vec::new(), expires_at };
+    let other = mint(request).expect("random bytes").token;
+    let rotation = Rotation { old: &token, new: &other, end: expires_at, revoked_at: None };
+    let rotated = store.rotate_token(&rotation, Authority::Operator, std::slice::from_ref(&event));
+    assert_eq!(rotated.await.expect("a rotation"), UpdateOutcome::Done);
     let later = expires_at + SignedDuration::from_secs(1);
-    assert_eq!(store.expire_tokens(later, 1_000).await.expect("expiry"), 1);
+    assert_eq!(store.expire_tokens(later, 1_000).await.expect("expiry").rotated, 1);
     store.revoke_token(new.id, RevokedBy::Api, &event).await.expect("a revocation");
     store.set_permissions(admin.id, Permissions::ALL, &event).await.expect("permissions");
     store.disable_user(admin.id, &event).await.expect("a disabled user");

@@ -57,6 +57,8 @@ pub struct Token {
     pub last_used_at: Option<Timestamp>,
     /// The time of the revocation.
     pub revoked_at: Option<Timestamp>,
+    /// The token that replaced this one in a rotation.
+    pub replaced_by: Option<Uuid>,
     /// The record of the leak, if the token leaked.
     pub leak: Option<Leak>,
 }
@@ -72,12 +74,13 @@ pub(super) struct TokenRow {
     modified_at: Option<i64>,
     last_used_at: Option<i64>,
     revoked_at: Option<i64>,
+    replaced_by: Option<Vec<u8>>,
     leak_id: Option<Vec<u8>>,
     leaked_at: Option<i64>,
     leak_source: Option<String>,
 }
 
-pub(super) const COLUMNS: &str = "SELECT id, owner, name, scopes, created_at, expires_at, modified_at, last_used_at, revoked_at, leak_id, leaked_at, leak_source FROM tokens";
+pub(super) const COLUMNS: &str = "SELECT id, owner, name, scopes, created_at, expires_at, modified_at, last_used_at, revoked_at, replaced_by, leak_id, leaked_at, leak_source FROM tokens";
 
 impl TokenRow {
     pub(super) fn token(self) -> Result<Token, StoreError> {
@@ -100,6 +103,10 @@ impl TokenRow {
             modified_at: self.modified_at.map(time::from_row),
             last_used_at: self.last_used_at.map(time::from_row),
             revoked_at: self.revoked_at.map(time::from_row),
+            replaced_by: match self.replaced_by {
+                Some(id) => Some(id::from_row(&id).ok_or_else(faulty)?),
+                None => None,
+            },
             leak,
         })
     }

@@ -1,14 +1,11 @@
 //! Updates and revocations of tokens.
 
-use super::{is_dead, require_own_scopes};
+use super::{UPDATE_ATTEMPTS, is_dead, require_own_scopes};
 use crate::audit::name;
 use crate::caller::Caller;
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::store::tokens::{Authority, Change, Revocation, RevokedBy, Token, UpdateOutcome};
-
-/// Maximum number of attempts to update a token while other requests change it.
-const UPDATE_ATTEMPTS: usize = 16;
 
 /// A request to update a token, with valid fields.
 #[derive(Clone, Debug)]

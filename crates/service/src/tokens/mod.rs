@@ -1,12 +1,14 @@
-//! The rules of tokens: who may see, create, update and revoke which. The API and other front ends
+//! The rules of tokens: who may see, create, update, rotate and revoke which. The API and other front ends
 //! share them; neither parses requests nor formats responses.
 
 mod change;
 mod create;
 pub mod fields;
+mod rotate;
 
 pub use change::TokenUpdate;
 pub use create::TokenCreation;
+pub use rotate::{MAX_OVERLAP, Rotated, TokenRotation};
 
 use crate::caller::Caller;
 use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite, UserAppKeys};
@@ -16,6 +18,9 @@ use crate::service::Service;
 use crate::store::listing::Listing;
 use crate::store::tokens::Token;
 use ddpatrol_token::Uuid;
+
+/// Maximum number of attempts to change a token while other requests change it.
+const UPDATE_ATTEMPTS: usize = 16;
 
 /// Returns `true` if a token is revoked or expired.
 #[must_use]

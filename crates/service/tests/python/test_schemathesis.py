@@ -28,7 +28,7 @@ CHECKS = [
 OPERATIONS = {
     ("GET", TOKENS), ("POST", TOKENS),
     ("GET", TOKENS + "/{token_id}"), ("PATCH", TOKENS + "/{token_id}"),
-    ("DELETE", TOKENS + "/{token_id}"),
+    ("DELETE", TOKENS + "/{token_id}"), ("POST", TOKENS + "/{token_id}/rotate"),
     ("GET", VALIDATE), ("GET", "/api/v1/validate"), ("GET", "/api/v2/audit/events"),
     ("POST", "/api/v2/audit/events/search"),
     ("GET", "/api/v2/users"), ("GET", "/api/v2/users/{user_id}"), ("GET", "/api/v2/current_user"),
