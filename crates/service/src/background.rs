@@ -4,7 +4,8 @@
 use crate::clock::monitor::ClockError;
 use crate::service::Service;
 use crate::store::audit::DELETE_BATCH;
-use crate::store::tokens::{Ended, RevokedBy};
+use crate::store::rotation::Ended;
+use crate::store::tokens::RevokedBy;
 use crate::store::{CHANNEL, StoreError};
 use ddpatrol_token::Uuid;
 use sqlx::postgres::{PgListener, PgPool};

@@ -51,6 +51,14 @@ pub struct Minted {
 /// # Errors
 /// [`RandomError`] where the system's random source fails.
 pub fn mint_personal_access_token() -> Result<Minted, RandomError> {
+    mint_access_token(PERSONAL_PREFIX)
+}
+
+/// Mints a token that begins with `prefix`: a version-4 UUID and 32 random bytes from the system.
+///
+/// # Errors
+/// [`RandomError`] where the system's random source fails.
+pub fn mint_access_token(prefix: &str) -> Result<Minted, RandomError> {
     let mut id = [0; 16];
     system_random(&mut id)?;
     let id = Uuid::from_random(id);
@@ -59,7 +67,7 @@ pub fn mint_personal_access_token() -> Result<Minted, RandomError> {
     let secret = Zeroizing::new(base62::encode_u256(&bytes));
     let checksum = base62::encode_u32(crc32fast::hash(&*secret));
     let mut token = Zeroizing::new(Vec::with_capacity(128));
-    for part in [PERSONAL_PREFIX.as_bytes(), &id.alias(), b"_", &*secret, &checksum] {
+    for part in [prefix.as_bytes(), &id.alias(), b"_", &*secret, &checksum] {
         token.extend_from_slice(part);
     }
     Ok(Minted { id, token: Secret::new(&token) })
@@ -72,15 +80,17 @@ mod tests {
 
     #[test]
     fn a_minted_token_is_proven_and_encodes_its_id() {
-        let format = access_token(PERSONAL_PREFIX).expect("the format is valid");
-        let minted = mint_personal_access_token().expect("the system has random bytes");
-        let token = minted.token.expose();
-        assert_eq!(token.len(), 6 + 22 + 1 + 43 + 6);
-        let Check::Proven { split, coverage } = format.check(token) else {
-            panic!("a minted token is proven");
-        };
-        assert_eq!(coverage, 0);
-        assert_eq!(format.uuid(split, token).map(|(uuid, _)| uuid), Some(minted.id));
-        assert_eq!(minted.id.version(), 4);
+        for prefix in [PERSONAL_PREFIX, SERVICE_ACCOUNT_PREFIX] {
+            let format = access_token(prefix).expect("the format is valid");
+            let minted = mint_access_token(prefix).expect("the system has random bytes");
+            let token = minted.token.expose();
+            assert_eq!(token.len(), 6 + 22 + 1 + 43 + 6);
+            let Check::Proven { split, coverage } = format.check(token) else {
+                panic!("a minted token is proven");
+            };
+            assert_eq!(coverage, 0);
+            assert_eq!(format.uuid(split, token).map(|(uuid, _)| uuid), Some(minted.id));
+            assert_eq!(minted.id.version(), 4);
+        }
     }
 }

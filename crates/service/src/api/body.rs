@@ -2,9 +2,9 @@
 //! allowed values.
 
 use super::error::ApiError;
-use super::jsonapi::TOKENS;
 use crate::audit;
 use crate::scope::KnownScopes;
+use crate::token_kind::TokenKind;
 use crate::tokens::fields::{MAX_SCOPES, check_expiry, check_name, check_scope};
 use crate::tokens::{MAX_OVERLAP, TokenCreation, TokenRotation, TokenUpdate};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -13,6 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+
+/// The type of a personal access token.
+const TOKENS: &str = TokenKind::Personal.resource();
 
 /// The body of a request that creates a token.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -304,7 +307,7 @@ impl Validator {
     }
 
     /// Checks that the identifier in `data` is the one in the path.
-    fn path_id(&mut self, body: &Value, path: Uuid) {
+    pub(super) fn path_id(&mut self, body: &Value, path: Uuid) {
         let id = body.pointer("/data/id").and_then(Value::as_str).and_then(Uuid::parse);
         if id != Some(path) {
             self.add("data.id", "must be the id in the path");
@@ -357,20 +360,41 @@ fn creation(
     })
 }
 
-/// Parses the body of a request that updates `token`.
+/// Parses the body of a request that updates `token`, a personal access token.
 ///
 /// # Errors
 /// [`ApiError`] 400 with every error.
 pub fn update(body: &[u8], token: Uuid, scopes: &KnownScopes) -> Result<TokenUpdate, ApiError> {
+    token_update(body, token, &UpdateContext { kind: TOKENS, scopes })
+}
+
+/// The expected type of an updated token, and the scopes that it may have.
+pub(super) struct UpdateContext<'a> {
+    /// The type of the resource.
+    pub(super) kind: &'static str,
+    /// The known scopes.
+    pub(super) scopes: &'a KnownScopes,
+}
+
+/// Parses the body of a request that updates a token of any kind.
+pub(super) fn token_update(
+    body: &[u8],
+    token: Uuid,
+    context: &UpdateContext<'_>,
+) -> Result<TokenUpdate, ApiError> {
     let body = value(body)?;
     let mut validator = Validator::default();
     validator.path_id(&body, token);
-    let changes = changes(&mut validator, &body, scopes);
+    let changes = changes(&mut validator, &body, context);
     validator.finish(changes)
 }
 
-fn changes(validator: &mut Validator, body: &Value, known: &KnownScopes) -> Option<TokenUpdate> {
-    let data = validator.data(body, TOKENS, &["id", "type", "attributes"])?;
+fn changes(
+    validator: &mut Validator,
+    body: &Value,
+    context: &UpdateContext<'_>,
+) -> Option<TokenUpdate> {
+    let data = validator.data(body, context.kind, &["id", "type", "attributes"])?;
     // An expiry has an error of its own.
     let attributes = validator.attributes(data, &["name", "scopes", "expires_at"])?;
     if attributes.contains_key("expires_at") {
@@ -379,7 +403,7 @@ fn changes(validator: &mut Validator, body: &Value, known: &KnownScopes) -> Opti
     let given = |name: &str| attributes.contains_key(name);
     Some(TokenUpdate {
         name: given("name").then(|| validator.name(attributes)),
-        scopes: given("scopes").then(|| validator.scopes(attributes, known)),
+        scopes: given("scopes").then(|| validator.scopes(attributes, context.scopes)),
     })
 }
 

@@ -12,6 +12,8 @@ pub mod jsonapi;
 pub mod payload;
 pub mod query;
 mod searches;
+pub mod service_account_body;
+pub mod service_accounts;
 mod time_limit;
 pub mod tokens;
 pub mod users;
@@ -75,6 +77,14 @@ fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::get, tokens::update, tokens::revoke))
         .routes(routes!(tokens::rotate))
+        .routes(routes!(service_accounts::create))
+        .routes(routes!(service_accounts::list_tokens, service_accounts::create_token))
+        .routes(routes!(
+            service_accounts::get_token,
+            service_accounts::update_token,
+            service_accounts::revoke_token
+        ))
+        .routes(routes!(users::get, service_accounts::update_user, service_accounts::disable_user))
         .routes(routes!(audit::search))
         .route_layer(from_fn_with_state(Arc::clone(service), guard::recheck))
         .route_layer(body(Payload::Token))
@@ -82,7 +92,6 @@ fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(health::validate))
         .routes(routes!(health::validate_v1))
         .routes(routes!(users::list))
-        .routes(routes!(users::get))
         .routes(routes!(users::current))
         .routes(routes!(audit::events))
         .merge(introspection)

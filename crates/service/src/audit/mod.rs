@@ -13,6 +13,7 @@ pub mod tally;
 pub use filter::{Cursor, Filter, FilterError, Page};
 
 use crate::redact::{bounded, longest_redacted, redact_within};
+use crate::token_kind::TokenKind;
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use ddpatrol_token::mint::RandomError;
@@ -69,8 +70,6 @@ pub mod method {
     pub const SYSTEM: &str = "system";
 }
 
-/// The asset type of a token.
-const TOKEN_ASSET: &str = "personal_access_tokens";
 /// Maximum length of a caller's string in an event, in bytes.
 const MAX_TEXT: usize = 512;
 
@@ -188,7 +187,7 @@ impl Actor {
     pub const SYSTEM: Self =
         Self { user: None, auth_method: method::SYSTEM, token: None, request: None };
 
-    /// Creates an event of this actor about a token.
+    /// Creates an event of this actor about a token, by default a personal access token.
     ///
     /// # Errors
     /// [`RandomError`] if the system's random source fails.
@@ -205,7 +204,7 @@ impl Actor {
             },
             user: self.user.clone(),
             auth_method: self.auth_method.into(),
-            asset_type: TOKEN_ASSET.into(),
+            asset_type: TokenKind::Personal.resource().into(),
             asset: token,
             request: self.request.clone(),
             status: None,
@@ -222,6 +221,13 @@ pub(crate) fn token_metadata(token: Uuid) -> Value {
 }
 
 impl Event {
+    /// Sets the kind of the token that is the asset of the event.
+    #[must_use]
+    pub fn of(mut self, kind: TokenKind) -> Self {
+        self.asset_type = kind.resource().into();
+        self
+    }
+
     /// Sets a user as the asset of the event.
     #[must_use]
     pub fn about_user(mut self, user: Uuid) -> Self {

@@ -6,6 +6,7 @@
 mod aggregates;
 pub mod audit;
 pub mod audit_search;
+mod authority;
 pub mod clock;
 pub mod credentials;
 mod error;
@@ -17,7 +18,9 @@ mod open;
 mod plans;
 pub mod pools;
 pub mod readiness;
+pub mod rotation;
 pub mod search;
+pub mod service_accounts;
 mod token_rows;
 pub mod tokens;
 pub mod user_listing;

@@ -5,15 +5,18 @@
 //! is therefore rotated at most once, and a repetition names the replacement, which can be rotated
 //! in turn.
 
-use super::{UPDATE_ATTEMPTS, is_dead, require_own_permissions, require_own_scopes};
+use super::{TokenPath, UPDATE_ATTEMPTS, is_dead, require_own_permissions, require_own_scopes};
 use crate::audit::{Event, name, token_metadata};
 use crate::caller::Caller;
+use crate::expiry::Expiry;
 use crate::refusal::Refusal;
 use crate::service::{Minted, Service, TokenRequest, a_year_after, mint};
-use crate::store::tokens::{Authority, RevokedBy, Rotation, Token, UpdateOutcome};
+use crate::store::rotation::Rotation;
+use crate::store::tokens::{Authority, NewToken, RevokedBy, Token, UpdateOutcome};
 use crate::store::users::User;
 use crate::time;
-use jiff::{SignedDuration, Timestamp};
+use crate::token_kind::TokenKind;
+use jiff::SignedDuration;
 
 /// Maximum time for which the old token remains live.
 pub const MAX_OVERLAP: SignedDuration = SignedDuration::from_hours(24);
@@ -35,9 +38,9 @@ pub struct Rotated {
 }
 
 impl Service {
-    /// Rotates a token that the caller may change: one of the caller's own, or any user's with
-    /// `org_app_keys_write`. The caller's token must be another one, have all scopes of the old
-    /// token, and expire no earlier than the new one.
+    /// Rotates a token that the caller may change; see [`Service::changeable_token`]. The caller's
+    /// token must be another one, have all scopes of the old token, and expire no earlier than the
+    /// new one, unless that is a service account's.
     ///
     /// # Errors
     /// [`Refusal`] if the caller may not rotate the token, the token is dead or was rotated before,
@@ -45,19 +48,23 @@ impl Service {
     pub async fn rotate_token(
         &self,
         caller: &Caller,
-        id: &str,
+        path: TokenPath<'_>,
         rotation: TokenRotation,
     ) -> Result<Rotated, Refusal> {
         for _ in 0..UPDATE_ATTEMPTS {
-            let old = self.changeable_token(caller, id).await?;
+            let old = self.changeable_token(caller, path).await?;
+            if is_dead(&old) && old.replaced_by.is_none() {
+                return Err(path.missing());
+            }
             let owner = self.require_rotatable(caller, &old).await?;
             let new = mint(TokenRequest {
+                kind: old.kind,
                 owner: old.owner,
                 name: old.name.clone(),
                 scopes: old.scopes.clone(),
-                expires_at: next_expiry(old.expires_at.duration_since(old.created_at)),
+                expires_at: next_expiry(&old),
             })?;
-            require_outlived(caller, new.token.expires_at)?;
+            require_outlived(caller, &new.token)?;
             let replacement = Replacement { old: &old, new: &new, rotation };
             match self.replace(caller, &owner, &replacement).await? {
                 UpdateOutcome::Done => return Ok(Rotated { old, new }),
@@ -81,9 +88,6 @@ impl Service {
                 "the token was rotated before and is replaced by {new}; if its key was lost, rotate {new}"
             )));
         }
-        if is_dead(old) {
-            return Err(Refusal::NO_TOKEN);
-        }
         let owner = self.store.user_by_id(old.owner).await?.ok_or(Refusal::NO_USER)?;
         if owner.disabled_at.is_some() {
             return Err(Refusal::Conflict("the owner of the token is disabled".to_owned()));
@@ -102,9 +106,9 @@ impl Service {
     ) -> Result<UpdateOutcome, Refusal> {
         let Replacement { old, new, rotation } = *replacement;
         let now = new.token.created_at;
-        let end = now.checked_add(rotation.overlap).unwrap_or(now);
-        let end = time::whole_micros(end.min(old.expires_at));
+        let end = time::whole_micros(now.checked_add(rotation.overlap).unwrap_or(now));
         let revoked_at = rotation.overlap.is_zero().then_some(end);
+        let end = Expiry::At(end).min(old.expires_at);
         let rotation = Rotation { old, new: &new.token, end, revoked_at };
         let events = events(caller, owner, &rotation)?;
         let authority = Authority::Token(caller.token.id);
@@ -131,16 +135,21 @@ struct Replacement<'a> {
     rotation: TokenRotation,
 }
 
-/// Returns the expiry of a new token with a lifetime, which is limited to one year.
-fn next_expiry(lifetime: SignedDuration) -> Timestamp {
+/// Returns the expiry of the token that replaces another one: after the same lifetime, but at most
+/// one year from now; never if the old token does not expire.
+fn next_expiry(old: &Token) -> Expiry {
+    let Some(end) = old.expires_at.time() else { return Expiry::Never };
     let now = time::now();
-    now.checked_add(lifetime).unwrap_or(Timestamp::MAX).min(a_year_after(now))
+    let lifetime = end.duration_since(old.created_at);
+    let latest = a_year_after(now);
+    Expiry::At(now.checked_add(lifetime).map_or(latest, |end| end.min(latest)))
 }
 
-/// Checks that the caller's token expires no earlier than the new one.
-fn require_outlived(caller: &Caller, expires_at: Timestamp) -> Result<(), Refusal> {
-    let end = caller.token.expires_at;
-    if expires_at > end {
+/// Checks that the caller's token expires no earlier than the new one, unless that is a service
+/// account's.
+fn require_outlived(caller: &Caller, new: &NewToken) -> Result<(), Refusal> {
+    let (end, expires_at) = (caller.token.expires_at, new.expires_at);
+    if new.kind == TokenKind::Personal && expires_at > end {
         return Err(Refusal::Forbidden(format!(
             "the new token would expire at {expires_at}, later than the token in use at {end}"
         )));
@@ -153,20 +162,20 @@ fn events(caller: &Caller, owner: &User, rotation: &Rotation<'_>) -> Result<Vec<
     let Rotation { old, new, end, revoked_at } = *rotation;
     let actor = caller.actor();
     let event = |name, token| -> Result<Event, Refusal> {
-        Ok(actor.event(name, Some(token))?.with_status(201))
+        Ok(actor.event(name, Some(token))?.of(old.kind).with_status(201))
     };
     let mut created = event(name::CREATED, new.id)?
         .with("name", new.name.as_str())
         .with("scopes", new.scopes.as_slice())
-        .with("expires_at", new.expires_at.to_string())
+        .with("expires_at", new.expires_at)
         .with("replaces", token_metadata(old.id));
     if owner.id != caller.user() {
         created = created.with("owner", owner.email.as_str());
     }
     let rotated = event(name::ROTATED, old.id)?
         .with("replaced_by", token_metadata(new.id))
-        .with("previous_expires_at", old.expires_at.to_string())
-        .with("expires_at", end.to_string());
+        .with("previous_expires_at", old.expires_at)
+        .with("expires_at", end);
     let mut events = vec![rotated, created];
     if revoked_at.is_some() {
         let revoked = event(name::REVOKED, old.id)?;

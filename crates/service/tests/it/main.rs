@@ -29,6 +29,7 @@ mod reload;
 mod rotation;
 mod searches;
 mod server;
+mod service_accounts;
 mod slow_senders;
 mod token_format;
 mod token_state;
