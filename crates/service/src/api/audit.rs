@@ -1,9 +1,10 @@
 //! The endpoint of the audit trail, in Datadog's public format.
 
-use super::body::{self, Validator};
+use super::body;
 use super::error::{ApiError, Errors, JSON_API, JsonBodyErrors, TokenErrors, json};
 use super::query::Query;
 use super::searches;
+use super::validator::Validator;
 use crate::audit::{Event, Filter, FilterError, Page, name};
 use crate::caller::Caller;
 use crate::permission::Permission;

@@ -5,6 +5,7 @@ pub mod audit;
 mod authentication;
 pub mod body;
 mod budget;
+mod document;
 pub mod error;
 pub mod guard;
 pub mod health;
@@ -17,6 +18,7 @@ pub mod service_accounts;
 mod time_limit;
 pub mod tokens;
 pub mod users;
+mod validator;
 
 use crate::leak;
 use crate::service::Service;
@@ -31,15 +33,13 @@ use error::ApiError;
 use payload::{BodyState, Payload};
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{License, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Creates the routes of the service.
 pub fn router(service: Arc<Service>) -> Router {
     let (router, document) = described(&service).split_for_parts();
-    let document = document.to_json().map(Bytes::from).map_err(drop);
+    let document = document::text(&document).map(Bytes::from).map_err(drop);
     router
         .route(
             "/api/v2/openapi.json",
@@ -114,24 +114,8 @@ fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics));
     let mut router = with_token.merge(by_address).merge(open);
-    describe(router.get_openapi_mut());
+    document::describe(router.get_openapi_mut());
     router
-}
-
-fn describe(document: &mut OpenApi) {
-    document.info.title = "ddpatrold".to_owned();
-    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
-    document.info.description =
-        Some("Issues, checks, revokes and audits personal access tokens".to_owned());
-    document.info.contact = None;
-    let mut license = License::new("MIT OR Apache-2.0");
-    license.identifier = Some("MIT OR Apache-2.0".to_owned());
-    document.info.license = Some(license);
-    let components = document.components.get_or_insert_default();
-    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("dd-application-key")));
-    components.security_schemes.insert("bearer".to_owned(), bearer.into());
-    components.security_schemes.insert("application_key".to_owned(), key.into());
 }
 
 /// Converts the framework's own error responses (an unsupported method, a body that is too long) to

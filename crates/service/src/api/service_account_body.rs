@@ -1,7 +1,8 @@
 //! Bodies of the service account API, validated like those of the token API.
 
-use super::body::{Validator, value};
+use super::body::value;
 use super::error::ApiError;
+use super::validator::Validator;
 use crate::expiry::Expiry;
 use crate::scope::KnownScopes;
 use crate::service_accounts::{AccountUpdate, NewAccount};

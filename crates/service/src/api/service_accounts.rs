@@ -6,12 +6,13 @@ use super::query::{self, ListQuery, Query};
 use super::service_account_body::{
     self, AccountBody, AccountTokenBody, AccountTokenUpdateBody, UserUpdateBody,
 };
+use super::tokens::{Shared, list_response};
 use super::users::{self, UserDocument};
-use super::{body, searches, tokens as personal};
+use super::{body, searches};
 use crate::caller::Caller;
 use crate::permission::Permission::{OrgAppKeysRead, ServiceAccountWrite};
 use crate::refusal::Refusal;
-use crate::service::{Minted, Service};
+use crate::service::Minted;
 use crate::service_accounts::AccountUpdate;
 use crate::store::listing::{TokenPage, state_name};
 use crate::tokens::{self, TokenPath};
@@ -20,9 +21,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use std::sync::Arc;
 
-type Shared = State<Arc<Service>>;
 /// The identifiers of a service account and of one of its tokens.
 type Ids = Path<AccountToken>;
 
@@ -161,7 +160,7 @@ pub async fn list_tokens(
         searches::bounded(&service, &service.searches, &caller, search).await?;
     let shown: Vec<_> = tokens.iter().map(state_name).collect();
     let document = jsonapi::page_document(tokens, total, include);
-    Ok(personal::list_response(document, states.then_some(shown)))
+    Ok(list_response(document, states.then_some(shown)))
 }
 
 /// Creates a token for a service account. Requires `service_account_write`. Only this response
