@@ -37,6 +37,19 @@ pub fn access_token(prefix: &str) -> Result<Format, FormatError> {
     )
 }
 
+/// The number of characters of a secret of an issued token with its checksum.
+pub const SECRET_LEN: usize = base62::U256_WIDTH + base62::U32_WIDTH;
+
+/// Returns `true` if `text` is the secret of an issued token with its checksum, the part of the
+/// token that follows the alias.
+#[must_use]
+pub fn is_secret(text: &[u8]) -> bool {
+    let Some((secret, checksum)) = text.split_at_checked(base62::U256_WIDTH) else { return false };
+    base62::decode_u32(checksum).is_some_and(|checksum| {
+        secret.iter().all(u8::is_ascii_alphanumeric) && crc32fast::hash(secret) == checksum
+    })
+}
+
 /// A freshly minted token.
 #[derive(Debug)]
 pub struct Minted {
@@ -91,6 +104,9 @@ mod tests {
             assert_eq!(coverage, 0);
             assert_eq!(format.uuid(split, token).map(|(uuid, _)| uuid), Some(minted.id));
             assert_eq!(minted.id.version(), 4);
+            assert!(is_secret(&token[token.len() - SECRET_LEN..]));
+            assert!(!is_secret(&token[token.len() - SECRET_LEN - 1..token.len() - 1]));
+            assert!(!is_secret(&token[token.len() - SECRET_LEN + 1..]) && !is_secret(b""));
         }
     }
 }
