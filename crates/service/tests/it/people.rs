@@ -40,23 +40,37 @@ pub(crate) struct Person<'d> {
 }
 
 impl Person<'_> {
+    /// Issues a token on the command line, for two months.
+    #[track_caller]
+    pub(crate) fn token(&self, scopes: &[&str]) -> Token {
+        self.token_for("60d", scopes)
+    }
+
     /// Issues a token on the command line with a given lifetime.
     #[track_caller]
     pub(crate) fn token_for(&self, lifetime: &str, scopes: &[&str]) -> Token {
-        let mut args = vec!["token", "issue", "--user", &self.id, "--name", "issued"];
-        args.extend(["--expires-in", lifetime]);
-        args.extend(scopes.iter().flat_map(|&scope| ["--scope", scope]));
-        let key = admin(self.database, &args);
-        Token { id: id_of(&key), key }
+        self.issue("issued", lifetime, scopes)
     }
 
-    /// Issues a token with every scope on the command line.
+    /// Issues a token on the command line.
+    #[track_caller]
+    pub(crate) fn issue(&self, name: &str, lifetime: &str, scopes: &[&str]) -> Token {
+        let scopes = scopes.iter().flat_map(|&scope| ["--scope", scope]);
+        self.run(&["--name", name, "--expires-in", lifetime], scopes)
+    }
+
+    /// Issues a token with every scope on the command line, for two months.
     #[track_caller]
     pub(crate) fn token_with_all_scopes(&self) -> Token {
-        let key = admin(
-            self.database,
-            &["token", "issue", "--user", &self.id, "--name", "all", "--all-scopes"],
-        );
+        self.run(&["--name", "all", "--expires-in", "60d"], ["--all-scopes"])
+    }
+
+    #[track_caller]
+    fn run<'a>(&'a self, options: &[&'a str], scopes: impl IntoIterator<Item = &'a str>) -> Token {
+        let mut args = vec!["token", "issue", "--user", &self.id];
+        args.extend_from_slice(options);
+        args.extend(scopes);
+        let key = admin(self.database, &args);
         Token { id: id_of(&key), key }
     }
 
@@ -64,5 +78,11 @@ impl Person<'_> {
     #[track_caller]
     pub(crate) fn disable(&self) {
         admin(self.database, &["user", "disable", &self.id]);
+    }
+
+    /// Enables the user.
+    #[track_caller]
+    pub(crate) fn enable(&self) {
+        admin(self.database, &["user", "enable", &self.id]);
     }
 }
