@@ -6,6 +6,7 @@
 mod aggregates;
 pub mod audit;
 pub mod audit_search;
+mod authority;
 pub mod backup;
 pub mod clock;
 pub mod credentials;
@@ -19,8 +20,10 @@ mod plans;
 pub mod pools;
 mod postgres;
 pub mod readiness;
+pub mod rotation;
 mod schema;
 pub mod search;
+pub mod service_accounts;
 mod token_rows;
 pub mod tokens;
 pub mod user_listing;

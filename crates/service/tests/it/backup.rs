@@ -5,7 +5,9 @@ use crate::database::Database;
 use crate::server::{
     Server, Token, admin, creation, ddpatrold, event_name, minted, permissive, try_admin,
 };
+use ddpatrol_service::expiry::Expiry;
 use ddpatrol_service::service::{Minted, TokenRequest, mint};
+use ddpatrol_service::token_kind::TokenKind;
 use ddpatrol_token::Uuid;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -275,11 +277,13 @@ fn a_backup_of_a_newer_version_is_refused() {
 fn old_database(database: &Database) -> String {
     database.migrate(4);
     let owner = Uuid::from_bytes([7; 16]);
+    let expires_at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(30 * 24);
     let Minted { token, secret } = mint(TokenRequest {
+        kind: TokenKind::Personal,
         owner,
         name: "old".to_owned(),
         scopes: vec!["user_app_keys".to_owned()],
-        expires_at: jiff::Timestamp::now() + jiff::SignedDuration::from_hours(30 * 24),
+        expires_at: Expiry::At(expires_at),
     })
     .unwrap();
     let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
@@ -289,7 +293,7 @@ fn old_database(database: &Database) -> String {
     };
     let user = blob(owner.as_bytes());
     let (id, digest) = (blob(token.id.as_bytes()), blob(&token.digest));
-    let (created, expires) = (token.created_at.as_microsecond(), token.expires_at.as_microsecond());
+    let (created, expires) = (token.created_at.as_microsecond(), expires_at.as_microsecond());
     for statement in [
         format!("INSERT INTO organization VALUES (1, {user}, 'Default', {created})"),
         format!("INSERT INTO users VALUES ({user}, 'Old@example.com', 'Old', 31, {created}, NULL)"),

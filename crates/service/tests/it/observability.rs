@@ -116,11 +116,16 @@ fn metrics_have_durations_queues_pools_and_the_program() {
             "ddpatrold_audit_queue_oldest_seconds ",
             "ddpatrold_start_time_seconds ",
             "ddpatrold_sqlite_wal_bytes ",
-            "ddpatrold_pool_connections{pool=\"credentials\",state=\"idle\"} 1",
             "ddpatrold_pool_connections_max{pool=\"search\"} 5",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
+        // A connection returns to its pool only after the response.
+        let connections = ["used", "idle"].map(|state| {
+            let labels = format!("pool=\"credentials\",state=\"{state}\"");
+            server.metric(&format!("ddpatrold_pool_connections{{{labels}}}"))
+        });
+        assert_eq!(connections.iter().sum::<u64>(), 1);
         assert!(!text.contains(&with[6..28]), "no identifier of a token");
     }
 }
