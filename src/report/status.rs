@@ -168,7 +168,7 @@ impl LocationRecord {
         match self.part {
             Part::Name => path,
             Part::Ref => self.snippet.text().into_owned(),
-            Part::Commit | Part::Tag => format!("{path}, line {}", self.line),
+            Part::Commit | Part::Tag => format!("{path}: {}", self.message_line()),
             Part::Content => format!("{path}:{}:{}", self.line, self.column),
         }
     }

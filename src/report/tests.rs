@@ -90,6 +90,7 @@ pub(super) fn place(path: &str) -> LocationRecord {
         end_column: 9,
         offset: 20,
         length: 4,
+        object_line: None,
         snippet: clean("key = t_***"),
         encoding: None,
         git: None,
@@ -99,6 +100,7 @@ pub(super) fn place(path: &str) -> LocationRecord {
         new_place: false,
         layer: None,
         further: Spots::default(),
+        message: None,
     }
 }
 
@@ -183,6 +185,7 @@ pub(super) fn location(path: &str) -> Location {
         is_new_place: false,
         layer: None,
         further: Spots::default(),
+        message: None,
     }
 }
 

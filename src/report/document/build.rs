@@ -310,6 +310,10 @@ impl<'a> DocumentBuilder<'a> {
             end_column: location.end.column,
             offset: location.offset,
             length: location.len,
+            object_line: location
+                .message
+                .map(|it| it.object_line(location.start.line, location.offset)),
+            message: location.message,
             snippet: location.snippet.clone(),
             encoding: (!location.encoding.is_plain()).then(|| location.encoding.to_string()),
             repository_path,

@@ -292,7 +292,7 @@ fn label(place: &LocationRecord, introduced: Option<&CommitRecord>) -> String {
         // The path is the repository.
         Part::Ref if path == "." => reference(&place.snippet.text()),
         Part::Ref => format!("{path}: {}", reference(&place.snippet.text())),
-        Part::Commit => format!("{path}: line {}", place.line),
+        Part::Commit | Part::Tag => format!("{path}: {}", place.message_line()),
         _ => format!("{path}:{}:{}", place.line, place.column),
     }
 }

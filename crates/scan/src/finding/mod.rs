@@ -29,7 +29,7 @@ pub use window_matches::{Matched, WindowMatches};
 pub use worker_collector::{LocationContext, MatchWindow, Tokens, WindowMatch, WorkerCollector};
 
 use crate::blob::{Origin, Position};
-use crate::commit::Commit;
+use crate::commit::{Commit, MessageStart};
 use crate::place::Place;
 use ddpatrol_detect::Evidence;
 use ddpatrol_detect::encoding::Encoding;
@@ -244,6 +244,8 @@ pub struct Location {
     pub layer: Option<Arc<str>>,
     /// Further places in the same content that differ from this one only in their start.
     pub further: Spots,
+    /// The beginning of the message, in a commit or tag: its lines are counted from there.
+    pub message: Option<MessageStart>,
 }
 
 /// The status of a token relative to the base of a change.
