@@ -13,8 +13,10 @@ use crate::redact::{Clean, Masker};
 use crate::respond::Provider;
 use crate::rules::Rule;
 use crate::shell::quote;
-use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part};
+use ddpatrol_pack::Kind;
+use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part, Staged};
 use ddpatrol_scan::place::Place;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 pub use super::remediation::Aim;
@@ -74,9 +76,16 @@ pub(super) fn steps(
     let (names, places): (Vec<&Location>, Vec<&Location>) =
         finding.locations.iter().partition(|it| it.part == Part::Ref);
     match staged(&finding.locations) {
-        files if !files.is_empty() => drafts.push(unstage(&files, &targets, context, masker)),
+        files if !files.is_empty() => {
+            let git = targets.first().map_or_else(|| "git".to_owned(), TargetRepository::git);
+            let operation = context.operation.map(|it| it.name());
+            drafts.push(unstage(&git, &files, operation, masker));
+        }
         _ if places.is_empty() => {}
-        _ => drafts.push(clean(&places, &targets, context, masker)),
+        _ => {
+            drafts.extend(unstage_uncommitted(&places, paths, masker));
+            drafts.extend(clean(&places, &targets, context, masker));
+        }
     }
     drafts.extend(rename(&names));
     drafts.extend(prevent(finding, paths, context));
@@ -159,33 +168,76 @@ fn prevent(finding: &Finding, paths: &mut Paths, context: &NextStepsContext) -> 
     Some(Draft::new(StepKind::Prevent, text, targets.iter().map(install).collect()))
 }
 
-/// Returns the step that unstages files with a token.
-fn unstage(
-    files: &[String],
-    targets: &[TargetRepository],
-    context: &NextStepsContext,
+/// Returns the steps that unstage files that a scan finds in the index, for each repository: the index keeps
+/// their blobs.
+fn unstage_uncommitted(
+    places: &[&Location],
+    paths: &mut Paths,
     masker: &mut Masker<'_>,
-) -> Draft {
-    if let Some(operation) = context.operation {
+) -> Vec<Draft> {
+    let mut staged: BTreeMap<(PathBuf, Staged), BTreeSet<String>> = BTreeMap::new();
+    for place in places {
+        let Some(state) = place.trace.as_deref().and_then(|it| it.staged) else { continue };
+        let Some(within) = paths.within(place) else { continue };
+        let file = quote(&from_top(&within.file.to_string_lossy()));
+        staged.entry((within.top.to_path_buf(), state)).or_default().insert(file);
+    }
+    let mut drafts = Vec::new();
+    for ((top, state), files) in staged.into_iter().take(MAX_COMMANDS) {
+        let files: Vec<String> = files.into_iter().collect();
+        let operation = (state == Staged::InOperation).then_some("merge or similar operation");
+        let git = TargetRepository::new(top, paths).git();
+        drafts.push(unstage(&git, &files, operation, masker));
+    }
+    drafts
+}
+
+/// Returns the step that unstages files with a token; `operation` is in progress.
+fn unstage(git: &str, files: &[String], operation: Option<&str>, masker: &mut Masker<'_>) -> Draft {
+    if let Some(operation) = operation {
         // `git reset -- FILE` would restore HEAD's version and discard the changes of the other side.
         let text = format!(
             "Remove it from the file, then stage the file again with `git add`. Do not unstage or \
-             reset the file: a {} is in progress, and its changes to the file would be lost.",
-            operation.name()
+             reset the file: a {operation} is in progress, and its changes to the file would be lost."
         );
         return Draft::new(StepKind::Remove, text, Vec::new());
     }
     let text =
         "Unstage the file, remove the token from it and stage it again; nothing is committed yet.";
-    let git = targets.first().map_or_else(|| "git".to_owned(), TargetRepository::git);
     let command = format!("{git} reset -- {}", files.join(" "));
     let paths = files.iter().map(|it| masker.clean(it.as_bytes())).collect();
     let kind = StepKind::Unstage { git: masker.clean(git.as_bytes()), paths };
     Draft::new(kind, text, vec![command])
 }
 
-/// Returns the step that removes a token from its locations.
+/// Returns the steps that remove a token from its locations.
 fn clean(
+    places: &[&Location],
+    targets: &[TargetRepository],
+    context: &NextStepsContext,
+    masker: &mut Masker<'_>,
+) -> Vec<Draft> {
+    let is_traced =
+        |it: &Location| it.trace.as_deref().is_some_and(|it| !it.repository.is_member());
+    let is_reachable = |it: &Location| it.trace.as_deref().is_some_and(|it| it.reachable);
+    let is_here = |it: &&&Location| !is_traced(it) && it.change_status.is_none();
+    let files: Vec<&Location> = places.iter().filter(is_here).copied().collect();
+    if files.len() == places.len() {
+        return vec![untraced(places, context.surface, masker)];
+    }
+    if !places.iter().any(|it| is_traced(it) && is_reachable(it)) {
+        // The files are removed or edited first: staging them again would keep the objects.
+        let is_staged =
+            places.iter().any(|it| it.trace.as_deref().is_some_and(|it| it.staged.is_some()));
+        let files = Some(files).filter(|files| !files.is_empty() && !is_staged);
+        let files = files.map(|files| untraced(&files, context.surface, masker));
+        return files.into_iter().chain([prune(targets, places)]).collect();
+    }
+    vec![clean_history(places, targets, context, masker)]
+}
+
+/// Returns the step that removes a token from a history that a branch, tag or stash reaches.
+fn clean_history(
     places: &[&Location],
     targets: &[TargetRepository],
     context: &NextStepsContext,
@@ -195,13 +247,7 @@ fn clean(
         let all = places.iter().filter_map(|it| it.trace.as_deref());
         all.filter(|it| !it.repository.is_member())
     };
-    if traces().next().is_none() {
-        return untraced(places, context.surface, masker);
-    }
     let reachable = || traces().filter(|it| it.reachable);
-    if reachable().next().is_none() {
-        return prune(targets);
-    }
     if reachable().all(|it| it.refs_total == 1 && it.refs == [b"refs/stash"]) {
         let text = "Only a stash contains it: `git stash list` shows the stashes. Apply the stash, remove \
                     the token from the files, and drop the stash yourself if you no longer need it.";
@@ -231,12 +277,26 @@ fn clean(
 }
 
 /// Returns the step that deletes unreachable objects.
-fn prune(targets: &[TargetRepository]) -> Draft {
-    let text = "No branch or tag reaches it: delete unreachable objects. Objects that a reflog still lists \
-                are kept until its entries expire; `git reflog` shows them. Servers and other clones keep \
-                the objects until they do the same.";
+fn prune(targets: &[TargetRepository], places: &[&Location]) -> Draft {
+    // A reflog lists commits, so it cannot keep a blob that no commit contains.
+    let was_committed = places
+        .iter()
+        .filter_map(|it| it.trace.as_deref())
+        .any(|it| it.introduced.is_some() || it.kind != Kind::Blob);
+    let text = match was_committed {
+        true => {
+            "No branch or tag reaches it: delete unreachable objects. Objects that a reflog still lists \
+             are kept until its entries expire; `git reflog` shows them. Servers and other clones keep \
+             the objects until they do the same."
+        }
+        false => {
+            "It was added to the repository and never committed: delete unreachable objects. Objects in \
+             the index of a work tree are kept."
+        }
+    };
     let prunes = targets.iter().map(TargetRepository::prune);
-    Draft::new(StepKind::Prune, text, prunes.take(MAX_COMMANDS).collect())
+    let kind = if was_committed { StepKind::Prune } else { StepKind::PruneUncommitted };
+    Draft::new(kind, text, prunes.take(MAX_COMMANDS).collect())
 }
 
 /// Returns the step that removes a token from the commits of a change.

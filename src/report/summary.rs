@@ -4,7 +4,7 @@
 //! it; writers escape them.
 
 use super::document::{Document, Record};
-use super::places;
+use super::places::{self, Whereabouts};
 use super::response;
 use crate::detect::Evidence;
 use ddpatrol_scan::quantity::{bytes, count, number};
@@ -74,8 +74,14 @@ impl Document {
             return self.nothing_proven();
         }
         let places = leaked.iter().map(|it| places::count(it)).sum::<usize>();
-        let tokens = count(leaked.len(), "leaked token");
-        let mut line = format!("{tokens} in {}", count(places, "place"));
+        let is_unreachable = |it: &&Record| {
+            places::places(it).iter().all(|it| it.whereabouts == Whereabouts::Unreachable)
+        };
+        let mut line = if leaked.iter().all(is_unreachable) {
+            format!("{} in unreachable objects", count(leaked.len(), "token"))
+        } else {
+            format!("{} in {}", count(leaked.len(), "leaked token"), count(places, "place"))
+        };
         let traces = leaked.iter().flat_map(|it| &it.locations).filter_map(|it| it.git.as_ref());
         let repositories: BTreeSet<_> = traces.map(|it| it.repository.as_bytes()).collect();
         if repositories.len() > 1 {

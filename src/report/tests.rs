@@ -67,6 +67,7 @@ pub(super) fn git() -> TraceRecord {
         removed_total: None,
         in_head: true,
         reachable: true,
+        staged: false,
         refs: vec![clean("refs/heads/main")],
         refs_total: 1,
     }

@@ -214,15 +214,16 @@ impl LocationRecord {
         }
     }
 
-    /// Returns `true` if it is in the header of a commit or tag, such as in the name of the author.
-    pub(in crate::report) fn is_in_header(&self) -> bool {
-        self.object_line == Some(self.line)
-    }
-
     /// Formats its line in a commit or tag.
     pub(in crate::report) fn message_line(&self) -> String {
-        let part = if self.is_in_header() { "header" } else { "message" };
-        format!("{part} line {}", self.line)
+        let part = match self.object_line {
+            // Reports of older versions count the lines of the object.
+            None => "",
+            // Such as the name of the author.
+            Some(line) if line == self.line => "header ",
+            Some(_) => "message ",
+        };
+        format!("{part}line {}", self.line)
     }
 
     /// Returns a copy without snippet and further locations.

@@ -242,7 +242,7 @@ fn a_change_counts_the_lines_of_its_messages_as_a_scan() {
     let repo = Repo::with_files(&[("a", "a")]);
     let base = repo.id("HEAD");
     repo.commit_files(&[("a", "b")], &format!("subject\n\n{message}"));
-    repo.git(&["tag", "-a", "-m", &format!("v1\n\n\n{tag}"), "v1"]);
+    repo.git(&["tag", "-a", "-m", &format!("v1\n\nx\n{tag}"), "v1"]);
     let ran = repo.run(&["range", &format!("{base}..v1"), "--report", "json"]);
     assert_eq!(lines_of(&ran, &message)[0], json!(3), "{ran:?}");
     let text = repo.run(&["range", &format!("{base}..v1")]).stdout();
