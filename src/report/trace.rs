@@ -3,7 +3,7 @@
 //! Input: the trace of a location, or a git object that contains a token. Output: records with redacted text.
 //! This file reads no repository.
 
-use super::document::paths;
+use super::document::uris;
 use crate::redact::{Clean, Masker};
 use ddpatrol_scan::commit::{Commit, Signature};
 use ddpatrol_scan::finding::{HeldObject, Span, Trace};
@@ -116,7 +116,7 @@ impl TraceRecord {
         let introduced = trace.introduced.as_deref().map(&mut commit);
         let removed = trace.removed.first.iter().map(|it| commit(it)).collect();
         Self {
-            repository: paths::clean(&trace.repository.path(), masker),
+            repository: uris::clean(&trace.repository.path(), masker),
             object: trace.object.to_string(),
             kind: trace.kind.name().to_owned(),
             introduced,

@@ -9,7 +9,7 @@
 //! has an empty snippet.
 
 use super::suppression::InlineRecord;
-use super::{paths, web_links};
+use super::{uris, web_links};
 use crate::redact::Clean;
 use crate::report::escape;
 use crate::report::trace::{ObjectRecord, TraceRecord};
@@ -134,7 +134,7 @@ impl LocationRecord {
         match (&self.uri, &self.path, &self.git) {
             (Some(uri), ..) => uri.into(),
             (None, Some(path), _) => {
-                paths::uri(self.repository_path.as_ref().unwrap_or(path)).into()
+                uris::uri(self.repository_path.as_ref().unwrap_or(path)).into()
             }
             (None, None, Some(git)) => object_text(&git.kind, &git.object).into(),
             (None, None, None) => STDIN.into(),
@@ -145,7 +145,7 @@ impl LocationRecord {
     pub(in crate::report) fn uri_path(&self) -> Option<Cow<'_, [u8]>> {
         let path = self.path.as_ref()?;
         match &self.uri {
-            Some(uri) => paths::path_of_uri(uri).map(Cow::Owned),
+            Some(uri) => uris::path_of_uri(uri).map(Cow::Owned),
             None => Some(self.repository_path.as_ref().unwrap_or(path).as_bytes().into()),
         }
     }
