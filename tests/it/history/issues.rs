@@ -205,3 +205,23 @@ fn the_content_of_a_compressed_file_has_one_name_in_files_archives_and_histories
     let stdin = repo.run_with_input(&["scan", "-", "--report", "json"], bytes);
     assert_eq!(paths(&stdin), ["stdin!/content!/content!/a"]);
 }
+
+#[test]
+fn an_issue_whose_every_path_is_excluded_is_not_listed() {
+    let repo = Repo::with_files(&[("a", "one")]);
+    encrypted(&repo, "vendor/backup.zip");
+    repo.commit("add a backup");
+    repo.write(".ddpatrol.toml", "exclude = [\"/vendor/\"]\n");
+    let scan = |args: &[&str]| repo.scan(&[&["--strict"], args].concat());
+    for args in [&[][..], &["--history-only"]] {
+        let ran = scan(args);
+        assert_eq!((issues(&ran), ran.code()), (Vec::new(), Some(0)), "{ran:?}");
+        assert!(ran.json()["summary"]["left_out"]["excluded"].as_u64() > Some(0), "{ran:?}");
+    }
+    std::fs::copy(repo.path().join("vendor/backup.zip"), repo.path().join("copy.zip"))
+        .expect("a copy");
+    repo.commit("copy it");
+    let issue = only(&scan(&["--history-only"]));
+    assert_eq!(scan(&["--history-only"]).code(), Some(2));
+    assert!(issue.to_string().contains("copy.zip!/x"), "{issue}");
+}
