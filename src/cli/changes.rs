@@ -147,7 +147,8 @@ impl ChangeScan<'_> {
         let run = signals::begin()?;
         let top = top(&discover(self.change.repo.as_ref())?);
         run.note("no revisions on standard input: nothing was scanned".to_owned());
-        let job = self.job(PolicySource::NoBase { head: None, top: top.clone() }, top);
+        // There is no change that could decide about itself.
+        let job = self.job(PolicySource::Folder(top.clone()), top);
         scan_run::run(job, Box::new(|_| Ok(Vec::new())), &run)
     }
 

@@ -11,7 +11,7 @@ mod loader;
 mod source;
 
 pub(super) use folders::{note_ignored, repository_top, shown};
-pub(super) use source::PolicySource;
+pub(super) use source::{BaselineMode, PolicySource};
 
 use super::args::SharedArgs;
 use crate::config::{
@@ -56,13 +56,6 @@ pub(super) struct Policy {
     pub(super) default_baseline: PathBuf,
     /// The policies of the scanned folders, for their own content.
     folders: Option<Arc<FolderPolicies>>,
-}
-
-/// Whether a command applies the baseline, or ignores it because it writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BaselineMode {
-    Apply,
-    Ignore,
 }
 
 impl Policy {
@@ -151,7 +144,10 @@ impl Policy {
         }
         let baseline_mode =
             if shared.baseline.is_some() { BaselineMode::Ignore } else { baseline_mode };
-        let folders = Arc::new(FolderPolicies::new(self, start, baseline_mode));
+        let configuration = find(start).map(|folder| folder.join(NAME));
+        let applied = configuration.into_iter().chain(self.baseline.clone());
+        let applied = applied.chain([self.default_baseline.clone()]).collect();
+        let folders = Arc::new(FolderPolicies::new(applied, &self.decisions, baseline_mode));
         paths.for_each(|path| folders.add_named(path));
         self.exclude = std::mem::take(&mut self.exclude).with_folders(Arc::clone(&folders) as _);
         self.folders = Some(folders);

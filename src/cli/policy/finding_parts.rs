@@ -3,7 +3,6 @@
 //! Input: findings, and folders with policies. Output: a finding is suppressed if the policy of a folder, or an
 //! inline comment, suppresses each of its locations. A policy cannot suppress locations outside of its folder.
 
-use super::folder_policies::FolderPolicy;
 use crate::redact::Masker;
 use ddpatrol_scan::finding::baseline::Roots;
 use ddpatrol_scan::finding::suppression::{Suppression, UnusedSuppression};
@@ -11,7 +10,6 @@ use ddpatrol_scan::finding::suppressor::Suppressor;
 use ddpatrol_scan::finding::{Finding, Location};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Findings that are judged folder by folder.
 pub(super) struct FindingParts<'a> {
@@ -34,13 +32,9 @@ struct FindingPart {
 }
 
 impl<'a> FindingParts<'a> {
-    pub(super) fn new(
-        findings: &'a mut [Finding],
-        folders: &[Arc<FolderPolicy>],
-        roots: &Roots,
-    ) -> Self {
+    pub(super) fn new(findings: &'a mut [Finding], folders: &[&Path], roots: &Roots) -> Self {
         let indices: HashMap<&Path, usize> =
-            folders.iter().enumerate().map(|(index, it)| (&*it.folder, index)).collect();
+            folders.iter().enumerate().map(|(index, it)| (*it, index)).collect();
         let mut by_folder: Vec<Vec<FindingPart>> = folders.iter().map(|_| Vec::new()).collect();
         for (finding, it) in findings.iter().enumerate() {
             for (at, location) in it.locations.iter().enumerate() {

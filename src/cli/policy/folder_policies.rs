@@ -7,8 +7,7 @@
 use super::finding_parts::FindingParts;
 use super::folders::{baseline_folder, find, repository_top, shown};
 use super::loader::{PolicyFile, PolicyLoader};
-use super::source::PolicySource;
-use super::{BaselineMode, Policy};
+use super::source::{BaselineMode, PolicySource};
 use crate::config::{
     Acknowledgments, BASELINE_NAME, Config, Exclude, FolderExcludes, NAME, UnusedAcknowledgment,
 };
@@ -81,17 +80,17 @@ impl FolderPolicy {
 }
 
 impl FolderPolicies {
-    /// Reads the policies of the folders that the user names; `start` is where the scan's configuration was
-    /// searched.
-    pub(super) fn new(policy: &Policy, start: &Path, baseline_mode: BaselineMode) -> Self {
-        let default = policy.default_baseline.clone();
-        let configuration = find(start).map(|folder| folder.join(NAME));
-        let applied = configuration.into_iter().chain(policy.baseline.clone()).chain([default]);
-        let decisions = &policy.decisions;
+    /// Creates the list of folders, still empty. The files in `applied` judge the whole scan, and so do the
+    /// entries of `scan`.
+    pub(super) fn new(
+        applied: Vec<PathBuf>,
+        scan: &Suppressor,
+        baseline_mode: BaselineMode,
+    ) -> Self {
         Self {
-            applied: applied.collect(),
+            applied,
             baseline_mode,
-            scan: Suppressor { allowed: Vec::new(), baseline: None, ..decisions.clone() },
+            scan: Suppressor { allowed: Vec::new(), baseline: None, ..scan.clone() },
             folders: RwLock::default(),
             has_exclusions: AtomicBool::new(false),
         }
@@ -212,7 +211,8 @@ impl FolderPolicies {
         if !folders.iter().any(|it| it.has_decisions()) {
             return Vec::new();
         }
-        let mut parts = FindingParts::new(findings, &folders, &self.scan.roots);
+        let places: Vec<&Path> = folders.iter().map(|it| &*it.folder).collect();
+        let mut parts = FindingParts::new(findings, &places, &self.scan.roots);
         let mut unused = Vec::new();
         for (index, policy) in folders.iter().enumerate().filter(|(_, it)| it.has_decisions()) {
             let entries = parts.apply(index, &policy.decisions, masker);
