@@ -70,7 +70,8 @@ impl Policy {
         let (config, path) = loader.config(shared)?;
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
         let mut rules = rules::builtin().context("the built-in rules are invalid")?;
-        let here = std::env::current_dir().context("cannot read the current folder")?;
+        let here =
+            std::env::current_dir().context("cannot read the current folder; was it removed?")?;
         for added in &shared.rules.added {
             loader.add_rules(&mut rules, &PolicyFile::by_user(here.join(added)))?;
         }
@@ -192,7 +193,8 @@ fn today() -> Date {
 /// Returns the baseline that scans of the current folder use: the one that the configuration names, or the
 /// default one.
 pub(super) fn current_baseline() -> anyhow::Result<PathBuf> {
-    let here = std::env::current_dir().context("cannot read the current folder")?;
+    let here =
+        std::env::current_dir().context("cannot read the current folder; was it removed?")?;
     let default = repository_top(&here).join(BASELINE_NAME);
     let Some(folder) = find(&here) else { return Ok(default) };
     let file = PolicyFile::by_configuration(folder, Path::new(NAME)).configuration();

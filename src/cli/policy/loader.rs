@@ -105,7 +105,10 @@ impl PolicyLoader<'_> {
         let file = match (&shared.config, self.source) {
             (Some(path), _) => {
                 let path = std::path::absolute(path);
-                PolicyFile::by_user(path.context("cannot read the current folder")?).configuration()
+                PolicyFile::by_user(
+                    path.context("cannot read the current folder; was it removed?")?,
+                )
+                .configuration()
             }
             (None, PolicySource::Folder(folder)) => match find(folder) {
                 Some(folder) => by_tree(folder),
