@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 /// Findings that are judged folder by folder.
 pub(super) struct FindingParts<'a> {
     findings: &'a mut [Finding],
-    states: Vec<State>,
+    states: Vec<FindingState>,
     /// The parts of findings in each folder.
     by_folder: Vec<Vec<FindingPart>>,
 }
 
 /// The decisions about the locations of a finding.
-struct State {
+struct FindingState {
     is_suppressed: Vec<bool>,
     first: Option<Suppression>,
 }
@@ -48,8 +48,10 @@ impl<'a> FindingParts<'a> {
                 }
             }
         }
-        let state =
-            |it: &Finding| State { is_suppressed: vec![false; it.locations.len()], first: None };
+        let state = |it: &Finding| FindingState {
+            is_suppressed: vec![false; it.locations.len()],
+            first: None,
+        };
         let states = findings.iter().map(state).collect();
         Self { findings, states, by_folder }
     }

@@ -1,7 +1,7 @@
 //! Error messages: each names the failure, the place and the fix.
 
+use super::assert_ran;
 use super::fixture::gzip;
-use super::{assert_ran, assert_text};
 use crate::support::mint::token;
 use crate::support::repo::Repo;
 use crate::support::tree::Tree;
