@@ -128,7 +128,9 @@ pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
         } else {
             path.display().to_string()
         };
-        bail!("{shown} is empty, not a ddpatrol JSON report: did the command that writes it fail?");
+        bail!(
+            "{shown}: not a report of `ddpatrol scan`: it is empty; did the command that writes it fail?"
+        );
     }
     Ok(text)
 }
