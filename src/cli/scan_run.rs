@@ -102,6 +102,9 @@ pub(super) fn run(
     let roots = std::mem::take(&mut job.roots);
     let mut policy = Policy::read(shared, &job.source, roots, job.baseline_mode)?;
     policy.decisions.coverage = job.reach.clone();
+    if let PolicySource::Folder(start) = &job.source {
+        policy.read_folders(shared, start, job.scanned, job.baseline_mode);
+    }
     std::mem::take(&mut policy.notes).into_iter().for_each(|note| run.note(note));
     let all = Arc::new(policy.known.clone());
     let wanted = if shared.rules.only.is_empty() {
@@ -248,18 +251,13 @@ impl ScanRun<'_> {
         }
         let Policy { exclude, decisions, .. } = self.policy;
         outcome.remove_excluded(exclude, &decisions.roots);
-        let unused_acknowledgments = self.policy.acknowledgments.apply(
-            &mut outcome.diagnostics,
-            &decisions.roots,
-            decisions.today,
-        );
-        let unused = decisions.apply(&mut outcome.findings, &mut self.redactor.masker());
+        let unused_acknowledgments = self.policy.acknowledge(&mut outcome.diagnostics);
+        let masker = &mut self.redactor.masker();
+        let unused = self.policy.suppress(&mut outcome.findings, masker);
+        outcome.notes.extend(self.policy.folder_notes());
         if !outcome.interrupted {
             outcome.unused = unused;
-            let is_whole = decisions.coverage == Coverage::All;
-            let mut entries = unused_acknowledgments;
-            entries.retain(|it| it.has_expired || is_whole);
-            outcome.unused_acknowledgments = entries;
+            outcome.unused_acknowledgments = unused_acknowledgments;
         }
         outcome
     }

@@ -67,7 +67,7 @@ impl<'a> JsonlStreams<'a> {
         }
         if state.repeated(found, self.rules).is_none() {
             let mut finding = [Finding::from(found)];
-            policy.decisions.apply(&mut finding, state.builder.masker());
+            policy.suppress(&mut finding, state.builder.masker());
             let [finding] = &finding;
             let record = state.builder.occurrence(finding);
             state.last = Some(LastMatch {
