@@ -4,7 +4,7 @@
 //! beginning.
 
 use super::class::{MIN_RUN, is_run};
-use super::decode::base64_digit;
+use super::digit::base64_digit;
 use super::gap::skip_fold;
 use crate::encoding::Layer;
 

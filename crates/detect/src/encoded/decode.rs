@@ -4,6 +4,7 @@
 //! text. It does not decide whether they are a token.
 
 use super::class::is_run;
+use super::digit::{base64_digit, hex_digit};
 use super::escape::{Unescaped, escape, escaped_digit};
 use super::fold::Fold;
 use super::gap::skip_join;
@@ -104,22 +105,6 @@ pub(crate) struct Pieces<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) start: usize,
     pub(crate) fold: Fold,
-}
-
-/// Returns the value of a base64 digit, in either alphabet.
-pub(super) const fn base64_digit(byte: u8) -> Option<u8> {
-    Some(match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    })
-}
-
-pub(super) fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).map(|digit| digit as u8)
 }
 
 /// Decodes base64 whose first character has `skip` bits of the preceding text.

@@ -3,7 +3,7 @@
 //! Input: text that may begin with an escape sequence, and the kind of escape. Output: the byte that the
 //! sequence encodes, and its length. It does not search for sequences.
 
-use super::decode::{base64_digit, hex_digit};
+use super::digit::{base64_digit, hex_digit};
 use crate::encoding::Layer;
 
 /// One decoded escape.

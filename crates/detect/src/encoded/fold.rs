@@ -2,7 +2,7 @@
 //!
 //! Input: bytes, and the offset where a piece ends. Output: the offset of the next piece. It decodes nothing.
 
-use super::decode::base64_digit;
+use super::digit::base64_digit;
 use super::escape::escaped_digit;
 use super::gap::{skip_fold, skip_join};
 use super::line_prefix::{Gap, Line};
@@ -58,14 +58,14 @@ impl Fold {
 /// Other matches are one part.
 pub(crate) fn pieces(bytes: &[u8], found: &Match) -> Vec<Range<usize>> {
     let Match { start, end, encoding, .. } = *found;
-    if !matches!(encoding.outermost(), Some(Layer::Base64 | Layer::Hex)) {
-        return vec![start..end];
-    }
-    if Fold::Plain.pieces(bytes, start..end).is_some() {
-        return vec![start..end];
+    let whole = std::iter::once(start..end).collect();
+    let is_folded = matches!(encoding.outermost(), Some(Layer::Base64 | Layer::Hex))
+        && Fold::Plain.pieces(bytes, start..end).is_none();
+    if !is_folded {
+        return whole;
     }
     let mut pieces = Fold::others(bytes, start).filter_map(|it| it.pieces(bytes, start..end));
-    pieces.next().unwrap_or_else(|| vec![start..end])
+    pieces.next().unwrap_or(whole)
 }
 
 impl Fold {

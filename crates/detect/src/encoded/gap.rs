@@ -4,7 +4,7 @@
 //! Prefixes that are not comment marks are skipped by [`super::line_prefix`]. It decodes nothing.
 
 use super::class::MIN_RUN;
-use super::decode::base64_digit;
+use super::digit::base64_digit;
 
 /// Maximum number of bytes between the end of one line or literal and the first character of the next.
 pub(super) const MAX_GAP: usize = 80;

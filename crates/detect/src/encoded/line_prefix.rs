@@ -13,7 +13,7 @@
 //! after the encoded characters of a line is skipped, whatever it is.
 
 use super::class::MIN_RUN;
-use super::decode::base64_digit;
+use super::digit::base64_digit;
 use std::ops::Range;
 
 /// Maximum length of a prefix, and of the text after the encoded characters, in bytes.

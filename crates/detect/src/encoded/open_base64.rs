@@ -6,7 +6,7 @@
 
 use super::base64_run::looks_like_base64;
 use super::class::MIN_RUN;
-use super::decode::base64_digit;
+use super::digit::base64_digit;
 use super::gap::{MAX_GAP, skip_fold, skip_join};
 use super::runs::{self, EncodedRun};
 

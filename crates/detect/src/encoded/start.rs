@@ -4,7 +4,8 @@
 //! there, if any. It does not search for positions.
 
 use super::class::is_run;
-use super::decode::{DECODE_LOOKAHEAD, MAX_ENCODED_LEN, Pieces, Scheme, base64_digit};
+use super::decode::{DECODE_LOOKAHEAD, MAX_ENCODED_LEN, Pieces, Scheme};
+use super::digit::base64_digit;
 use super::escape::{MAX_BACKSLASHES, Unescaped, escape};
 use super::fold::Fold;
 use super::line_prefix::LINE_LOOKAHEAD;
