@@ -118,8 +118,13 @@ impl Cleaner {
             if place.start >= end {
                 cleaned.extend_from_slice(&bytes[end..place.start]);
                 let start = cleaned.len();
-                replacement.write(place, &bytes[place.start..place.end], &mut cleaned);
-                end = place.end;
+                // The prefixes of the lines of a folded token remain.
+                end = place.start;
+                for piece in detector.pieces(bytes, place) {
+                    cleaned.extend_from_slice(&bytes[end..piece.start]);
+                    replacement.write(place, &bytes[piece.clone()], &mut cleaned);
+                    end = piece.end;
+                }
                 if is_binary && place.encoding.is_plain() {
                     let len = cleaned.len().max(start + end - place.start);
                     cleaned.resize(len, b'X');

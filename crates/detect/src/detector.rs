@@ -7,13 +7,14 @@ use super::budget;
 use super::candidate::{Candidate, Evidence, Match, OnCandidate, PossibleToken};
 use super::delta::junctions::{DeltaCheck, Junctions};
 use super::delta::{self, DeltaCandidates, DeltaObject};
-use super::encoded::EncodedSearch;
 use super::encoded::decode::LOOKBEHIND;
+use super::encoded::line_prefix::LINE_LOOKBEHIND;
 use super::encoded::literals::Literals;
 use super::encoded::mask_spans::MaskSpans;
 use super::encoded::nested::NestedSearch;
 use super::encoded::pending::Pending;
 use super::encoded::start::decode_after_head;
+use super::encoded::{self, EncodedSearch};
 use super::matcher::{HeadHit, Matcher};
 use super::scratch::Scratch;
 use super::search::{Haystack, Level, Search};
@@ -68,7 +69,14 @@ impl Detector {
     /// recognized there may begin before it.
     #[must_use]
     pub fn lookbehind(&self) -> usize {
-        LOOKBEHIND
+        LOOKBEHIND + LINE_LOOKBEHIND
+    }
+
+    /// Lists the parts of a match that encode the token, without the prefixes of the lines into which it is
+    /// folded.
+    #[must_use]
+    pub fn pieces(&self, bytes: &[u8], found: &Match) -> Vec<Range<usize>> {
+        encoded::pieces(bytes, found)
     }
 
     /// Calls `on_match` with every token that is recognized within `part`, and its decoded bytes.

@@ -26,6 +26,8 @@ pub enum Layer {
     Html,
     /// Quoted-printable: `=5F`, and lines that end in `=`.
     QuotedPrintable,
+    /// A backslash before punctuation, as in Markdown: `\_`.
+    Backslash,
     /// String literals that the language joins: `"a" + "b"`, `"a" "b"`, a line that ends in `\`.
     Split,
     /// Gzip.
@@ -48,6 +50,7 @@ impl Layer {
             Self::HexEscape => "\\x escapes",
             Self::Html => "HTML entities",
             Self::QuotedPrintable => "quoted-printable",
+            Self::Backslash => "backslash escapes",
             Self::Split => "split string literals",
             Self::Gzip => "gzip",
             Self::Zlib => "zlib",

@@ -4,7 +4,8 @@
 //! beginning.
 
 use super::class::{MIN_RUN, is_run};
-use super::decode::{base64_digit, skip_fold};
+use super::digit::base64_digit;
+use super::gap::skip_fold;
 use crate::encoding::Layer;
 
 /// The minimum length of a run that is decoded as nested content, in characters.

@@ -5,7 +5,8 @@
 
 use super::base64_run::looks_like_base64;
 use super::class::{MIN_RUN, is_run};
-use super::needles::{self, Escape, EscapeNeedle, RunNeedle};
+use super::decode::Scheme;
+use super::needles::{self, Escape, EscapeNeedle, Form, RunNeedle};
 use crate::prefilter::Prefilter;
 use aho_corasick::BuildError;
 
@@ -47,10 +48,21 @@ impl Literals {
         self.before[usize::from(escape.byte)].iter().map(|before| &**before)
     }
 
+    /// Returns `true` if text ends with the beginning of a literal of hex. The literal may continue in the
+    /// next line.
+    pub(super) fn may_begin_hex(&self, text: &[u8]) -> bool {
+        let is_hex = |form: &Form| form.scheme == Scheme::Hex;
+        let mut needles = self.needles.iter().filter(|needle| needle.forms.iter().any(is_hex));
+        text.iter().rev().take(MIN_RUN / 2).all(u8::is_ascii_hexdigit)
+            && needles
+                .any(|needle| (1..needle.text.len()).any(|len| text.ends_with(&needle.text[..len])))
+    }
+
     /// Returns `true` if a run may contain an encoded token.
     pub(crate) fn may_contain_token(&self, run: &[u8]) -> bool {
         let mut parts = run.split(|&byte| !is_run(byte)).filter(|it| it.len() >= MIN_RUN);
-        parts.any(|part| self.prefilter.is_match(part) || looks_like_base64(part))
-            || self.escape_prefilter.is_match(run)
+        parts.any(|part| {
+            self.prefilter.is_match(part) || looks_like_base64(part) || self.may_begin_hex(part)
+        }) || self.escape_prefilter.is_match(run)
     }
 }

@@ -4,7 +4,8 @@
 //! cut off, and tokens in runs too short for the search. It masks nothing itself.
 
 use super::class::is_run;
-use super::decode::{self, Decoded, Scheme};
+use super::decode::{self, Decoded, Pieces, Scheme};
+use super::fold::Fold;
 use super::literals::Literals;
 use super::start::head_start;
 use crate::encoding::Layer;
@@ -30,20 +31,31 @@ impl MaskSpans<'_> {
         let Self { matcher, literals } = self;
         let mut spans = Vec::new();
         let mut out = Decoded::default();
-        let mut decode_at = |scheme: Scheme, start: usize| -> Option<Range<usize>> {
-            // The first bytes rule out most positions.
-            scheme.decode(bytes, start, matcher.longest_head(), &mut out);
-            let longest = matcher.longest_from(&out.bytes)?;
-            scheme.decode(bytes, start, longest, &mut out);
-            let head = matcher.provable_heads().find(|head| out.bytes.starts_with(head));
-            let is_long_enough =
-                head.and_then(|head| out.ends.get(head.len() + MIN_SECRET)).is_some();
-            out.ends.last().filter(|_| is_long_enough).map(|&end| start..end)
+        let mut decode_at = |scheme: Scheme, start: usize, spans: &mut Vec<Range<usize>>| {
+            let mut decode_folded = |fold: Fold| {
+                let pieces = Pieces { bytes, start, fold };
+                // The first bytes rule out most positions.
+                scheme.decode_folded(pieces, matcher.longest_head(), &mut out);
+                let Some(longest) = matcher.longest_from(&out.bytes) else { return };
+                scheme.decode_folded(pieces, longest, &mut out);
+                let head = matcher.provable_heads().find(|head| out.bytes.starts_with(head));
+                let is_long_enough =
+                    head.and_then(|head| out.ends.get(head.len() + MIN_SECRET)).is_some();
+                let Some(&end) = out.ends.last().filter(|_| is_long_enough) else { return };
+                match fold {
+                    Fold::Plain => spans.push(start..end),
+                    _ => spans.extend(fold.pieces(bytes, start..end).into_iter().flatten()),
+                }
+            };
+            decode_folded(Fold::Plain);
+            if !matches!(scheme, Scheme::Text(_)) {
+                Fold::others(bytes, start).for_each(decode_folded);
+            }
         };
         literals.prefilter.find(bytes, 0..bytes.len(), |hit| {
             for form in &literals.needles[hit.needle].forms {
                 if let Some(start) = hit.start.checked_sub(form.back) {
-                    spans.extend(decode_at(form.scheme, start));
+                    decode_at(form.scheme, start, &mut spans);
                 }
             }
         });
@@ -51,7 +63,7 @@ impl MaskSpans<'_> {
             for escape in &literals.escapes[hit.needle].escapes {
                 for before in literals.before(*escape) {
                     if let Some(start) = head_start(bytes, hit.start, before, escape.layer) {
-                        spans.extend(decode_at(Scheme::Text(escape.layer), start));
+                        decode_at(Scheme::Text(escape.layer), start, &mut spans);
                     }
                 }
             }
@@ -104,6 +116,7 @@ fn partly_encoded(bytes: &[u8], start: usize, format: &Format, spans: &mut Vec<R
     }
     let layers = [
         Layer::Split,
+        Layer::Backslash,
         Layer::Percent,
         Layer::Unicode,
         Layer::HexEscape,

@@ -5,13 +5,17 @@
 //!
 //! Contract. Every token of a provable rule is found, as a proven match that names its encoding:
 //! - base64, standard and URL-safe, at all three alignments, padded or not, of the token or of its
-//!   UTF-16LE; folded into lines of at least 40 characters, with indentation and comment marks, or
-//!   with line breaks written as `\n`; joined from string literals;
+//!   UTF-16LE; escaped digits such as `%2B` and `\/` are decoded;
 //! - hex, in either case;
+//! - base64 and hex folded into lines of at least 40 characters: with indentation and comment marks, or with
+//!   line breaks written as `\n`; joined from string literals or elements of a list; with soft line breaks of
+//!   quoted-printable; or behind a prefix of at most 256 bytes that repeats or counts, and before a suffix of
+//!   at most 256 bytes, such as in logs, listings, patches, tables and JSON records ([`line_prefix`]);
 //! - UTF-16 in both byte orders, and any encoding of this list inside it;
 //! - percent-encoding, `\uXXXX` and `\u{XX}`, `\xXX`, HTML character references, and quoted-printable,
 //!   if all characters are escaped or only those that are neither letters nor digits, and soft line
 //!   breaks of quoted-printable;
+//! - a backslash before punctuation, as in Markdown;
 //! - adjacent string literals, string literals joined by an operator, and lines that end in a backslash,
 //!   if the first one contains the whole head;
 //! - any encoding of this list inside base64 of 64 characters or more that contains text, gzip or zlib, up
@@ -34,7 +38,12 @@ mod base64_run;
 mod byte_class;
 mod class;
 pub(super) mod decode;
+mod digit;
 mod endianness;
+mod escape;
+pub(crate) mod fold;
+mod gap;
+pub(crate) mod line_prefix;
 pub(super) mod literals;
 pub(super) mod mask_spans;
 mod needles;
@@ -48,13 +57,18 @@ pub(super) mod stream;
 pub(crate) use base64_run::looks_like_base64;
 pub use base64_run::may_continue_base64;
 pub(super) use class::{MIN_RUN, is_text};
+pub(super) use fold::pieces;
 
 use super::budget;
 use super::candidate::{Candidate, OnCandidate};
 use super::matcher::Matcher;
 use super::scratch::Scratch;
 use super::search::{ContentKind, Search};
-use decode::{DECODE_LOOKAHEAD, LOOKBEHIND, Scheme, base64_digit, skip_fold, skip_join};
+use decode::{DECODE_LOOKAHEAD, LOOKBEHIND, Scheme};
+use digit::base64_digit;
+use fold::Fold;
+use gap::FOLD_CONTEXT;
+use line_prefix::Gap;
 use literals::Literals;
 use needles::Escape;
 use nested::NestedSearch;
@@ -68,6 +82,27 @@ pub(super) struct EncodedSearch<'a> {
     pub(super) matcher: &'a Matcher,
     pub(super) literals: &'a Literals,
     pub(super) nested: NestedSearch<'a>,
+}
+
+/// Maximum number of ways to continue after the end of a line that are remembered, to skip repeated ones.
+const MAX_BORDERS: usize = 12;
+
+/// The end of a line of encoded text, and the beginning of the next.
+#[derive(Clone, Copy, Debug)]
+struct Border {
+    end: usize,
+    /// The number of encoded characters before the end.
+    tail: usize,
+    next: usize,
+}
+
+/// Lists the offsets where encoded text that ends at `end` may continue.
+fn borders(bytes: &[u8], end: usize) -> impl Iterator<Item = usize> {
+    let folds = std::iter::once(Fold::Plain).chain(Fold::others(bytes, end));
+    folds.filter_map(move |mut fold| match fold.next(bytes, end) {
+        Gap::Next(next) => Some(next),
+        Gap::Closed | Gap::Open => None,
+    })
 }
 
 /// An escaped character that may belong to a head.
@@ -90,8 +125,8 @@ impl EncodedSearch<'_> {
                 if is_text {
                     if looks_like_base64(&search.bytes[run.clone()]) {
                         // The surrounding text decides whether base64 begins or continues here.
-                        let inspected_start = run.start.saturating_sub(decode::FOLD_CONTEXT);
-                        let (start, inspected_end) = (run.start, run.end + decode::FOLD_CONTEXT);
+                        let inspected_start = run.start.saturating_sub(FOLD_CONTEXT);
+                        let (start, inspected_end) = (run.start, run.end + FOLD_CONTEXT);
                         on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
                     }
                     self.line_borders(search, &run, scratch, on);
@@ -154,18 +189,40 @@ impl EncodedSearch<'_> {
             // The search of the part where the line ends does this.
             return;
         }
-        let next = skip_fold(bytes, run.end).or_else(|| skip_join(bytes, run.end));
-        let Some(next) = next else { return };
         // Decide by the end of the line, so that the result is the same for every division into parts.
         let tail = bytes[..run.end].iter().rev().take(base64_run::SHORTEST);
         let tail = tail.take_while(|&&byte| class::is_run(byte)).count();
-        if !looks_like_base64(&bytes[run.end - tail..run.end]) {
+        let tail = &bytes[run.end - tail..run.end];
+        if tail.ends_with(b"=") || !looks_like_base64(tail) && !self.literals.may_begin_hex(tail) {
             return;
         }
-        scratch.needs_full_scan = true;
+        let mut tried = [None; MAX_BORDERS];
+        for (at, next) in borders(bytes, run.end).enumerate() {
+            if tried.contains(&Some(next)) {
+                continue;
+            }
+            if at == 0 {
+                scratch.needs_full_scan = true;
+            }
+            if let Some(place) = tried.get_mut(at) {
+                *place = Some(next);
+            }
+            self.line_border(search, Border { end: run.end, tail: tail.len(), next }, scratch, on);
+        }
+    }
+
+    /// Searches for literals that cross from one line to the next.
+    fn line_border(
+        &self,
+        search: &Search<'_>,
+        border: Border,
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let (bytes, Border { end, tail, next }) = (search.bytes, border);
         // From both lines as many characters as a literal and the character before it can have.
         let longest = self.literals.longest;
-        let mut places: Vec<usize> = (run.end - longest.min(tail)..run.end).collect();
+        let mut places: Vec<usize> = (end - longest.min(tail)..end).collect();
         let border = places.len();
         let ahead =
             bytes[next..].iter().take(longest).take_while(|&&it| base64_digit(it).is_some());
@@ -175,8 +232,7 @@ impl EncodedSearch<'_> {
             let needle = &self.literals.needles[hit.needle];
             for form in &needle.forms {
                 let Some(first) = hit.start.checked_sub(form.back) else { continue };
-                let crosses = first < border && hit.start + needle.text.len() > border;
-                if crosses && form.scheme != Scheme::Hex {
+                if first < border && hit.start + needle.text.len() > border {
                     let (start, inspected_start) = (places[first], places[0]);
                     let place = Start {
                         scheme: form.scheme,
