@@ -28,6 +28,18 @@ pub enum Layer {
     QuotedPrintable,
     /// String literals that the language joins: `"a" + "b"`, `"a" "b"`, a line that ends in `\`.
     Split,
+    /// A line end within the token, as mail headers, iCalendar and terminals fold lines.
+    Folded,
+    /// Tags of HTML or XML within the token.
+    Markup,
+    /// ANSI control sequences within the token.
+    Ansi,
+    /// Characters without a width within the token.
+    Invisible,
+    /// Little-endian UTF-32.
+    Utf32Le,
+    /// Big-endian UTF-32.
+    Utf32Be,
     /// Gzip.
     Gzip,
     /// Zlib.
@@ -49,6 +61,12 @@ impl Layer {
             Self::Html => "HTML entities",
             Self::QuotedPrintable => "quoted-printable",
             Self::Split => "split string literals",
+            Self::Folded => "folded lines",
+            Self::Markup => "markup",
+            Self::Ansi => "ANSI escapes",
+            Self::Invisible => "invisible characters",
+            Self::Utf32Le => "UTF-32LE",
+            Self::Utf32Be => "UTF-32BE",
             Self::Gzip => "gzip",
             Self::Zlib => "zlib",
         }

@@ -5,7 +5,8 @@
 //! nothing and has no limits.
 
 use super::candidate::{Evidence, Match};
-use super::encoded::decode::{DECODE_LOOKAHEAD, MAX_ENCODED_LEN};
+use super::encoded::decode::{DECODE_LOOKAHEAD, MAX_BROKEN, MAX_ENCODED_LEN};
+use super::encoded::gap::MAX_GAP;
 use super::encoding::Encoding;
 use super::prefilter::Prefilter;
 use super::scratch::Scratch;
@@ -120,7 +121,7 @@ impl Matcher {
     /// longest token, in its widest encoding, and the byte after it.
     pub(super) fn lookahead(&self) -> usize {
         let widest = MAX_ENCODED_LEN * self.longest_provable + DECODE_LOOKAHEAD;
-        (self.rules.max_len() + 1).max(widest)
+        (self.rules.max_len() + 1).max(widest).max(MAX_BROKEN + MAX_GAP)
     }
 
     /// Calls `on_head` with every head that begins within `part`, in ascending order.

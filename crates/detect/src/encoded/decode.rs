@@ -4,6 +4,7 @@
 //! text. It does not decide whether they are a token.
 
 use super::class::{MIN_RUN, is_run};
+use super::gap;
 use crate::encoding::Layer;
 
 /// Maximum distance from the start of a match to the literal that finds it: the escaped form of the
@@ -15,6 +16,9 @@ pub(crate) const MAX_ENCODED_LEN: usize = 10;
 
 /// Number of bytes read after a decoded token, to check that the encoded text ends there.
 pub(crate) const DECODE_LOOKAHEAD: usize = 96;
+
+/// Maximum length of a broken token, gaps included, in bytes.
+pub(crate) const MAX_BROKEN: usize = 3 << 10;
 
 /// Decoded bytes and, for each, the end offset of its encoded form.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +61,8 @@ pub(crate) enum Scheme {
     Hex,
     /// Characters that may be escaped in this way.
     Text(Layer),
+    /// Characters with gaps between them, the first one of this kind.
+    Broken(Layer),
 }
 
 impl Scheme {
@@ -66,7 +72,7 @@ impl Scheme {
             Self::Base64 { .. } => (Layer::Base64, None),
             Self::Base64Utf16 { .. } => (Layer::Base64, Some(Layer::Utf16Le)),
             Self::Hex => (Layer::Hex, None),
-            Self::Text(layer) => (layer, None),
+            Self::Text(layer) | Self::Broken(layer) => (layer, None),
         };
         [Some(first), second].into_iter().flatten()
     }
@@ -82,6 +88,7 @@ impl Scheme {
             }
             Self::Hex => hex(bytes, start, limit, out),
             Self::Text(layer) => text(bytes, start, layer, limit, out),
+            Self::Broken(_) => broken(bytes, start, limit, out),
         }
     }
 }
@@ -171,6 +178,24 @@ fn text(bytes: &[u8], start: usize, layer: Layer, limit: usize, out: &mut Decode
                 out.push(byte, at);
             }
             _ => return,
+        }
+    }
+}
+
+/// Joins the pieces of a broken token.
+fn broken(bytes: &[u8], start: usize, limit: usize, out: &mut Decoded) {
+    let mut at = start;
+    while out.bytes.len() < limit && at < start + MAX_BROKEN {
+        match bytes.get(at) {
+            Some(&byte) if gap::is_piece(byte) => {
+                at += 1;
+                out.push(byte, at);
+            }
+            Some(_) => match gap::skip(bytes, at) {
+                Some(gap) => at = gap.end,
+                None => return,
+            },
+            None => return,
         }
     }
 }

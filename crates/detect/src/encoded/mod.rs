@@ -35,6 +35,7 @@ mod byte_class;
 mod class;
 pub(super) mod decode;
 mod endianness;
+pub(super) mod gap;
 pub(super) mod literals;
 pub(super) mod mask_spans;
 mod needles;

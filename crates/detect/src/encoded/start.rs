@@ -5,6 +5,7 @@
 
 use super::class::is_run;
 use super::decode::{DECODE_LOOKAHEAD, MAX_ENCODED_LEN, Scheme, Unescaped, escape};
+use super::gap::{self, MAX_GAP};
 use crate::budget;
 use crate::candidate::{Candidate, Evidence, Match, OnCandidate};
 use crate::encoding::{Encoding, Layer};
@@ -43,7 +44,10 @@ impl Start {
         }
         let work = budget::PLACE + budget::TRIED * out.bytes.len() as u64;
         search.spend(&mut scratch.budget, work);
-        let read_end = out.ends.last().copied().unwrap_or(start) + DECODE_LOOKAHEAD;
+        let decoded_end = out.ends.last().copied().unwrap_or(start);
+        let is_broken = matches!(scheme, Scheme::Broken(_));
+        let is_in_gap = is_broken && gap::may_begin(&bytes[decoded_end.min(bytes.len())..]);
+        let read_end = decoded_end + if is_in_gap { MAX_GAP } else { DECODE_LOOKAHEAD };
         let token = found.map_or(&[][..], |token| &out.bytes[..token.len]);
         let found = found.map(|DecodedToken { rule, len }| {
             let end = out.ends[len - 1];
@@ -58,8 +62,8 @@ impl Start {
     }
 }
 
-/// Decodes a token within `token` whose head is plain, but followed by escaped or split text. If there is
-/// no token, returns the end of the bytes read, if any were read.
+/// Decodes a token within `token` whose head is plain, but followed by escaped, split or broken text. If
+/// there is no token, returns the end of the bytes read, if any were read.
 pub(crate) fn decode_after_head(
     matcher: &Matcher,
     search: &Search<'_>,
@@ -72,37 +76,9 @@ pub(crate) fn decode_after_head(
     let mut at = start;
     let limit = bytes.len().min(end);
     let (mut read_end, mut is_unquoted) = (None, false);
-    loop {
-        let rest = &bytes[at..limit];
-        let Some(stop) = rest.iter().position(|&it| !is_run(it) && it != b'.' || it == b'=') else {
-            return read_end;
-        };
-        at += stop;
-        let layer = match (bytes[at], bytes.get(at + 1)) {
-            (b'%', _) => Layer::Percent,
-            (b'&', _) => Layer::Html,
-            (b'\\', Some(b'u')) => Layer::Unicode,
-            (b'\\', Some(b'x')) => Layer::HexEscape,
-            (b'\\' | b'"' | b'\'' | b'`', _) => Layer::Split,
-            // One attempt decodes all escapes of this kind.
-            (b'=', _) if !is_unquoted && escape(Layer::QuotedPrintable, &bytes[at..]).is_some() => {
-                is_unquoted = true;
-                Layer::QuotedPrintable
-            }
-            // The character may be part of the token.
-            (b'=', _) => {
-                at += 1;
-                continue;
-            }
-            _ => return read_end,
-        };
+    let mut decode = |scheme: Scheme| {
         let mut is_found = false;
-        let place = Start {
-            scheme: Scheme::Text(layer),
-            start,
-            inspected_start: start,
-            inspected_end: start,
-        };
+        let place = Start { scheme, start, inspected_start: start, inspected_end: start };
         place.decide(matcher, search, scratch, &mut |candidate, token| {
             read_end = read_end.max(Some(candidate.inspected_end));
             is_found = candidate.found.is_some();
@@ -110,13 +86,40 @@ pub(crate) fn decode_after_head(
                 on(candidate, token);
             }
         });
-        if is_found {
+        is_found
+    };
+    loop {
+        let rest = &bytes[at..limit];
+        let Some(stop) = rest.iter().position(|&it| !is_run(it) && it != b'.' || it == b'=') else {
+            return read_end;
+        };
+        at += stop;
+        let escaped = match (bytes[at], bytes.get(at + 1)) {
+            (b'%', _) => Some(Layer::Percent),
+            (b'&', _) => Some(Layer::Html),
+            (b'\\', Some(b'u')) => Some(Layer::Unicode),
+            (b'\\', Some(b'x')) => Some(Layer::HexEscape),
+            (b'\\' | b'"' | b'\'' | b'`', _) => Some(Layer::Split),
+            (b'=', _) => {
+                // One attempt decodes all escapes of this kind.
+                if !is_unquoted && escape(Layer::QuotedPrintable, &bytes[at..]).is_some() {
+                    is_unquoted = true;
+                    if decode(Scheme::Text(Layer::QuotedPrintable)) {
+                        return None;
+                    }
+                }
+                // The character may be part of the token.
+                at += 1;
+                continue;
+            }
+            _ => None,
+        };
+        if escaped.is_some_and(|layer| decode(Scheme::Text(layer)))
+            || gap::skip(bytes, at).is_some_and(|gap| decode(Scheme::Broken(gap.layer)))
+        {
             return None;
         }
-        if layer != Layer::QuotedPrintable {
-            return read_end;
-        }
-        at += 1;
+        return read_end;
     }
 }
 
