@@ -21,6 +21,9 @@ const CONTEXT: usize = 4096;
 /// [`MASK`] in UTF-16 of either byte order, without the zero before or after it.
 const WIDE_MASK: &[u8] = b"*\0*\0*";
 
+/// [`MASK`] in UTF-32 of either byte order, without the zeros before or after it.
+const WIDEST_MASK: &[u8] = b"*\0\0\0*\0\0\0*";
+
 /// A part of the buffer and its replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Masked {
@@ -36,6 +39,12 @@ impl Masked {
         let Match { mut start, mut end, encoding, .. } = found;
         if encoding.is_plain() {
             return Self { start: start + public_len, end, mask: MASK.as_bytes() };
+        }
+        if encoding.is_utf32() {
+            let characters = || (start..end).filter(|&at| bytes.get(at).is_some_and(|&it| it != 0));
+            let (first, last) = (characters().next(), characters().next_back());
+            let (start, end) = (first.unwrap_or(start), last.map_or(end, |last| last + 1));
+            return Self { start, end, mask: WIDEST_MASK };
         }
         if !encoding.is_utf16() {
             return Self { start, end, mask: MASK.as_bytes() };

@@ -8,6 +8,7 @@ use super::candidate::{Candidate, Evidence, Match, OnCandidate, PossibleToken};
 use super::delta::junctions::{DeltaCheck, Junctions};
 use super::delta::{self, DeltaCandidates, DeltaObject};
 use super::encoded::EncodedSearch;
+use super::encoded::broken::MAX_BACK;
 use super::encoded::decode::LOOKBEHIND;
 use super::encoded::literals::Literals;
 use super::encoded::mask_spans::MaskSpans;
@@ -47,7 +48,9 @@ impl Detector {
     pub fn new(rules: Arc<RuleSet>) -> Result<Self, DetectorError> {
         let matcher = Matcher::new(rules)?;
         let literals = Literals::new(matcher.provable_heads())?;
-        let junctions = Junctions::new(&matcher.needles());
+        let mut needles: Vec<Vec<u8>> = matcher.needles().iter().map(|it| it.to_vec()).collect();
+        needles.extend(literals.broken.needles().iter().map(|pair| pair.to_vec()));
+        let junctions = Junctions::new(&needles);
         Ok(Self { matcher, literals, junctions })
     }
 
@@ -68,7 +71,7 @@ impl Detector {
     /// recognized there may begin before it.
     #[must_use]
     pub fn lookbehind(&self) -> usize {
-        LOOKBEHIND
+        LOOKBEHIND.max(MAX_BACK + self.matcher.longest_head())
     }
 
     /// Calls `on_match` with every token that is recognized within `part`, and its decoded bytes.

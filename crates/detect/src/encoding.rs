@@ -102,6 +102,18 @@ impl Encoding {
         matches!(self.0[0], Some(Layer::Utf16Le | Layer::Utf16Be))
     }
 
+    /// Returns `true` if the text itself is UTF-32.
+    #[must_use]
+    pub fn is_utf32(self) -> bool {
+        matches!(self.0[0], Some(Layer::Utf32Le | Layer::Utf32Be))
+    }
+
+    /// Returns `true` if the text itself is UTF-16 or UTF-32, in which ASCII contains zeros.
+    #[must_use]
+    pub fn is_wide(self) -> bool {
+        self.is_utf16() || self.is_utf32()
+    }
+
     /// Appends layers inside these.
     #[must_use]
     pub fn with(mut self, layers: impl IntoIterator<Item = Layer>) -> Self {

@@ -35,6 +35,8 @@ pub(super) struct Progress {
     pub(super) chains: Vec<Chain>,
     /// The range of UTF-16 that was decoded last.
     pub(super) utf16: Range<usize>,
+    /// The range of UTF-32 that was decoded last.
+    pub(super) utf32: Range<usize>,
 }
 
 impl Scratch {

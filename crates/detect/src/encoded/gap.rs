@@ -58,7 +58,12 @@ pub(super) fn is_open(bytes: &[u8], at: usize) -> bool {
 /// Returns `true` if a gap may begin with these bytes.
 #[inline]
 pub(super) fn may_begin(rest: &[u8]) -> bool {
-    rest.first().is_some_and(|byte| b"\r\n \t\\<&^\x1b\xc2\xe2\xef".contains(byte))
+    let after = &rest[blanks(rest)..];
+    let is_blank = after.len() < rest.len();
+    after.first().is_some_and(|byte| match byte {
+        b'\r' | b'\n' | b'\\' => true,
+        byte => !is_blank && b"<&^\x1b\xc2\xe2\xef".contains(byte),
+    })
 }
 
 /// Reads the longest gap at an offset, whatever follows.
@@ -88,7 +93,7 @@ fn may_be_cut(rest: &[u8]) -> bool {
         b' ' | b'\t' | b'\r' => rest.iter().all(is_blank),
         b'<' => !rest.contains(&b'>'),
         0x1b => rest.len() < 2 || rest[1] == b']' || rest.len() < 16,
-        b'&' | b'\\' | b'^' => rest.len() < 8,
+        b'&' | b'\\' | b'^' => rest.len() < 24,
         0xc2 => rest.len() < 2,
         0xe2 | 0xef => rest.len() < 3,
         _ => false,
@@ -164,6 +169,11 @@ fn is_invisible(character: u32) -> bool {
         0xad | 0x34f | 0x61c | 0x180e | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x2064
             | 0x2066..=0x206f | 0xfe00..=0xfe0f | 0xfeff
     )
+}
+
+/// Returns `true` if a character without a width begins these bytes.
+pub(super) fn is_invisible_at(rest: &[u8]) -> bool {
+    invisible(rest).is_some()
 }
 
 /// Reads a character without a width, also as a character reference or as an escape of JSON.

@@ -31,6 +31,7 @@
 //! beginning.
 
 mod base64_run;
+pub(super) mod broken;
 mod byte_class;
 mod class;
 pub(super) mod decode;
@@ -55,6 +56,7 @@ use super::candidate::{Candidate, OnCandidate};
 use super::matcher::Matcher;
 use super::scratch::Scratch;
 use super::search::{ContentKind, Search};
+use broken::BrokenSearch;
 use decode::{DECODE_LOOKAHEAD, LOOKBEHIND, Scheme, base64_digit, skip_fold, skip_join};
 use literals::Literals;
 use needles::Escape;
@@ -84,6 +86,10 @@ impl EncodedSearch<'_> {
     /// Searches every run in the part that is long enough to contain an encoded token.
     pub(super) fn run(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
         let is_text = search.kind != ContentKind::TreeNames;
+        let broken = BrokenSearch { matcher: self.matcher, heads: &self.literals.broken };
+        if is_text && broken::is_markup(search.bytes) {
+            broken.markup(search, scratch, on);
+        }
         runs::walk(search.bytes, search.part.clone(), |found| match found {
             EncodedRun::Base64OrHex(run) => {
                 search.spend(&mut scratch.budget, budget::RUN * run.len() as u64);
@@ -96,6 +102,10 @@ impl EncodedSearch<'_> {
                         on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
                     }
                     self.line_borders(search, &run, scratch, on);
+                    // The start of a run of text is searched below.
+                    if run.start.checked_sub(1).is_some_and(|at| class::is_text(search.bytes[at])) {
+                        broken.before_run(search, &run, scratch, on);
+                    }
                     self.nested.base64(search, &run, scratch, on);
                 }
             }
@@ -108,12 +118,24 @@ impl EncodedSearch<'_> {
                         self.escaped(search, &place, scratch, on);
                     }
                 });
+                if is_text {
+                    broken.escaped(search, &run, scratch, on);
+                }
             }
             EncodedRun::Utf16(stretch) if is_text => {
                 scratch.needs_full_scan = true;
                 self.nested.utf16(search, &stretch, scratch, on);
             }
-            EncodedRun::Utf16(..) => {}
+            EncodedRun::Text(run) if is_text => broken.before_run(search, &run, scratch, on),
+            EncodedRun::Gap(at) if is_text => broken.gap_at(search, at, scratch, on),
+            EncodedRun::Utf32(at) if is_text => {
+                scratch.needs_full_scan = true;
+                self.nested.utf32(search, at, scratch, on);
+            }
+            EncodedRun::Utf16(_)
+            | EncodedRun::Text(_)
+            | EncodedRun::Gap(_)
+            | EncodedRun::Utf32(_) => {}
         });
     }
 

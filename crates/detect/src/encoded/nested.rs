@@ -9,7 +9,7 @@
 
 use super::base64_run::{self, Content, looks_like_base64};
 use super::class::is_run;
-use super::decode::{LOOKBEHIND, utf16};
+use super::decode::{LOOKBEHIND, MAX_BROKEN, utf16};
 use super::endianness;
 use super::stream::{Base64Reader, Base64Stream};
 use crate::budget::{self, Budget};
@@ -20,6 +20,9 @@ use crate::search::{DEPTH, Level, Search};
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use std::io::Read;
 use std::ops::Range;
+
+/// Number of bytes of a character of UTF-32.
+const UTF32_WIDTH: usize = 4;
 
 /// Number of bytes decoded or decompressed between two checks of the budget.
 const STEP: usize = 64 * 1024;
@@ -91,6 +94,64 @@ impl NestedSearch<'_> {
                     inspected_end: last,
                     found: Some(found),
                 },
+                token,
+            );
+        });
+        scratch.give_back(text);
+    }
+
+    /// Decodes the UTF-32 around an offset, and searches it.
+    pub(super) fn utf32(
+        &self,
+        search: &Search<'_>,
+        at: usize,
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let bytes = search.bytes;
+        let Some(probe) = (at..at + 4).find(|&at| bytes.get(at).is_some_and(|&byte| byte != 0))
+        else {
+            return;
+        };
+        let known = &scratch.progress.utf32;
+        let is_known = known.contains(&probe) && (probe - known.start).is_multiple_of(UTF32_WIDTH);
+        if search.depth == 0 || is_known {
+            return;
+        }
+        let is_character =
+            |at: usize| matches!(bytes[at], 1..0x80) && bytes[at + 1..].starts_with(&[0; 3]);
+        // Tokens may begin before the searched part.
+        let least = search.part.start.saturating_sub(UTF32_WIDTH * LOOKBEHIND);
+        let mut first = probe;
+        while first >= least + UTF32_WIDTH && is_character(first - UTF32_WIDTH) {
+            first -= UTF32_WIDTH;
+        }
+        let mut text = scratch.buffer();
+        let mut last = first;
+        let limit = bytes.len().min(search.part.end + UTF32_WIDTH * MAX_BROKEN);
+        // The zeros after the last character belong to the little-endian order only.
+        while last < limit && bytes[last] != 0 {
+            text.push(bytes[last]);
+            last += UTF32_WIDTH;
+            if !bytes[last - 3..].starts_with(&[0; 3]) {
+                break;
+            }
+        }
+        search.spend(&mut scratch.budget, budget::DECODED * text.len() as u64);
+        scratch.progress.utf32 = first..last.min(search.part.end);
+        let index_of = |at: usize| at.saturating_sub(first).div_ceil(UTF32_WIDTH).min(text.len());
+        let part = index_of(search.part.start)..index_of(search.part.end);
+        let inner = Search { part, ..search.inner(&text, search.level) };
+        let layer = endianness::utf32_byte_order(search, first);
+        let back = if layer == Layer::Utf32Be { UTF32_WIDTH - 1 } else { 0 };
+        self.search_decoded(&inner, scratch, &mut |found, token| {
+            let place = |index: usize| (first + UTF32_WIDTH * index).saturating_sub(back);
+            let (start, end) = (place(found.start), place(found.end).min(bytes.len()));
+            let encoding = found.encoding.wrapped_in(Encoding::PLAIN.with([layer]));
+            let found = Match { start, end, encoding, ..found };
+            let inspected_start = first.saturating_sub(back);
+            on(
+                Candidate { inspected_start, start, inspected_end: last, found: Some(found) },
                 token,
             );
         });
