@@ -3,16 +3,17 @@
 //! Such tokens have no offset in the object. Their locations depend on the path of the archive, so the
 //! archive is walked again once the object is attributed.
 
+use super::engine::IsArchive;
 use super::scope::within;
-use crate::detect::{Detector, Haystack, Match, Scratch};
+use crate::detect::{Detector, EncodedArchive, Haystack, Match, Scratch};
 use crate::source::archive::{
     self, ArchiveFile, ArchiveOptions, Format, GitHandling, Input, MemberSink, WalkCount,
 };
 use crate::source::{Run, add};
 use ddpatrol_scan::Issue;
 use ddpatrol_scan::blob::{Blob, Origin};
-use ddpatrol_scan::finding::MatchWindow;
-use ddpatrol_scan::issue::ArchiveIssue;
+use ddpatrol_scan::finding::{ENCODED, MatchWindow};
+use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit};
 use ddpatrol_scan::sighting::Holder;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -54,11 +55,72 @@ impl Walk<'_> {
     /// Calls `on_match` with every match in the members of an archive; their paths begin with `path`.
     pub(super) fn walk(&self, bytes: &[u8], format: Format, path: &Path, on_match: OnMember<'_>) {
         let found = ArchiveFile { path, format, layer: None };
-        let scratch = Scratch::interruptible(self.run.stop_flag());
+        let scratch = Scratch::interruptible(self.run.stop_flag()).collecting_archives();
         let mut members = Members { walk: self, scratch, on_match };
         let input = Input::Whole(&mut Cursor::new(bytes));
         if let Err(error) = archive::walk(input, &found, self.options, &mut members) {
             members.issue(ArchiveIssue::NotOpened(error), path);
+        }
+    }
+}
+
+/// The bytes of a blob, and the archives that it contains as base64.
+pub(super) struct ArchiveContent<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) encoded: &'a [EncodedArchive],
+}
+
+/// Where archives are encoded.
+pub(super) struct EncodedPlace<'a> {
+    /// The path of the blob that contains them.
+    pub(super) path: &'a Path,
+    /// The offset of the searched bytes in the blob.
+    pub(super) offset: u64,
+}
+
+impl Walk<'_> {
+    /// Calls `on_match` with every match in the members of an archive, and of archives that are encoded in
+    /// it. Returns whether there are any.
+    pub(super) fn content(
+        &self,
+        content: &ArchiveContent<'_>,
+        path: &Path,
+        on_match: OnMember<'_>,
+    ) -> IsArchive {
+        let format = format(content.bytes);
+        if let Some(format) = format {
+            self.walk(content.bytes, format, path, on_match);
+        }
+        self.encoded(content.encoded, &EncodedPlace { path, offset: 0 }, on_match);
+        let is_any = format.is_some() || !content.encoded.is_empty();
+        if is_any { IsArchive::Yes } else { IsArchive::No }
+    }
+
+    /// Calls `on_match` with every match in the members of archives that were decoded from base64. Their
+    /// paths name the offset of the base64.
+    pub(super) fn encoded(
+        &self,
+        archives: &[EncodedArchive],
+        place: &EncodedPlace<'_>,
+        on_match: OnMember<'_>,
+    ) {
+        let EncodedPlace { path, offset } = place;
+        for archive in archives {
+            let Some(format) = format(&archive.bytes) else { continue };
+            let at = offset + archive.start as u64;
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!("!/{ENCODED}{at}"));
+            let name = PathBuf::from(name);
+            let depth = name.as_os_str().as_encoded_bytes().windows(2).filter(|it| it == b"!/");
+            let depth = depth.count();
+            if depth > self.options.depth {
+                let limit = ArchiveLimit::Depth { format: format.name(), depth };
+                if self.reporting == Reporting::Full {
+                    self.run.report(ArchiveIssue::Limit(limit), Some(name));
+                }
+                continue;
+            }
+            self.walk(&archive.bytes, format, &name, on_match);
         }
     }
 }
@@ -79,6 +141,11 @@ impl MemberSink for Members<'_> {
         detector.find(haystack, blob.own.clone(), &mut self.scratch, |found, token| {
             on_match(&mut window, found, token);
         });
+        let archives = self.scratch.take_archives();
+        if let Origin::File(path) = blob.origin {
+            let place = EncodedPlace { path, offset: blob.offset };
+            self.walk.encoded(&archives, &place, &mut **on_match);
+        }
         if self.scratch.take_overrun() && self.walk.reporting == Reporting::Full {
             report_overrun(self.walk.run, blob.origin);
         }

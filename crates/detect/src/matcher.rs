@@ -113,6 +113,11 @@ impl Matcher {
         self.provable.iter().map(|&rule| self.rule(rule).format.head())
     }
 
+    /// Returns the rules whose tokens are also searched for in encoded text.
+    pub(super) fn provable_rules(&self) -> impl Iterator<Item = usize> {
+        self.provable.iter().copied()
+    }
+
     pub(super) fn longest_head(&self) -> usize {
         self.longest_head
     }

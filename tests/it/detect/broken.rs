@@ -260,3 +260,27 @@ fn broken_tokens_are_masked_and_reported_where_they_begin() {
         }
     }
 }
+
+#[test]
+fn a_broken_token_is_masked_in_a_stream() {
+    use ddpatrol::detect::Evidence;
+    use ddpatrol::mask::MaskedStream;
+    let token = mint::datadog(&mut Random(31), "ddpat_", 43, 0);
+    let mut random = Random(32);
+    for gap in ["\r\n ", "\n ", TAGS[0], TAGS[6], CONTROLS[1], INVISIBLE[0]] {
+        for cut in 2..token.len() {
+            let text =
+                format!("<b>one</b> key: {}{gap}{} two\nthree\n", &token[..cut], &token[cut..]);
+            let mut stream = MaskedStream::new(&DETECTOR, Evidence::Proven);
+            let (mut out, mut at) = (Vec::new(), 0);
+            while at < text.len() {
+                let len = (1 + random.below(40)).min(text.len() - at);
+                stream.push(&text.as_bytes()[at..at + len], &mut out);
+                at += len;
+            }
+            stream.finish(&mut out);
+            let printed = String::from_utf8(out).expect("text");
+            assert_eq!(printed, "<b>one</b> key: *** two\nthree\n", "{text:?}");
+        }
+    }
+}

@@ -46,12 +46,10 @@ impl BrokenHeads {
     pub(super) fn new(heads: &[&[u8]]) -> Self {
         let (mut before_gap, mut after_gap) = ([false; 256], [false; 256]);
         for head in heads {
-            let Some((first, rest)) = head.split_first() else { continue };
-            after_gap[usize::from(*first)] |= false;
-            for &byte in rest {
+            for &byte in head.iter().skip(1) {
                 after_gap[usize::from(byte)] = true;
             }
-            for &byte in &head[..head.len() - 1] {
+            for &byte in head.iter().rev().skip(1) {
                 before_gap[usize::from(byte)] = true;
             }
         }
@@ -119,6 +117,16 @@ impl BrokenHeads {
             }
         }
         starts
+    }
+
+    /// Calls `on_start` with the start of every part of a head before a gap, and the offset of the gap.
+    pub(super) fn each_start(&self, bytes: &[u8], mut on_start: impl FnMut(usize, usize)) {
+        for at in 1..bytes.len() {
+            let is_gap = self.is_after_head(bytes, at) && gap::may_begin(&bytes[at..]);
+            if is_gap {
+                self.starts(bytes, at).into_iter().for_each(|start| on_start(start, at));
+            }
+        }
     }
 
     /// Returns `true` if a run begins with the end of a head.

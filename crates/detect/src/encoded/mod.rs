@@ -14,6 +14,12 @@
 //!   breaks of quoted-printable;
 //! - adjacent string literals, string literals joined by an operator, and lines that end in a backslash,
 //!   if the first one contains the whole head;
+//! - UTF-32 in both byte orders, and any encoding of this list inside it;
+//! - tokens broken into pieces by gaps ([`gap`]): line ends with blanks, quotation or comment marks;
+//!   tags of HTML and XML; ANSI control sequences; characters without a width. Gaps may be up to 1 KiB
+//!   long each, and the whole token 3 KiB. If the head itself is broken, it is found if a gap in it
+//!   begins with an escape character or a character without a width, with a closing or inline tag in
+//!   content that has tags in its first KiB, or if at least 40 characters without a gap follow;
 //! - any encoding of this list inside base64 of 64 characters or more that contains text, gzip or zlib, up
 //!   to three levels deep.
 //!

@@ -6,9 +6,11 @@
 
 use super::class::is_run;
 use super::decode::{Decoded, LOOKBEHIND, Scheme};
+use super::gap;
 use super::literals::Literals;
 use super::open_base64;
 use super::start::head_start;
+use crate::encoding::Layer;
 use crate::matcher::Matcher;
 use crate::scratch::Scratch;
 use std::borrow::Cow;
@@ -95,8 +97,46 @@ impl Pending<'_> {
             }
         });
         let last_stop = last_stop(text);
-        let open = open.into_iter().filter(|&at| last_stop.is_none_or(|stop| at > stop)).min();
+        let open = open.into_iter().filter(|&at| last_stop.is_none_or(|stop| at > stop));
+        // The characters of a gap are no stops.
+        let open = open.chain(self.broken_heads(text, scratch)).min();
         Heads { open, last_proven }
+    }
+}
+
+impl Pending<'_> {
+    /// Lists the starts of broken tokens that may continue after the end. One character of a head at the end
+    /// of a line does not count: every other line ends like that.
+    fn broken_heads(self, text: &[u8], scratch: &mut Scratch) -> Vec<usize> {
+        let Self { matcher, literals } = self;
+        let mut starts = Vec::new();
+        literals.broken.each_start(text, |start, gap| {
+            if gap - start > 1 || gap::skip(text, gap).is_some() {
+                starts.push(start);
+            }
+        });
+        matcher.each_head(text, 0..text.len(), |head| starts.push(head.start));
+        let mut out = Decoded::default();
+        starts.retain(|&start| {
+            let scheme = Scheme::Broken(Layer::Folded);
+            let longest = matcher.longest_head();
+            scheme.decode(text, start, longest, &mut out);
+            let is_head_begun = matcher.provable_heads().any(|head| head.starts_with(&out.bytes));
+            match matcher.longest_from(&out.bytes) {
+                Some(longest) => {
+                    scheme.decode(text, start, longest + 1, &mut out);
+                    if out.bytes.len() > longest
+                        || matcher.decide_decoded(&out.bytes, scratch).is_some()
+                    {
+                        return false;
+                    }
+                }
+                None if !is_head_begun => return false,
+                None => {}
+            }
+            out.ends.last().is_some_and(|&end| gap::is_open(text, end))
+        });
+        starts
     }
 }
 

@@ -13,6 +13,9 @@ use std::path::Path;
 /// The path of standard input, used as the first component of the paths of its members.
 pub const STDIN: &str = "stdin";
 
+/// The beginning of the name of an archive that is encoded in a text; its offset follows.
+pub const ENCODED: &str = "base64 at ";
+
 /// Removes locations in reflogs and unfinished messages of git, which repeat commits, if there are others.
 pub(super) fn drop_transient(places: &mut Vec<Location>) {
     let is_transient =
@@ -41,6 +44,11 @@ pub(super) fn drop_containers(places: &mut Vec<Location>) {
         let Some(path) = place.path.as_deref() else { continue };
         for archive in archives(path) {
             let archive = archive.into_os_string();
+            // A text with an encoded archive contains more than this archive.
+            let after = &path.as_os_str().as_encoded_bytes()[archive.len()..];
+            if after.strip_prefix(b"!/").is_some_and(|it| it.starts_with(ENCODED.as_bytes())) {
+                continue;
+            }
             let mut content = archive.clone();
             content.push("!");
             // The content of a compressed file is not a member of it.

@@ -21,7 +21,7 @@ mod worker_collector;
 
 pub use collect::{Collector, Occurrence, OnMatch, Token};
 pub use collect::{MatchDescriber, context};
-pub use dedup::STDIN;
+pub use dedup::{ENCODED, STDIN};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use inline::{Inline, InlineAllow};
 pub use member_path::{archives, is_member};
