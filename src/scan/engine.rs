@@ -2,7 +2,7 @@
 //!
 //! Input: matches of workers. Output: the collector and the sightings. This file does not depend on sources.
 
-use super::members::{self, ArchiveContent, Reporting, Walk};
+use super::members::{self, ArchiveContent, IsArchive, Reporting, Walk};
 use super::options::Scan;
 use super::sightings::{Novelty, Sightings};
 use crate::detect::{Evidence, Haystack, Match, Scratch};
@@ -109,13 +109,6 @@ impl<'a> Engine<'a> {
         drop(matches);
         collector.into_findings().collect()
     }
-}
-
-/// Whether bytes are an archive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum IsArchive {
-    Yes,
-    No,
 }
 
 /// The numbers of the tokens that one worker has found.

@@ -3,7 +3,6 @@
 //! Such tokens have no offset in the object. Their locations depend on the path of the archive, so the
 //! archive is walked again once the object is attributed.
 
-use super::engine::IsArchive;
 use super::scope::within;
 use crate::detect::{Detector, EncodedArchive, Haystack, Match, Scratch};
 use crate::source::archive::{
@@ -62,6 +61,13 @@ impl Walk<'_> {
             members.issue(ArchiveIssue::NotOpened(error), path);
         }
     }
+}
+
+/// Whether bytes are an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IsArchive {
+    Yes,
+    No,
 }
 
 /// The bytes of a blob, and the archives that it contains as base64.

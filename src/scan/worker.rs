@@ -2,8 +2,8 @@
 //!
 //! Input: blobs and git objects. Output: matches, to the shared state of the workers.
 
-use super::engine::{Engine, IsArchive, TokenNumbers};
-use super::members::{self, ArchiveContent, EncodedPlace, Reporting};
+use super::engine::{Engine, TokenNumbers};
+use super::members::{self, ArchiveContent, EncodedPlace, IsArchive, Reporting};
 use super::scope::{names, own, within};
 use super::version::ObjectVersion;
 use crate::detect::delta::{DeltaCandidate, DeltaCandidates, DeltaMatch};

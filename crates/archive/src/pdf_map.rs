@@ -99,7 +99,7 @@ impl UnicodeMap {
 
     /// Appends the characters of a string, if the map covers all its codes.
     pub(super) fn decode(&self, string: &[u8], out: &mut Vec<u8>) -> Codes {
-        if string.len() % self.width != 0 {
+        if !string.len().is_multiple_of(self.width) {
             return Codes::Unknown;
         }
         for bytes in string.chunks_exact(self.width) {
