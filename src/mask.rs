@@ -22,6 +22,9 @@ const CONTEXT: usize = 4096;
 /// [`MASK`] in UTF-16 of either byte order, without the zero before or after it.
 const WIDE_MASK: &[u8] = b"*\0*\0*";
 
+/// [`MASK`] in UTF-32 of either byte order, without the zeros before or after it.
+const WIDEST_MASK: &[u8] = b"*\0\0\0*\0\0\0*";
+
 /// A part of the buffer and its replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Masked {
@@ -50,6 +53,9 @@ impl Masked {
             let public_len = detector.rules().rules()[rule].format.public_len();
             return vec![Self { start: start + public_len, end, mask, part: Part::First }];
         }
+        if encoding.is_utf32() {
+            return vec![Self::widest(bytes, start..end)];
+        }
         if encoding.is_utf16() {
             return vec![Self::wide(bytes, start..end)];
         }
@@ -60,6 +66,14 @@ impl Masked {
                 Self { start, end, mask, part }
             })
             .collect()
+    }
+
+    /// Returns the part of `bytes` to replace for a match in UTF-32.
+    fn widest(bytes: &[u8], Range { start, end }: Range<usize>) -> Self {
+        let characters = || (start..end).filter(|&at| bytes.get(at).is_some_and(|&it| it != 0));
+        let (first, last) = (characters().next(), characters().next_back());
+        let (start, end) = (first.unwrap_or(start), last.map_or(end, |last| last + 1));
+        Self { start, end, mask: WIDEST_MASK, part: Part::First }
     }
 
     /// Returns the part of `bytes` to replace for a match in UTF-16.

@@ -162,7 +162,7 @@ impl Replacement {
         self
     }
 
-    /// Appends the replacement of `old`. In UTF-16, base64 and hexadecimal text it has the same encoding, so
+    /// Appends the replacement of `old`. In UTF-16, UTF-32, base64 and hexadecimal text it has the same encoding, so
     /// that the text around it can still be decoded.
     fn write(&self, place: &Match, old: &[u8], out: &mut Vec<u8>) {
         match place.encoding.outermost() {
@@ -171,6 +171,12 @@ impl Replacement {
             }
             Some(Layer::Utf16Be) => {
                 out.extend(self.text.encode_utf16().flat_map(u16::to_be_bytes));
+            }
+            Some(Layer::Utf32Le) => {
+                out.extend(self.text.chars().flat_map(|it| u32::from(it).to_le_bytes()));
+            }
+            Some(Layer::Utf32Be) => {
+                out.extend(self.text.chars().flat_map(|it| u32::from(it).to_be_bytes()));
             }
             Some(Layer::Base64) => {
                 let forms: Vec<&[u8]> = self.forms.iter().map(Secret::expose).collect();

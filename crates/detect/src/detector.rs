@@ -7,6 +7,7 @@ use super::budget;
 use super::candidate::{Candidate, Evidence, Match, OnCandidate, PossibleToken};
 use super::delta::junctions::{DeltaCheck, Junctions};
 use super::delta::{self, DeltaCandidates, DeltaObject};
+use super::encoded::broken::MAX_BACK;
 use super::encoded::decode::LOOKBEHIND;
 use super::encoded::line_prefix::LINE_LOOKBEHIND;
 use super::encoded::literals::Literals;
@@ -48,7 +49,9 @@ impl Detector {
     pub fn new(rules: Arc<RuleSet>) -> Result<Self, DetectorError> {
         let matcher = Matcher::new(rules)?;
         let literals = Literals::new(matcher.provable_heads())?;
-        let junctions = Junctions::new(&matcher.needles());
+        let mut needles: Vec<Vec<u8>> = matcher.needles().iter().map(|it| it.to_vec()).collect();
+        needles.extend(literals.broken.needles().iter().map(|pair| pair.to_vec()));
+        let junctions = Junctions::new(&needles);
         Ok(Self { matcher, literals, junctions })
     }
 
@@ -69,7 +72,7 @@ impl Detector {
     /// recognized there may begin before it.
     #[must_use]
     pub fn lookbehind(&self) -> usize {
-        LOOKBEHIND + LINE_LOOKBEHIND
+        (LOOKBEHIND + LINE_LOOKBEHIND).max(MAX_BACK + self.matcher.longest_head())
     }
 
     /// Lists the parts of a match that encode the token, without the prefixes of the lines into which it is

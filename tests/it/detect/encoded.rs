@@ -12,7 +12,11 @@ use ddpatrol::source::{BlobSink, Run};
 use proptest::prelude::*;
 
 /// Returns encoding, start and end of every proven match of a token.
-fn places(detector: &Detector, bytes: &[u8], token: &str) -> Vec<(String, usize, usize)> {
+pub(crate) fn places(
+    detector: &Detector,
+    bytes: &[u8],
+    token: &str,
+) -> Vec<(String, usize, usize)> {
     let mut places = Vec::new();
     let haystack = Haystack::whole(bytes);
     detector.find(haystack, 0..bytes.len(), &mut Scratch::default(), |found, secret| {
@@ -473,10 +477,7 @@ impl BlobSink for Collect<'_> {
 
 #[test]
 fn no_window_boundary_hides_or_duplicates_an_encoded_token() {
-    let detector = detector();
     let token = mint::datadog(&mut Random(10), "ddpat_", 43, 0);
-    let context = Context { before: detector.lookbehind(), after: detector.lookahead() };
-    let size = context.before + 2 * context.after + 1;
     let encoded = [
         encode::base64(format!("ab{token}").as_bytes()).into_bytes(),
         encode::folded(
@@ -492,28 +493,26 @@ fn no_window_boundary_hides_or_duplicates_an_encoded_token() {
         format!("\"{}\" +\n \"{}\"", &token[..30], &token[30..]).into_bytes(),
     ];
     for text in encoded {
-        for at in (size - 2 * text.len() - 200..size + 200).step_by(3).chain((0..size).step_by(211))
-        {
-            let mut bytes: Vec<u8> = b"some text. ".iter().copied().cycle().take(at).collect();
-            bytes.push(b' ');
-            bytes.extend(&text);
-            bytes.extend(b" and more text. ".repeat(size / 8));
-            let run = Run::default();
-            let mut collect = Collect { detector: &detector, token: &token, found: Vec::new() };
-            Windows::with_size(context, size).push_all(
-                Origin::Stdin,
-                &mut &*bytes,
-                &mut collect,
-                &run,
-            );
-            assert_eq!(
-                collect.found.len(),
-                1,
-                "at {at}: {:?} {}",
-                collect.found,
-                text.escape_ascii()
-            );
-        }
+        no_boundary_hides(&text, &token);
+    }
+}
+
+/// Asserts that a text with a token is found once at every position relative to a window boundary.
+#[track_caller]
+pub(crate) fn no_boundary_hides(text: &[u8], token: &str) {
+    let detector = detector();
+    let context = Context { before: detector.lookbehind(), after: detector.lookahead() };
+    let size = context.before + 2 * context.after + 1;
+    for at in (size - 2 * text.len() - 200..size + 200).step_by(3).chain((0..size).step_by(211)) {
+        let mut bytes: Vec<u8> = b"some text. ".iter().copied().cycle().take(at).collect();
+        bytes.push(b' ');
+        bytes.extend(text);
+        bytes.extend(b" and more text. ".repeat(size / 8));
+        let run = Run::default();
+        let mut collect = Collect { detector: &detector, token, found: Vec::new() };
+        Windows::with_size(context, size).push_all(Origin::Stdin, &mut &*bytes, &mut collect, &run);
+        let printed = text.escape_ascii();
+        assert_eq!(collect.found.len(), 1, "at {at}: {:?} {printed}", collect.found);
     }
 }
 

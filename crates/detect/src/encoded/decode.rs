@@ -3,6 +3,7 @@
 //! Input: text, a position and a scheme. Output: the decoded bytes, each with the offset of its end in the
 //! text. It does not decide whether they are a token.
 
+use super::breaks;
 use super::class::is_run;
 use super::digit::{base64_digit, hex_digit};
 use super::escape::{Unescaped, escape, escaped_digit};
@@ -20,6 +21,9 @@ pub(crate) const MAX_ENCODED_LEN: usize = 10;
 
 /// Number of bytes read after a decoded token, to check that the encoded text ends there.
 pub(crate) const DECODE_LOOKAHEAD: usize = 96;
+
+/// Maximum length of a broken token, gaps included, in bytes.
+pub(crate) const MAX_BROKEN: usize = 3 << 10;
 
 /// Decoded bytes and, for each, the end offset of its encoded form.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +69,8 @@ pub(crate) enum Scheme {
     Hex,
     /// Characters that may be escaped in this way.
     Text(Layer),
+    /// Characters with gaps between them, the first one of this kind.
+    Broken(Layer),
 }
 
 impl Scheme {
@@ -74,7 +80,7 @@ impl Scheme {
             Self::Base64 { .. } => (Layer::Base64, None),
             Self::Base64Utf16 { .. } => (Layer::Base64, Some(Layer::Utf16Le)),
             Self::Hex => (Layer::Hex, None),
-            Self::Text(layer) => (layer, None),
+            Self::Text(layer) | Self::Broken(layer) => (layer, None),
         };
         [Some(first), second].into_iter().flatten()
     }
@@ -95,6 +101,7 @@ impl Scheme {
             }
             Self::Hex => hex(pieces, limit, out),
             Self::Text(layer) => text(pieces.bytes, pieces.start, layer, limit, out),
+            Self::Broken(_) => broken(pieces.bytes, pieces.start, limit, out),
         }
     }
 }
@@ -200,6 +207,24 @@ fn text(bytes: &[u8], start: usize, layer: Layer, limit: usize, out: &mut Decode
                 out.push(byte, at);
             }
             _ => return,
+        }
+    }
+}
+
+/// Joins the pieces of a broken token.
+fn broken(bytes: &[u8], start: usize, limit: usize, out: &mut Decoded) {
+    let mut at = start;
+    while out.bytes.len() < limit && at < start + MAX_BROKEN {
+        match bytes.get(at) {
+            Some(&byte) if breaks::is_piece(byte) => {
+                at += 1;
+                out.push(byte, at);
+            }
+            Some(_) => match breaks::skip(bytes, at) {
+                Some(gap) => at = gap.end,
+                None => return,
+            },
+            None => return,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! literals, and the forms that a literal may belong to. Decoding decides ([`super::start`]).
 
 use super::base64_run::looks_like_base64;
+use super::broken::BrokenHeads;
 use super::class::{MIN_RUN, is_run};
 use super::decode::Scheme;
 use super::needles::{self, Escape, EscapeNeedle, Form, RunNeedle};
@@ -20,6 +21,7 @@ pub(crate) struct Literals {
     pub(super) escape_prefilter: Prefilter,
     /// For each anchor character, the parts of heads before it.
     before: Vec<Vec<Box<[u8]>>>,
+    pub(crate) broken: BrokenHeads,
 }
 
 impl Literals {
@@ -40,7 +42,8 @@ impl Literals {
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
         let texts: Vec<&[u8]> = escapes.iter().map(|needle| &*needle.text).collect();
         let escape_prefilter = Prefilter::new(&texts)?;
-        Ok(Self { needles, prefilter, longest, escapes, escape_prefilter, before })
+        let broken = BrokenHeads::new(&heads);
+        Ok(Self { needles, prefilter, longest, escapes, escape_prefilter, before, broken })
     }
 
     /// Returns, for each head with this anchor character, the part of the head before it.
@@ -61,8 +64,15 @@ impl Literals {
     /// Returns `true` if a run may contain an encoded token.
     pub(crate) fn may_contain_token(&self, run: &[u8]) -> bool {
         let mut parts = run.split(|&byte| !is_run(byte)).filter(|it| it.len() >= MIN_RUN);
-        parts.any(|part| {
-            self.prefilter.is_match(part) || looks_like_base64(part) || self.may_begin_hex(part)
-        }) || self.escape_prefilter.is_match(run)
+        let is_encoded = |part: &[u8]| {
+            self.prefilter.is_match(part)
+                || looks_like_base64(part)
+                || self.may_begin_hex(part)
+                || self.broken.is_rest(part)
+        };
+        parts.any(is_encoded)
+            || self.broken.is_rest(run)
+            || self.escape_prefilter.is_match(run)
+            || self.broken.has_escaped_gap(run)
     }
 }

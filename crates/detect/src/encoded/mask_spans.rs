@@ -3,6 +3,7 @@
 //! Input: bytes for output. Output: spans. It lists more than the search finds, such as tokens that are
 //! cut off, and tokens in runs too short for the search. It masks nothing itself.
 
+use super::breaks;
 use super::class::is_run;
 use super::decode::{self, Decoded, Pieces, Scheme};
 use super::fold::Fold;
@@ -81,6 +82,8 @@ impl MaskSpans<'_> {
             }
         });
         self.utf16(bytes, &mut spans);
+        self.utf32(bytes, &mut spans);
+        self.broken(bytes, scratch, &mut spans);
         spans
     }
 
@@ -102,6 +105,56 @@ impl MaskSpans<'_> {
                 spans.push(start..start + 2 * out.len() - 1);
             }
         }
+    }
+}
+
+impl MaskSpans<'_> {
+    /// Lists the spans of UTF-32 that begin with a head, of any length.
+    fn utf32(self, bytes: &[u8], spans: &mut Vec<Range<usize>>) {
+        for at in memchr::memmem::find_iter(bytes, &[0; 3]) {
+            let Some(start) = at.checked_sub(1) else { continue };
+            let units = bytes[start..].chunks(4).take(self.matcher.lookahead());
+            let is_ascii = |unit: &&[u8]| unit[0] != 0 && unit[1..].iter().all(|&byte| byte == 0);
+            let text: Vec<u8> = units.take_while(is_ascii).map(|unit| unit[0]).collect();
+            if self.matcher.provable_heads().any(|head| text.starts_with(head)) {
+                spans.push(start..bytes.len().min(start + 4 * text.len() - 3));
+            }
+        }
+    }
+
+    /// Lists the spans of broken tokens, and of those that are cut off.
+    fn broken(self, bytes: &[u8], scratch: &mut Scratch, spans: &mut Vec<Range<usize>>) {
+        let Self { matcher, literals } = self;
+        let mut out = Decoded::default();
+        let mut add = |start: usize, scratch: &mut Scratch| {
+            let scheme = Scheme::Broken(Layer::Folded);
+            scheme.decode(bytes, start, matcher.longest_head(), &mut out);
+            let Some(longest) = matcher.longest_from(&out.bytes) else { return };
+            scheme.decode(bytes, start, longest, &mut out);
+            for rule in matcher.provable_rules() {
+                let format = &matcher.rule(rule).format;
+                if !out.bytes.starts_with(format.head()) {
+                    continue;
+                }
+                matcher.ends(rule, &out.bytes, 0, scratch);
+                let is_cut = out.ends.last() == Some(&bytes.len())
+                    && out.bytes.len() > format.public_len() + MIN_SECRET;
+                let len = scratch.ends.last().copied().or(is_cut.then_some(out.bytes.len()));
+                if let Some(len) = len {
+                    spans.push(start..out.ends[len - 1]);
+                }
+            }
+        };
+        literals.broken.each_start(bytes, |start, _| add(start, scratch));
+        let mut heads = Vec::new();
+        matcher.each_head(bytes, 0..bytes.len(), |head| {
+            let rest = &bytes[head.start..];
+            let stop = rest.iter().position(|&byte| !breaks::is_piece(byte));
+            if stop.is_some_and(|stop| breaks::skip(rest, stop).is_some()) {
+                heads.push(head.start);
+            }
+        });
+        heads.into_iter().for_each(|start| add(start, scratch));
     }
 }
 

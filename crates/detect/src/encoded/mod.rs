@@ -18,6 +18,12 @@
 //! - a backslash before punctuation, as in Markdown;
 //! - adjacent string literals, string literals joined by an operator, and lines that end in a backslash,
 //!   if the first one contains the whole head;
+//! - UTF-32 in both byte orders, and any encoding of this list inside it;
+//! - tokens broken into pieces by gaps ([`breaks`]): line ends with blanks, quotation or comment marks;
+//!   tags of HTML and XML; ANSI control sequences; characters without a width. Gaps may be up to 1 KiB
+//!   long each, and the whole token 3 KiB. If the head itself is broken, it is found if a gap in it
+//!   begins with an escape character or a character without a width, with a closing or inline tag in
+//!   content that has tags in its first KiB, or if at least 40 characters without a gap follow;
 //! - any encoding of this list inside base64 of 64 characters or more that contains text, gzip or zlib, up
 //!   to three levels deep.
 //!
@@ -35,6 +41,8 @@
 //! beginning.
 
 mod base64_run;
+pub(super) mod breaks;
+pub(super) mod broken;
 mod byte_class;
 mod class;
 pub(super) mod decode;
@@ -64,6 +72,7 @@ use super::candidate::{Candidate, OnCandidate};
 use super::matcher::Matcher;
 use super::scratch::Scratch;
 use super::search::{ContentKind, Search};
+use broken::BrokenSearch;
 use decode::{DECODE_LOOKAHEAD, LOOKBEHIND, Scheme};
 use digit::base64_digit;
 use fold::Fold;
@@ -118,6 +127,10 @@ impl EncodedSearch<'_> {
     /// Searches every run in the part that is long enough to contain an encoded token.
     pub(super) fn run(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
         let is_text = search.kind != ContentKind::TreeNames;
+        let broken = BrokenSearch { matcher: self.matcher, heads: &self.literals.broken };
+        if is_text && broken::is_markup(search.bytes) {
+            broken.markup(search, scratch, on);
+        }
         runs::walk(search.bytes, search.part.clone(), |found| match found {
             EncodedRun::Base64OrHex(run) => {
                 search.spend(&mut scratch.budget, budget::RUN * run.len() as u64);
@@ -130,6 +143,10 @@ impl EncodedSearch<'_> {
                         on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
                     }
                     self.line_borders(search, &run, scratch, on);
+                    // The start of a run of text is searched below.
+                    if run.start.checked_sub(1).is_some_and(|at| class::is_text(search.bytes[at])) {
+                        broken.before_run(search, &run, scratch, on);
+                    }
                     self.nested.base64(search, &run, scratch, on);
                 }
             }
@@ -142,12 +159,24 @@ impl EncodedSearch<'_> {
                         self.escaped(search, &place, scratch, on);
                     }
                 });
+                if is_text {
+                    broken.escaped(search, &run, scratch, on);
+                }
             }
             EncodedRun::Utf16(stretch) if is_text => {
                 scratch.needs_full_scan = true;
                 self.nested.utf16(search, &stretch, scratch, on);
             }
-            EncodedRun::Utf16(..) => {}
+            EncodedRun::Text(run) if is_text => broken.before_run(search, &run, scratch, on),
+            EncodedRun::Gap(at) if is_text => broken.gap_at(search, at, scratch, on),
+            EncodedRun::Utf32(at) if is_text => {
+                scratch.needs_full_scan = true;
+                self.nested.utf32(search, at, scratch, on);
+            }
+            EncodedRun::Utf16(_)
+            | EncodedRun::Text(_)
+            | EncodedRun::Gap(_)
+            | EncodedRun::Utf32(_) => {}
         });
     }
 

@@ -4,6 +4,7 @@
 //! that is not decided yet. It holds back more than necessary, but never releases the beginning of a token
 //! that the search would find. It decides nothing about tokens.
 
+use super::breaks;
 use super::class::is_run;
 use super::decode::{Decoded, LOOKBEHIND, Pieces, Scheme};
 use super::fold::Fold;
@@ -11,6 +12,7 @@ use super::line_prefix::LINE_LOOKBEHIND;
 use super::literals::Literals;
 use super::open_base64;
 use super::start::head_start;
+use crate::encoding::Layer;
 use crate::matcher::Matcher;
 use crate::scratch::Scratch;
 use std::borrow::Cow;
@@ -103,8 +105,10 @@ impl Pending<'_> {
             }
         });
         let last_stop = last_stop(text);
-        let open = open.into_iter().filter(|&at| last_stop.is_none_or(|stop| at > stop)).min();
-        Heads { open: open.into_iter().chain(folded).min(), last_proven }
+        let open = open.into_iter().filter(|&at| last_stop.is_none_or(|stop| at > stop));
+        // The characters of a gap are no stops.
+        let open = open.chain(folded).chain(self.broken_heads(text, scratch)).min();
+        Heads { open, last_proven }
     }
 
     /// Returns `true` if an encoded token at `start` may continue in a line with a prefix, or in another
@@ -133,6 +137,42 @@ impl Pending<'_> {
             }
         }
         is_open
+    }
+}
+
+impl Pending<'_> {
+    /// Lists the starts of broken tokens that may continue after the end. One character of a head at the end
+    /// of a line does not count: every other line ends like that.
+    fn broken_heads(self, text: &[u8], scratch: &mut Scratch) -> Vec<usize> {
+        let Self { matcher, literals } = self;
+        let mut starts = Vec::new();
+        literals.broken.each_start(text, |start, gap| {
+            if gap - start > 1 || breaks::skip(text, gap).is_some() {
+                starts.push(start);
+            }
+        });
+        matcher.each_head(text, 0..text.len(), |head| starts.push(head.start));
+        let mut out = Decoded::default();
+        starts.retain(|&start| {
+            let scheme = Scheme::Broken(Layer::Folded);
+            let longest = matcher.longest_head();
+            scheme.decode(text, start, longest, &mut out);
+            let is_head_begun = matcher.provable_heads().any(|head| head.starts_with(&out.bytes));
+            match matcher.longest_from(&out.bytes) {
+                Some(longest) => {
+                    scheme.decode(text, start, longest + 1, &mut out);
+                    if out.bytes.len() > longest
+                        || matcher.decide_decoded(&out.bytes, scratch).is_some()
+                    {
+                        return false;
+                    }
+                }
+                None if !is_head_begun => return false,
+                None => {}
+            }
+            out.ends.last().is_some_and(|&end| breaks::is_open(text, end))
+        });
+        starts
     }
 }
 

@@ -3,6 +3,7 @@
 //! Input: a position and the scheme to decode with. Output: a candidate, with the proven token that begins
 //! there, if any. It does not search for positions.
 
+use super::breaks::{self, MAX_BREAK};
 use super::class::is_run;
 use super::decode::{DECODE_LOOKAHEAD, MAX_ENCODED_LEN, Pieces, Scheme};
 use super::digit::base64_digit;
@@ -95,12 +96,18 @@ impl Start {
         let end = out.ends.last().copied().unwrap_or(start);
         let is_complete = out.bytes.len() >= limit;
         scratch.decoded = out;
-        let may_be_folded = !matches!(scheme, Scheme::Text(_)) && {
+        let may_be_folded = !matches!(scheme, Scheme::Text(_) | Scheme::Broken(_)) && {
             let run = bytes[start..].iter().take(MAX_FIRST).take_while(|&&byte| is_digit(byte));
             let run_end = start + run.count();
             end > run_end || !is_complete && run_end <= end + MAX_REST
         };
-        let ahead = if may_be_folded { LINE_LOOKAHEAD } else { DECODE_LOOKAHEAD };
+        let is_broken = matches!(scheme, Scheme::Broken(_));
+        let is_in_gap = is_broken && breaks::may_begin(&bytes[end.min(bytes.len())..]);
+        let ahead = match may_be_folded {
+            _ if is_in_gap => MAX_BREAK,
+            true => LINE_LOOKAHEAD,
+            false => DECODE_LOOKAHEAD,
+        };
         Attempt { found, read_end: end + ahead, may_be_folded }
     }
 }
@@ -115,8 +122,8 @@ fn is_digit(byte: u8) -> bool {
     base64_digit(byte).is_some()
 }
 
-/// Decodes a token within `token` whose head is plain, but followed by escaped or split text. If there is
-/// no token, returns the end of the bytes read, if any were read.
+/// Decodes a token within `token` whose head is plain, but followed by escaped, split or broken text. If
+/// there is no token, returns the end of the bytes read, if any were read.
 pub(crate) fn decode_after_head(
     matcher: &Matcher,
     search: &Search<'_>,
@@ -129,38 +136,9 @@ pub(crate) fn decode_after_head(
     let mut at = start;
     let limit = bytes.len().min(end);
     let (mut read_end, mut is_unquoted) = (None, false);
-    loop {
-        let rest = &bytes[at..limit];
-        let Some(stop) = rest.iter().position(|&it| !is_run(it) && it != b'.' || it == b'=') else {
-            return read_end;
-        };
-        at += stop;
-        let layer = match (bytes[at], bytes.get(at + 1)) {
-            (b'%', _) => Layer::Percent,
-            (b'&', _) => Layer::Html,
-            (b'\\', Some(b'u')) => Layer::Unicode,
-            (b'\\', Some(b'x')) => Layer::HexEscape,
-            (b'\\', _) if escape(Layer::Backslash, &bytes[at..]).is_some() => Layer::Backslash,
-            (b'\\' | b'"' | b'\'' | b'`', _) => Layer::Split,
-            // One attempt decodes all escapes of this kind.
-            (b'=', _) if !is_unquoted && escape(Layer::QuotedPrintable, &bytes[at..]).is_some() => {
-                is_unquoted = true;
-                Layer::QuotedPrintable
-            }
-            // The character may be part of the token.
-            (b'=', _) => {
-                at += 1;
-                continue;
-            }
-            _ => return read_end,
-        };
+    let mut decode = |scheme: Scheme| {
         let mut is_found = false;
-        let place = Start {
-            scheme: Scheme::Text(layer),
-            start,
-            inspected_start: start,
-            inspected_end: start,
-        };
+        let place = Start { scheme, start, inspected_start: start, inspected_end: start };
         place.decide(matcher, search, scratch, &mut |candidate, token| {
             read_end = read_end.max(Some(candidate.inspected_end));
             is_found = candidate.found.is_some();
@@ -168,13 +146,43 @@ pub(crate) fn decode_after_head(
                 on(candidate, token);
             }
         });
-        if is_found {
+        is_found
+    };
+    loop {
+        let rest = &bytes[at..limit];
+        let Some(stop) = rest.iter().position(|&it| !is_run(it) && it != b'.' || it == b'=') else {
+            return read_end;
+        };
+        at += stop;
+        let escaped = match (bytes[at], bytes.get(at + 1)) {
+            (b'%', _) => Some(Layer::Percent),
+            (b'&', _) => Some(Layer::Html),
+            (b'\\', Some(b'u')) => Some(Layer::Unicode),
+            (b'\\', Some(b'x')) => Some(Layer::HexEscape),
+            (b'\\', _) if escape(Layer::Backslash, &bytes[at..]).is_some() => {
+                Some(Layer::Backslash)
+            }
+            (b'\\' | b'"' | b'\'' | b'`', _) => Some(Layer::Split),
+            (b'=', _) => {
+                // One attempt decodes all escapes of this kind.
+                if !is_unquoted && escape(Layer::QuotedPrintable, &bytes[at..]).is_some() {
+                    is_unquoted = true;
+                    if decode(Scheme::Text(Layer::QuotedPrintable)) {
+                        return None;
+                    }
+                }
+                // The character may be part of the token.
+                at += 1;
+                continue;
+            }
+            _ => None,
+        };
+        if escaped.is_some_and(|layer| decode(Scheme::Text(layer)))
+            || breaks::skip(bytes, at).is_some_and(|gap| decode(Scheme::Broken(gap.layer)))
+        {
             return None;
         }
-        if layer != Layer::QuotedPrintable {
-            return read_end;
-        }
-        at += 1;
+        return read_end;
     }
 }
 

@@ -266,7 +266,8 @@ impl Recall<'_> {
         let mut places = PlacesByObject::new();
         for place in self.issue_places {
             let (id, kind) = place.object()?;
-            let trace = self.trace(place, Trace::new(Place::File(PathBuf::new()), id, kind), commits)?;
+            let trace =
+                self.trace(place, Trace::new(Place::File(PathBuf::new()), id, kind), commits)?;
             let path = place.path()?.map(|path| join(self.root, &path));
             let place = IssuePlace { path, trace: Some(Arc::new(trace)) };
             places.entry(id).or_default().push(place);

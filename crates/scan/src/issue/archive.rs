@@ -133,6 +133,11 @@ pub enum Unsupported {
         /// The number of streams.
         streams: u64,
     },
+    /// Fonts of a PDF whose text cannot be mapped to characters.
+    PdfFonts {
+        /// The number of fonts.
+        fonts: u64,
+    },
 }
 
 /// A limit that an archive or a member exceeds.

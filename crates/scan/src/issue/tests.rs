@@ -160,6 +160,8 @@ fn archive_rows() -> Vec<Row> {
             Opaque, "archive.unsupported", "not unpacked: a bundle with SHA-256 object ids, which is not supported";
         A::Unsupported(N::Lzw { .. }) = A::Unsupported(N::Lzw { streams: 3 }),
             Opaque, "archive.unsupported", "not unpacked: 3 LZW-compressed streams";
+        A::Unsupported(N::PdfFonts { .. }) = A::Unsupported(N::PdfFonts { fonts: 2 }),
+            Opaque, "archive.unsupported", "not unpacked: text in 2 fonts without a map to Unicode";
         A::Damaged(_) = A::Damaged(Damage::Checksum),
             Opaque, "archive.damaged", "damaged: checksum mismatch";
     }

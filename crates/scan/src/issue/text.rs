@@ -150,6 +150,9 @@ impl Display for Unsupported {
                 f.write_str("a bundle with SHA-256 object ids, which is not supported")
             }
             Self::Lzw { streams } => write!(f, "{}", count(*streams, "LZW-compressed stream")),
+            Self::PdfFonts { fonts } => {
+                write!(f, "text in {} without a map to Unicode", count(*fonts, "font"))
+            }
         }
     }
 }
