@@ -1,5 +1,6 @@
 //! The detector compared with the oracle.
 
+mod broken;
 mod encoded;
 mod nested;
 

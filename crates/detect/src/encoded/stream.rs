@@ -4,7 +4,8 @@
 //! position of each in the text. Positions are stored per line: one per byte would take nine times the
 //! memory. It has no budget.
 
-use super::decode::{base64_digit, skip_fold, skip_join};
+use super::digit::base64_digit;
+use super::gap::{skip_fold, skip_join};
 use std::io::{self, BufRead, Read};
 
 /// The value in [`DIGITS`] of characters that are not digits.
