@@ -167,10 +167,10 @@ fn folded_base64_is_found_at_every_line_length() {
 }
 
 /// Prefix and suffix of the line with this number.
-type Affixes = fn(usize) -> (String, String);
+pub(crate) type Affixes = fn(usize) -> (String, String);
 
 /// The prefixes and suffixes of logs, listings, patches, tables and records.
-const AFFIXES: [Affixes; 22] = [
+pub(crate) const AFFIXES: [Affixes; 22] = [
     |n| {
         (format!("2026-01-01T00:00:{:02}.{:07}Z ", n % 60, n * 7_654_321 % 10_000_000), "\r".into())
     },
@@ -203,7 +203,7 @@ const AFFIXES: [Affixes; 22] = [
 ];
 
 /// Folds text into lines with prefixes and suffixes, between two other lines.
-fn affixed(text: &str, width: usize, affixes: Affixes) -> String {
+pub(crate) fn affixed(text: &str, width: usize, affixes: Affixes) -> String {
     let mut all = format!("{}start{}\n", affixes(0).0, affixes(0).1);
     for (at, line) in text.as_bytes().chunks(width).enumerate() {
         let (prefix, suffix) = affixes(at + 1);

@@ -48,6 +48,16 @@ pub(super) fn skip(bytes: &[u8], at: usize) -> Option<Break> {
     read(bytes, at).filter(|gap| bytes.get(gap.end).is_some_and(|&byte| is_piece(byte)))
 }
 
+/// Returns the offset after the bytes that decide that there is no gap at an offset.
+pub(super) fn reach(bytes: &[u8], at: usize) -> usize {
+    let end = read(bytes, at).map_or(at, |gap| gap.end);
+    if bytes.get(end).is_none_or(|byte| b" \t\r\n\\<&^\x1b\xc2\xe2\xef".contains(byte)) {
+        at + MAX_BREAK
+    } else {
+        end + 1
+    }
+}
+
 /// Returns `true` if the bytes end in a gap that begins at an offset and may continue.
 pub(super) fn is_open(bytes: &[u8], at: usize) -> bool {
     let end = read(bytes, at).map_or(at, |gap| gap.end);

@@ -9,7 +9,8 @@
 //! - by the `<` of a closing or inline tag, in content whose beginning looks like markup;
 //! - by what follows it, if that is a long run that begins with the rest of a head.
 
-use super::breaks::{self, MAX_BREAK};
+use super::breaks;
+use super::class::MIN_RUN;
 use super::decode::Scheme;
 use super::start::Start;
 use crate::candidate::{Candidate, OnCandidate};
@@ -38,23 +39,31 @@ pub(crate) struct BrokenHeads {
     heads: Vec<Box<[u8]>>,
     /// The bytes of heads after which a gap may begin: all but the last of each.
     before_gap: [bool; 256],
-    /// The bytes of heads at which a gap may end: all but the first of each.
-    after_gap: [bool; 256],
+    /// The pairs of bytes with which the rest of a token may begin after a gap in its head.
+    rests: Box<[u64; 1024]>,
+    longest: usize,
 }
 
 impl BrokenHeads {
     pub(super) fn new(heads: &[&[u8]]) -> Self {
-        let (mut before_gap, mut after_gap) = ([false; 256], [false; 256]);
+        let mut before_gap = [false; 256];
+        let mut rests = Box::new([0; 1024]);
         for head in heads {
-            for &byte in head.iter().skip(1) {
-                after_gap[usize::from(byte)] = true;
-            }
             for &byte in head.iter().rev().skip(1) {
                 before_gap[usize::from(byte)] = true;
             }
+            for at in 1..head.len() {
+                let last = || 0..=u8::MAX;
+                let second = head.get(at + 1).map_or_else(last, |&second| second..=second);
+                for second in second {
+                    let pair = usize::from(head[at]) << 8 | usize::from(second);
+                    rests[pair >> 6] |= 1 << (pair & 63);
+                }
+            }
         }
+        let longest = heads.iter().map(|head| head.len()).max().unwrap_or(0);
         let heads = heads.iter().map(|&head| head.into()).collect();
-        Self { heads, before_gap, after_gap }
+        Self { heads, before_gap, rests, longest }
     }
 
     /// Returns pairs of bytes, one of which is at every place where a gap begins in a head.
@@ -94,7 +103,8 @@ impl BrokenHeads {
         at.checked_sub(1).is_some_and(|before| self.before_gap[usize::from(bytes[before])])
     }
 
-    /// Returns `true` if a gap may begin at `at`, after a part of a head. Bytes after the end are unknown.
+    /// Returns `true` if a gap may begin at `at`, after a part of a head. Bytes after the end are unknown, and
+    /// so are bytes before the beginning.
     fn is_gap(&self, bytes: &[u8], at: usize) -> bool {
         self.is_after_head(bytes, at)
             && match bytes[at] {
@@ -104,6 +114,20 @@ impl BrokenHeads {
                 0x1b => true,
                 _ => bytes.len() < at + 3 || breaks::is_invisible_at(&bytes[at..]),
             }
+            && (at < self.longest || self.has_start(bytes, at))
+    }
+
+    /// Returns `true` if a part of a head ends at `gap`.
+    fn has_start(&self, bytes: &[u8], gap: usize) -> bool {
+        let before = &bytes[..gap];
+        let is_part = |head: &[u8]| (1..head.len()).any(|len| before.ends_with(&head[..len]));
+        self.heads.iter().any(|head| is_part(head))
+    }
+
+    /// Returns `true` if a byte may follow a part of a head.
+    fn may_continue(&self, part: &[u8], next: u8) -> bool {
+        let mut rests = self.heads.iter().filter_map(|head| head.strip_prefix(part));
+        rests.any(|rest| rest.first() == Some(&next))
     }
 
     /// Lists the starts of the parts of heads that end at `gap`.
@@ -129,9 +153,19 @@ impl BrokenHeads {
         }
     }
 
-    /// Returns `true` if a run begins with the end of a head.
+    /// Returns `true` if a run begins with the end of a head, and continues as a secret may.
+    #[inline]
     pub(super) fn is_rest(&self, run: &[u8]) -> bool {
-        run.first().is_some_and(|&byte| self.after_gap[usize::from(byte)])
+        let Some(&[first, second]) = run.first_chunk() else { return false };
+        let pair = usize::from(first) << 8 | usize::from(second);
+        self.rests[pair >> 6] >> (pair & 63) & 1 == 1 && self.is_rest_of_head(run)
+    }
+
+    fn is_rest_of_head(&self, run: &[u8]) -> bool {
+        let secret = &run[..run.len().min(MIN_RUN)];
+        let kinds = [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit];
+        // Ruled-out runs are rulers and names.
+        kinds.into_iter().filter(|&is| secret.iter().any(is)).count() > 1
             && self.heads.iter().any(|head| (1..head.len()).any(|at| run.starts_with(&head[at..])))
     }
 }
@@ -204,22 +238,26 @@ impl BrokenSearch<'_> {
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
     ) {
-        let starts = self.heads.starts(search.bytes, at);
+        let bytes = search.bytes;
+        let starts = self.heads.starts(bytes, at);
         let Some(&first) = starts.iter().min() else { return };
         let inspected_start = first.saturating_sub(1);
-        match breaks::skip(search.bytes, at) {
-            Some(gap) => {
-                for start in starts {
+        let gap = breaks::skip(bytes, at);
+        let mut is_tried = false;
+        if let Some(gap) = gap {
+            let inspected_end = gap.end + 1;
+            for start in starts {
+                if self.heads.may_continue(&bytes[start..at], bytes[gap.end]) {
                     let scheme = Scheme::Broken(gap.layer);
-                    let place =
-                        Start { scheme, start, inspected_start, inspected_end: gap.end + 1 };
+                    let place = Start { scheme, start, inspected_start, inspected_end };
                     place.decide(self.matcher, search, scratch, on);
+                    is_tried = true;
                 }
             }
-            None => {
-                let inspected_end = at + MAX_BREAK;
-                on(Candidate { inspected_start, start: first, inspected_end, found: None }, &[]);
-            }
+        }
+        if !is_tried {
+            let inspected_end = gap.map_or_else(|| breaks::reach(bytes, at), |gap| gap.end + 1);
+            on(Candidate { inspected_start, start: first, inspected_end, found: None }, &[]);
         }
     }
 
@@ -232,13 +270,20 @@ impl BrokenSearch<'_> {
         on: OnCandidate<'_>,
     ) {
         let bytes = search.bytes;
-        let is_cut = run.start.checked_sub(1).is_some_and(|before| breaks::is_piece(bytes[before]));
-        if is_cut || !self.heads.is_rest(&bytes[run.clone()]) {
+        let before = run.start.checked_sub(1).map(|before| bytes[before]);
+        if !before.is_some_and(may_end_gap) || !self.heads.is_rest(&bytes[run.clone()]) {
             return;
         }
-        let inspected_start = run.start.saturating_sub(MAX_BACK + 2);
+        let line = before.filter(|&byte| is_blank(byte)).map(|_| before_line(bytes, run.start));
+        let inspected_start = match line {
+            Some(BeforeLine::Other(at)) => at,
+            Some(BeforeLine::End) | None => run.start.saturating_sub(MAX_BACK + 2),
+        };
         let inspected_end = run.end + 1;
         on(Candidate { inspected_start, start: run.start, inspected_end, found: None }, &[]);
+        if matches!(line, Some(BeforeLine::Other(_))) {
+            return;
+        }
         let least = run.start.saturating_sub(MAX_BACK);
         for at in (least + 1..run.start).rev() {
             if breaks::is_piece(bytes[at]) || !breaks::is_piece(bytes[at - 1]) {
@@ -260,5 +305,36 @@ impl BrokenSearch<'_> {
                 place.decide(self.matcher, search, scratch, on);
             }
         }
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// Returns `true` if a gap may end with a byte, unless it begins with an escape character or is escaped
+/// itself. Such gaps are found by their beginning.
+fn may_end_gap(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r' | b' ' | b'\t' | b'>' | b';' | 0x80..)
+}
+
+/// The text before the blanks and marks at the beginning of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BeforeLine {
+    /// The end of another line.
+    End,
+    /// Other text; the offset of its last byte.
+    Other(usize),
+}
+
+/// Reads blanks and the marks of quotations and comments back to the end of the line before.
+fn before_line(bytes: &[u8], at: usize) -> BeforeLine {
+    let least = at.saturating_sub(MAX_BACK);
+    let is_mark = |byte: &u8| is_blank(*byte) || b"/-#*>;%|".contains(byte);
+    let marks = bytes[least..at].iter().rev().take_while(|byte| is_mark(byte)).count();
+    let before = &bytes[least..at - marks];
+    match before {
+        [.., b'\n' | b'\r'] | [.., b'\\', b'n'] => BeforeLine::End,
+        _ => BeforeLine::Other((at - marks).saturating_sub(2)),
     }
 }

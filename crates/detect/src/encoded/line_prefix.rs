@@ -106,6 +106,21 @@ impl Line {
     }
 }
 
+/// Returns the range of bytes that decides whether and where the encoded text that ends at `end` continues in
+/// another line: its line and the next one, each up to the limits of their lengths.
+pub(super) fn inspected(bytes: &[u8], end: usize) -> Range<usize> {
+    let least = end.saturating_sub(LINE_LOOKBEHIND + 1);
+    let most = bytes.len().min(end + LINE_LOOKAHEAD);
+    let line_end = memchr::memchr(b'\n', &bytes[end..most]).map_or(most, |at| end + at + 1);
+    // Lines that end in an escape sequence are not limited to a line.
+    if memchr::memmem::find(&bytes[end..line_end], b"\\n").is_some() {
+        return least..end + LINE_LOOKAHEAD;
+    }
+    let line_start = memchr::memrchr(b'\n', &bytes[least..end]).map_or(least, |at| least + at);
+    let next_end = memchr::memchr(b'\n', &bytes[line_end..most]);
+    line_start..next_end.map_or(end + LINE_LOOKAHEAD, |at| line_end + at + 1)
+}
+
 /// Returns the start of the line that contains `at`.
 fn line_start(bytes: &[u8], at: usize, end: LineEnd) -> Option<usize> {
     let least = at.saturating_sub(MAX_AFFIX);

@@ -136,13 +136,19 @@ impl EncodedSearch<'_> {
                 search.spend(&mut scratch.budget, budget::RUN * run.len() as u64);
                 self.search_run(search, &run, scratch, on);
                 if is_text {
-                    if looks_like_base64(&search.bytes[run.clone()]) {
-                        // The surrounding text decides whether base64 begins or continues here.
-                        let inspected_start = run.start.saturating_sub(FOLD_CONTEXT);
-                        let (start, inspected_end) = (run.start, run.end + FOLD_CONTEXT);
+                    // The surrounding text decides whether base64 begins or continues here.
+                    let mut inspected = looks_like_base64(&search.bytes[run.clone()])
+                        .then(|| run.start.saturating_sub(FOLD_CONTEXT)..run.end + FOLD_CONTEXT);
+                    if let Some(lines) = self.line_borders(search, &run, scratch, on) {
+                        inspected = Some(match inspected {
+                            Some(near) => near.start.min(lines.start)..near.end.max(lines.end),
+                            None => lines,
+                        });
+                    }
+                    if let Some(Range { start: inspected_start, end: inspected_end }) = inspected {
+                        let start = run.start;
                         on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
                     }
-                    self.line_borders(search, &run, scratch, on);
                     // The start of a run of text is searched below.
                     if run.start.checked_sub(1).is_some_and(|at| class::is_text(search.bytes[at])) {
                         broken.before_run(search, &run, scratch, on);
@@ -205,39 +211,44 @@ impl EncodedSearch<'_> {
         });
     }
 
-    /// Searches for literals that cross from one line of base64 to the next.
+    /// Searches for literals that cross from one line of base64 or hex to the next. Returns the range that
+    /// decides whether and where the line continues; `None` if no literal can begin at its end.
     fn line_borders(
         &self,
         search: &Search<'_>,
         run: &Range<usize>,
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
-    ) {
+    ) -> Option<Range<usize>> {
         let bytes = search.bytes;
         if run.end > search.part.end {
             // The search of the part where the line ends does this.
-            return;
+            return None;
         }
+        // A soft line break of quoted-printable.
+        let is_soft =
+            bytes[..run.end].ends_with(b"=") && matches!(bytes.get(run.end), Some(b'\r' | b'\n'));
+        let end = if is_soft { run.end - 1 } else { run.end };
         // Decide by the end of the line, so that the result is the same for every division into parts.
-        let tail = bytes[..run.end].iter().rev().take(base64_run::SHORTEST);
+        let tail = bytes[..end].iter().rev().take(base64_run::SHORTEST);
         let tail = tail.take_while(|&&byte| class::is_run(byte)).count();
-        let tail = &bytes[run.end - tail..run.end];
+        let tail = &bytes[end - tail..end];
         if tail.ends_with(b"=") || !looks_like_base64(tail) && !self.literals.may_begin_hex(tail) {
-            return;
+            return None;
         }
         let mut tried = [None; MAX_BORDERS];
-        for (at, next) in borders(bytes, run.end).enumerate() {
+        for (at, next) in borders(bytes, end).enumerate() {
             if tried.contains(&Some(next)) {
                 continue;
-            }
-            if at == 0 {
-                scratch.needs_full_scan = true;
             }
             if let Some(place) = tried.get_mut(at) {
                 *place = Some(next);
             }
-            self.line_border(search, Border { end: run.end, tail: tail.len(), next }, scratch, on);
+            self.line_border(search, Border { end, tail: tail.len(), next }, scratch, on);
         }
+        let lines = line_prefix::inspected(bytes, end);
+        let near = end + gap::MAX_GAP + self.literals.longest;
+        Some(lines.start..lines.end.max(near))
     }
 
     /// Searches for literals that cross from one line to the next.
