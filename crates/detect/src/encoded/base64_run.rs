@@ -47,8 +47,16 @@ pub(super) fn is_archive(first: &[u8]) -> bool {
 /// Returns `true` if a run mixes lower case, upper case and digits as base64 does. Most names, paths and
 /// hexadecimal numbers do not.
 pub(crate) fn looks_like_base64(run: &[u8]) -> bool {
-    let any = |is: fn(&u8) -> bool| run.iter().any(is);
-    any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_digit)
+    let mut kinds = 0;
+    run.iter().any(|byte| {
+        kinds |= match byte {
+            b'a'..=b'z' => 1,
+            b'A'..=b'Z' => 2,
+            b'0'..=b'9' => 4,
+            _ => 0,
+        };
+        kinds == 7
+    })
 }
 
 /// Returns `true` if base64 with nested content may continue after the end of `bytes`.

@@ -153,9 +153,10 @@ impl Masks {
 /// Builds the masks byte by byte.
 fn scalar<'a>(masks: &'a mut Masks, bytes: &[u8]) -> &'a [u64] {
     build(masks, bytes, |block| {
-        let probes = bits_where(block, is_probe);
         let zeros = bits_where(block, |byte| byte == 0);
-        Marks { probes, zeros, gaps: bits_where(block, is_gap_start) }
+        let gaps = bits_where(block, is_gap_start);
+        let is_special = zeros | gaps != 0;
+        Marks { probes: bits_where(block, is_probe), is_special, zeros, gaps }
     })
 }
 
@@ -168,6 +169,8 @@ fn bits_where(block: &[u8; WIDTH], is_match: impl Fn(u8) -> bool) -> u64 {
 /// The marked bytes of one mask.
 struct Marks {
     probes: u64,
+    /// Whether there are zeros or bytes that may begin a gap.
+    is_special: bool,
     zeros: u64,
     /// The bytes that may begin a gap.
     gaps: u64,
@@ -180,39 +183,46 @@ fn build<'a>(
     bytes: &[u8],
     mask: impl Fn(&[u8; WIDTH]) -> Marks,
 ) -> &'a [u64] {
-    let Masks { probes, ends, gaps, .. } = masks;
-    let mut after_zero = masks.after_zero;
-    let (mut all_gaps, mut utf32) = (0, 0_u32);
-    let mut set = |word: &mut u64, gap: &mut u64, marks: Marks| {
-        let Marks { probes, zeros, gaps } = marks;
-        *word = probes & !(zeros & (zeros << 1 | after_zero));
-        after_zero = zeros >> (WIDTH - 1);
-        *gap = gaps;
-        all_gaps |= gaps;
-        utf32 >>= 1;
-        if zeros != 0 && UTF32_ZEROS.contains(&zeros) {
-            utf32 |= 1 << (MAX_MASKS - 1);
-        }
-    };
-    let (blocks, rest) = bytes.as_chunks::<WIDTH>();
-    let mut words = probes[1..].iter_mut().zip(gaps.iter_mut());
-    for (block, (word, gap)) in blocks.iter().zip(&mut words) {
-        set(word, gap, mask(block));
+    if std::mem::take(&mut masks.has_gaps) {
+        masks.gaps.fill(0);
     }
-    if let (false, Some((word, gap))) = (rest.is_empty(), words.next()) {
+    masks.utf32 = 0;
+    let (blocks, rest) = bytes.as_chunks::<WIDTH>();
+    for (at, block) in blocks.iter().enumerate().take(MAX_MASKS) {
+        masks.set(at, mask(block));
+    }
+    if !rest.is_empty() && blocks.len() < MAX_MASKS {
         let mut block = [b' '; WIDTH];
         block[..rest.len()].copy_from_slice(rest);
-        set(word, gap, mask(&block));
+        masks.set(blocks.len(), mask(&block));
     }
     let len = bytes.len().div_ceil(WIDTH);
-    gaps[len..].fill(0);
-    (masks.after_zero, masks.has_gaps) = (after_zero, all_gaps != 0);
-    masks.utf32 = if len > 0 { utf32 >> (MAX_MASKS - len) } else { 0 };
+    let Masks { probes, ends, .. } = masks;
     for (end, pair) in ends[..len].iter_mut().zip(probes[..=len].windows(2)) {
         *end = ends_of(pair[1], pair[0]);
     }
     probes[0] = probes[len];
     &ends[..len]
+}
+
+impl Masks {
+    /// Sets the mask at an index.
+    #[inline(always)]
+    fn set(&mut self, at: usize, marks: Marks) {
+        let Marks { probes, is_special, zeros, gaps } = marks;
+        if !is_special {
+            self.probes[1 + at] = probes;
+            self.after_zero = 0;
+            return;
+        }
+        self.probes[1 + at] = probes & !(zeros & (zeros << 1 | self.after_zero));
+        self.after_zero = zeros >> (WIDTH - 1);
+        self.gaps[at] = gaps;
+        self.has_gaps |= gaps != 0;
+        if zeros != 0 && UTF32_ZEROS.contains(&zeros) {
+            self.utf32 |= 1 << at;
+        }
+    }
 }
 
 /// Marks the bits at which [`MIN_RUN`] set bits in a row end; `before` is the previous mask.
@@ -263,12 +273,13 @@ fn avx2<'a>(masks: &'a mut Masks, bytes: &[u8]) -> &'a [u64] {
         let least = _mm256_min_epu8(_mm256_sub_epi8(first, one), _mm256_sub_epi8(second, one));
         let special = _mm256_cmpeq_epi8(_mm256_max_epu8(least, one), one);
         let (mut zeros, mut gaps) = (0, 0);
-        if _mm256_movemask_epi8(special) != 0 {
+        let is_special = _mm256_movemask_epi8(special) != 0;
+        if is_special {
             let of = |class, classes| _mm256_movemask_epi8(_mm256_cmpeq_epi8(classes, class));
             zeros = pair(of(two, first), of(two, second));
             gaps = pair(of(one, first), of(one, second));
         }
-        Marks { probes, zeros, gaps }
+        Marks { probes, is_special, zeros, gaps }
     })
 }
 

@@ -113,12 +113,17 @@ pub(super) fn inspected(bytes: &[u8], end: usize) -> Range<usize> {
     let most = bytes.len().min(end + LINE_LOOKAHEAD);
     let line_end = memchr::memchr(b'\n', &bytes[end..most]).map_or(most, |at| end + at + 1);
     // Lines that end in an escape sequence are not limited to a line.
-    if memchr::memmem::find(&bytes[end..line_end], b"\\n").is_some() {
+    if escaped_line_end(&bytes[end..line_end]).is_some() {
         return least..end + LINE_LOOKAHEAD;
     }
     let line_start = memchr::memrchr(b'\n', &bytes[least..end]).map_or(least, |at| least + at);
     let next_end = memchr::memchr(b'\n', &bytes[line_end..most]);
     line_start..next_end.map_or(end + LINE_LOOKAHEAD, |at| line_end + at + 1)
+}
+
+/// Returns the offset of the first line end that is written as `\n`.
+fn escaped_line_end(bytes: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'\\', bytes).find(|&found| bytes.get(found + 1) == Some(&b'n'))
 }
 
 /// Returns the start of the line that contains `at`.
@@ -132,7 +137,9 @@ fn line_start(bytes: &[u8], at: usize, end: LineEnd) -> Option<usize> {
         },
         LineEnd::Escape => {
             let quote = memchr::memrchr3(b'"', b'\'', b'`', before).map(|found| found + 1);
-            let line = before.windows(2).rposition(|pair| pair == b"\\n").map(|found| found + 2);
+            let mut ends = memchr::memrchr_iter(b'\\', before);
+            let line = ends.find(|&found| before.get(found + 1) == Some(&b'n'));
+            let line = line.map(|found| found + 2);
             quote.max(line).map(|found| least + found)
         }
     }
@@ -146,7 +153,7 @@ fn line_end(bytes: &[u8], at: usize, end: LineEnd) -> Option<usize> {
         LineEnd::LineFeed => line.map(|found| at + found + 1),
         LineEnd::Escape => {
             let rest = &rest[..line.unwrap_or(rest.len())];
-            rest.windows(2).position(|pair| pair == b"\\n").map(|found| at + found + 2)
+            escaped_line_end(rest).map(|found| at + found + 2)
         }
     }
 }

@@ -137,9 +137,18 @@ impl EncodedSearch<'_> {
                 self.search_run(search, &run, scratch, on);
                 if is_text {
                     // The surrounding text decides whether base64 begins or continues here.
-                    let mut inspected = looks_like_base64(&search.bytes[run.clone()])
-                        .then(|| run.start.saturating_sub(FOLD_CONTEXT)..run.end + FOLD_CONTEXT);
-                    if let Some(lines) = self.line_borders(search, &run, scratch, on) {
+                    let is_base64 = looks_like_base64(&search.bytes[run.clone()]);
+                    let near = run.start.saturating_sub(FOLD_CONTEXT)..run.end + FOLD_CONTEXT;
+                    let mut inspected = is_base64.then_some(near);
+                    // Of a run that is clipped, the end alone may look like base64 or not.
+                    let is_clipped = run.start == search.part.start;
+                    let may_continue = is_base64 || is_clipped || {
+                        let text = &search.bytes[run.clone()];
+                        self.literals.may_begin_hex(text.strip_suffix(b"=").unwrap_or(text))
+                    };
+                    if may_continue
+                        && let Some(lines) = self.line_borders(search, &run, scratch, on)
+                    {
                         inspected = Some(match inspected {
                             Some(near) => near.start.min(lines.start)..near.end.max(lines.end),
                             None => lines,
@@ -243,6 +252,9 @@ impl EncodedSearch<'_> {
             }
             if let Some(place) = tried.get_mut(at) {
                 *place = Some(next);
+            }
+            if !self.literals.may_join(bytes[end - 1], bytes[next]) {
+                continue;
             }
             self.line_border(search, Border { end, tail: tail.len(), next }, scratch, on);
         }
