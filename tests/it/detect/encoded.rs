@@ -236,6 +236,38 @@ fn folded_text_is_found_behind_prefixes_that_repeat_or_count() {
 }
 
 #[test]
+fn escaped_digits_of_base64_are_read() {
+    let detector = detector();
+    let escapes: [fn(u8) -> String; 9] = [
+        |byte| format!("\\{}", char::from(byte)),
+        |byte| format!("\\u{byte:04x}"),
+        |byte| format!("\\u{byte:04X}"),
+        |byte| format!("\\x{byte:02x}"),
+        |byte| format!("%{byte:02X}"),
+        |byte| format!("%{byte:02x}"),
+        |byte| format!("&#{byte};"),
+        |byte| format!("&#x{byte:x};"),
+        |byte| format!("={byte:02X}"),
+    ];
+    // The digits before the token and in its middle are `+` and `/` in some alignments.
+    for token in tokens(40) {
+        for before in ["", "\u{fb}\u{ef}\u{be}", "?>", "\u{3fe}?\u{3ff}~", "????>>>"] {
+            let encoded = encode::base64(format!("{before}{token}?>~\u{ff}").as_bytes());
+            for escape in escapes {
+                let digit = |c: char| match c {
+                    '+' | '/' | '=' => escape(c as u8),
+                    c => c.to_string(),
+                };
+                let text = format!("key=\"{}\"", encoded.chars().map(digit).collect::<String>());
+                let found = places(&detector, text.as_bytes(), &token);
+                assert_eq!(found.len(), 1, "{text}");
+                assert_eq!(found[0].0, "base64", "{text}");
+            }
+        }
+    }
+}
+
+#[test]
 fn no_piece_of_a_folded_token_is_printed_and_prefixes_are_kept() {
     let token = mint::datadog(&mut Random(90), "ddpat_", 43, 0);
     let encoded = encode::base64(format!("{token}\n").as_bytes());
