@@ -273,7 +273,7 @@ fn no_piece_of_a_folded_token_is_printed_and_prefixes_are_kept() {
     let encoded = encode::base64(format!("{token}\n").as_bytes());
     let tree = Tree::new();
     for (at, affixes) in AFFIXES.into_iter().enumerate() {
-        tree.write(&format!("log{at}"), affixed(&encoded, 76, affixes));
+        tree.write(format!("log{at}"), affixed(&encoded, 76, affixes));
     }
     for report in ["text", "json"] {
         let printed = format!("{:?}", tree.run(&["scan", "--report", report]));

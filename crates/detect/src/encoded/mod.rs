@@ -5,7 +5,7 @@
 //!
 //! Contract. Every token of a provable rule is found, as a proven match that names its encoding:
 //! - base64, standard and URL-safe, at all three alignments, padded or not, of the token or of its
-//!   UTF-16LE; escaped digits such as `%2B` and `\/` are decoded;
+//!   UTF-16LE; escaped digits such as `%2B` and `\/` are decoded, unless the content is nested;
 //! - hex, in either case;
 //! - base64 and hex folded into lines of at least 40 characters: with indentation and comment marks, or with
 //!   line breaks written as `\n`; joined from string literals or elements of a list; with soft line breaks of

@@ -230,7 +230,8 @@ mod tests {
             let mut text = String::from("key: ");
             for (line, between) in lines {
                 text += &line;
-                text += ["", "\n", "\n  ", "\" + \"", "=", "\n# "][between];
+                // Padding before `2F` would be an escaped digit, which a stream does not read.
+                text += ["", "\n", "\n  ", "\" + \"", "=,", "\n# "][between];
             }
             let mut naive = Decoded::default();
             Scheme::Base64 { skip: 0 }.decode(text.as_bytes(), 5, usize::MAX, &mut naive);
