@@ -145,7 +145,7 @@ impl<'a> Content<'a> {
     fn members(&mut self, engine: &Engine<'_>, archive: Place) -> &MemberLocations {
         let known = self.members.iter().position(|(path, _)| *path == archive);
         let at = known.unwrap_or_else(|| {
-            let findings = engine.findings_in_members(self.bytes, archive.clone());
+            let findings = engine.findings_in_members(self.bytes, &archive);
             let by_token = |it: Finding| (TokenKey::from(&it), it.locations);
             let locations = findings.into_iter().map(by_token).collect();
             if self.members.len() >= MAX_PATHS {

@@ -78,5 +78,5 @@ mod shape;
 pub use candidate::{Evidence, Match};
 pub use detector::{Detector, DetectorError};
 pub use encoded::{base64_digit, ends_in_nested_base64, may_continue_base64};
-pub use scratch::Scratch;
+pub use scratch::{EncodedArchive, Scratch};
 pub use search::{ContentKind, Haystack};

@@ -6,7 +6,8 @@
 
 use super::base64_run::{self, looks_like_base64};
 use super::class::MIN_RUN;
-use super::decode::{MAX_GAP, base64_digit, skip_fold, skip_join};
+use super::digit::base64_digit;
+use super::gap::{MAX_GAP, skip_fold, skip_join};
 use super::runs::{self, EncodedRun};
 
 /// Returns the start of the first base64 that may continue after the end of `bytes`.

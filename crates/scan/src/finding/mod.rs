@@ -20,6 +20,7 @@ mod worker_collector;
 
 pub use collect::{Collector, Occurrence, OnMatch, Token};
 pub use collect::{MatchDescriber, context};
+pub use dedup::ENCODED;
 pub use fingerprint::{Fingerprint, FingerprintError, FingerprintPrefix, FingerprintPrefixError};
 pub use inline::{Inline, InlineAllow};
 use snippet::around;
