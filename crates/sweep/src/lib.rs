@@ -11,6 +11,7 @@ pub mod digest;
 pub mod input;
 pub mod mirror;
 pub mod progress;
+pub mod report;
 pub mod repository;
 pub mod result;
 pub mod scanner;

@@ -3,7 +3,8 @@
 //! Objects are immutable: they are created if they do not exist, and never replaced. Only the lists of
 //! this module know the names of objects.
 
-use crate::repository::RepositoryKey;
+use crate::input;
+use crate::repository::{Repository, RepositoryKey};
 use crate::result::{Compressed, RepositoryResult};
 use anyhow::{Context, bail};
 use futures_util::TryStreamExt;
@@ -14,6 +15,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use url::Url;
+
+/// The object with the repositories of a sweep, as JSON lines in the order of their keys.
+pub const LIST: &str = "repositories.jsonl.zst";
+
+/// The object that marks the end of a sweep.
+pub const FINISHED: &str = "finished.json.zst";
 
 /// A store of results.
 #[derive(Clone)]
@@ -194,6 +201,42 @@ impl Store {
         let mut names: Vec<_> = names.filter_map(|it| SweepName::parse(it).ok()).collect();
         names.sort();
         Ok(names)
+    }
+
+    /// Returns the latest result of a repository that has findings and a state, and the sweep that has it.
+    /// `sweeps` are searched in their order; results that repeat an earlier one lead to that one.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be read, or a result is damaged.
+    pub async fn latest_scan<'a>(
+        &self,
+        sweeps: impl IntoIterator<Item = &'a SweepName>,
+        key: &RepositoryKey,
+    ) -> anyhow::Result<Option<(SweepName, RepositoryResult)>> {
+        for sweep in sweeps {
+            let Some(result) = self.result(sweep, key).await? else { continue };
+            let original = match &result.unchanged_since {
+                Some(sweep) => {
+                    let sweep = SweepName::parse(sweep)?;
+                    self.result(&sweep, key).await?.map(|result| (sweep, result))
+                }
+                None => Some((sweep.clone(), result)),
+            };
+            if let Some((sweep, result)) = original.filter(|(_, it)| it.status.is_scanned()) {
+                return Ok(Some((sweep, result)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the repositories of a sweep, if the store has their list.
+    ///
+    /// # Errors
+    /// Returns an error if the list cannot be read, or is damaged.
+    pub async fn list(&self, sweep: &SweepName) -> anyhow::Result<Option<Vec<Repository>>> {
+        let Some(list) = self.file(sweep, LIST).await? else { return Ok(None) };
+        let repositories = input::read(&String::from_utf8_lossy(&list));
+        repositories.map(Some).with_context(|| format!("damaged list of the sweep `{sweep}`"))
     }
 
     /// Creates an object of a sweep other than a result, such as `repositories.jsonl.zst`.

@@ -80,7 +80,8 @@ impl Context {
         }
         let started_at = Timestamp::now();
         let limits = Limits::new(self.timeout, self.memory);
-        let earlier = self.earlier(repository).await?;
+        let earlier = self.store.latest_scan(&self.earlier, &key).await?;
+        let earlier = earlier.map(|(sweep, result)| Earlier { sweep, result });
         let outcome = self.attempt(repository, earlier.as_ref(), limits).await;
         let mut result = RepositoryResult {
             schema: SCHEMA.to_owned(),
@@ -133,24 +134,6 @@ impl Context {
             }
         }
         Ok(done)
-    }
-
-    /// Returns the latest earlier result that has findings and a state.
-    async fn earlier(&self, repository: &Repository) -> anyhow::Result<Option<Earlier>> {
-        let key = repository.key();
-        for sweep in &self.earlier {
-            let Some(mut result) = self.store.result(sweep, &key).await? else { continue };
-            let mut sweep = sweep.clone();
-            if let Some(original) = &result.unchanged_since {
-                sweep = SweepName::parse(original)?;
-                let Some(original) = self.store.result(&sweep, &key).await? else { continue };
-                result = original;
-            }
-            if result.status.is_scanned() {
-                return Ok(Some(Earlier { sweep, result }));
-            }
-        }
-        Ok(None)
     }
 
     /// Asks the remote whether anything changed; if so, fetches and scans.

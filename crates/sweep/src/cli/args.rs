@@ -2,7 +2,7 @@
 
 use crate::store::SweepName;
 use anyhow::{Context, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ pub(super) enum Command {
     Run(RunArgs),
     Task(TaskArgs),
     Status(StatusArgs),
+    Report(ReportArgs),
 }
 
 /// The store and the sweep.
@@ -162,6 +163,42 @@ pub(super) struct StatusArgs {
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Write the merged report of a sweep: one row per token, with all its repositories.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+
+    /// Name of the sweep; by default the latest one.
+    #[arg(long, value_name = "NAME", value_parser = SweepName::parse, help_heading = "Store")]
+    pub(super) sweep: Option<SweepName>,
+
+    /// Earlier sweep to compare with; by default the one before.
+    #[arg(long, value_name = "NAME", value_parser = SweepName::parse, help_heading = "Store")]
+    pub(super) since: Option<SweepName>,
+
+    /// Format of the report.
+    #[arg(long, short, value_name = "FORMAT", default_value = "html")]
+    pub(super) format: MergedFormat,
+
+    /// File of the report; by default standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// Format of a merged report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum MergedFormat {
+    /// A page that works without network.
+    Html,
+    /// One row per token and repository.
+    Csv,
+    /// All data.
+    Json,
+    /// For code scanning services.
+    Sarif,
 }
 
 /// One of several equal parts of a list.

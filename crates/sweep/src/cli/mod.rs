@@ -2,6 +2,7 @@
 
 mod args;
 mod messages;
+mod report;
 mod run;
 mod setup;
 mod status;
@@ -53,6 +54,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 Command::Run(args) => run::run(args).await,
                 Command::Task(args) => task::run(args).await,
                 Command::Status(args) => status::run(args).await,
+                Command::Report(args) => report::run(args).await,
             }
         })
     });

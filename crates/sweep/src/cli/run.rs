@@ -8,18 +8,12 @@ use crate::input;
 use crate::progress::{Lines, Progress};
 use crate::repository::Repository;
 use crate::result::Status;
-use crate::store::{Created, Store, SweepName};
+use crate::store::{Created, FINISHED, LIST, Store, SweepName};
 use crate::sweep::{self, Stop, Summary};
 use anyhow::{Context, bail};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-
-/// The object with the repositories of a sweep, as JSON lines.
-pub(super) const LIST: &str = "repositories.jsonl.zst";
-
-/// The object that marks the end of a sweep.
-pub(super) const FINISHED: &str = "finished.json.zst";
 
 pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     let repositories = read_list(&args.list)?;

@@ -3,10 +3,9 @@
 use super::Exit;
 use super::args::StatusArgs;
 use super::messages::print_line;
-use super::run::{FINISHED, LIST};
-use crate::input;
+use crate::repository::RepositoryKey;
 use crate::result::{RepositoryResult, Status};
-use crate::store::{Store, SweepName};
+use crate::store::{FINISHED, Store, SweepName};
 use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
@@ -59,13 +58,9 @@ pub(super) async fn run(args: StatusArgs) -> anyhow::Result<Exit> {
 }
 
 async fn read(store: &Store, sweep: &SweepName) -> anyhow::Result<SweepStatus> {
-    let list = store.file(sweep, LIST).await?;
-    let total = match &list {
-        Some(list) => Some(input::read(&String::from_utf8_lossy(list))?.len()),
-        None => None,
-    };
+    let total = store.list(sweep).await?.map(|it| it.len());
     let keys = store.keys(sweep).await?;
-    let results = stream::iter(keys.iter().map(|key| store.result(sweep, key)));
+    let results = stream::iter(keys.iter().map(|key| result(store, sweep, key)));
     let results = results.buffered(CONCURRENCY).try_filter_map(async |it| Ok(it));
     let mut status = SweepStatus {
         sweep: sweep.to_string(),
@@ -84,6 +79,21 @@ async fn read(store: &Store, sweep: &SweepName) -> anyhow::Result<SweepStatus> {
     }
     status.seconds_left = times.and_then(|(start, end)| status.estimate(start, end));
     Ok(status)
+}
+
+/// Returns the result of a repository, with the findings of the one that it repeats.
+async fn result(
+    store: &Store,
+    sweep: &SweepName,
+    key: &RepositoryKey,
+) -> anyhow::Result<Option<RepositoryResult>> {
+    let Some(mut result) = store.result(sweep, key).await? else { return Ok(None) };
+    if result.unchanged_since.is_some()
+        && let Some((_, original)) = store.latest_scan([sweep], key).await?
+    {
+        result.findings = original.findings;
+    }
+    Ok(Some(result))
 }
 
 impl SweepStatus {
