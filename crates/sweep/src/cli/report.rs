@@ -57,7 +57,14 @@ fn write(report: &MergedReport, format: MergedFormat, out: &mut dyn Write) -> io
 fn write_file(report: &MergedReport, format: MergedFormat, path: &Path) -> anyhow::Result<()> {
     let context = || format!("cannot write `{}`", path.display());
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(context)?;
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // The report has no secrets: the umask decides who may read it.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder).with_context(context)?;
     write(report, format, &mut BufWriter::new(&mut file)).with_context(context)?;
     file.persist(path).with_context(context)?;
     Ok(())
