@@ -178,7 +178,7 @@ fn repositories(report: &MergedReport) -> Markup {
             h2 id="repositories-title" { "Repositories" }
             @if hidden > 0 {
                 p.line {
-                    (repositories_count(hidden)) " without tokens, completely scanned, "
+                    (count(hidden, "repository")) " without tokens, completely scanned, "
                     @if hidden == 1 { "is" } @else { "are" } " not listed."
                 }
             }
@@ -211,10 +211,6 @@ fn repositories(report: &MergedReport) -> Markup {
             }
         }
     }
-}
-
-fn repositories_count(amount: usize) -> String {
-    if amount == 1 { "1 repository".to_owned() } else { format!("{} repositories", number(amount)) }
 }
 
 fn gone(report: &MergedReport) -> Markup {
