@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from mint import token  # noqa: E402
 
 PROGRAM = os.environ["DDPATROL_SWEEP"]
-SCANNER = os.environ["DDPATROL"]
+DDPATROL = os.environ["DDPATROL"]
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "AWS_"))},
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -67,7 +67,7 @@ class Sweeper:
 
     folder: pathlib.Path
     cached: bool = True
-    scanner: str = SCANNER
+    scanner: str = DDPATROL
 
     @property
     def store(self):
