@@ -1,0 +1,29 @@
+//! Messages to the user. Each is redacted, and escaped for the terminal.
+
+use crate::cli::setup;
+use ddpatrol::report::escape::terminal;
+use std::io::{self, Write};
+
+/// Prints an error with its causes to standard error.
+pub(super) fn print_error(error: &anyhow::Error) {
+    print_note(&format!("ddpatrol-sweep: {error:#}"));
+}
+
+/// Prints a line to standard error.
+pub(super) fn print_note(line: &str) {
+    // Nothing can be reported if standard error is closed.
+    let _ = writeln!(io::stderr(), "{}", clean(line));
+}
+
+/// Prints a line to standard output.
+pub(super) fn print_line(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{}", clean(line))
+}
+
+fn clean(text: &str) -> String {
+    let Ok(redactor) = setup::redactor() else {
+        return "message withheld: the built-in rules are invalid, so it cannot be redacted"
+            .to_owned();
+    };
+    terminal(&redactor.clean(text.as_bytes()).text()).into_owned()
+}

@@ -1,0 +1,71 @@
+//! `report`: writes the merged report of a sweep.
+
+use super::args::{MergedFormat, ReportArgs};
+use super::exit::Exit;
+use super::messages::print_note;
+use crate::report::{self, MergedReport};
+use crate::result::Status;
+use crate::store::Store;
+use anyhow::{Context, bail};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+pub(super) async fn run(args: ReportArgs) -> anyhow::Result<Exit> {
+    let store = Store::open(&args.store.store)?;
+    let sweeps = store.sweeps().await?;
+    let sweep = args.sweep.or_else(|| sweeps.last().cloned());
+    let sweep = sweep.with_context(|| format!("the store `{}` has no sweep", store.name()))?;
+    let since = match args.since {
+        Some(since) => Some(since),
+        None => sweeps.iter().rev().find(|it| **it < sweep).cloned(),
+    };
+    for it in std::iter::once(&sweep).chain(&since) {
+        if !sweeps.contains(it) {
+            bail!("the store `{}` has no sweep `{it}`", store.name());
+        }
+    }
+    let report = report::merge(&store, &sweep, since.as_ref()).await?;
+    match &args.output {
+        Some(path) => write_file(&report, args.format, path)?,
+        None => write(&report, args.format, &mut BufWriter::new(io::stdout().lock()))
+            .context("cannot write standard output")?,
+    }
+    let coverage = &report.coverage;
+    print_note(&format!(
+        "sweep {sweep}: {}; {} tokens",
+        coverage.describe(),
+        report.summary.tokens
+    ));
+    let is_complete = coverage.count(Status::Complete) == coverage.total;
+    Ok(if is_complete { Exit::Complete } else { Exit::Incomplete })
+}
+
+fn write(report: &MergedReport, format: MergedFormat, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        MergedFormat::Html => report::html::write(report, out)?,
+        MergedFormat::Csv => report::csv::write(report, out)?,
+        MergedFormat::Sarif => report::sarif::write(report, out)?,
+        MergedFormat::Json => {
+            serde_json::to_writer_pretty(&mut *out, report)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    out.flush()
+}
+
+/// Replaces the file once the report is complete.
+fn write_file(report: &MergedReport, format: MergedFormat, path: &Path) -> anyhow::Result<()> {
+    let context = || format!("cannot write `{}`", path.display());
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // The report has no secrets: the umask decides who may read it.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder).with_context(context)?;
+    write(report, format, &mut BufWriter::new(&mut file)).with_context(context)?;
+    file.persist(path).with_context(context)?;
+    Ok(())
+}

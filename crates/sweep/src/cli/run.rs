@@ -1,0 +1,192 @@
+//! `run`: processes a list of repositories on this machine.
+
+use super::args::RunArgs;
+use super::exit::Exit;
+use super::messages::print_note;
+use super::setup;
+use crate::input;
+use crate::progress::{Lines, Progress};
+use crate::repository::Repository;
+use crate::result::Status;
+use crate::store::{Created, FINISHED, LIST, Store, SweepName};
+use crate::sweep::{self, Stop, Summary};
+use anyhow::{Context, bail};
+use ddpatrol_scan::quantity::count;
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
+    let repositories = read_list(&args.list)?;
+    if repositories.is_empty() {
+        bail!("the list has no repositories");
+    }
+    let list = encode(&repositories)?;
+    let store = Store::open(&args.store.store)?;
+    let sweep = choose_sweep(&store, args.sweep, &repositories).await?;
+    if store.create_file(&sweep, LIST, &list).await? == Created::Exists {
+        check_list(&store, &sweep, &repositories).await?;
+    }
+    drop(list);
+    let total = repositories.len();
+    let mine: Vec<Repository> = match args.shard {
+        Some(shard) => {
+            let is_mine = |it: &Repository| it.key().shard(shard.count) == shard.index;
+            repositories.into_iter().filter(is_mine).collect()
+        }
+        None => repositories,
+    };
+    let jobs = args.jobs.map_or_else(setup::processors, usize::from);
+    let context = setup::context(store, sweep, &args.mirror, args.scan, jobs).await?;
+    let done = context.store.keys(&context.sweep).await?;
+    let left = mine.iter().filter(|it| !done.contains(&it.key())).count();
+    let name = &context.sweep;
+    let resumed =
+        if left < mine.len() { format!(", {} done", mine.len() - left) } else { String::new() };
+    print_note(&format!("sweep {name}: {}{resumed}", count(mine.len(), "repository")));
+
+    let stop = Arc::new(Stop::default());
+    let lines = match (args.quiet, args.verbose) {
+        (true, _) => Lines::None,
+        (_, true) => Lines::All,
+        _ => Lines::Notable,
+    };
+    let progress = Progress::new(mine.len(), lines);
+    let summary = tokio::select! {
+        summary = sweep::run(&context, &mine, jobs, &stop, &progress) => summary?,
+        () = second_signal(&stop) => {
+            progress.finish();
+            print_note("interrupted: repeat the command to continue");
+            return Ok(Exit::Interrupted);
+        }
+    };
+    progress.finish();
+    print_summary(&summary, total, mine.len());
+    if summary.is_stopped {
+        print_note("stopped: repeat the command to continue");
+        return Ok(Exit::Interrupted);
+    }
+    if context.store.keys(&context.sweep).await?.len() >= total {
+        let finished = serde_json::json!({ "ended_at": jiff::Timestamp::now().to_string() });
+        context
+            .store
+            .create_file(&context.sweep, FINISHED, finished.to_string().as_bytes())
+            .await?;
+    }
+    Ok(if summary.is_complete() { Exit::Complete } else { Exit::Incomplete })
+}
+
+/// Reads the list of repositories.
+fn read_list(path: &Path) -> anyhow::Result<Vec<Repository>> {
+    let mut text = String::new();
+    let (read, name) = if path == Path::new("-") {
+        (std::io::stdin().read_to_string(&mut text), "standard input".to_owned())
+    } else {
+        let file = std::fs::File::open(path);
+        let read = file.and_then(|mut file| file.read_to_string(&mut text));
+        (read, path.display().to_string())
+    };
+    read.with_context(|| format!("cannot read the list of repositories `{name}`"))?;
+    input::read(&text, &setup::redactor()?)
+        .with_context(|| format!("invalid list of repositories `{name}`"))
+}
+
+/// Writes the list as JSON lines, in the order of the keys.
+fn encode(repositories: &[Repository]) -> anyhow::Result<Vec<u8>> {
+    let mut sorted: Vec<&Repository> = repositories.iter().collect();
+    sorted.sort_by_cached_key(|it| it.key());
+    let mut lines = Vec::new();
+    for repository in sorted {
+        serde_json::to_writer(&mut lines, repository)?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
+}
+
+/// Returns the sweep to work on: the one that is named, the latest one if it is unfinished and has the same
+/// repositories, or a new one.
+async fn choose_sweep(
+    store: &Store,
+    name: Option<SweepName>,
+    repositories: &[Repository],
+) -> anyhow::Result<SweepName> {
+    if let Some(name) = name {
+        return Ok(name);
+    }
+    if let Some(latest) = store.sweeps().await?.pop()
+        && store.file(&latest, FINISHED).await?.is_none()
+        && store.list(&latest).await?.is_some_and(|it| has_same_urls(&it, repositories))
+    {
+        return Ok(latest);
+    }
+    Ok(SweepName::now())
+}
+
+/// Fails if a named sweep was started with other repositories.
+async fn check_list(
+    store: &Store,
+    sweep: &SweepName,
+    repositories: &[Repository],
+) -> anyhow::Result<()> {
+    let known = store.list(sweep).await?.unwrap_or_default();
+    if !has_same_urls(&known, repositories) {
+        bail!(
+            "the sweep `{sweep}` was started with other repositories: use another --sweep, or none for a new one"
+        );
+    }
+    Ok(())
+}
+
+/// Compares the URLs of two lists: sizes and times of pushes may differ between two listings.
+fn has_same_urls(one: &[Repository], other: &[Repository]) -> bool {
+    let urls = |list: &[Repository]| list.iter().map(|it| it.url.clone()).collect::<BTreeSet<_>>();
+    urls(one) == urls(other)
+}
+
+/// Waits for a second request to stop; reports the first one.
+async fn second_signal(stop: &Stop) {
+    loop {
+        if signal().await.is_err() {
+            return std::future::pending().await;
+        }
+        if stop.request() > 1 {
+            return;
+        }
+        print_note("stopping after the running repositories; interrupt again to stop at once");
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn signal() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+fn print_summary(summary: &Summary, total: usize, mine: usize) {
+    let done: usize = summary.statuses.values().sum();
+    let counts: Vec<String> = Status::ALL
+        .iter()
+        .filter(|it| **it != Status::Complete && summary.count(**it) > 0)
+        .map(|it| format!("; {} {it}", summary.count(*it)))
+        .collect();
+    let complete = summary.count(Status::Complete);
+    let shard =
+        if mine < total { format!(" of this shard ({total} in all)") } else { String::new() };
+    print_note(&format!(
+        "{complete} of {}{shard} completely scanned{}{}; {}, each counted once per repository",
+        count(mine, "repository"),
+        counts.concat(),
+        if done < mine { format!("; {} left", mine - done) } else { String::new() },
+        count(summary.tokens, "token"),
+    ));
+}

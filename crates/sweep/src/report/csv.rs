@@ -1,0 +1,104 @@
+//! CSV: one row per token and repository, for spreadsheets.
+//!
+//! No cell is a formula of a spreadsheet: text that begins like one gets an apostrophe.
+
+use super::model::{MergedReport, Occurrence, TokenRow};
+use ddpatrol::report::escape::terminal;
+use serde::Serialize;
+use std::io::{self, Write};
+
+const HEADER: [&str; 20] = [
+    "fingerprint",
+    "state",
+    "change",
+    "reach",
+    "rule",
+    "name",
+    "issuer",
+    "token",
+    "token_id",
+    "login",
+    "repository",
+    "repositories",
+    "path",
+    "line",
+    "places",
+    "first_commit",
+    "author",
+    "date",
+    "age_days",
+    "owners",
+];
+
+/// Writes the report.
+///
+/// # Errors
+/// Returns the error of writing to `out`.
+pub fn write(report: &MergedReport, out: &mut dyn Write) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(HEADER.iter().chain(&["url"])).map_err(io::Error::other)?;
+    for token in &report.tokens {
+        for occurrence in &token.repositories {
+            let cells = row(report, token, occurrence);
+            writer.write_record(cells.iter().map(|it| cell(it))).map_err(io::Error::other)?;
+        }
+    }
+    writer.flush()
+}
+
+fn row(report: &MergedReport, token: &TokenRow, occurrence: &Occurrence) -> Vec<String> {
+    let first = token.first.as_ref();
+    let place = occurrence.places.first();
+    let optional = |text: Option<&String>| text.cloned().unwrap_or_default();
+    vec![
+        token.fingerprint.clone(),
+        token.verdict.word().to_owned(),
+        token.change.map(|it| word(&it)).unwrap_or_default(),
+        word(&token.reach),
+        token.rule.clone(),
+        token.name.clone(),
+        token.issuer.clone(),
+        token.redacted.clone(),
+        optional(token.token_id.as_ref()),
+        optional(token.login.as_ref()),
+        report.repositories[occurrence.repository].url.clone(),
+        token.repositories.len().to_string(),
+        optional(place.and_then(|it| it.path.as_ref())),
+        place.map(|it| it.line.to_string()).unwrap_or_default(),
+        occurrence.places_total.to_string(),
+        first.map(|it| it.commit.clone()).unwrap_or_default(),
+        first.map(|it| format!("{} <{}>", it.author.name, it.author.email)).unwrap_or_default(),
+        first.map(|it| it.author.date.clone()).unwrap_or_default(),
+        token.age_days.map(|it| it.to_string()).unwrap_or_default(),
+        token.owners.join(" "),
+        optional(place.and_then(|it| it.url.as_ref())),
+    ]
+}
+
+/// Returns the word that JSON uses for a value.
+fn word(value: &impl Serialize) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Makes a cell inert in spreadsheets.
+fn cell(text: &str) -> String {
+    let text = terminal(text);
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text.into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_no_formulas() {
+        assert_eq!(cell("=HYPERLINK(1)"), "'=HYPERLINK(1)");
+        assert_eq!(cell("plain"), "plain");
+        assert_eq!(cell("a\u{1b}[31m"), "a\\u{1b}[31m");
+    }
+}

@@ -1,0 +1,406 @@
+//! Merges the results of a sweep.
+
+use super::model::{
+    Change, Counts, Coverage, FirstCommit, GoneToken, IssueRow, MAX_PLACES, MergedReport,
+    Occurrence, PlaceRow, Reach, RepositoryRow, SCHEMA, TokenRow,
+};
+use crate::repository::{Repository, RepositoryKey};
+use crate::result::{Finding, Issue, Location, RepositoryResult, Status, Verdict};
+use crate::store::{Store, SweepName};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// Number of results that are read at a time.
+const CONCURRENCY: usize = 32;
+
+/// The results of one repository that a report shows.
+struct Resolved {
+    repository: Repository,
+    status: Status,
+    reason: Option<String>,
+    as_of: Option<String>,
+    scanned_at: Option<Timestamp>,
+    started_at: Timestamp,
+    ended_at: Timestamp,
+    findings: Vec<Finding>,
+    issues: Vec<Issue>,
+}
+
+/// Merges the results of `sweep`. Its tokens are compared with those of `since` and of the sweeps before it.
+///
+/// # Errors
+/// Returns an error if the store cannot be read, or a result is damaged.
+pub async fn merge(
+    store: &Store,
+    sweep: &SweepName,
+    since: Option<&SweepName>,
+) -> anyhow::Result<MergedReport> {
+    let sweeps = store.sweeps().await?;
+    let listed = store.list(sweep).await?;
+    let mut resolved = resolve_all(store, &sweeps, sweep).await?;
+    resolved.sort_by(|one, two| one.repository.url.cmp(&two.repository.url));
+    let history = History::read(store, &sweeps, since).await?;
+    let done = resolved.len();
+    let total = listed.map_or(done, |it| it.len()).max(done);
+    let mut merger = Merger::new(resolved.iter().map(|it| it.ended_at).max());
+    let mut coverage = Coverage { total, left: total - done, ..Coverage::default() };
+    let started_at = resolved.iter().map(|it| it.started_at).min();
+    let ended_at = merger.end;
+    for repository in resolved {
+        *coverage.statuses.entry(repository.status).or_default() += 1;
+        merger.add(repository);
+    }
+    let (tokens, suppressed) = merger.tokens(&history);
+    let present: HashSet<&str> = tokens.iter().map(|it| it.fingerprint.as_str()).collect();
+    let gone: Vec<GoneToken> = history.gone(&present, &merger.suppressed);
+    let summary = count(&tokens, gone.len(), suppressed);
+    let mut repositories = merger.repositories;
+    for token in &tokens {
+        for occurrence in &token.repositories {
+            repositories[occurrence.repository].tokens += 1;
+            repositories[occurrence.repository].live += usize::from(token.verdict == Verdict::Live);
+        }
+    }
+    Ok(MergedReport {
+        schema: SCHEMA,
+        sweep: sweep.to_string(),
+        since: since.map(ToString::to_string),
+        started_at,
+        ended_at,
+        coverage,
+        summary,
+        repositories,
+        tokens,
+        gone,
+        issues: merger.issues,
+    })
+}
+
+/// Returns what is known about each repository of a sweep: its own result, the one that it repeats, or, if it
+/// could not be scanned, the latest earlier one.
+async fn resolve_all(
+    store: &Store,
+    sweeps: &[SweepName],
+    sweep: &SweepName,
+) -> anyhow::Result<Vec<Resolved>> {
+    let keys = store.keys(sweep).await?;
+    let earlier: Vec<&SweepName> = sweeps.iter().rev().filter(|it| *it < sweep).collect();
+    let resolved = stream::iter(keys.iter().map(|key| resolve(store, sweep, &earlier, key)));
+    resolved.buffered(CONCURRENCY).try_filter_map(async |it| Ok(it)).try_collect().await
+}
+
+async fn resolve(
+    store: &Store,
+    sweep: &SweepName,
+    earlier: &[&SweepName],
+    key: &RepositoryKey,
+) -> anyhow::Result<Option<Resolved>> {
+    let Some(result) = store.result(sweep, key).await? else { return Ok(None) };
+    if result.unchanged_since.is_none() && result.status.is_scanned() {
+        return Ok(Some(Resolved::new(&result, &result, None)));
+    }
+    let sweeps = std::iter::once(sweep).chain(earlier.iter().copied());
+    let known = store.latest_scan(sweeps, key).await?;
+    Ok(Some(match known {
+        Some((as_of, original)) => Resolved::new(&result, &original, Some(as_of.to_string())),
+        None => Resolved::new(&result, &result, None),
+    }))
+}
+
+impl Resolved {
+    /// Combines a result with the one that has its findings.
+    fn new(result: &RepositoryResult, original: &RepositoryResult, as_of: Option<String>) -> Self {
+        Self {
+            repository: result.repository.clone(),
+            status: result.status,
+            reason: result.reason.clone(),
+            as_of,
+            scanned_at: original.status.is_scanned().then_some(original.ended_at),
+            started_at: result.started_at,
+            ended_at: result.ended_at,
+            findings: original.findings.clone(),
+            issues: original.issues.clone(),
+        }
+    }
+}
+
+/// The tokens of earlier sweeps.
+#[derive(Default)]
+struct History {
+    /// Tokens of the sweep that is compared with, with the URLs of their repositories; `None` without one.
+    previous: Option<BTreeMap<String, (Finding, BTreeSet<String>)>>,
+    /// Fingerprints of the sweeps before it.
+    older: HashSet<String>,
+}
+
+impl History {
+    async fn read(
+        store: &Store,
+        sweeps: &[SweepName],
+        since: Option<&SweepName>,
+    ) -> anyhow::Result<Self> {
+        let Some(since) = since else { return Ok(Self::default()) };
+        let mut previous: BTreeMap<String, (Finding, BTreeSet<String>)> = BTreeMap::new();
+        for resolved in resolve_all(store, sweeps, since).await? {
+            let url = resolved.repository.url.to_string();
+            for finding in resolved.findings.into_iter().filter(|it| it.suppression.is_none()) {
+                let fingerprint = finding.fingerprint.clone();
+                let entry = previous.entry(fingerprint);
+                entry.or_insert_with(|| (finding, BTreeSet::new())).1.insert(url.clone());
+            }
+        }
+        let mut older = HashSet::new();
+        for sweep in sweeps.iter().filter(|it| *it < since) {
+            // Repeated results have no findings; the sweep that they repeat has.
+            let keys = store.keys(sweep).await?;
+            let results = stream::iter(keys.iter().map(|key| store.result(sweep, key)));
+            let mut results = std::pin::pin!(results.buffered(CONCURRENCY));
+            while let Some(result) = results.try_next().await? {
+                let findings = result.into_iter().flat_map(|it| it.findings);
+                older.extend(findings.map(|it| it.fingerprint));
+            }
+        }
+        Ok(Self { previous: Some(previous), older })
+    }
+
+    fn change(&self, fingerprint: &str) -> Option<Change> {
+        let previous = self.previous.as_ref()?;
+        Some(if previous.contains_key(fingerprint) {
+            Change::Open
+        } else if self.older.contains(fingerprint) {
+            Change::Back
+        } else {
+            Change::New
+        })
+    }
+
+    /// Returns the tokens of the earlier sweep that are neither present nor suppressed now.
+    fn gone(&self, present: &HashSet<&str>, suppressed: &HashSet<String>) -> Vec<GoneToken> {
+        let previous = self.previous.iter().flatten();
+        previous
+            .filter(|(it, _)| !present.contains(it.as_str()) && !suppressed.contains(*it))
+            .map(|(fingerprint, (finding, urls))| GoneToken {
+                fingerprint: fingerprint.clone(),
+                rule: finding.rule.clone(),
+                redacted: finding.token.redacted.clone(),
+                repositories: urls.iter().cloned().collect(),
+            })
+            .collect()
+    }
+}
+
+/// Collects tokens of many repositories.
+struct Merger {
+    /// End of the sweep.
+    end: Option<Timestamp>,
+    repositories: Vec<RepositoryRow>,
+    tokens: HashMap<String, TokenRow>,
+    suppressed: HashSet<String>,
+    issues: Vec<IssueRow>,
+}
+
+impl Merger {
+    fn new(end: Option<Timestamp>) -> Self {
+        Self {
+            end,
+            repositories: Vec::new(),
+            tokens: HashMap::new(),
+            suppressed: HashSet::new(),
+            issues: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, resolved: Resolved) {
+        let index = self.repositories.len();
+        self.repositories.push(RepositoryRow {
+            url: resolved.repository.url.to_string(),
+            status: resolved.status,
+            reason: resolved.reason,
+            as_of: resolved.as_of,
+            scanned_at: resolved.scanned_at,
+            tokens: 0,
+            live: 0,
+            issues: resolved.issues.len(),
+        });
+        let issues = resolved.issues.into_iter();
+        self.issues.extend(issues.map(|issue| IssueRow { repository: index, issue }));
+        for finding in resolved.findings {
+            if finding.suppression.is_some() {
+                self.suppressed.insert(finding.fingerprint);
+            } else {
+                self.add_finding(finding, index, resolved.repository.owner.as_deref());
+            }
+        }
+    }
+
+    fn add_finding(&mut self, finding: Finding, repository: usize, owner: Option<&str>) {
+        let reach = finding.locations.iter().map(reach).min().unwrap_or(Reach::Unreachable);
+        let first = first_commit(&finding);
+        let owners = owners(&finding, owner);
+        let mut places = distinct_places(&finding);
+        let places_total = places.len();
+        places.truncate(MAX_PLACES);
+        let occurrence = Occurrence { repository, places_total, places };
+        let verdict = finding.verification.as_ref().map_or(Verdict::Unknown, |it| it.verdict);
+        let token = self.tokens.entry(finding.fingerprint.clone()).or_insert_with(|| TokenRow {
+            fingerprint: finding.fingerprint,
+            rule: finding.rule,
+            name: finding.name,
+            issuer: finding.issuer,
+            redacted: finding.token.redacted,
+            token_id: finding.token.uuid.or(finding.token.alias),
+            verdict: Verdict::Unknown,
+            reason: None,
+            login: None,
+            reach,
+            change: None,
+            first: None,
+            age_days: None,
+            owners: Vec::new(),
+            advice: finding.advice,
+            repositories: Vec::new(),
+        });
+        // A conclusive answer counts more than none; `live` counts most.
+        if token.reason.is_none() || is_stronger(verdict, token.verdict) {
+            token.verdict = verdict;
+            token.reason = finding.verification.as_ref().map(|it| it.reason.clone());
+            token.login = finding.verification.and_then(|it| it.login);
+        }
+        token.reach = token.reach.min(reach);
+        if first.as_ref().map(date) < token.first.as_ref().map(date) || token.first.is_none() {
+            token.first = first.or(token.first.take());
+        }
+        token.owners.extend(owners);
+        token.repositories.push(occurrence);
+    }
+
+    /// Returns the tokens in the order of urgency, and the number of those that are suppressed everywhere.
+    fn tokens(&mut self, history: &History) -> (Vec<TokenRow>, usize) {
+        let mut tokens: Vec<TokenRow> = std::mem::take(&mut self.tokens).into_values().collect();
+        for token in &mut tokens {
+            token.owners.sort_unstable();
+            token.owners.dedup();
+            token.change = history.change(&token.fingerprint);
+            let since =
+                token.first.as_ref().and_then(|it| it.author.date.parse::<Timestamp>().ok());
+            token.age_days = since
+                .zip(self.end)
+                .map(|(since, end)| (end.as_second() - since.as_second()).max(0) / (24 * 60 * 60));
+        }
+        tokens.sort_by(|one, two| {
+            let rank = |it: &TokenRow| (it.verdict, it.reach, std::cmp::Reverse(it.age_days));
+            rank(one).cmp(&rank(two)).then_with(|| one.fingerprint.cmp(&two.fingerprint))
+        });
+        let listed: HashSet<&str> = tokens.iter().map(|it| it.fingerprint.as_str()).collect();
+        let suppressed = self.suppressed.iter().filter(|it| !listed.contains(it.as_str())).count();
+        (tokens, suppressed)
+    }
+}
+
+/// Returns `true` if `verdict` says more than `known`.
+fn is_stronger(verdict: Verdict, known: Verdict) -> bool {
+    let strength = |it| match it {
+        Verdict::Live => 2,
+        Verdict::Dead => 1,
+        Verdict::Unknown => 0,
+    };
+    strength(verdict) > strength(known)
+}
+
+fn reach(location: &Location) -> Reach {
+    match &location.git {
+        Some(git) if git.in_head => Reach::Head,
+        Some(git) if git.reachable => Reach::History,
+        Some(_) => Reach::Unreachable,
+        // The configuration or a hook of the repository itself.
+        None => Reach::Head,
+    }
+}
+
+/// Returns the distinct places of a finding, those in `HEAD` first. Several commits may contain the same place.
+fn distinct_places(finding: &Finding) -> Vec<PlaceRow> {
+    let mut seen: HashMap<(Option<&str>, &str, u64), PlaceRow> = HashMap::new();
+    for location in &finding.locations {
+        let new = place(location);
+        let key = (location.path.as_deref(), location.part.as_str(), location.line);
+        match seen.entry(key) {
+            Entry::Occupied(mut known) if new.reach < known.get().reach => {
+                known.insert(new);
+            }
+            Entry::Occupied(_) => {}
+            Entry::Vacant(entry) => {
+                entry.insert(new);
+            }
+        }
+    }
+    let mut places: Vec<PlaceRow> = seen.into_values().collect();
+    let rank = |it: &PlaceRow| (it.reach, it.path.clone(), it.line, it.commit.clone());
+    places.sort_by_cached_key(rank);
+    places
+}
+
+fn place(location: &Location) -> PlaceRow {
+    let commit = location.git.as_ref().and_then(|it| it.introduced.as_ref());
+    PlaceRow {
+        path: location.path.clone(),
+        part: location.part.clone(),
+        line: location.line,
+        column: location.column,
+        commit: commit.map(|it| it.commit.clone()),
+        reach: reach(location),
+        url: location.url.clone(),
+    }
+}
+
+fn first_commit(finding: &Finding) -> Option<FirstCommit> {
+    let traces = finding.locations.iter().filter_map(|it| it.git.as_ref());
+    let commits = traces.filter_map(|it| it.introduced.as_ref());
+    let first = commits.min_by_key(|it| it.author.date.parse::<Timestamp>().ok())?;
+    Some(FirstCommit {
+        commit: first.commit.clone(),
+        author: first.author.clone(),
+        url: first.url.clone(),
+    })
+}
+
+fn date(commit: &FirstCommit) -> Option<Timestamp> {
+    commit.author.date.parse().ok()
+}
+
+/// Returns the owners by `CODEOWNERS`, else the last committer, else the owner of the repository.
+fn owners(finding: &Finding, owner: Option<&str>) -> Vec<String> {
+    let named: Vec<String> = finding.locations.iter().flat_map(|it| it.owners.clone()).collect();
+    if !named.is_empty() {
+        return named;
+    }
+    let traces = finding.locations.iter().filter_map(|it| it.git.as_ref());
+    let commits = traces.filter_map(|it| it.introduced.as_ref());
+    let last = commits.max_by_key(|it| it.committer.date.parse::<Timestamp>().ok());
+    let committer = last.map(|it| it.committer.email.clone()).filter(|it| !it.is_empty());
+    committer.or(owner.map(str::to_owned)).into_iter().collect()
+}
+
+fn count(tokens: &[TokenRow], gone: usize, suppressed: usize) -> Counts {
+    let mut counts = Counts { tokens: tokens.len(), gone, suppressed, ..Counts::default() };
+    for token in tokens {
+        match token.verdict {
+            Verdict::Live => counts.live += 1,
+            Verdict::Unknown => counts.unknown += 1,
+            Verdict::Dead => counts.dead += 1,
+        }
+        match token.reach {
+            Reach::Head => counts.in_head += 1,
+            Reach::History => counts.in_history += 1,
+            Reach::Unreachable => counts.unreachable += 1,
+        }
+        match token.change {
+            Some(Change::New) => counts.new += 1,
+            Some(Change::Open) => counts.open += 1,
+            Some(Change::Back) => counts.back += 1,
+            None => {}
+        }
+    }
+    counts
+}

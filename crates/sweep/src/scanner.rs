@@ -1,0 +1,196 @@
+//! Runs the `ddpatrol` program on a mirror, and reads its report.
+
+use crate::child::{self, Ended, Limits};
+use crate::digest::PartsDigest;
+use crate::mirror::Failure;
+use crate::result::{Finding, Issue, ScanSummary, State, Status};
+use anyhow::{Context, bail};
+use serde::Deserialize;
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command as StdCommand;
+use tokio::process::Command;
+
+/// The scanner: its program and its options.
+#[derive(Clone, Debug)]
+pub struct Scanner {
+    program: PathBuf,
+    options: Vec<OsString>,
+    /// Digest of the program and the options that decide what is found.
+    digest: String,
+    version: String,
+    threads: usize,
+}
+
+/// The options of a scanner.
+#[derive(Clone, Debug, Default)]
+pub struct ScannerOptions {
+    /// The program; by default `ddpatrol` beside this program, or in the search path.
+    pub program: Option<PathBuf>,
+    /// Number of threads of each scan.
+    pub threads: usize,
+    /// Files or folders of rules.
+    pub rules: Vec<PathBuf>,
+    /// A configuration file. The configurations of the repositories are not used.
+    pub config: Option<PathBuf>,
+}
+
+/// The result of a scan.
+#[derive(Clone, Debug)]
+pub struct Scanned {
+    /// Whether everything was read.
+    pub is_complete: bool,
+    /// Its counts.
+    pub summary: ScanSummary,
+    /// The proven tokens.
+    pub findings: Vec<Finding>,
+    /// Content that could not be read.
+    pub issues: Vec<Issue>,
+    /// The state for the next scan.
+    pub state: State,
+}
+
+/// The fields of the scanner's report that are used.
+#[derive(Deserialize)]
+struct Report {
+    complete: bool,
+    interrupted: bool,
+    summary: ScanSummary,
+    findings: Vec<ReportedFinding>,
+    diagnostics: Vec<Issue>,
+}
+
+#[derive(Deserialize)]
+struct ReportedFinding {
+    evidence: String,
+    #[serde(flatten)]
+    finding: Finding,
+}
+
+impl Scanner {
+    /// Finds the program and computes the digest.
+    ///
+    /// # Errors
+    /// Returns an error if the program does not run, or rules or configuration cannot be read.
+    pub fn new(options: ScannerOptions) -> anyhow::Result<Self> {
+        let program = options.program.map_or_else(default_program, Ok)?;
+        let output = StdCommand::new(&program).arg("--version").output();
+        let output = output.with_context(|| format!("cannot run `{}`", program.display()))?;
+        let version = String::from_utf8_lossy(&output.stdout);
+        let Some(version) = version.trim().strip_prefix("ddpatrol ") else {
+            bail!("`{}` is not the ddpatrol program", program.display());
+        };
+        let mut digest = PartsDigest::default();
+        let context = |path: &Path| format!("cannot read `{}`", path.display());
+        digest.add_file(&program).with_context(|| context(&program))?;
+        let mut words: Vec<OsString> = Vec::new();
+        match &options.config {
+            Some(path) => {
+                digest.add(b"config");
+                digest.add_file(path).with_context(|| context(path))?;
+                words.extend(["--config".into(), std::path::absolute(path)?.into()]);
+            }
+            None => words.push("--no-config".into()),
+        }
+        for path in &options.rules {
+            digest.add(b"rules");
+            for file in files_below(path).with_context(|| context(path))? {
+                digest.add_file(&file).with_context(|| context(&file))?;
+            }
+            words.extend(["--rules".into(), std::path::absolute(path)?.into()]);
+        }
+        Ok(Self {
+            version: version.to_owned(),
+            program,
+            options: words,
+            digest: digest.finish(),
+            threads: options.threads.max(1),
+        })
+    }
+
+    /// Returns the digest of the program, its rules and its configuration.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Returns the version of the program.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Scans the history of a mirror. `state` is that of the previous scan.
+    ///
+    /// # Errors
+    /// Returns the failure if the scanner ends without a report.
+    pub async fn scan(
+        &self,
+        mirror: &Path,
+        state: &State,
+        limits: Limits,
+        lock: &File,
+    ) -> Result<Scanned, Failure> {
+        let work = tempfile::tempdir().context("cannot create a temporary folder")?;
+        let report = work.path().join("report.json");
+        let state_file = work.path().join("state");
+        if !state.0.is_empty() {
+            std::fs::write(&state_file, &state.0).context("cannot write the state")?;
+        }
+        let mut command = Command::new(&self.program);
+        command.args(["scan", "--history-only", "--quiet", "--fail-on", "never"]);
+        command.arg("--threads").arg(self.threads.to_string());
+        command.arg("--format").arg("json").arg("--output").arg(&report);
+        command.arg("--state").arg(&state_file).args(&self.options);
+        command.arg(".").current_dir(mirror);
+        let ended = child::run(command, limits, Some(lock)).await?;
+        let Ended::Exited { status, errors, .. } = ended else {
+            return Err(Failure::timed_out("ddpatrol scan"));
+        };
+        let Ok(text) = std::fs::read(&report) else {
+            let errors = errors.trim();
+            let errors = if errors.is_empty() { "no report was written" } else { errors };
+            return Err(Failure::new(
+                Status::Failed,
+                format!("ddpatrol scan ({status}): {errors}"),
+            ));
+        };
+        let report: Report = serde_json::from_slice(&text).context("invalid report of ddpatrol")?;
+        if report.interrupted {
+            return Err(Failure::new(Status::Failed, "ddpatrol scan was interrupted"));
+        }
+        let proven = report.findings.into_iter().filter(|it| it.evidence == "proven");
+        Ok(Scanned {
+            is_complete: report.complete,
+            summary: report.summary,
+            findings: proven.map(|it| it.finding).collect(),
+            issues: report.diagnostics,
+            state: State(std::fs::read(&state_file).unwrap_or_default()),
+        })
+    }
+}
+
+/// Returns `ddpatrol` beside this program, else the one in the search path.
+fn default_program() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot find this program")?;
+    let beside = own.with_file_name(format!("ddpatrol{}", std::env::consts::EXE_SUFFIX));
+    if beside.is_file() {
+        return Ok(beside);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut candidates = std::env::split_paths(&path).map(|folder| folder.join("ddpatrol"));
+    candidates.find(|it| it.is_file()).context(
+        "the program `ddpatrol` is neither beside this program nor in the search path: install it, or use --scanner",
+    )
+}
+
+/// Returns the files below a path, in the order of their names.
+fn files_below(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(path)?.map(|it| it.map(|it| it.path())).collect::<Result<_, _>>()?;
+    entries.sort();
+    let files = entries.iter().map(|it| files_below(it)).collect::<Result<Vec<_>, _>>()?;
+    Ok(files.concat())
+}
