@@ -2,7 +2,7 @@
 //!
 //! Input: the decoded streams of a PDF, in any order. Output: the text of each stream that shows text. It
 //! reads no page tree: every map from glyph numbers to Unicode in the file is tried on every shown string,
-//! and is used for the strings whose codes it maps. Lines are told apart by their vertical position.
+//! and is used for the strings whose codes it maps. Lines differ in their vertical position.
 //! Images, encodings by glyph name, and text in pieces that are not in reading order are not handled.
 
 use super::pdf_map::{Codes, UnicodeMap};
