@@ -105,8 +105,30 @@ pub(super) struct Node {
     /// The tree; `None` if it is missing.
     pub(super) tree: Option<ObjectNo>,
     /// The parents, without missing ones.
-    pub(super) parents: Vec<ObjectNo>,
+    pub(super) parents: Parents,
     pub(super) time: i64,
+}
+
+/// The parents of a commit. Up to two need no memory of their own.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parents {
+    first: [Option<ObjectNo>; 2],
+    others: Vec<ObjectNo>,
+}
+
+impl Parents {
+    /// Lists the parents in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = ObjectNo> {
+        self.first.iter().copied().flatten().chain(self.others.iter().copied())
+    }
+}
+
+impl FromIterator<ObjectNo> for Parents {
+    fn from_iter<T: IntoIterator<Item = ObjectNo>>(parents: T) -> Self {
+        let mut parents = parents.into_iter();
+        let first = [parents.next(), parents.next()];
+        Self { first, others: parents.collect() }
+    }
 }
 
 impl Node {
@@ -140,50 +162,54 @@ impl CommitLinks {
 
 impl Graph {
     /// Orders commits so that parents come before children. `len` is the length of the object index.
-    pub(super) fn new(mut nodes: Vec<Node>, len: usize) -> Self {
-        nodes.sort_by_key(|node| node.number);
-        nodes.dedup_by_key(|node| node.number);
-        // Until the graph is built, commits are numbered in the order of `nodes`.
-        let mut index: Vec<Option<CommitNo>> = vec![None; len];
-        let numbers = || (0..).map(CommitNo::new);
-        numbers().zip(&nodes).for_each(|(at, node)| index[node.number.index()] = Some(at));
-        let find = |number: ObjectNo| index.get(number.index()).copied().flatten();
-        let parents_of = |node: &'_ Node| {
-            node.parents.iter().filter_map(|&it| find(it)).collect::<Vec<CommitNo>>()
-        };
-        let (starts, children) = children(&nodes, &parents_of);
-        let mut open: Vec<u32> = nodes.iter().map(|it| parents_of(it).len() as u32).collect();
-        let mut order: Vec<CommitNo> =
-            numbers().take(nodes.len()).filter(|at| open[at.index()] == 0).collect();
-        let mut next = 0;
-        while let Some(&at) = order.get(next) {
-            let at = at.index();
-            for &child in &children[starts[at] as usize..starts[at + 1] as usize] {
-                open[child.index()] -= 1;
-                if open[child.index()] == 0 {
-                    order.push(child);
+    ///
+    /// Ids are not verified, so crafted commits can form a cycle; a link that would close it is dropped.
+    pub(super) fn new(mut nodes: Vec<&Node>, len: usize) -> Self {
+        // In the order of their clocks most parents come before their children already.
+        nodes.sort_by_key(|node| (node.time, node.number));
+        let mut places: Vec<Place> = vec![Place::Unknown; len];
+        (0..).zip(&nodes).for_each(|(at, node)| places[node.number.index()] = Place::Waiting(at));
+        let mut graph = Self { by_number: vec![None; len], ..Self::default() };
+        let mut open: Vec<(&Node, u32)> = Vec::new();
+        for &node in &nodes {
+            open.push((node, 0));
+            while let Some((node, next)) = open.last_mut() {
+                let place = &mut places[node.number.index()];
+                if *next == 0 {
+                    if !matches!(place, Place::Waiting(_)) {
+                        open.pop();
+                        continue;
+                    }
+                    *place = Place::Open;
+                }
+                let node = *node;
+                let parent = node.parents.iter().nth(*next as usize);
+                *next += 1;
+                match parent.map(|parent| places[parent.index()]) {
+                    Some(Place::Waiting(at)) => open.push((nodes[at as usize], 0)),
+                    Some(Place::Unknown | Place::Open | Place::Added) => {}
+                    None => {
+                        graph.add(node);
+                        places[node.number.index()] = Place::Added;
+                        open.pop();
+                    }
                 }
             }
-            next += 1;
-        }
-        let mut place = vec![CommitNo::new(0); nodes.len()];
-        numbers().zip(&order).for_each(|(new, old)| place[old.index()] = new);
-        let mut graph = Self::default();
-        for &at in &order {
-            let node = &nodes[at.index()];
-            let first = graph.parents.len();
-            graph.starts.push(first as u32);
-            graph.parents.extend(parents_of(node).into_iter().map(|it| place[it.index()]));
-            let latest = graph.parents[first..].iter().map(|it| graph.dates[it.index()]).max();
-            graph.dates.push(latest.map_or(node.time, |latest| node.time.max(latest + 1)));
-            graph.numbers.push(node.number);
-            graph.trees.push(node.tree);
         }
         graph.starts.push(graph.parents.len() as u32);
-        index.fill(None);
-        numbers().zip(&graph.numbers).for_each(|(at, number)| index[number.index()] = Some(at));
-        graph.by_number = index;
         graph
+    }
+
+    /// Adds a commit after its parents.
+    fn add(&mut self, node: &Node) {
+        let first = self.parents.len();
+        self.starts.push(first as u32);
+        self.parents.extend(node.parents.iter().filter_map(|it| self.by_number[it.index()]));
+        let latest = self.parents[first..].iter().map(|it| self.dates[it.index()]).max();
+        self.by_number[node.number.index()] = Some(CommitNo::new(self.numbers.len() as u32));
+        self.dates.push(latest.map_or(node.time, |latest| node.time.max(latest + 1)));
+        self.numbers.push(node.number);
+        self.trees.push(node.tree);
     }
 
     /// Returns the number of commits.
@@ -244,28 +270,16 @@ impl Graph {
     }
 }
 
-/// Returns `starts` and the children of all nodes: those of node `at` are at `starts[at]..starts[at + 1]`.
-fn children(
-    nodes: &[Node],
-    parents_of: &dyn Fn(&Node) -> Vec<CommitNo>,
-) -> (Vec<u32>, Vec<CommitNo>) {
-    let mut starts = vec![0_u32; nodes.len() + 1];
-    for parent in nodes.iter().flat_map(parents_of) {
-        starts[parent.index() + 1] += 1;
-    }
-    for at in 0..nodes.len() {
-        starts[at + 1] += starts[at];
-    }
-    let mut next = starts.clone();
-    let mut children = vec![CommitNo::new(0); starts.last().copied().unwrap_or(0) as usize];
-    for (at, node) in (0..).map(CommitNo::new).zip(nodes) {
-        for parent in parents_of(node) {
-            let slot = &mut next[parent.index()];
-            children[*slot as usize] = at;
-            *slot += 1;
-        }
-    }
-    (starts, children)
+/// The state of a commit while the graph is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// There is no such commit.
+    Unknown,
+    /// It is the node with this index.
+    Waiting(u32),
+    /// Its parents are being added.
+    Open,
+    Added,
 }
 
 #[cfg(test)]
@@ -302,7 +316,7 @@ mod tests {
         };
         let nodes =
             vec![node(1, &[2, 3], 5), node(2, &[4], 50), node(3, &[4, 9], 100), node(4, &[], 1000)];
-        let graph = Graph::new(nodes, 10);
+        let graph = Graph::new(nodes.iter().collect(), 10);
         assert_eq!(graph.len(), 4);
         assert_eq!(graph.numbers.first(), Some(&no(4)));
         assert_eq!(graph.numbers.last(), Some(&no(1)));
