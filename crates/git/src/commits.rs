@@ -167,33 +167,16 @@ impl Graph {
     pub(super) fn new(mut nodes: Vec<&Node>, len: usize) -> Self {
         // In the order of their clocks most parents come before their children already.
         nodes.sort_by_key(|node| (node.time, node.number));
-        let mut places: Vec<Place> = vec![Place::Unknown; len];
-        (0..).zip(&nodes).for_each(|(at, node)| places[node.number.index()] = Place::Waiting(at));
         let mut graph = Self { by_number: vec![None; len], ..Self::default() };
-        let mut open: Vec<(&Node, u32)> = Vec::new();
+        let mut waiting: Option<Waiting<'_>> = None;
         for &node in &nodes {
-            open.push((node, 0));
-            while let Some((node, next)) = open.last_mut() {
-                let place = &mut places[node.number.index()];
-                if *next == 0 {
-                    if !matches!(place, Place::Waiting(_)) {
-                        open.pop();
-                        continue;
-                    }
-                    *place = Place::Open;
-                }
-                let node = *node;
-                let parent = node.parents.iter().nth(*next as usize);
-                *next += 1;
-                match parent.map(|parent| places[parent.index()]) {
-                    Some(Place::Waiting(at)) => open.push((nodes[at as usize], 0)),
-                    Some(Place::Unknown | Place::Open | Place::Added) => {}
-                    None => {
-                        graph.add(node);
-                        places[node.number.index()] = Place::Added;
-                        open.pop();
-                    }
-                }
+            let mut parents = node.parents.iter();
+            if graph.find(node.number).is_some() {
+                continue;
+            } else if parents.all(|parent| graph.find(parent).is_some()) {
+                graph.add(node);
+            } else {
+                waiting.get_or_insert_with(|| Waiting::new(&nodes, len)).add(&mut graph, node);
             }
         }
         graph.starts.push(graph.parents.len() as u32);
@@ -270,16 +253,44 @@ impl Graph {
     }
 }
 
-/// The state of a commit while the graph is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// There is no such commit.
-    Unknown,
-    /// It is the node with this index.
-    Waiting(u32),
-    /// Its parents are being added.
-    Open,
-    Added,
+/// The commits that may be added before a commit whose clock is earlier.
+struct Waiting<'a> {
+    nodes: &'a [&'a Node],
+    /// For each object: the index of its node.
+    places: Vec<Option<u32>>,
+    /// Nodes that are being added after their parents.
+    is_open: Vec<bool>,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(nodes: &'a [&'a Node], len: usize) -> Self {
+        let mut places = vec![None; len];
+        (0..).zip(nodes).for_each(|(at, node)| places[node.number.index()] = Some(at));
+        Self { nodes, places, is_open: vec![false; nodes.len()] }
+    }
+
+    /// Adds a commit after its ancestors.
+    fn add(&mut self, graph: &mut Graph, node: &'a Node) {
+        if let Some(at) = self.places[node.number.index()] {
+            self.is_open[at as usize] = true;
+        }
+        let mut open = vec![(node, 0)];
+        while let Some((node, next)) = open.last_mut() {
+            let parent = node.parents.iter().nth(*next);
+            *next += 1;
+            let Some(parent) = parent else {
+                graph.add(node);
+                open.pop();
+                continue;
+            };
+            let place = self.places[parent.index()].filter(|_| graph.find(parent).is_none());
+            if let Some(at) = place.map(|at| at as usize)
+                && !std::mem::replace(&mut self.is_open[at], true)
+            {
+                open.push((self.nodes[at], 0));
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -326,5 +337,21 @@ mod tests {
         assert!(reached[at(4).index()] && !reached[at(3).index()] && !reached[at(1).index()]);
         let lists = graph.reached_by(&[at(4), at(3)], &[Some(at(1)), None, Some(at(2))]);
         assert_eq!(lists, [vec![0, 2], vec![0]]);
+    }
+
+    #[test]
+    fn a_link_that_closes_a_cycle_is_dropped() {
+        let no = ObjectNo::new;
+        let node = |number, parents: &[u32], time| Node {
+            number: no(number),
+            tree: None,
+            parents: parents.iter().copied().map(no).collect(),
+            time,
+        };
+        let nodes = [node(1, &[3], 5), node(2, &[1], 6), node(3, &[2, 3, 2, 2, 4], 7)];
+        let graph = Graph::new(nodes.iter().collect(), 10);
+        assert_eq!(graph.numbers, [2, 3, 1].map(no));
+        let parents = |at: u32| graph.parents(CommitNo::new(at)).len();
+        assert_eq!([0, 1, 2].map(parents), [0, 3, 1]);
     }
 }

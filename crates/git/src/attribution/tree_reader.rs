@@ -16,6 +16,10 @@ use ddpatrol_pack::{
 use std::collections::HashMap;
 use std::io::{self, Read};
 
+/// If a pack has at least this number of objects for each tree to read, reading these trees one by one is
+/// faster than planning a walk.
+const OBJECTS_PER_READ: usize = 20_000;
+
 /// Finds the trees that lead to `blobs` or are among `trees`.
 pub(super) fn find(
     attributor: &Attributor<'_>,
@@ -173,8 +177,10 @@ impl Shared<'_> {
 
     fn walk(&self, forest: &DeltaForest, first: ObjectNo) -> ReadTrees {
         let len = forest.pack().index().len();
-        if !(0..len).any(|position| self.wanted.has(first.plus(position))) {
-            return ReadTrees::new();
+        let wanted = || (0..len).map(|at| first.plus(at)).filter(|it| self.wanted.has(*it));
+        let few = len as usize / OBJECTS_PER_READ;
+        if wanted().nth(few).is_none() {
+            return self.read_each(wanted());
         }
         let is_unwanted = |position: u32| !self.wanted.has(first.plus(position));
         let options = WalkOptions {
@@ -199,14 +205,18 @@ impl Shared<'_> {
     }
 
     fn read_loose(&self) -> ReadTrees {
+        let loose = self.attributor.objects.loose.iter().map(|&(number, _)| number);
+        self.read_each(loose.filter(|number| self.wanted.has(*number)))
+    }
+
+    fn read_each(&self, trees: impl Iterator<Item = ObjectNo>) -> ReadTrees {
         let mut visitor = self.visitor(ObjectNo::FIRST);
         let mut reader = Reader::default();
-        for &(number, id) in &self.attributor.objects.loose {
-            if !self.wanted.has(number) {
-                continue;
-            }
-            if let Ok((Kind::Tree, bytes)) = self.attributor.store.read(&id, &mut reader) {
-                visitor.tree(number, &bytes, id.as_bytes().len());
+        for tree in trees {
+            if let Some(id) = self.attributor.objects.index.id(tree)
+                && let Ok((Kind::Tree, bytes)) = self.attributor.store.read(&id, &mut reader)
+            {
+                visitor.tree(tree, &bytes, id.as_bytes().len());
             }
         }
         visitor.read
