@@ -11,7 +11,7 @@ use crate::source::{Run, add};
 use ddpatrol_scan::finding::{Collector, Finding, Tokens, WorkerCollector};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::place::Place;
-use ddpatrol_scan::sighting::{EncodedSpan, Holder, Sighting, TokenKey, TokenNo};
+use ddpatrol_scan::sighting::{EncodedSpan, Holder, ShapedSighting, Sighting, TokenKey, TokenNo};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -55,10 +55,26 @@ impl<'a> Engine<'a> {
         let new = super::sightings::sightings_in(holder, found);
         let mut sightings = self.sightings();
         for sighting in new {
-            if self.scan.keep_shaped || !sightings.is_shaped(sighting.token) {
+            let is_shaped = sightings.is_shaped(sighting.token);
+            if is_shaped {
+                sightings.add_shaped(sighting.token, holder);
+            }
+            if self.scan.keep_shaped || !is_shaped {
                 sightings.add(sighting);
             }
         }
+    }
+
+    /// Counts shaped matches that an earlier scan has found, unless this scan has found them, too.
+    pub(super) fn recall_shaped(&self, known: impl Iterator<Item = TokenKey>) {
+        let mut sightings = self.sightings();
+        let new = known.filter(|&key| sightings.recall_shaped(key) == Novelty::New).count();
+        add(&self.run.tally.shaped, new as u64);
+    }
+
+    /// Takes the shaped matches in git objects since the last call.
+    pub(super) fn take_shaped(&self) -> Vec<ShapedSighting> {
+        self.sightings().take_shaped()
     }
 
     /// Returns the walk over the members of an archive, and its format; `None` if the bytes are not
@@ -81,13 +97,16 @@ impl<'a> Engine<'a> {
         };
         let mut tokens = BTreeSet::new();
         walk.walk(bytes, format, holder.place(), &mut |_, found, secret| {
-            let token = numbers.of(self, found, secret);
-            if found.evidence == Evidence::Proven || self.scan.keep_shaped {
-                tokens.insert(token);
-            }
+            tokens.insert(numbers.of(self, found, secret));
         });
         let mut sightings = self.sightings();
         for token in tokens {
+            if sightings.is_shaped(token) {
+                sightings.add_shaped(token, holder);
+                if !self.scan.keep_shaped {
+                    continue;
+                }
+            }
             sightings.add(Sighting { token, holder, spans: Arc::new([]), is_in_members: true });
         }
         IsArchive::Yes

@@ -61,6 +61,66 @@ fn only_new_objects_are_read_and_cached_findings_are_attributed_again() {
     assert_eq!(objects(&third), 2, "a tree, a commit");
 }
 
+/// Returns a text of a token's shape whose checksum does not match.
+fn look_alike(seed: u64) -> String {
+    let mut text = token(seed);
+    let last = if text.ends_with('0') { '1' } else { '0' };
+    text.pop();
+    text.push(last);
+    text
+}
+
+#[test]
+fn candidates_without_a_checksum_are_counted_as_by_a_scan_without_a_state() {
+    let repo = Repo::new();
+    let shaped = |ran: &RunOutput| ran.json()["summary"]["shaped_candidates"].clone();
+    // In an object with a token, which every scan searches again; in two versions; in a removed file.
+    repo.commit_file("mixed", format!("{}\n{}\n", token(1), look_alike(1)));
+    repo.commit_file("alone", format!("one {}\n", look_alike(2)));
+    repo.commit_file("gone", format!("one {}\n", look_alike(3)));
+    repo.commit_removal("gone");
+    for _ in 0..3 {
+        assert_eq!(shaped(&scan(&repo)), 3);
+    }
+    repo.commit_file("alone", format!("two {}\n{}\n", look_alike(2), look_alike(4)));
+    for _ in 0..2 {
+        assert_eq!(shaped(&scan(&repo)), 4);
+    }
+    repo.commit_file("other", "nothing");
+    repo.git(&["repack", "-adq"]);
+    assert_eq!(shaped(&scan(&repo)), 4);
+    repo.commit_file("more", look_alike(5));
+    assert_eq!(shaped(&scan(&repo)), 5);
+}
+
+#[test]
+fn a_state_is_not_used_if_an_object_with_a_counted_candidate_is_gone() {
+    let repo = Repo::new();
+    repo.commit_file("a", "nothing");
+    repo.commit_file("a", look_alike(1));
+    assert_eq!(scan(&repo).json()["summary"]["shaped_candidates"], 1);
+    repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    drop_unreachable(&repo);
+    let ran = scan(&repo);
+    assert_eq!(ran.json()["summary"]["shaped_candidates"], 0);
+    assert!(objects(&ran) > 0, "all objects are read again");
+}
+
+#[test]
+fn a_candidate_in_two_repositories_is_counted_once_with_a_state() {
+    let (one, two) = (Repo::new(), Repo::new());
+    one.commit_file("a", look_alike(1));
+    two.commit_file("b", look_alike(1));
+    let state = one.sibling("state");
+    let args = ["scan", "--history-only", "--report", "json", "--state"];
+    let paths = [&state, one.path(), two.path()].map(|path| path.to_str().expect("UTF-8"));
+    let args = [&args[..], &paths].concat();
+    for _ in 0..2 {
+        let ran = one.run_without_git(one.path(), &args);
+        assert_eq!(ran.json()["summary"]["shaped_candidates"], 1);
+    }
+}
+
 #[test]
 fn a_moved_reference_updates_the_attribution() {
     let repo = Repo::new();
