@@ -11,7 +11,9 @@ use crate::source::{Run, add};
 use ddpatrol_scan::finding::{Collector, Finding, Tokens, WorkerCollector};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::place::Place;
-use ddpatrol_scan::sighting::{EncodedSpan, Holder, ShapedSighting, Sighting, TokenKey, TokenNo};
+use ddpatrol_scan::sighting::{
+    EncodedSpan, Holder, Placement, ShapedSighting, Sighting, TokenKey, TokenNo,
+};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -40,6 +42,23 @@ impl<'a> Engine<'a> {
     /// Returns the key of a token.
     pub(super) fn key_of(&self, token: TokenNo) -> TokenKey {
         TokenKey::from(&**self.sightings().token(token))
+    }
+
+    /// Sorts placements by holder, so that each holder is read once, and then by place and token. The numbers
+    /// of tokens depend on the order in which workers found them, so they are not compared.
+    pub(super) fn sort(&self, placements: &mut [Placement]) {
+        let sightings = self.sightings();
+        let key = |it: &Placement| TokenKey::from(&**sightings.token(it.token));
+        let introduced = |it: &Placement| {
+            let trace = it.trace.as_deref()?;
+            Some((trace.date, trace.introduced.as_ref().map(|commit| commit.id)))
+        };
+        placements.sort_by(|a, b| {
+            let by_holder = (a.holder, &a.name, a.part).cmp(&(b.holder, &b.name, b.part));
+            let by_place = || (&a.path, introduced(a)).cmp(&(&b.path, introduced(b)));
+            let by_token = || (&a.spans, key(a)).cmp(&(&b.spans, key(b)));
+            by_holder.then_with(by_place).then_with(by_token)
+        });
     }
 
     /// Creates scratch space for one worker. Its searches end when the scan is interrupted.

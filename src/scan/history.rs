@@ -44,7 +44,8 @@ fn scan_history(engine: &Engine<'_>, history: &History) -> HashSet<String> {
     sightings.append(&mut engine.take_sightings());
     engine.recall_shaped(open.known_shaped());
     add_objects(engine, &sightings);
-    let placements = open.attribute(&sightings);
+    let mut placements = open.attribute(&sightings);
+    engine.sort(&mut placements);
     describe(engine, &open, &placements);
     let sightings = Sightings { sightings: &sightings, shaped: &engine.take_shaped() };
     open.remember(sightings, &placements, &|token| engine.key_of(token));
@@ -57,7 +58,8 @@ fn recall(engine: &Engine<'_>, open: &mut OpenHistory<'_>) -> bool {
     open.push_recalled(&recall, engine);
     let sightings = engine.take_sightings();
     let recalled = open.resolve(&recall, &sightings, &|token| engine.key_of(token));
-    let Some(recalled) = recalled else { return false };
+    let Some(mut recalled) = recalled else { return false };
+    engine.sort(&mut recalled.placements);
     engine.recall_shaped(open.known_shaped());
     for (token, object) in recalled.objects {
         let token = engine.sightings().token(token).clone();

@@ -122,6 +122,39 @@ fn a_candidate_in_two_repositories_is_counted_once_with_a_state() {
 }
 
 #[test]
+fn lines_and_states_do_not_depend_on_the_number_of_threads() {
+    let repo = Repo::new();
+    for version in 0..12 {
+        let tokens: Vec<String> = (0..8)
+            .map(|seed| format!("{} {}\n", token(seed + version), look_alike(seed)))
+            .collect();
+        repo.commit_file(&format!("{}/a", version % 5), format!("{version}\n{}", tokens.concat()));
+        repo.commit_file(&format!("{}/{}", version % 3, token(50)), tokens[0].clone());
+    }
+    repo.commit(format!("message {} {}", token(60), token(61)));
+    repo.git(&["repack", "-adq", "--depth=1"]);
+    let run = |threads: &str, round: usize| {
+        let state = repo.sibling(&format!("state-{threads}-{round}"));
+        let path = state.to_str().expect("UTF-8");
+        let args =
+            ["scan", "--history-only", "--report", "jsonl", "--threads", threads, "--state", path];
+        let lines = |ran: RunOutput| -> Vec<String> {
+            let text = ran.stdout();
+            text.lines().filter(|line| !line.contains("start_time")).map(str::to_owned).collect()
+        };
+        let first = lines(repo.run_without_git(repo.path(), &args));
+        let state = std::fs::read(&state).expect("it was written");
+        (first, lines(repo.run_without_git(repo.path(), &args)), state)
+    };
+    let expected = run("1", 0);
+    assert!(expected.0.len() > 50);
+    assert_eq!(expected.0, expected.1, "recalled");
+    for round in 0..4 {
+        assert!(run("4", round) == expected, "round {round}");
+    }
+}
+
+#[test]
 fn a_moved_reference_updates_the_attribution() {
     let repo = Repo::new();
     repo.commit_file("a", "nothing");
