@@ -109,6 +109,8 @@ service() {
   need g++ g++
   need openssl openssl
   need faketime faketime
+  need npm npm
+  need pgbouncer pgbouncer
   need_python
   need_postgres
   need_cargo nextest

@@ -6,9 +6,12 @@
 //! Text is held back while a token that begins in it may continue: from a head whose token is
 //! incomplete, and from a long run of base64 on, as long as its lines or string literals continue,
 //! because nested encodings are decoded from their beginning. In a pause the last word is held back
-//! as well. Memory is bounded: no more than `MAX_HELD` bytes are held back.
+//! as well. Memory is bounded: no more than `MAX_HELD` bytes are held back. If base64 with encoded content
+//! is longer, [`MaskedStream::is_overrun`] returns `true`.
 
-use crate::detect::{ContentKind, Detector, Evidence, Haystack, Match, Scratch};
+use crate::detect::{
+    ContentKind, Detector, Evidence, Haystack, Match, Scratch, ends_in_nested_base64,
+};
 use ddpatrol_token::secret::MASK;
 
 /// Maximum number of bytes that are held back, such as lines of base64 whose end is not known.
@@ -67,6 +70,8 @@ pub struct MaskedStream<'a> {
     released: usize,
     /// The minimum number of undecided bytes that are inspected again.
     recheck: usize,
+    /// The maximum number of bytes that are held back.
+    max_held: usize,
     masked: u64,
     overrun: bool,
 }
@@ -84,9 +89,16 @@ impl<'a> MaskedStream<'a> {
             decided: 0,
             released: 0,
             recheck: 0,
+            max_held: MAX_HELD,
             masked: 0,
             overrun: false,
         }
+    }
+
+    /// Sets the maximum number of bytes that are held back; by default 8 MiB.
+    #[must_use]
+    pub fn with_max_held(self, max_held: usize) -> Self {
+        Self { max_held, ..self }
     }
 
     /// Returns the number of masked tokens.
@@ -95,7 +107,7 @@ impl<'a> MaskedStream<'a> {
         self.masked
     }
 
-    /// Returns `true` if encoded text was too long to be decoded to its end.
+    /// Returns `true` if encoded text was too long to be decoded to its end, or to be held back until then.
     #[must_use]
     pub fn is_overrun(&self) -> bool {
         self.overrun
@@ -111,7 +123,9 @@ impl<'a> MaskedStream<'a> {
             let held = self.held();
             self.recheck = if held > LONG_LINE { held + held / 8 } else { 0 };
         }
-        if self.held() > MAX_HELD {
+        if self.held() > self.max_held {
+            // The rest is searched, but not as the continuation of this base64.
+            self.overrun |= ends_in_nested_base64(&self.buffer[self.decided..]);
             self.decide(self.buffer.len() - self.detector.lookahead(), out);
             self.recheck = 0;
         }

@@ -35,8 +35,7 @@ pub(super) fn redactor() -> Redactor {
 
 /// Returns a token that a built-in rule proves.
 pub(super) fn token(seed: u64) -> String {
-    use crate::mint::{self, Random};
-    mint::datadog(&mut Random(seed), "ddpat_", 43, 0)
+    ddpatrol_test_mint::token(seed)
 }
 
 pub(super) fn clean(text: &str) -> Clean {
@@ -68,6 +67,7 @@ pub(super) fn git() -> TraceRecord {
         removed_total: None,
         in_head: true,
         reachable: true,
+        staged: false,
         refs: vec![clean("refs/heads/main")],
         refs_total: 1,
     }
@@ -91,6 +91,7 @@ pub(super) fn place(path: &str) -> LocationRecord {
         end_column: 9,
         offset: 20,
         length: 4,
+        object_line: None,
         snippet: clean("key = t_***"),
         encoding: None,
         git: None,
@@ -100,6 +101,7 @@ pub(super) fn place(path: &str) -> LocationRecord {
         new_place: false,
         layer: None,
         further: Spots::default(),
+        message: None,
     }
 }
 
@@ -184,6 +186,7 @@ pub(super) fn location(path: &str) -> Location {
         is_new_place: false,
         layer: None,
         further: Spots::default(),
+        message: None,
     }
 }
 

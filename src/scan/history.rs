@@ -46,9 +46,9 @@ fn scan_history(engine: &Engine<'_>, history: &History) -> HashSet<String> {
     add_objects(engine, &sightings);
     let mut placements = open.attribute(&sightings);
     engine.sort(&mut placements);
-    describe(engine, &open, &placements);
     let sightings = Sightings { sightings: &sightings, shaped: &engine.take_shaped() };
     open.remember(sightings, &placements, &|token| engine.key_of(token));
+    describe(engine, &open, placements);
     open.lfs_names()
 }
 
@@ -58,14 +58,13 @@ fn recall(engine: &Engine<'_>, open: &mut OpenHistory<'_>) -> bool {
     open.push_recalled(&recall, engine);
     let sightings = engine.take_sightings();
     let recalled = open.resolve(&recall, &sightings, &|token| engine.key_of(token));
-    let Some(mut recalled) = recalled else { return false };
-    engine.sort(&mut recalled.placements);
+    let Some(recalled) = recalled else { return false };
     engine.recall_shaped(open.known_shaped());
     for (token, object) in recalled.objects {
         let token = engine.sightings().token(token).clone();
         engine.collector.add_object(&token, object);
     }
-    describe(engine, open, &recalled.placements);
+    describe(engine, open, recalled.placements);
     true
 }
 
@@ -78,7 +77,9 @@ fn add_objects(engine: &Engine<'_>, sightings: &[Sighting]) {
     }
 }
 
-fn describe(engine: &Engine<'_>, open: &OpenHistory<'_>, placements: &[Placement]) {
+fn describe(engine: &Engine<'_>, open: &OpenHistory<'_>, mut placements: Vec<Placement>) {
+    open.place_staged(&mut placements);
+    engine.sort(&mut placements);
     let mut reader = Reader::default();
-    Describer::new(engine).describe(placements, &mut |holder| open.read(holder, &mut reader));
+    Describer::new(engine).describe(&placements, &mut |holder| open.read(holder, &mut reader));
 }

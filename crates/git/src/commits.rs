@@ -326,7 +326,7 @@ mod tests {
             time,
         };
         let nodes =
-            vec![node(1, &[2, 3], 5), node(2, &[4], 50), node(3, &[4, 9], 100), node(4, &[], 1000)];
+            [node(1, &[2, 3], 5), node(2, &[4], 50), node(3, &[4, 9], 100), node(4, &[], 1000)];
         let graph = Graph::new(nodes.iter().collect(), 10);
         assert_eq!(graph.len(), 4);
         assert_eq!(graph.numbers.first(), Some(&no(4)));
