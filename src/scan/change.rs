@@ -6,7 +6,6 @@ use super::describe::Describer;
 use super::engine::Engine;
 use crate::source::git::changes::{Change, ChangePart};
 use ddpatrol_pack::Reader;
-use std::collections::HashMap;
 
 /// Scans a change.
 pub(super) fn scan_change(engine: &Engine<'_>, change: &dyn Change) {
@@ -22,13 +21,7 @@ fn scan_part(engine: &Engine<'_>, part: &ChangePart<'_>) {
     let base = part.push_base(&new, engine);
     let old = engine.take_sightings();
     let mut placements = part.classify(&new, &base, &old);
-    // Placements are grouped by holder, so that each holder is read once, in order of first occurrence.
-    let mut first = HashMap::new();
-    for placement in &placements {
-        let next = first.len();
-        first.entry(placement.holder).or_insert(next);
-    }
-    placements.sort_by_key(|it| first[&it.holder]);
+    engine.sort(&mut placements);
     let mut reader = Reader::default();
     Describer::new(engine).describe(&placements, &mut |holder| part.read(holder, &mut reader));
 }

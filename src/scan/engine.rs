@@ -10,7 +10,9 @@ use crate::source::{Run, add};
 use ddpatrol_scan::finding::{Collector, Finding, Tokens, WorkerCollector};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::place::Place;
-use ddpatrol_scan::sighting::{EncodedSpan, Holder, Sighting, TokenKey, TokenNo};
+use ddpatrol_scan::sighting::{
+    EncodedSpan, Holder, Placement, ShapedSighting, Sighting, TokenKey, TokenNo,
+};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -41,6 +43,23 @@ impl<'a> Engine<'a> {
         TokenKey::from(&**self.sightings().token(token))
     }
 
+    /// Sorts placements by holder, so that each holder is read once, and then by place and token. The numbers
+    /// of tokens depend on the order in which workers found them, so they are not compared.
+    pub(super) fn sort(&self, placements: &mut [Placement]) {
+        let sightings = self.sightings();
+        let key = |it: &Placement| TokenKey::from(&**sightings.token(it.token));
+        let introduced = |it: &Placement| {
+            let trace = it.trace.as_deref()?;
+            Some((trace.date, trace.introduced.as_ref().map(|commit| commit.id)))
+        };
+        placements.sort_by(|a, b| {
+            let by_holder = (a.holder, &a.name, a.part).cmp(&(b.holder, &b.name, b.part));
+            let by_place = || (&a.path, introduced(a)).cmp(&(&b.path, introduced(b)));
+            let by_token = || (&a.spans, key(a)).cmp(&(&b.spans, key(b)));
+            by_holder.then_with(by_place).then_with(by_token)
+        });
+    }
+
     /// Creates scratch space for one worker. Its searches end when the scan is interrupted.
     pub(super) fn scratch(&self) -> Scratch {
         let scratch = Scratch::interruptible(self.run.stop_flag());
@@ -61,10 +80,26 @@ impl<'a> Engine<'a> {
         let new = super::sightings::sightings_in(holder, found);
         let mut sightings = self.sightings();
         for sighting in new {
-            if self.scan.keep_shaped || !sightings.is_shaped(sighting.token) {
+            let is_shaped = sightings.is_shaped(sighting.token);
+            if is_shaped {
+                sightings.add_shaped(sighting.token, holder);
+            }
+            if self.scan.keep_shaped || !is_shaped {
                 sightings.add(sighting);
             }
         }
+    }
+
+    /// Counts shaped matches that an earlier scan has found, unless this scan has found them, too.
+    pub(super) fn recall_shaped(&self, known: impl Iterator<Item = TokenKey>) {
+        let mut sightings = self.sightings();
+        let new = known.filter(|&key| sightings.recall_shaped(key) == Novelty::New).count();
+        add(&self.run.tally.shaped, new as u64);
+    }
+
+    /// Takes the shaped matches in git objects since the last call.
+    pub(super) fn take_shaped(&self) -> Vec<ShapedSighting> {
+        self.sightings().take_shaped()
     }
 
     /// Records the tokens in the members of an archive, and of archives that are encoded in the bytes;
@@ -78,13 +113,16 @@ impl<'a> Engine<'a> {
         let Some(walk) = self.walk(Reporting::Full) else { return IsArchive::No };
         let mut tokens = BTreeSet::new();
         let is_archive = walk.content(content, &holder.place(), &mut |_, found, secret| {
-            let token = numbers.of(self, found, secret);
-            if found.evidence == Evidence::Proven || self.scan.keep_shaped {
-                tokens.insert(token);
-            }
+            tokens.insert(numbers.of(self, found, secret));
         });
         let mut sightings = self.sightings();
         for token in tokens {
+            if sightings.is_shaped(token) {
+                sightings.add_shaped(token, holder);
+                if !self.scan.keep_shaped {
+                    continue;
+                }
+            }
             sightings.add(Sighting { token, holder, spans: Arc::new([]), is_in_members: true });
         }
         is_archive

@@ -5,7 +5,7 @@
 use super::describe::Describer;
 use super::engine::Engine;
 use crate::source::Source;
-use crate::source::git::history::{History, OpenHistory};
+use crate::source::git::history::{History, OpenHistory, Sightings};
 use crate::source::repositories::{Repositories, RepositoryEntry};
 use ddpatrol_pack::Reader;
 use ddpatrol_scan::sighting::{Placement, Sighting};
@@ -29,6 +29,7 @@ fn scan_history(engine: &Engine<'_>, history: &History) -> HashSet<String> {
         return HashSet::new();
     }
     let Some(mut open) = history.open(run) else { return HashSet::new() };
+    engine.take_shaped();
     open.push_names(engine);
     open.push_lfs(engine);
     let mut sightings = engine.take_sightings();
@@ -41,9 +42,12 @@ fn scan_history(engine: &Engine<'_>, history: &History) -> HashSet<String> {
         return open.lfs_names();
     }
     sightings.append(&mut engine.take_sightings());
+    engine.recall_shaped(open.known_shaped());
     add_objects(engine, &sightings);
-    let placements = open.attribute(&sightings);
-    open.remember(&sightings, &placements, &|token| engine.key_of(token));
+    let mut placements = open.attribute(&sightings);
+    engine.sort(&mut placements);
+    let sightings = Sightings { sightings: &sightings, shaped: &engine.take_shaped() };
+    open.remember(sightings, &placements, &|token| engine.key_of(token));
     describe(engine, &open, placements);
     open.lfs_names()
 }
@@ -55,6 +59,7 @@ fn recall(engine: &Engine<'_>, open: &mut OpenHistory<'_>) -> bool {
     let sightings = engine.take_sightings();
     let recalled = open.resolve(&recall, &sightings, &|token| engine.key_of(token));
     let Some(recalled) = recalled else { return false };
+    engine.recall_shaped(open.known_shaped());
     for (token, object) in recalled.objects {
         let token = engine.sightings().token(token).clone();
         engine.collector.add_object(&token, object);
@@ -74,6 +79,7 @@ fn add_objects(engine: &Engine<'_>, sightings: &[Sighting]) {
 
 fn describe(engine: &Engine<'_>, open: &OpenHistory<'_>, mut placements: Vec<Placement>) {
     open.place_staged(&mut placements);
+    engine.sort(&mut placements);
     let mut reader = Reader::default();
     Describer::new(engine).describe(&placements, &mut |holder| open.read(holder, &mut reader));
 }

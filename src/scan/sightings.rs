@@ -3,9 +3,10 @@
 //! Input: tokens and spans. Output: sightings, without commits and paths.
 
 use crate::detect::Evidence;
+use ddpatrol_pack::ObjectId;
 use ddpatrol_scan::finding::Token;
-use ddpatrol_scan::sighting::{EncodedSpan, Holder, Sighting, TokenKey, TokenNo};
-use std::collections::HashMap;
+use ddpatrol_scan::sighting::{EncodedSpan, Holder, ShapedSighting, Sighting, TokenKey, TokenNo};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The tokens in git objects, and the sightings that no source has taken yet.
@@ -14,6 +15,10 @@ pub(super) struct Sightings {
     tokens: Vec<Arc<Token>>,
     numbers: HashMap<TokenKey, TokenNo>,
     list: Vec<Sighting>,
+    /// The smallest object that contains each shaped match.
+    shaped: BTreeMap<TokenNo, ObjectId>,
+    /// Shaped matches in objects that an earlier scan has read, and that this scan had not found.
+    recalled: HashSet<TokenKey>,
 }
 
 /// Whether a token was seen before in any git object.
@@ -27,12 +32,35 @@ impl Sightings {
     /// Returns the number of a token.
     pub(super) fn number(&mut self, token: &Token) -> (TokenNo, Novelty) {
         let next = TokenNo(self.tokens.len() as u32);
-        let number = *self.numbers.entry(TokenKey::from(token)).or_insert(next);
+        let key = TokenKey::from(token);
+        let number = *self.numbers.entry(key).or_insert(next);
         if number != next {
             return (number, Novelty::Known);
         }
         self.tokens.push(Arc::new(token.clone()));
-        (number, Novelty::New)
+        let novelty = if self.recalled.contains(&key) { Novelty::Known } else { Novelty::New };
+        (number, novelty)
+    }
+
+    /// Adds a shaped match that an earlier scan has found.
+    pub(super) fn recall_shaped(&mut self, key: TokenKey) -> Novelty {
+        let is_new = !self.numbers.contains_key(&key) && self.recalled.insert(key);
+        if is_new { Novelty::New } else { Novelty::Known }
+    }
+
+    /// Records that a holder contains a shaped match.
+    pub(super) fn add_shaped(&mut self, token: TokenNo, holder: Holder) {
+        if let Holder::Object(id, _) = holder {
+            let smallest = self.shaped.entry(token).or_insert(id);
+            *smallest = id.min(*smallest);
+        }
+    }
+
+    /// Takes the shaped matches since the last call.
+    pub(super) fn take_shaped(&mut self) -> Vec<ShapedSighting> {
+        let shaped = std::mem::take(&mut self.shaped).into_iter();
+        let key = |token| TokenKey::from(&**self.token(token));
+        shaped.map(|(token, object)| ShapedSighting { key: key(token), object }).collect()
     }
 
     /// Returns a token.

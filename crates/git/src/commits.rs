@@ -105,8 +105,30 @@ pub(super) struct Node {
     /// The tree; `None` if it is missing.
     pub(super) tree: Option<ObjectNo>,
     /// The parents, without missing ones.
-    pub(super) parents: Vec<ObjectNo>,
+    pub(super) parents: Parents,
     pub(super) time: i64,
+}
+
+/// The parents of a commit. Up to two need no memory of their own.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parents {
+    first: [Option<ObjectNo>; 2],
+    others: Vec<ObjectNo>,
+}
+
+impl Parents {
+    /// Lists the parents in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = ObjectNo> {
+        self.first.iter().copied().flatten().chain(self.others.iter().copied())
+    }
+}
+
+impl FromIterator<ObjectNo> for Parents {
+    fn from_iter<T: IntoIterator<Item = ObjectNo>>(parents: T) -> Self {
+        let mut parents = parents.into_iter();
+        let first = [parents.next(), parents.next()];
+        Self { first, others: parents.collect() }
+    }
 }
 
 impl Node {
@@ -140,50 +162,37 @@ impl CommitLinks {
 
 impl Graph {
     /// Orders commits so that parents come before children. `len` is the length of the object index.
-    pub(super) fn new(mut nodes: Vec<Node>, len: usize) -> Self {
-        nodes.sort_by_key(|node| node.number);
-        nodes.dedup_by_key(|node| node.number);
-        // Until the graph is built, commits are numbered in the order of `nodes`.
-        let mut index: Vec<Option<CommitNo>> = vec![None; len];
-        let numbers = || (0..).map(CommitNo::new);
-        numbers().zip(&nodes).for_each(|(at, node)| index[node.number.index()] = Some(at));
-        let find = |number: ObjectNo| index.get(number.index()).copied().flatten();
-        let parents_of = |node: &'_ Node| {
-            node.parents.iter().filter_map(|&it| find(it)).collect::<Vec<CommitNo>>()
-        };
-        let (starts, children) = children(&nodes, &parents_of);
-        let mut open: Vec<u32> = nodes.iter().map(|it| parents_of(it).len() as u32).collect();
-        let mut order: Vec<CommitNo> =
-            numbers().take(nodes.len()).filter(|at| open[at.index()] == 0).collect();
-        let mut next = 0;
-        while let Some(&at) = order.get(next) {
-            let at = at.index();
-            for &child in &children[starts[at] as usize..starts[at + 1] as usize] {
-                open[child.index()] -= 1;
-                if open[child.index()] == 0 {
-                    order.push(child);
-                }
+    ///
+    /// Ids are not verified, so crafted commits can form a cycle; a link that would close it is dropped.
+    pub(super) fn new(mut nodes: Vec<&Node>, len: usize) -> Self {
+        // In the order of their clocks most parents come before their children already.
+        nodes.sort_by_key(|node| (node.time, node.number));
+        let mut graph = Self { by_number: vec![None; len], ..Self::default() };
+        let mut waiting: Option<Waiting<'_>> = None;
+        for &node in &nodes {
+            let mut parents = node.parents.iter();
+            if graph.find(node.number).is_some() {
+                continue;
+            } else if parents.all(|parent| graph.find(parent).is_some()) {
+                graph.add(node);
+            } else {
+                waiting.get_or_insert_with(|| Waiting::new(&nodes, len)).add(&mut graph, node);
             }
-            next += 1;
-        }
-        let mut place = vec![CommitNo::new(0); nodes.len()];
-        numbers().zip(&order).for_each(|(new, old)| place[old.index()] = new);
-        let mut graph = Self::default();
-        for &at in &order {
-            let node = &nodes[at.index()];
-            let first = graph.parents.len();
-            graph.starts.push(first as u32);
-            graph.parents.extend(parents_of(node).into_iter().map(|it| place[it.index()]));
-            let latest = graph.parents[first..].iter().map(|it| graph.dates[it.index()]).max();
-            graph.dates.push(latest.map_or(node.time, |latest| node.time.max(latest + 1)));
-            graph.numbers.push(node.number);
-            graph.trees.push(node.tree);
         }
         graph.starts.push(graph.parents.len() as u32);
-        index.fill(None);
-        numbers().zip(&graph.numbers).for_each(|(at, number)| index[number.index()] = Some(at));
-        graph.by_number = index;
         graph
+    }
+
+    /// Adds a commit after its parents.
+    fn add(&mut self, node: &Node) {
+        let first = self.parents.len();
+        self.starts.push(first as u32);
+        self.parents.extend(node.parents.iter().filter_map(|it| self.by_number[it.index()]));
+        let latest = self.parents[first..].iter().map(|it| self.dates[it.index()]).max();
+        self.by_number[node.number.index()] = Some(CommitNo::new(self.numbers.len() as u32));
+        self.dates.push(latest.map_or(node.time, |latest| node.time.max(latest + 1)));
+        self.numbers.push(node.number);
+        self.trees.push(node.tree);
     }
 
     /// Returns the number of commits.
@@ -244,28 +253,44 @@ impl Graph {
     }
 }
 
-/// Returns `starts` and the children of all nodes: those of node `at` are at `starts[at]..starts[at + 1]`.
-fn children(
-    nodes: &[Node],
-    parents_of: &dyn Fn(&Node) -> Vec<CommitNo>,
-) -> (Vec<u32>, Vec<CommitNo>) {
-    let mut starts = vec![0_u32; nodes.len() + 1];
-    for parent in nodes.iter().flat_map(parents_of) {
-        starts[parent.index() + 1] += 1;
+/// The commits that may be added before a commit whose clock is earlier.
+struct Waiting<'a> {
+    nodes: &'a [&'a Node],
+    /// For each object: the index of its node.
+    places: Vec<Option<u32>>,
+    /// Nodes that are being added after their parents.
+    is_open: Vec<bool>,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(nodes: &'a [&'a Node], len: usize) -> Self {
+        let mut places = vec![None; len];
+        (0..).zip(nodes).for_each(|(at, node)| places[node.number.index()] = Some(at));
+        Self { nodes, places, is_open: vec![false; nodes.len()] }
     }
-    for at in 0..nodes.len() {
-        starts[at + 1] += starts[at];
-    }
-    let mut next = starts.clone();
-    let mut children = vec![CommitNo::new(0); starts.last().copied().unwrap_or(0) as usize];
-    for (at, node) in (0..).map(CommitNo::new).zip(nodes) {
-        for parent in parents_of(node) {
-            let slot = &mut next[parent.index()];
-            children[*slot as usize] = at;
-            *slot += 1;
+
+    /// Adds a commit after its ancestors.
+    fn add(&mut self, graph: &mut Graph, node: &'a Node) {
+        if let Some(at) = self.places[node.number.index()] {
+            self.is_open[at as usize] = true;
+        }
+        let mut open = vec![(node, 0)];
+        while let Some((node, next)) = open.last_mut() {
+            let parent = node.parents.iter().nth(*next);
+            *next += 1;
+            let Some(parent) = parent else {
+                graph.add(node);
+                open.pop();
+                continue;
+            };
+            let place = self.places[parent.index()].filter(|_| graph.find(parent).is_none());
+            if let Some(at) = place.map(|at| at as usize)
+                && !std::mem::replace(&mut self.is_open[at], true)
+            {
+                open.push((self.nodes[at], 0));
+            }
         }
     }
-    (starts, children)
 }
 
 #[cfg(test)]
@@ -301,8 +326,8 @@ mod tests {
             time,
         };
         let nodes =
-            vec![node(1, &[2, 3], 5), node(2, &[4], 50), node(3, &[4, 9], 100), node(4, &[], 1000)];
-        let graph = Graph::new(nodes, 10);
+            [node(1, &[2, 3], 5), node(2, &[4], 50), node(3, &[4, 9], 100), node(4, &[], 1000)];
+        let graph = Graph::new(nodes.iter().collect(), 10);
         assert_eq!(graph.len(), 4);
         assert_eq!(graph.numbers.first(), Some(&no(4)));
         assert_eq!(graph.numbers.last(), Some(&no(1)));
@@ -312,5 +337,21 @@ mod tests {
         assert!(reached[at(4).index()] && !reached[at(3).index()] && !reached[at(1).index()]);
         let lists = graph.reached_by(&[at(4), at(3)], &[Some(at(1)), None, Some(at(2))]);
         assert_eq!(lists, [vec![0, 2], vec![0]]);
+    }
+
+    #[test]
+    fn a_link_that_closes_a_cycle_is_dropped() {
+        let no = ObjectNo::new;
+        let node = |number, parents: &[u32], time| Node {
+            number: no(number),
+            tree: None,
+            parents: parents.iter().copied().map(no).collect(),
+            time,
+        };
+        let nodes = [node(1, &[3], 5), node(2, &[1], 6), node(3, &[2, 3, 2, 2, 4], 7)];
+        let graph = Graph::new(nodes.iter().collect(), 10);
+        assert_eq!(graph.numbers, [2, 3, 1].map(no));
+        let parents = |at: u32| graph.parents(CommitNo::new(at)).len();
+        assert_eq!([0, 1, 2].map(parents), [0, 3, 1]);
     }
 }

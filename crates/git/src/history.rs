@@ -5,7 +5,7 @@
 //! nothing and creates no findings.
 
 use super::attribution::{Attributor, Partial};
-use super::cache::{Cache, KeyOf, Known, Read, Recall, Recalled, State};
+use super::cache::{Cache, KeyOf, Known, KnownShaped, Read, Recall, Recalled, State};
 use super::lfs::{Content, Lfs, Pointer};
 use super::lfs_objects::LfsObjects;
 use super::objects::{ObjectReader, Objects, WalkResources};
@@ -18,13 +18,12 @@ use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
 use ddpatrol_scan::place::Place;
-use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
+use ddpatrol_scan::sighting::{Holder, Placement, ShapedSighting, Sighting, TokenKey};
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Run, ScannedRepo, Sinks, add};
+use ddpatrol_scan::{Code, Run, ScannedRepo, Sinks};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// Maximum total size of the buffers of all workers in bytes.
 const BUDGET: usize = 192 << 20;
@@ -76,10 +75,18 @@ pub struct OpenHistory<'a> {
     lacks_lfs: bool,
 }
 
+/// The matches in the objects of a history.
+#[derive(Clone, Copy, Debug)]
+pub struct Sightings<'a> {
+    /// The tokens in each object.
+    pub sightings: &'a [Sighting],
+    /// The matches that are only counted.
+    pub shaped: &'a [ShapedSighting],
+}
+
 /// Counts of a run before a history was read.
 struct Before {
     unread: usize,
-    shaped: u64,
     /// The number of diagnostics when the history was opened.
     opened: usize,
     /// The number of diagnostics before the objects were read.
@@ -98,7 +105,7 @@ impl History {
     /// Opens the store and lists the references; `None` if the store cannot be read safely.
     #[must_use]
     pub fn open<'a>(&'a self, run: &'a Run) -> Option<OpenHistory<'a>> {
-        let (unread, shaped) = (run.unread(), run.tally.shaped.load(Ordering::Relaxed));
+        let unread = run.unread();
         let opened = run.diagnostics_len();
         let shallow = self.read_shallow(run);
         let store = Store::reporting(&self.repository, run, &self.root);
@@ -110,7 +117,7 @@ impl History {
         let refs = self.read_refs(run);
         run.scanned(ScannedRepo { root: self.root.clone(), head: refs.head });
         let cache = self.cache();
-        let known = cache.as_ref().and_then(Cache::known);
+        let known = cache.as_ref().and_then(|cache| cache.known(&store));
         Some(OpenHistory {
             history: self,
             run,
@@ -122,7 +129,7 @@ impl History {
             objects: Objects::default(),
             cache,
             known,
-            before: Before { unread, shaped, opened, issues: 0, reported: 0 },
+            before: Before { unread, opened, issues: 0, reported: 0 },
             gaps: Vec::new(),
             issue_places: PlacesByObject::new(),
             lacks_lfs: false,
@@ -248,7 +255,6 @@ impl<'a> OpenHistory<'a> {
             if known.has_packs(&self.store) {
                 self.objects.links.pointers.extend(known.pointers());
             }
-            add(&self.run.tally.shaped, known.shaped);
         }
         self.before.reported = self.run.diagnostics_len();
         self.lacks_lfs = self.report_missing_lfs();
@@ -277,6 +283,12 @@ impl<'a> OpenHistory<'a> {
         placements
     }
 
+    /// Returns the keys of the shaped matches in objects that an earlier scan has read. They are counted
+    /// unless they are found again.
+    pub fn known_shaped(&self) -> impl Iterator<Item = TokenKey> {
+        self.known.into_iter().flat_map(|known| &known.shaped).map(KnownShaped::key)
+    }
+
     /// Marks the placements in blobs that are staged and not committed, and gives them their paths. The state
     /// does not contain the index, so this follows [`OpenHistory::remember`].
     pub fn place_staged(&self, placements: &mut Vec<Placement>) {
@@ -284,12 +296,17 @@ impl<'a> OpenHistory<'a> {
     }
 
     /// Stores the results for the next scan, if the user keeps a state.
-    pub fn remember(&self, sightings: &[Sighting], placements: &[Placement], key_of: KeyOf<'_>) {
+    pub fn remember(
+        &self,
+        Sightings { sightings, shaped }: Sightings<'_>,
+        placements: &[Placement],
+        key_of: KeyOf<'_>,
+    ) {
         // An interrupted scan knows less than the last complete one.
         let Some(cache) = self.cache.as_ref().filter(|_| !self.run.is_interrupted()) else {
             return;
         };
-        let Before { unread, shaped, issues, reported, .. } = self.before;
+        let Before { unread, issues, reported, .. } = self.before;
         let (before, run) = (issues, self.run);
         let issues = run.diagnostics_since(before);
         let issues = issues.get(..reported.saturating_sub(before)).unwrap_or_default();
@@ -297,14 +314,15 @@ impl<'a> OpenHistory<'a> {
         let is_incomplete = run.unread() > unread || self.lacks_lfs;
         match cache.issues(issues).filter(|_| !is_incomplete) {
             Some(issues) => {
-                let shaped = run.tally.shaped.load(Ordering::Relaxed) - shaped;
                 let (refs, gaps) = (self.refs_digest.clone(), self.gaps.clone());
-                let found = Known { shaped, refs, gaps, issues, ..Known::default() };
+                let old = self.known.map(|known| known.shaped.clone()).unwrap_or_default();
+                let found = Known { shaped: old, refs, gaps, issues, ..Known::default() };
                 let read = Read {
                     store: &self.store,
                     loose: &self.objects.loose,
                     pointers: self.objects.links.pointers.iter().cloned().collect(),
                     sightings,
+                    shaped,
                     placements,
                     issue_places: &self.issue_places,
                 };

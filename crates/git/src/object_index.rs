@@ -3,7 +3,6 @@
 //! Input: packs and ids of loose objects. Output: numbers. No object is read here.
 
 use super::numbers::ObjectNo;
-use super::trees::EntryKind;
 use ddpatrol_pack::{ObjectId, Pack};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -177,8 +176,8 @@ pub(super) struct Pending {
 pub(super) struct PendingEntry {
     /// The number of the tree that has the entry.
     pub(super) tree: ObjectNo,
-    /// The kind of the object.
-    pub(super) kind: EntryKind,
+    /// The index of the entry among the fresh entries of its worker.
+    pub(super) slot: usize,
 }
 
 /// The state of the lookup of one id.

@@ -80,12 +80,10 @@ pub(super) type Starts = Vec<u32>;
 /// Consecutive entries that are copied from the delta base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Copied {
-    /// The start of the first entry in the base.
-    pub(super) from: u32,
-    /// The end of the last entry in the base.
-    pub(super) to: u32,
-    /// The start of the first entry in the tree.
-    pub(super) at: u32,
+    /// The index of the first entry in the base.
+    pub(super) first: u32,
+    /// The number of entries.
+    pub(super) len: u32,
 }
 
 /// Entries of a tree: one that is fresh, or some that are copied from the delta base.
@@ -199,8 +197,8 @@ pub(super) fn walk(
                 let shift = (at as u32).wrapping_sub(copied[0]);
                 let whole = copied.len() - 1;
                 if whole > 0 {
-                    let (from, to) = (copied[0], copied[whole]);
-                    on_entries(Entries::Copied(Copied { from, to, at: at as u32 }));
+                    let first = (last - whole) as u32;
+                    on_entries(Entries::Copied(Copied { first, len: whole as u32 }));
                 }
                 if is_base {
                     starts.extend(copied[..whole].iter().map(|start| start.wrapping_add(shift)));

@@ -166,11 +166,6 @@ impl Layout {
         &self.entries[number.index()]
     }
 
-    /// Lists the entries.
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
     /// Lists the numbers of the entries. A base comes before the deltas on it.
     pub(crate) fn numbers(
         &self,

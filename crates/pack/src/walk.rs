@@ -72,16 +72,6 @@ impl DeltaForest {
         &self.pack
     }
 
-    /// Lists the deltas among the objects of a kind, as the positions of each delta and of its base. Bases
-    /// come before the deltas on them, unless deltas refer to their bases by id.
-    pub fn deltas(&self, kind: Kind) -> impl Iterator<Item = (u32, u32)> {
-        let entries = self.layout.entries().iter();
-        entries.filter(move |entry| entry.kind() == Some(kind)).filter_map(|entry| {
-            let base = self.layout.entry(entry.base()?);
-            entry.position().zip(base.position())
-        })
-    }
-
     /// Walks the wanted objects. `make` creates a visitor for each worker that gets work; the visitors
     /// are returned at the end, in no particular order.
     ///

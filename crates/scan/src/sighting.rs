@@ -91,6 +91,15 @@ pub struct Sighting {
     pub is_in_members: bool,
 }
 
+/// A shaped match that is only counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShapedSighting {
+    /// Identifies the match.
+    pub key: TokenKey,
+    /// The object with the smallest id among those that contain it.
+    pub object: ObjectId,
+}
+
 impl Sighting {
     /// Returns the git object that contains the token; `None` for other holders.
     #[must_use]

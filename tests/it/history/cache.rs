@@ -61,6 +61,104 @@ fn only_new_objects_are_read_and_cached_findings_are_attributed_again() {
     assert_eq!(objects(&third), 2, "a tree, a commit");
 }
 
+/// Returns a text of a token's shape whose checksum does not match.
+fn look_alike(seed: u64) -> String {
+    let mut text = token(seed);
+    let last = if text.ends_with('0') { '1' } else { '0' };
+    text.pop();
+    text.push(last);
+    text
+}
+
+#[test]
+fn candidates_without_a_checksum_are_counted_as_by_a_scan_without_a_state() {
+    let repo = Repo::new();
+    let shaped = |ran: &RunOutput| ran.json()["summary"]["shaped_candidates"].clone();
+    // In an object with a token, which every scan searches again; in two versions; in a removed file.
+    repo.commit_file("mixed", format!("{}\n{}\n", token(1), look_alike(1)));
+    repo.commit_file("alone", format!("one {}\n", look_alike(2)));
+    repo.commit_file("gone", format!("one {}\n", look_alike(3)));
+    repo.commit_removal("gone");
+    for _ in 0..3 {
+        assert_eq!(shaped(&scan(&repo)), 3);
+    }
+    repo.commit_file("alone", format!("two {}\n{}\n", look_alike(2), look_alike(4)));
+    for _ in 0..2 {
+        assert_eq!(shaped(&scan(&repo)), 4);
+    }
+    repo.commit_file("other", "nothing");
+    repo.git(&["repack", "-adq"]);
+    assert_eq!(shaped(&scan(&repo)), 4);
+    repo.commit_file("more", look_alike(5));
+    assert_eq!(shaped(&scan(&repo)), 5);
+}
+
+#[test]
+fn a_state_is_not_used_if_an_object_with_a_counted_candidate_is_gone() {
+    let repo = Repo::new();
+    repo.commit_file("a", "nothing");
+    repo.commit_file("a", look_alike(1));
+    assert_eq!(scan(&repo).json()["summary"]["shaped_candidates"], 1);
+    repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    drop_unreachable(&repo);
+    let ran = scan(&repo);
+    assert_eq!(ran.json()["summary"]["shaped_candidates"], 0);
+    assert!(objects(&ran) > 0, "all objects are read again");
+}
+
+#[test]
+fn a_candidate_in_two_repositories_is_counted_once_with_a_state() {
+    let (one, two) = (Repo::new(), Repo::new());
+    one.commit_file("a", look_alike(1));
+    two.commit_file("b", look_alike(1));
+    let state = one.sibling("state");
+    let args = ["scan", "--history-only", "--report", "json", "--state"];
+    let paths = [&state, one.path(), two.path()].map(|path| path.to_str().expect("UTF-8"));
+    let args = [&args[..], &paths].concat();
+    for _ in 0..2 {
+        let ran = one.run_without_git(one.path(), &args);
+        assert_eq!(ran.json()["summary"]["shaped_candidates"], 1);
+    }
+}
+
+#[test]
+fn lines_and_states_do_not_depend_on_the_number_of_threads() {
+    let repo = Repo::new();
+    for version in 0..12 {
+        let tokens: Vec<String> = (0..8)
+            .map(|seed| format!("{} {}\n", token(seed + version), look_alike(seed)))
+            .collect();
+        repo.commit_file(&format!("{}/a", version % 5), format!("{version}\n{}", tokens.concat()));
+        repo.commit_file(&format!("{}/{}", version % 3, token(50)), tokens[0].clone());
+    }
+    repo.commit(format!("message {} {}", token(60), token(61)));
+    repo.git(&["repack", "-adq", "--depth=1"]);
+    let run = |threads: &str, round: usize| {
+        let state = repo.sibling(&format!("state-{threads}-{round}"));
+        let path = state.to_str().expect("UTF-8");
+        let args =
+            ["scan", "--history-only", "--report", "jsonl", "--threads", threads, "--state", path];
+        let lines = |ran: RunOutput| -> Vec<String> {
+            let text = ran.stdout();
+            // Administrative files are files: several threads write their matches.
+            let is_object = |line: &&str| line.contains("\"git\":{");
+            text.lines().filter(is_object).map(str::to_owned).collect()
+        };
+        let first = lines(repo.run_without_git(repo.path(), &args));
+        let state = std::fs::read(&state).expect("it was written");
+        (first, lines(repo.run_without_git(repo.path(), &args)), state)
+    };
+    let expected = run("1", 0);
+    assert!(expected.0.len() > 50);
+    assert_eq!(expected.0, expected.1, "recalled");
+    for round in 0..4 {
+        let (first, recalled, state) = run("4", round);
+        assert_eq!(first, expected.0, "round {round}");
+        assert_eq!(recalled, expected.1, "round {round}");
+        assert!(state == expected.2, "round {round}");
+    }
+}
+
 #[test]
 fn a_moved_reference_updates_the_attribution() {
     let repo = Repo::new();

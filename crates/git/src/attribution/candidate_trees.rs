@@ -4,7 +4,6 @@
 
 use super::super::numbers::ObjectNo;
 use super::held::NameMatch;
-use super::marks::Marks;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -30,87 +29,62 @@ impl Child {
 }
 
 /// An entry that leads to a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Candidate {
     pub(super) name: u32,
     pub(super) child: Child,
 }
 
-/// All trees below which tokens are.
+/// All trees below which tokens are. Trees with the same entries that lead to tokens, at every level, are
+/// represented by one of them; a tree with tokens in its names represents only itself.
 #[derive(Debug, Default)]
 pub(super) struct CandidateTrees {
+    /// For each object: the tree that represents it, if it is a tree below which tokens are.
+    representatives: Vec<Option<ObjectNo>>,
+    /// The entries of each tree that represents others. Their children represent others, too.
     trees: HashMap<ObjectNo, Range<usize>>,
     entries: Vec<Candidate>,
     names: Vec<Vec<u8>>,
 }
 
+/// The state of a tree whose representative is determined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Visit {
+    New,
+    /// Its children are being visited.
+    Open,
+    /// It has this representative, if it leads to a token.
+    Done(Option<ObjectNo>),
+}
+
 impl CandidateTrees {
-    /// Merges what the workers have found; `len` is the number of all objects.
-    pub(super) fn new(parts: Vec<WorkerTrees>, len: usize) -> Self {
-        let mut all = Self::default();
-        let mut names: HashMap<Vec<u8>, u32> = HashMap::new();
-        for part in parts {
-            let numbers: Vec<u32> = part
-                .names
-                .into_iter()
-                .map(|name| {
-                    let next = names.len() as u32;
-                    *names.entry(name).or_insert(next)
-                })
-                .collect();
-            for (tree, range) in part.trees {
-                let start = all.entries.len();
-                let entries = part.entries[range].iter();
-                all.entries
-                    .extend(entries.map(|it| Candidate { name: numbers[it.name as usize], ..*it }));
-                all.trees.insert(tree, start..all.entries.len());
-            }
-        }
-        all.names = vec![Vec::new(); names.len()];
-        names.into_iter().for_each(|(name, at)| all.names[at as usize] = name);
-        all.prune(len);
-        all
+    /// Takes the entries that may lead to tokens; `len` is the number of all objects.
+    pub(super) fn new(mut builder: TreesBuilder, len: usize) -> Self {
+        builder.sort_names();
+        let mut by_tree: Vec<Option<u32>> = vec![None; len];
+        (0..).zip(&builder.trees).for_each(|(at, (tree, _))| by_tree[tree.index()] = Some(at));
+        let mut visits = Visits {
+            builder: &builder,
+            by_tree: &by_tree,
+            states: vec![Visit::New; builder.trees.len()],
+            classes: HashMap::new(),
+            all: Self { representatives: vec![None; len], ..Self::default() },
+        };
+        (0..builder.trees.len()).for_each(|at| visits.visit(at));
+        let all = visits.all;
+        Self { names: builder.names, ..all }
     }
 
-    /// Removes the entries that lead to no token.
-    fn prune(&mut self, len: usize) {
-        let mut marks = Marks::new(len);
-        let mut grows = true;
-        while grows {
-            grows = false;
-            for (&tree, range) in &self.trees {
-                let leads = |entry: &Candidate| match entry.child {
-                    Child::Tree(child) => marks.has(child),
-                    Child::Blob(_) | Child::Name(_) => true,
-                };
-                if !marks.has(tree) && self.entries[range.clone()].iter().any(leads) {
-                    grows |= marks.add(tree);
-                }
-            }
-        }
-        let mut entries = Vec::new();
-        let mut trees = HashMap::new();
-        for (&tree, range) in self.trees.iter().filter(|(tree, _)| marks.has(**tree)) {
-            let start = entries.len();
-            let leads = |entry: &&Candidate| match entry.child {
-                Child::Tree(child) => marks.has(child),
-                Child::Blob(_) | Child::Name(_) => true,
-            };
-            entries.extend(self.entries[range.clone()].iter().filter(leads));
-            entries[start..].sort_unstable();
-            trees.insert(tree, start..entries.len());
-        }
-        (self.entries, self.trees) = (entries, trees);
+    /// Returns the tree that represents a tree; `None` if no token is below it.
+    #[inline]
+    pub(super) fn representative(&self, tree: ObjectNo) -> Option<ObjectNo> {
+        self.representatives[tree.index()]
     }
 
-    /// Returns the entries of a tree that lead to a token, sorted by the number of
-    /// their name.
+    /// Returns the entries that lead to a token, sorted by the number of their name, of a tree that
+    /// represents others.
     pub(super) fn entries(&self, tree: ObjectNo) -> &[Candidate] {
         self.trees.get(&tree).map_or(&[], |range| &self.entries[range.clone()])
-    }
-
-    pub(super) fn has(&self, tree: ObjectNo) -> bool {
-        self.trees.contains_key(&tree)
     }
 
     pub(super) fn name(&self, name: u32) -> &[u8] {
@@ -120,18 +94,21 @@ impl CandidateTrees {
     /// Returns a test for objects to which none of the root trees `roots` leads.
     pub(super) fn unreachable(&self, roots: &[Option<ObjectNo>]) -> impl Fn(ObjectNo) -> bool {
         let mut reached = HashSet::new();
-        let mut open: Vec<ObjectNo> = roots.iter().copied().flatten().collect();
-        while let Some(tree) = open.pop() {
-            if !self.has(tree) || !reached.insert(tree) {
-                continue;
-            }
-            for entry in self.entries(tree) {
-                match entry.child {
-                    Child::Tree(child) => open.push(child),
-                    Child::Blob(blob) => {
-                        reached.insert(blob);
+        let roots = roots.iter().flatten().filter_map(|&root| self.representative(root));
+        for root in roots {
+            let mut open = vec![root];
+            while let Some(tree) = open.pop() {
+                if !reached.insert(tree) {
+                    continue;
+                }
+                for entry in self.entries(tree) {
+                    match entry.child {
+                        Child::Tree(child) => open.push(child),
+                        Child::Blob(blob) => {
+                            reached.insert(blob);
+                        }
+                        Child::Name(_) => {}
                     }
-                    Child::Name(_) => {}
                 }
             }
         }
@@ -139,17 +116,97 @@ impl CandidateTrees {
     }
 }
 
-/// The entries that one worker has found.
+/// Determines representatives, those of children first.
+struct Visits<'a> {
+    builder: &'a TreesBuilder,
+    by_tree: &'a [Option<u32>],
+    states: Vec<Visit>,
+    /// The representative of each list of entries.
+    classes: HashMap<Vec<Candidate>, ObjectNo>,
+    all: CandidateTrees,
+}
+
+impl Visits<'_> {
+    fn state(&self, tree: ObjectNo) -> Option<(usize, Visit)> {
+        let at = self.by_tree[tree.index()]? as usize;
+        Some((at, self.states[at]))
+    }
+
+    /// Determines the representatives of a tree and of all trees below it.
+    fn visit(&mut self, at: usize) {
+        let (mut open, mut own) = (vec![at], Vec::new());
+        while let Some(&at) = open.last() {
+            let (tree, range) = &self.builder.trees[at];
+            let entries = &self.builder.entries[range.clone()];
+            match self.states[at] {
+                Visit::New => {
+                    self.states[at] = Visit::Open;
+                    for entry in entries {
+                        if let Child::Tree(child) = entry.child
+                            && let Some((child, Visit::New)) = self.state(child)
+                        {
+                            open.push(child);
+                        }
+                    }
+                }
+                Visit::Open => {
+                    open.pop();
+                    own.clear();
+                    own.extend(entries.iter().filter_map(|entry| self.leading(entry)));
+                    own.sort_unstable();
+                    self.states[at] = Visit::Done(self.represent(*tree, &own));
+                }
+                Visit::Done(_) => {
+                    open.pop();
+                }
+            }
+        }
+    }
+
+    /// Replaces the child of an entry by its representative; `None` if the entry leads to no token.
+    fn leading(&self, entry: &Candidate) -> Option<Candidate> {
+        match entry.child {
+            // Ids are not verified, so crafted trees can form a cycle. A tree within itself is ignored.
+            Child::Tree(child) => match self.state(child)?.1 {
+                Visit::Done(child) => Some(Candidate { child: Child::Tree(child?), ..*entry }),
+                Visit::New | Visit::Open => None,
+            },
+            Child::Blob(_) | Child::Name(_) => Some(*entry),
+        }
+    }
+
+    fn represent(&mut self, tree: ObjectNo, own: &[Candidate]) -> Option<ObjectNo> {
+        if own.is_empty() {
+            return None;
+        }
+        // A location names the tree that holds a name.
+        let is_alone = own.iter().any(|entry| entry.child.in_name().is_some());
+        let known = self.classes.get(own).copied().filter(|_| !is_alone);
+        let representative = known.unwrap_or_else(|| {
+            let start = self.all.entries.len();
+            self.all.entries.extend_from_slice(own);
+            self.all.trees.insert(tree, start..self.all.entries.len());
+            if !is_alone {
+                self.classes.insert(own.to_vec(), tree);
+            }
+            tree
+        });
+        self.all.representatives[tree.index()] = Some(representative);
+        Some(representative)
+    }
+}
+
+/// The entries that may lead to tokens.
 #[derive(Default)]
-pub(super) struct WorkerTrees {
+pub(super) struct TreesBuilder {
     trees: Vec<(ObjectNo, Range<usize>)>,
     entries: Vec<Candidate>,
     names: Vec<Vec<u8>>,
     numbers: HashMap<Vec<u8>, u32>,
 }
 
-impl WorkerTrees {
-    /// Returns the number of a name among those of this worker.
+impl TreesBuilder {
+    /// Returns the number of a name.
     pub(super) fn name(&mut self, name: &[u8]) -> u32 {
         if let Some(&number) = self.numbers.get(name) {
             return number;
@@ -164,7 +221,20 @@ impl WorkerTrees {
     pub(super) fn add(&mut self, tree: ObjectNo, entries: impl Iterator<Item = Candidate>) {
         let start = self.entries.len();
         self.entries.extend(entries);
-        self.trees.push((tree, start..self.entries.len()));
+        if self.entries.len() > start {
+            self.trees.push((tree, start..self.entries.len()));
+        }
+    }
+
+    /// Numbers the names in their order, so that results do not depend on the order in which trees were
+    /// read.
+    fn sort_names(&mut self) {
+        let mut order: Vec<u32> = (0..self.names.len() as u32).collect();
+        order.sort_unstable_by_key(|&at| &self.names[at as usize]);
+        let mut numbers = vec![0; order.len()];
+        (0..).zip(&order).for_each(|(new, &old)| numbers[old as usize] = new);
+        self.entries.iter_mut().for_each(|it| it.name = numbers[it.name as usize]);
+        self.names.sort_unstable();
     }
 }
 
@@ -178,16 +248,21 @@ mod tests {
         ObjectNo::new(index)
     }
 
-    fn worker_trees(trees: &[(u32, &[(&str, Child)])]) -> WorkerTrees {
-        let mut part = WorkerTrees::default();
+    fn candidate_trees(trees: &[(u32, &[(&str, Child)])], len: usize) -> CandidateTrees {
+        let mut builder = TreesBuilder::default();
         for &(tree, entries) in trees {
             let entries: Vec<Candidate> = entries
                 .iter()
-                .map(|&(name, child)| Candidate { name: part.name(name.as_bytes()), child })
+                .map(|&(name, child)| Candidate { name: builder.name(name.as_bytes()), child })
                 .collect();
-            part.add(no(tree), entries.into_iter());
+            builder.add(no(tree), entries.into_iter());
         }
-        part
+        CandidateTrees::new(builder, len)
+    }
+
+    fn in_name(token: u32) -> Child {
+        let encoding = Encoding::PLAIN;
+        Child::Name(NameMatch { offset: 0, token: TokenNo(token), len: 78, encoding })
     }
 
     fn names(all: &CandidateTrees, tree: u32) -> Vec<&[u8]> {
@@ -196,35 +271,61 @@ mod tests {
 
     #[test]
     fn entries_that_lead_to_no_token_are_removed() {
-        let root: &[_] = &[("docs", Child::Tree(no(2))), ("src", Child::Tree(no(1)))];
-        let all = CandidateTrees::new(
-            vec![worker_trees(&[
-                (0, root),
+        let all = candidate_trees(
+            &[
+                (0, &[("docs", Child::Tree(no(2))), ("src", Child::Tree(no(1)))]),
                 (1, &[("key", Child::Blob(no(3)))]),
                 (2, &[("a", Child::Tree(no(4)))]),
-            ])],
+            ],
             5,
         );
         assert_eq!(names(&all, 0), [b"src"]);
         assert_eq!(names(&all, 1), [b"key"]);
-        assert!(!all.has(no(2)) && !all.has(no(4)));
+        assert_eq!([2, 4].map(|it| all.representative(no(it))), [None, None]);
     }
 
     #[test]
-    fn a_name_has_one_number_whichever_worker_found_it() {
-        let name = Child::Name(NameMatch {
-            offset: 0,
-            token: TokenNo(7),
-            len: 78,
-            encoding: Encoding::PLAIN,
-        });
-        let one =
-            worker_trees(&[(0, &[("other", Child::Blob(no(2))), ("same", Child::Blob(no(3)))])]);
-        let two = worker_trees(&[(1, &[("same", name)])]);
-        let all = CandidateTrees::new(vec![one, two], 4);
-        let same =
-            all.entries(no(0)).iter().find(|entry| entry.child == Child::Blob(no(3))).unwrap();
-        assert_eq!(all.entries(no(1)), [Candidate { name: same.name, child: name }]);
+    fn names_are_numbered_in_their_order() {
+        let all = candidate_trees(
+            &[
+                (0, &[("same", Child::Blob(no(3))), ("other", Child::Blob(no(2)))]),
+                (1, &[("same", in_name(7))]),
+            ],
+            4,
+        );
+        assert_eq!(names(&all, 0), [&b"other"[..], b"same"]);
+        assert_eq!(all.entries(no(1)), [Candidate { name: 1, child: in_name(7) }]);
+    }
+
+    #[test]
+    fn trees_with_the_same_entries_below_have_one_representative() {
+        let all = candidate_trees(
+            &[
+                (0, &[("src", Child::Tree(no(2)))]),
+                (1, &[("src", Child::Tree(no(3)))]),
+                (2, &[("key", Child::Blob(no(9)))]),
+                (3, &[("key", Child::Blob(no(9)))]),
+                (4, &[("lib", Child::Tree(no(3)))]),
+            ],
+            10,
+        );
+        assert!(all.representative(no(0)).is_some());
+        assert_eq!(all.representative(no(0)), all.representative(no(1)));
+        assert_eq!(all.representative(no(2)), all.representative(no(3)));
+        assert_ne!(all.representative(no(0)), all.representative(no(4)));
+    }
+
+    #[test]
+    fn a_tree_with_a_token_in_a_name_represents_only_itself() {
+        let all = candidate_trees(&[(0, &[("key", in_name(1))]), (1, &[("key", in_name(1))])], 2);
+        assert_eq!([0, 1].map(|it| all.representative(no(it))), [Some(no(0)), Some(no(1))]);
+    }
+
+    #[test]
+    fn a_tree_within_itself_is_ignored() {
+        let own: &[_] = &[("again", Child::Tree(no(0))), ("key", Child::Blob(no(1)))];
+        let all = candidate_trees(&[(0, own)], 2);
+        assert_eq!(names(&all, 0), [b"key"]);
     }
 
     #[test]
@@ -234,7 +335,7 @@ mod tests {
             (1, &[("key", Child::Blob(no(3)))]),
             (2, &[("old", Child::Blob(no(4)))]),
         ];
-        let all = CandidateTrees::new(vec![worker_trees(trees)], 5);
+        let all = candidate_trees(trees, 5);
         let roots = [Some(no(0)), None];
         let unreachable = all.unreachable(&roots);
         assert_eq!((0..5).filter(|&it| unreachable(no(it))).collect::<Vec<u32>>(), [2, 4]);

@@ -109,10 +109,15 @@ impl<'a> Compare<'a> {
 
     /// Compares all commits with their parents; `head` is the one that is checked out.
     pub(super) fn run(mut self, head: Option<CommitNo>) -> Changes {
+        let roots: Vec<Option<ObjectNo>> =
+            self.graph.commits().map(|commit| self.candidate_tree(commit)).collect();
         for commit in self.graph.commits() {
-            let own = self.candidate_tree(commit);
-            let parents: Vec<Option<ObjectNo>> =
-                self.graph.parents(commit).iter().map(|&it| self.candidate_tree(it)).collect();
+            let own = roots[commit.index()];
+            let parents = self.graph.parents(commit).iter().map(|it| roots[it.index()]);
+            if parents.clone().all(|parent| parent == own) && parents.len() > 0 {
+                continue;
+            }
+            let parents: Vec<Option<ObjectNo>> = parents.collect();
             if own.is_some() && !parents.contains(&own) {
                 self.introduced(commit, own, &parents);
             }
@@ -120,7 +125,7 @@ impl<'a> Compare<'a> {
                 self.removed(commit, parent, own);
             }
         }
-        if let Some(tree) = head.and_then(|head| self.candidate_tree(head)) {
+        if let Some(tree) = head.and_then(|head| roots[head.index()]) {
             for key in self.keys(Some(tree), &[]) {
                 self.changes.in_head.insert(key);
             }
@@ -128,9 +133,9 @@ impl<'a> Compare<'a> {
         self.changes
     }
 
-    /// Returns the root tree of a commit, if tokens are below it.
+    /// Returns the tree that represents the root tree of a commit, if tokens are below it.
     fn candidate_tree(&self, commit: CommitNo) -> Option<ObjectNo> {
-        self.graph.trees[commit.index()].filter(|tree| self.trees.has(*tree))
+        self.trees.representative(self.graph.trees[commit.index()]?)
     }
 
     fn introduced(
@@ -244,7 +249,7 @@ impl<'a> Compare<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::candidate_trees::WorkerTrees;
+    use super::super::candidate_trees::TreesBuilder;
     use super::*;
     use crate::commits::Node;
     use ddpatrol_detect::encoding::Encoding;
@@ -289,25 +294,26 @@ mod tests {
     /// Facts about commits, as `+0 path token` for introduced, `-1 path token` for removed, and
     /// `HEAD path token`, sorted.
     fn attributed(drawing: &Drawing) -> Vec<String> {
-        let mut worker = WorkerTrees::default();
+        let mut builder = TreesBuilder::default();
         for (tree, entries) in &drawing.trees {
             let entries: Vec<Candidate> = entries
                 .iter()
                 .map(|(name, child)| Candidate {
-                    name: worker.name(name.as_bytes()),
+                    name: builder.name(name.as_bytes()),
                     child: *child,
                 })
                 .collect();
-            worker.add(no(*tree), entries.into_iter());
+            builder.add(no(*tree), entries.into_iter());
         }
-        let trees = CandidateTrees::new(vec![worker], 200);
+        let trees = CandidateTrees::new(builder, 200);
         let nodes = (100..).zip(&drawing.commits).map(|(number, (tree, parents))| Node {
             number: no(number),
             tree: (*tree != MISSING).then_some(no(*tree)),
             parents: parents.iter().map(|parent| no(parent + 100)).collect(),
             time: i64::from(number),
         });
-        let graph = Graph::new(nodes.collect(), 200);
+        let nodes: Vec<Node> = nodes.collect();
+        let graph = Graph::new(nodes.iter().collect(), 200);
         let sightings: Vec<(u32, Sighting)> = drawing
             .blobs
             .iter()

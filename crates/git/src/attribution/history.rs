@@ -26,22 +26,25 @@ pub(super) struct CommitHistory {
 impl CommitHistory {
     /// Builds the graph. Commits that named missing objects are read again.
     pub(super) fn new(attributor: &Attributor<'_>) -> Self {
-        let mut graph_nodes = attributor.objects.links.nodes.clone();
         // An object that was missing when a commit was read may have appeared since.
         let late: HashMap<ObjectNo, ()> =
             attributor.objects.links.missing.iter().map(|&(_, from)| (from, ())).collect();
         let mut reader = Reader::default();
-        for node in graph_nodes.iter_mut().filter(|node| late.contains_key(&node.number)) {
+        let mut nodes: Vec<&Node> = attributor.objects.links.nodes.iter().collect();
+        let mut again: HashMap<usize, Node> = HashMap::new();
+        let is_late = |(_, node): &(usize, &&Node)| late.contains_key(&node.number);
+        for (at, node) in nodes.iter().enumerate().filter(|it| !late.is_empty() && is_late(it)) {
             let id = attributor.objects.index.id(node.number);
             let bytes = id.and_then(|id| attributor.store.read(&id, &mut reader).ok());
             let links = bytes.and_then(|(_, bytes)| commits::links(&bytes));
             if let Some(links) = links {
                 let index = &attributor.objects.index;
                 let mut found = links.ids().map(|id| index.find(id));
-                *node = Node::new(node.number, &links, &mut found, &mut |_| {});
+                again.insert(at, Node::new(node.number, &links, &mut found, &mut |_| {}));
             }
         }
-        let graph = Graph::new(graph_nodes, attributor.objects.index.len());
+        again.iter().for_each(|(&at, node)| nodes[at] = node);
+        let graph = Graph::new(nodes, attributor.objects.index.len());
         let mut list: Vec<&Ref> = attributor.refs.list.iter().collect();
         list.sort_by(|a, b| (importance(&a.name), &a.name).cmp(&(importance(&b.name), &b.name)));
         let find = |id: &ObjectId| graph.find(attributor.number(id)?);

@@ -4,7 +4,7 @@
 
 use super::super::numbers::ObjectNo;
 use super::super::objects::Objects;
-use ddpatrol_pack::Kind;
+use super::super::objects::tree_records::{TreeRecord, TreeRecords};
 
 /// A set of objects, by number.
 #[derive(Clone, Debug)]
@@ -29,35 +29,43 @@ impl Marks {
     }
 }
 
-/// Marks objects and every tree that may hold one of them, at any depth.
-///
-/// The links contain only those entries of a tree that its delta base does not have, so a tree is
-/// marked with its base: too many are marked, never too few.
-pub(super) fn marked(objects: &Objects, seeds: impl Iterator<Item = ObjectNo>) -> Marks {
-    let mut marks = Marks::new(objects.index.len());
-    seeds.for_each(|seed| {
-        marks.add(seed);
-    });
-    for &(child, parent) in objects.links.blobs.iter().flatten() {
-        if marks.has(child) {
-            marks.add(parent);
-        }
+/// The records of all trees, by the worker that has read them.
+pub(super) struct TreeTable<'a>(pub(super) Vec<(&'a TreeRecords, Vec<TreeRecord>)>);
+
+impl<'a> TreeTable<'a> {
+    pub(super) fn new(objects: &'a Objects) -> Self {
+        Self(objects.links.trees.iter().map(|records| (records, records.records())).collect())
     }
-    let mut grows = true;
-    while grows {
-        grows = false;
-        for &(child, parent) in objects.links.subtrees.iter().flatten() {
-            if marks.has(child) {
-                grows |= marks.add(parent);
-            }
-        }
-        for (forest, first) in &objects.packs {
-            for (position, base) in forest.deltas(Kind::Tree) {
-                if marks.has(first.plus(base)) {
-                    grows |= marks.add(first.plus(position));
+
+    /// Marks objects and every tree that may hold one of them, at any depth; `len` is the number of all
+    /// objects.
+    ///
+    /// A tree is marked with its delta base: too many are marked, never too few.
+    pub(super) fn marked(&self, len: usize, seeds: impl Iterator<Item = ObjectNo>) -> Marks {
+        let mut marks = Marks::new(len);
+        seeds.for_each(|seed| {
+            marks.add(seed);
+        });
+        let mut grows = true;
+        while grows {
+            grows = false;
+            for (records, list) in &self.0 {
+                for record in list {
+                    if marks.has(record.tree) {
+                        continue;
+                    }
+                    let is_base_marked =
+                        record.base.is_some_and(|base| marks.has(list[base as usize].tree));
+                    let has_marked = || {
+                        let mut children = records.fresh(record).iter().filter_map(|it| it.child);
+                        children.any(|child| marks.has(child))
+                    };
+                    if is_base_marked || has_marked() {
+                        grows |= marks.add(record.tree);
+                    }
                 }
             }
         }
+        marks
     }
-    marks
 }

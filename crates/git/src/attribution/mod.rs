@@ -2,9 +2,9 @@
 //!
 //! Input: sightings of tokens in objects, and the links between objects. A commit introduces a token at
 //! a path if its tree has such a blob there and no parent's tree does; it removes the token if a
-//! parent's tree has one and its own does not. The links show which trees can hold such blobs. Only
-//! these are read again ([`tree_reader`]), and only they are compared between commits and their
-//! parents ([`compare`]). Output: [`Placement`]s. Tokens are not searched for here.
+//! parent's tree has one and its own does not. The records of trees show which entries lead to such
+//! blobs ([`tree_reader`]), and only these are compared between commits and their parents
+//! ([`compare`]). Output: [`Placement`]s. Tokens are not searched for here.
 
 mod attributor;
 mod candidate_trees;
@@ -29,7 +29,7 @@ use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenNo};
 use ddpatrol_scan::{Code, Issue};
 use held::{BlobSightings, NameMatch, NameSightings};
 use history::CommitHistory;
-use marks::marked;
+use marks::TreeTable;
 use placements::Placer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl Attributor<'_> {
 
     /// Returns `true` if a reference may reach one of these objects.
     fn is_reachable(&self, objects: impl Iterator<Item = ObjectNo>) -> bool {
-        let marks = marked(self.objects, objects);
+        let marks = TreeTable::new(self.objects).marked(self.objects.index.len(), objects);
         let CommitHistory { graph, reachable, .. } = CommitHistory::new(self);
         let is_marked = |number: ObjectNo| marks.has(number);
         (0..graph.len()).any(|at| {

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 /// Size limit of a state file, in bytes.
 const MAX_LEN: u64 = 1 << 30;
 
-const SCHEMA: &str = "ddpatrol-state/7";
+const SCHEMA: &str = "ddpatrol-state/8";
 
 /// The repositories of a state file, and those of this scan.
 #[derive(Debug)]
@@ -71,8 +71,32 @@ pub(crate) struct Known {
     pub(crate) issues: BTreeSet<KnownIssue>,
     /// The places of the objects of these issues; `None` if one cannot be written without a secret.
     pub(crate) issue_places: Option<Vec<KnownPlace>>,
-    /// The number of matches that are shaped only.
-    pub(crate) shaped: u64,
+    /// The matches in objects that are shaped only.
+    pub(crate) shaped: BTreeSet<KnownShaped>,
+}
+
+/// A match that is shaped only. It is only counted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct KnownShaped {
+    rule: usize,
+    fingerprint: Fingerprint,
+    /// The object with the smallest id among those that contain it.
+    object: String,
+}
+
+impl KnownShaped {
+    pub(crate) fn new(key: TokenKey, object: ObjectId) -> Self {
+        let TokenKey { rule, fingerprint } = key;
+        Self { rule, fingerprint, object: object.to_string() }
+    }
+
+    pub(crate) fn key(&self) -> TokenKey {
+        TokenKey { rule: self.rule, fingerprint: self.fingerprint }
+    }
+
+    pub(crate) fn object(&self) -> Option<ObjectId> {
+        self.object.parse().ok()
+    }
 }
 
 /// A token, and the objects that hold it.
@@ -287,6 +311,12 @@ impl Known {
     /// Returns `true` if a loose object that was read no longer exists, not even in a pack.
     pub(crate) fn lacks_loose(&self, store: &Store) -> bool {
         self.loose.iter().any(|id| id.parse().is_ok_and(|id: ObjectId| !store.has(&id)))
+    }
+
+    /// Returns `true` if every object that is stored with a shaped match still exists. Without one of
+    /// them nothing is known about the match: other objects may contain it, or none.
+    pub(crate) fn has_shaped(&self, store: &Store) -> bool {
+        self.shaped.iter().all(|shaped| shaped.object().is_some_and(|id| store.has(&id)))
     }
 
     /// Returns `true` if all packs that were read still exist.

@@ -7,7 +7,7 @@
 mod file;
 
 pub use file::State;
-pub(super) use file::{Known, pack_name};
+pub(super) use file::{Known, KnownShaped, pack_name};
 
 use super::commits::describe;
 use super::lfs::{Lfs, Pointer};
@@ -21,8 +21,8 @@ use ddpatrol_scan::commit::Commit;
 use ddpatrol_scan::finding::{HeldObject, Part, Removed, Trace};
 use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
 use ddpatrol_scan::place::Place;
-use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenKey, TokenNo};
-use ddpatrol_scan::{Diagnostic, Issue, Run, Severity, add};
+use ddpatrol_scan::sighting::{Holder, Placement, ShapedSighting, Sighting, TokenKey, TokenNo};
+use ddpatrol_scan::{Diagnostic, Issue, Run, Severity};
 use file::{KnownIssue, KnownObject, KnownPlace, KnownToken, pack_names};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -39,6 +39,8 @@ pub(super) struct Read<'a> {
     /// The Git LFS pointers in the history.
     pub(super) pointers: BTreeSet<Pointer>,
     pub(super) sightings: &'a [Sighting],
+    /// The shaped matches in the objects that were searched.
+    pub(super) shaped: &'a [ShapedSighting],
     pub(super) placements: &'a [Placement],
     /// The places of objects with issues.
     pub(super) issue_places: &'a PlacesByObject,
@@ -61,10 +63,11 @@ impl<'a> Cache<'a> {
         std::fs::canonicalize(common).unwrap_or_else(|_| common.clone())
     }
 
-    /// Returns the state of an earlier scan; `None` if there was none, or if it could not read the whole
-    /// repository.
-    pub(super) fn known(&self) -> Option<&'a Known> {
-        self.state.known(&self.name()).filter(|known| !known.refs.is_empty())
+    /// Returns the state of an earlier scan; `None` if there was none, if it could not read the whole
+    /// repository, or if an object with a shaped match no longer exists.
+    pub(super) fn known(&self, store: &Store) -> Option<&'a Known> {
+        let known = self.state.known(&self.name())?;
+        (!known.refs.is_empty() && known.has_shaped(store)).then_some(known)
     }
 
     pub(super) fn forget(&self) {
@@ -102,17 +105,24 @@ impl<'a> Cache<'a> {
     /// Stores the results of a scan. Sightings in Git LFS objects are not stored, since every scan searches
     /// those objects.
     pub(super) fn remember(&self, found: Known, read: &Read<'_>, key_of: KeyOf<'_>) {
-        let Read { store, loose, pointers, sightings, placements, issue_places } = read;
-        let mut objects: BTreeMap<TokenNo, Vec<KnownObject>> = BTreeMap::new();
+        let Read { store, loose, pointers, sightings, shaped, placements, issue_places } = read;
+        // The numbers of tokens depend on the order in which workers found them.
+        let mut objects: BTreeMap<TokenKey, Vec<KnownObject>> = BTreeMap::new();
+        let mut keys: HashMap<TokenNo, TokenKey> = HashMap::new();
         for sighting in *sightings {
             if let Some(object) = sighting.object() {
-                objects.entry(sighting.token).or_default().push(KnownObject::new(&object));
+                let key = *keys.entry(sighting.token).or_insert_with(|| key_of(sighting.token));
+                objects.entry(key).or_default().push(KnownObject::new(&object));
             }
         }
-        let numbers: HashMap<TokenNo, usize> =
-            objects.keys().enumerate().map(|(at, &token)| (token, at)).collect();
-        let known_token = |(token, objects)| {
-            let TokenKey { rule, fingerprint } = key_of(token);
+        let indices: HashMap<TokenKey, usize> =
+            objects.keys().enumerate().map(|(at, &key)| (key, at)).collect();
+        let numbers: HashMap<TokenNo, usize> = keys
+            .into_iter()
+            .filter_map(|(token, key)| Some((token, *indices.get(&key)?)))
+            .collect();
+        let known_token = |(key, objects)| {
+            let TokenKey { rule, fingerprint } = key;
             KnownToken { rule, fingerprint, objects }
         };
         let known = Known {
@@ -122,6 +132,7 @@ impl<'a> Cache<'a> {
             places: self.places(placements, &numbers),
             issue_places: self.issue_places(issue_places, &found.issues),
             tokens: objects.into_iter().map(known_token).collect(),
+            shaped: merge_shaped(&found.shaped, shaped),
             ..found
         };
         self.state.remember(&self.name(), known);
@@ -282,10 +293,9 @@ impl Recall<'_> {
         Some(issues.collect())
     }
 
-    /// Repeats the counts and the issues about missing objects of the earlier scan.
+    /// Repeats the issues about missing objects of the earlier scan.
     pub(super) fn report(&self, run: &Run) {
-        let Known { shaped, gaps, .. } = self.known;
-        add(&run.tally.shaped, *shaped);
+        let Known { gaps, .. } = self.known;
         run.note(format!(
             "nothing is new in {} since the state was written",
             self.root.path().display()
@@ -314,6 +324,18 @@ impl Recall<'_> {
             ..empty
         })
     }
+}
+
+/// Adds the shaped matches of this scan to those of an earlier one; of each, the object with the smallest id
+/// is kept.
+fn merge_shaped(old: &BTreeSet<KnownShaped>, new: &[ShapedSighting]) -> BTreeSet<KnownShaped> {
+    let old = old.iter().filter_map(|it| Some((it.key(), it.object()?)));
+    let mut merged: BTreeMap<TokenKey, ObjectId> = BTreeMap::new();
+    for (key, object) in old.chain(new.iter().map(|it| (it.key, it.object))) {
+        let smallest = merged.entry(key).or_insert(object);
+        *smallest = object.min(*smallest);
+    }
+    merged.into_iter().map(|(key, object)| KnownShaped::new(key, object)).collect()
 }
 
 /// Returns `true` if a sighting has the same object and spans as the state.

@@ -4,11 +4,11 @@
 //! Input: parsed commits, tags and entries. Output: pairs of numbers of the object index. Objects are not
 //! read here.
 
+use super::tree_records::TreeRecords;
 use crate::commits::Node;
 use crate::lfs::Pointer;
 use crate::numbers::ObjectNo;
 use crate::object_index::{ObjectIndex, Pending, PendingEntry};
-use crate::trees::EntryKind;
 use ddpatrol_pack::ObjectId;
 
 /// The links between objects.
@@ -18,10 +18,8 @@ pub(crate) struct ObjectLinks {
     pub(crate) nodes: Vec<Node>,
     /// Tags and their targets.
     pub(crate) tags: Vec<(ObjectNo, ObjectId)>,
-    /// Child and parent of every tree entry that is a subtree and is not in the delta base of the tree.
-    pub(crate) subtrees: Vec<Vec<(ObjectNo, ObjectNo)>>,
-    /// The same for entries that are blobs.
-    pub(crate) blobs: Vec<Vec<(ObjectNo, ObjectNo)>>,
+    /// The trees, by the worker that has read them.
+    pub(crate) trees: Vec<TreeRecords>,
     /// Missing objects, each with the object that names it.
     pub(crate) missing: Vec<(ObjectId, ObjectNo)>,
     /// The Git LFS pointers among the blobs.
@@ -33,17 +31,20 @@ impl ObjectLinks {
     pub(super) fn merge(&mut self, mut other: Self) {
         self.nodes.append(&mut other.nodes);
         self.tags.append(&mut other.tags);
-        self.subtrees.append(&mut other.subtrees);
-        self.blobs.append(&mut other.blobs);
+        self.trees.append(&mut other.trees);
         self.missing.append(&mut other.missing);
         self.pointers.append(&mut other.pointers);
     }
 
-    /// Looks up the entries of trees that are pending, and adds their links.
-    pub(super) fn add(&mut self, pending: &mut Pending, index: &ObjectIndex) {
-        pending.resolve(index, |id, PendingEntry { tree, kind }, child| match child {
-            Some(child) if kind == EntryKind::Tree => self.subtrees[0].push((child, tree)),
-            Some(child) => self.blobs[0].push((child, tree)),
+    /// Looks up the entries of `trees` that are pending, and adds their links.
+    pub(super) fn add(
+        &mut self,
+        pending: &mut Pending,
+        trees: &mut TreeRecords,
+        index: &ObjectIndex,
+    ) {
+        pending.resolve(index, |id, PendingEntry { tree, slot }, child| match child {
+            Some(child) => trees.set_child(slot, child),
             None => self.missing.extend(ObjectId::from_bytes(id).map(|id| (id, tree))),
         });
     }

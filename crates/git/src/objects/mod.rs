@@ -6,6 +6,7 @@
 //! here.
 
 mod links;
+pub(super) mod tree_records;
 mod worker;
 
 use super::cache::{Known, pack_name};

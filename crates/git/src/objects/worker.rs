@@ -1,13 +1,14 @@
 //! One worker: pushes objects to its sink, and collects their links. It searches nothing.
 
 use super::links::ObjectLinks;
+use super::tree_records::{OpenRecord, Parsed, TreeRecords};
 use crate::commits::{self, Node};
 use crate::lfs::Pointer;
 use crate::numbers::ObjectNo;
 use crate::object_index::{Lookup, ObjectIndex, Pending, PendingEntry};
 use crate::store::Store;
 use crate::trees::{self, Entries, EntryKind, KnownEntries, Starts, Tree, Window};
-use ddpatrol_pack::{Fault, Kind, Object, ObjectId, PackError, Visitor};
+use ddpatrol_pack::{Fault, Kind, Object, ObjectId, PackError, Piece, Visitor};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::window::{End, Windows};
 use ddpatrol_scan::{Run, ScannedObject, Sink, add};
@@ -38,6 +39,8 @@ pub(super) struct Worker<'a> {
     lookups: Vec<Lookup>,
     /// Entries of trees that are not resolved yet.
     pending: Option<Pending>,
+    trees: TreeRecords,
+    open_tree: OpenRecord,
     links: ObjectLinks,
     /// The bytes of a small blob.
     small: Vec<u8>,
@@ -50,7 +53,23 @@ pub(super) struct Worker<'a> {
 /// The state of an object that is kept while its deltas are visited.
 pub(super) struct ObjectState {
     seen: ScannedObject,
-    starts: Option<Starts>,
+    tree: Option<TreeState>,
+}
+
+/// The state of a tree that is kept while its deltas are visited.
+struct TreeState {
+    starts: Starts,
+    /// The index of its record.
+    record: u32,
+}
+
+/// The delta base of a tree, and how the tree is assembled from it.
+#[derive(Clone, Copy, Default)]
+struct TreeBase<'a> {
+    /// The pieces of the tree; not read without a base.
+    pieces: &'a [Piece],
+    /// The state of the base; `None` if every entry is fresh.
+    state: Option<&'a TreeState>,
 }
 
 impl<'a> Worker<'a> {
@@ -73,11 +92,9 @@ impl<'a> Worker<'a> {
             commits: Vec::new(),
             lookups: Vec::new(),
             pending: None,
-            links: ObjectLinks {
-                subtrees: vec![Vec::new()],
-                blobs: vec![Vec::new()],
-                ..ObjectLinks::default()
-            },
+            trees: TreeRecords::default(),
+            open_tree: OpenRecord::default(),
+            links: ObjectLinks::default(),
             small: Vec::new(),
             failed: Vec::new(),
             counted: (0, 0),
@@ -103,7 +120,11 @@ impl<'a> Worker<'a> {
         self.flush();
         self.resolve_commits();
         if let Some(pending) = &mut self.pending {
-            self.links.add(pending, self.index);
+            self.links.add(pending, &mut self.trees, self.index);
+        }
+        if !self.trees.is_empty() {
+            self.trees.finish();
+            self.links.trees.push(self.trees);
         }
         self.links
     }
@@ -155,30 +176,39 @@ impl<'a> Worker<'a> {
             Kind::Tag => self.tag(number, bytes),
             Kind::Tree => {
                 let id_len = id.as_bytes().len();
-                self.tree(number, &mut Tree::Whole(bytes), KnownEntries::default(), id_len);
+                self.tree(number, &mut Tree::Whole(bytes), TreeBase::default(), id_len);
             }
             Kind::Blob => {}
         }
     }
 
-    /// Collects the links of a tree; returns the offsets of its entries, or `None` if it is broken.
+    /// Records a tree; returns its state, or `None` if it is broken.
     fn tree(
         &mut self,
         number: ObjectNo,
         tree: &mut Tree<'_>,
-        known: KnownEntries<'_>,
+        base: TreeBase<'_>,
         id_len: usize,
-    ) -> Option<Starts> {
-        let Self { pending, index, links, .. } = self;
+    ) -> Option<TreeState> {
+        let Self { pending, index, links, trees, open_tree, .. } = self;
         let pending = pending.get_or_insert_with(|| Pending::new(id_len));
-        trees::walk(tree, known, id_len, |entries| {
-            let Entries::Fresh(entry) = entries else { return };
+        let TreeBase { pieces, state } = base;
+        let known = KnownEntries { pieces, base: state.map(|state| &state.starts) };
+        let starts = trees::walk(tree, known, id_len, |entries| {
+            let entry = match entries {
+                Entries::Fresh(entry) => entry,
+                Entries::Copied(copied) => return open_tree.copied(copied),
+            };
+            let slot = trees.add_fresh(open_tree, &entry);
             if entry.kind != EntryKind::Submodule
-                && pending.add(entry.id, PendingEntry { tree: number, kind: entry.kind })
+                && pending.add(entry.id, PendingEntry { tree: number, slot })
             {
-                links.add(pending, index);
+                links.add(pending, trees, index);
             }
-        })
+        });
+        let parsed = if starts.is_some() { Parsed::Whole } else { Parsed::Broken };
+        let record = trees.close(number, state.map(|state| state.record), open_tree, parsed);
+        starts.map(|starts| TreeState { starts, record })
     }
 
     /// Reads a loose object; returns `false` if it no longer exists.
@@ -240,7 +270,7 @@ impl Visitor for Worker<'_> {
             None => ScannedObject::default(),
         };
         let number = self.first.plus(object.position());
-        let mut starts = None;
+        let mut tree_state = None;
         match object.kind() {
             Kind::Blob if self.sink.is_some() && object.len() < Pointer::MAX_LEN as u64 => {
                 self.note_pointer(object);
@@ -250,16 +280,16 @@ impl Visitor for Worker<'_> {
             Kind::Tag => self.tag(number, object.assemble()?),
             Kind::Tree => {
                 let id_len = object.id().as_bytes().len();
-                let base = base.and_then(|base| base.starts.as_ref());
-                if object.is_base() || base.is_none() {
+                let state = base.and_then(|base| base.tree.as_ref());
+                if object.is_base() || state.is_none() {
                     let (bytes, pieces) = object.assemble_with_pieces()?;
-                    let known = KnownEntries { pieces, base };
-                    starts = self.tree(number, &mut Tree::Whole(bytes), known, id_len);
+                    let base = TreeBase { pieces, state };
+                    tree_state = self.tree(number, &mut Tree::Whole(bytes), base, id_len);
                 } else {
                     let window = std::mem::take(&mut self.window);
                     let mut tree = Tree::Version(object, window.emptied());
-                    let known = KnownEntries { pieces: object.pieces(), base };
-                    self.tree(number, &mut tree, known, id_len);
+                    let base = TreeBase { pieces: object.pieces(), state };
+                    self.tree(number, &mut tree, base, id_len);
                     if let Tree::Version(_, window) = tree {
                         self.window = window;
                     }
@@ -269,7 +299,7 @@ impl Visitor for Worker<'_> {
         if self.sink.is_some() {
             self.count(object.len());
         }
-        Ok(ObjectState { seen, starts })
+        Ok(ObjectState { seen, tree: tree_state })
     }
 
     fn stream(&mut self, id: ObjectId, _: u64, content: &mut dyn Read) -> io::Result<()> {
