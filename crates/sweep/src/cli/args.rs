@@ -1,5 +1,6 @@
 //! The arguments.
 
+use super::list_args::ListArgs;
 use crate::store::SweepName;
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -22,6 +23,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    List(ListArgs),
     Run(RunArgs),
     Task(TaskArgs),
     Status(StatusArgs),
@@ -238,7 +240,7 @@ fn parse_size(text: &str) -> anyhow::Result<u64> {
 }
 
 /// Parses a time such as `90s`, `30m` or `2h`.
-fn parse_time(text: &str) -> anyhow::Result<Duration> {
+pub(super) fn parse_time(text: &str) -> anyhow::Result<Duration> {
     let time: jiff::SignedDuration =
         text.parse().ok().context("expected a time such as 90s, 30m or 2h")?;
     let time = Duration::try_from(time).ok().filter(|it| !it.is_zero());

@@ -1,6 +1,8 @@
 //! The command line: the only place that prints, reads the environment, or decides the exit code.
 
 mod args;
+mod list;
+mod list_args;
 mod messages;
 mod report;
 mod run;
@@ -51,6 +53,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = runtime.map_err(anyhow::Error::new).and_then(|runtime| {
         runtime.block_on(async {
             match arguments.command {
+                Command::List(args) => list::run(args).await,
                 Command::Run(args) => run::run(args).await,
                 Command::Task(args) => task::run(args).await,
                 Command::Status(args) => status::run(args).await,

@@ -90,7 +90,7 @@ fn read_list(path: &Path) -> anyhow::Result<Vec<Repository>> {
 }
 
 /// Writes the list as JSON lines, in the order of the keys.
-fn encode(repositories: &[Repository]) -> anyhow::Result<Vec<u8>> {
+pub(super) fn encode(repositories: &[Repository]) -> anyhow::Result<Vec<u8>> {
     let mut sorted: Vec<&Repository> = repositories.iter().collect();
     sorted.sort_by_cached_key(|it| it.key());
     let mut lines = Vec::new();
@@ -121,7 +121,11 @@ async fn choose_sweep(
 }
 
 /// Fails if a named sweep was started with other repositories.
-async fn check_list(store: &Store, sweep: &SweepName, list: &[u8]) -> anyhow::Result<()> {
+pub(super) async fn check_list(
+    store: &Store,
+    sweep: &SweepName,
+    list: &[u8],
+) -> anyhow::Result<()> {
     let known = store.file(sweep, LIST).await?.unwrap_or_default();
     if urls(&known) != urls(list) {
         bail!(

@@ -1,0 +1,6 @@
+//! Tests of the `ddpatrol-sweep` program.
+
+#![allow(missing_docs, reason = "tests")]
+
+mod list;
+mod server;
