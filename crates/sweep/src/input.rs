@@ -4,6 +4,7 @@
 //! URLs, one per line. Output: distinct repositories in the order of the list.
 
 use crate::repository::{CloneUrl, CloneUrlError, Repository};
+use ddpatrol::redact::Redactor;
 use serde::Deserialize;
 use std::collections::HashSet;
 
@@ -25,6 +26,12 @@ pub enum ListError {
         line: usize,
         /// The error.
         message: String,
+    },
+    /// The URL contains a token. It is not repeated.
+    #[error("line {line}: the URL contains a token: results must not have secrets")]
+    Token {
+        /// The line, from 1; for a JSON array the number of the entry.
+        line: usize,
     },
     /// A JSON entry has no field with a URL.
     #[error(
@@ -80,7 +87,7 @@ enum Owner {
 ///
 /// # Errors
 /// Returns [`ListError`] with the line for the first entry that is not a repository.
-pub fn read(text: &str) -> Result<Vec<Repository>, ListError> {
+pub fn read(text: &str, redactor: &Redactor) -> Result<Vec<Repository>, ListError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let repositories = if text.trim_start().starts_with('[') {
         let json = |error: serde_json::Error| ListError::Json {
@@ -88,11 +95,12 @@ pub fn read(text: &str) -> Result<Vec<Repository>, ListError> {
             message: error.to_string(),
         };
         let entries: Vec<Entry> = serde_json::from_str(text).map_err(json)?;
-        entries.into_iter().zip(1..).map(|(entry, line)| from_entry(entry, line)).collect()
+        let entries = entries.into_iter().zip(1..);
+        entries.map(|(entry, line)| checked(from_entry(entry, line)?, line, redactor)).collect()
     } else {
         let lines = text.lines().zip(1..).map(|(text, line)| (text.trim(), line));
         let lines = lines.filter(|(text, _)| !text.is_empty() && !text.starts_with('#'));
-        lines.map(|(text, line)| read_line(text, line)).collect::<Result<Vec<_>, _>>()
+        lines.map(|(text, line)| read_line(text, line, redactor)).collect::<Result<Vec<_>, _>>()
     }?;
     let mut seen = HashSet::new();
     Ok(repositories.into_iter().filter(|it| seen.insert(it.key())).collect())
@@ -101,15 +109,38 @@ pub fn read(text: &str) -> Result<Vec<Repository>, ListError> {
 /// Reads one line of a list.
 ///
 /// # Errors
-/// Returns [`ListError`] if the line is not a repository; `line` is its number, from 1.
-pub fn read_line(text: &str, line: usize) -> Result<Repository, ListError> {
+/// Returns [`ListError`] if the line is not a repository, or its URL contains a token; `line` is its number,
+/// from 1.
+pub fn read_line(text: &str, line: usize, redactor: &Redactor) -> Result<Repository, ListError> {
     if text.starts_with('{') {
         let entry = serde_json::from_str(text)
             .map_err(|error| ListError::Json { line, message: error.to_string() })?;
-        return from_entry(entry, line);
+        return checked(from_entry(entry, line)?, line, redactor);
     }
     let url = CloneUrl::parse(text).map_err(|source| ListError::Url { line, source })?;
-    Ok(Repository::new(url))
+    checked(Repository::new(url), line, redactor)
+}
+
+/// Fails for a URL that contains a token; masks tokens in the other fields.
+fn checked(
+    mut repository: Repository,
+    line: usize,
+    redactor: &Redactor,
+) -> Result<Repository, ListError> {
+    let clean = |text: &str| redactor.clean(text.as_bytes()).text().into_owned();
+    if clean(repository.url.as_str()) != repository.url.as_str() {
+        return Err(ListError::Token { line });
+    }
+    let fields = [
+        &mut repository.id,
+        &mut repository.default_branch,
+        &mut repository.pushed_at,
+        &mut repository.owner,
+    ];
+    for text in fields.into_iter().flatten().chain(&mut repository.topics) {
+        *text = clean(text);
+    }
+    Ok(repository)
 }
 
 fn from_entry(entry: Entry, line: usize) -> Result<Repository, ListError> {
@@ -134,6 +165,13 @@ fn from_entry(entry: Entry, line: usize) -> Result<Repository, ListError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ddpatrol::detect::Detector;
+    use std::sync::Arc;
+
+    fn read(text: &str) -> Result<Vec<Repository>, ListError> {
+        let rules = Arc::new(ddpatrol::rules::builtin().unwrap());
+        super::read(text, &Redactor::new(Detector::new(rules).unwrap()))
+    }
 
     #[test]
     fn the_three_kinds_of_lists_are_read() {

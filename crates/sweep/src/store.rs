@@ -3,7 +3,6 @@
 //! Objects are immutable: they are created if they do not exist, and never replaced. Only the lists of
 //! this module know the names of objects.
 
-use crate::input;
 use crate::repository::{Repository, RepositoryKey};
 use crate::result::{Compressed, RepositoryResult};
 use anyhow::{Context, bail};
@@ -235,7 +234,8 @@ impl Store {
     /// Returns an error if the list cannot be read, or is damaged.
     pub async fn list(&self, sweep: &SweepName) -> anyhow::Result<Option<Vec<Repository>>> {
         let Some(list) = self.file(sweep, LIST).await? else { return Ok(None) };
-        let repositories = input::read(&String::from_utf8_lossy(&list));
+        let lines = list.split(|&it| it == b'\n').filter(|line| !line.is_empty());
+        let repositories: Result<_, _> = lines.map(serde_json::from_slice).collect();
         repositories.map(Some).with_context(|| format!("damaged list of the sweep `{sweep}`"))
     }
 

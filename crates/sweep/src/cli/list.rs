@@ -10,6 +10,7 @@ use crate::repository::Repository;
 use crate::store::{Created, LIST, Store, SweepName};
 use anyhow::{Context, bail};
 use ddpatrol::report::escape::terminal;
+use ddpatrol_scan::quantity::count;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
@@ -43,7 +44,8 @@ pub(super) async fn run(args: ListArgs) -> anyhow::Result<Exit> {
     }
     print(&listing.repositories).context("cannot write standard output")?;
     let left_out = listing.left_out().map(|it| format!("; left out: {it}")).unwrap_or_default();
-    print_note(&format!("{} repositories{left_out}", listing.repositories.len()));
+    let found = count(listing.repositories.len(), "repository");
+    print_note(&format!("{found}{left_out}"));
     listing.gaps.iter().for_each(|gap| print_note(&format!("warning: {gap}")));
     Ok(if listing.gaps.is_empty() { Exit::Complete } else { Exit::Incomplete })
 }
@@ -69,7 +71,7 @@ async fn record(store: &Store, sweep: &SweepName, list: &[Repository]) -> anyhow
     }
     let encoded = encode(list)?;
     if store.create_file(sweep, LIST, &encoded).await? == Created::Exists {
-        check_list(store, sweep, &encoded).await?;
+        check_list(store, sweep, list).await?;
     }
     Ok(())
 }

@@ -11,6 +11,8 @@ use crate::result::Status;
 use crate::store::{Created, FINISHED, LIST, Store, SweepName};
 use crate::sweep::{self, Stop, Summary};
 use anyhow::{Context, bail};
+use ddpatrol_scan::quantity::count;
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,9 +24,9 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     }
     let list = encode(&repositories)?;
     let store = Store::open(&args.store.store)?;
-    let sweep = choose_sweep(&store, args.sweep, &list).await?;
+    let sweep = choose_sweep(&store, args.sweep, &repositories).await?;
     if store.create_file(&sweep, LIST, &list).await? == Created::Exists {
-        check_list(&store, &sweep, &list).await?;
+        check_list(&store, &sweep, &repositories).await?;
     }
     drop(list);
     let total = repositories.len();
@@ -42,7 +44,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     let name = &context.sweep;
     let resumed =
         if left < mine.len() { format!(", {} done", mine.len() - left) } else { String::new() };
-    print_note(&format!("sweep {name}: {} repositories{resumed}", mine.len()));
+    print_note(&format!("sweep {name}: {}{resumed}", count(mine.len(), "repository")));
 
     let stop = Arc::new(Stop::default());
     let lines = match (args.quiet, args.verbose) {
@@ -86,7 +88,8 @@ fn read_list(path: &Path) -> anyhow::Result<Vec<Repository>> {
         (read, path.display().to_string())
     };
     read.with_context(|| format!("cannot read the list of repositories `{name}`"))?;
-    input::read(&text).with_context(|| format!("invalid list of repositories `{name}`"))
+    input::read(&text, &setup::redactor()?)
+        .with_context(|| format!("invalid list of repositories `{name}`"))
 }
 
 /// Writes the list as JSON lines, in the order of the keys.
@@ -106,14 +109,14 @@ pub(super) fn encode(repositories: &[Repository]) -> anyhow::Result<Vec<u8>> {
 async fn choose_sweep(
     store: &Store,
     name: Option<SweepName>,
-    list: &[u8],
+    repositories: &[Repository],
 ) -> anyhow::Result<SweepName> {
     if let Some(name) = name {
         return Ok(name);
     }
     if let Some(latest) = store.sweeps().await?.pop()
         && store.file(&latest, FINISHED).await?.is_none()
-        && store.file(&latest, LIST).await?.is_some_and(|it| urls(&it) == urls(list))
+        && store.list(&latest).await?.is_some_and(|it| has_same_urls(&it, repositories))
     {
         return Ok(latest);
     }
@@ -124,10 +127,10 @@ async fn choose_sweep(
 pub(super) async fn check_list(
     store: &Store,
     sweep: &SweepName,
-    list: &[u8],
+    repositories: &[Repository],
 ) -> anyhow::Result<()> {
-    let known = store.file(sweep, LIST).await?.unwrap_or_default();
-    if urls(&known) != urls(list) {
+    let known = store.list(sweep).await?.unwrap_or_default();
+    if !has_same_urls(&known, repositories) {
         bail!(
             "the sweep `{sweep}` was started with other repositories: use another --sweep, or none for a new one"
         );
@@ -135,10 +138,10 @@ pub(super) async fn check_list(
     Ok(())
 }
 
-/// Returns the URLs of a list as JSON lines: sizes and times of pushes may differ between two listings.
-fn urls(list: &[u8]) -> Vec<String> {
-    let repositories = input::read(&String::from_utf8_lossy(list)).unwrap_or_default();
-    repositories.into_iter().map(|it| it.url.as_str().to_owned()).collect()
+/// Compares the URLs of two lists: sizes and times of pushes may differ between two listings.
+fn has_same_urls(one: &[Repository], other: &[Repository]) -> bool {
+    let urls = |list: &[Repository]| list.iter().map(|it| it.url.clone()).collect::<BTreeSet<_>>();
+    urls(one) == urls(other)
 }
 
 /// Waits for a second request to stop; reports the first one.
@@ -180,9 +183,10 @@ fn print_summary(summary: &Summary, total: usize, mine: usize) {
     let shard =
         if mine < total { format!(" of this shard ({total} in all)") } else { String::new() };
     print_note(&format!(
-        "{complete} of {mine} repositories{shard} completely scanned{}{}, {} tokens (each counted once per repository)",
+        "{complete} of {}{shard} completely scanned{}{}; {}, each counted once per repository",
+        count(mine, "repository"),
         counts.concat(),
         if done < mine { format!("; {} left", mine - done) } else { String::new() },
-        summary.tokens,
+        count(summary.tokens, "token"),
     ));
 }

@@ -39,7 +39,7 @@ pub(super) async fn run(args: TaskArgs) -> anyhow::Result<Exit> {
             continue;
         }
         let sweep = context.sweep.as_str();
-        match input::read_line(line, number) {
+        match input::read_line(line, number, &context.redactor) {
             Ok(repository) => {
                 let done = context.process(&repository).await?;
                 let key = repository.key().to_string();

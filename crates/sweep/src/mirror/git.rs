@@ -62,6 +62,8 @@ const DENIED: &[&str] = &[
     "returned error: 401",
     "returned error: 403",
     "terminal prompts disabled",
+    "user interactivity has been disabled",
+    "unable to get password",
     "host key verification failed",
     "you don't have permission",
 ];

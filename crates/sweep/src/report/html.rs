@@ -4,7 +4,7 @@
 //! text nodes, and links only if they are `https` or `http`. A content security policy allows only the page's
 //! own style and script, by their hashes.
 
-use super::model::{MergedReport, TokenRow};
+use super::model::{MergedReport, PlaceRow, Reach, TokenRow};
 use crate::result::Status;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +20,9 @@ const SCRIPT: &str = include_str!("script.js");
 
 /// Maximum number of issues in the page; the JSON report has all.
 const MAX_ISSUES: usize = 5_000;
+
+/// The numbers of places in the data of the script.
+const REACHES: [Reach; 3] = [Reach::Head, Reach::History, Reach::Unreachable];
 
 /// Writes the report.
 ///
@@ -173,9 +176,11 @@ fn repositories(report: &MergedReport) -> Markup {
     html! {
         section aria-labelledby="repositories-title" {
             h2 id="repositories-title" { "Repositories" }
-            p.line {
-                (count(hidden, "repository")) " without tokens, completely scanned, "
-                @if hidden == 1 { "is" } @else { "are" } " not listed."
+            @if hidden > 0 {
+                p.line {
+                    (count(hidden, "repository")) " without tokens, completely scanned, "
+                    @if hidden == 1 { "is" } @else { "are" } " not listed."
+                }
             }
             @if !rows.is_empty() {
                 div.scroll { table {
@@ -186,10 +191,10 @@ fn repositories(report: &MergedReport) -> Markup {
                     tbody {
                         @for (index, row) in rows {
                             tr {
-                                td {
+                                td.url {
                                     @if row.tokens > 0 {
-                                        button.plain type="button" data-repository=(index) { (row.url) }
-                                    } @else { (row.url) }
+                                        button.plain type="button" data-repository=(index) { (without_scheme(&row.url)) }
+                                    } @else { (without_scheme(&row.url)) }
                                 }
                                 td.number .bad[row.live > 0] { (number(row.live)) }
                                 td.number { (number(row.tokens)) }
@@ -254,6 +259,12 @@ fn issues(report: &MergedReport) -> Markup {
     }
 }
 
+/// Returns a URL as people read it.
+fn without_scheme(url: &str) -> &str {
+    let text = url.strip_prefix("https://").unwrap_or(url);
+    text.strip_suffix(".git").unwrap_or(text)
+}
+
 fn short(text: &str) -> &str {
     text.get(..12).unwrap_or(text)
 }
@@ -279,25 +290,22 @@ impl Texts {
 /// Returns the data of the script as JSON that cannot end its element.
 fn data(report: &MergedReport) -> String {
     let mut texts = Texts::default();
-    let rows: Vec<_> = report.tokens.iter().map(|it| row(it, &mut texts)).collect();
+    let rows: Vec<_> = report.tokens.iter().map(|it| row(report, it, &mut texts)).collect();
     let urls: Vec<&str> = report.repositories.iter().map(|it| it.url.as_str()).collect();
     let data = json!({ "repositories": urls, "texts": texts.texts, "rows": rows });
     data.to_string().replace('<', "\\u003c")
 }
 
 /// Returns the fields of a token in the order that the script expects.
-fn row(token: &TokenRow, texts: &mut Texts) -> serde_json::Value {
+fn row(report: &MergedReport, token: &TokenRow, texts: &mut Texts) -> serde_json::Value {
     let first = token.first.as_ref();
     let author = first.map(|it| format!("{} <{}>", it.author.name, it.author.email));
     let places: Vec<_> = token
         .repositories
         .iter()
         .map(|at| {
-            let places: Vec<_> = at
-                .places
-                .iter()
-                .map(|it| json!([it.path, it.line, it.url, it.reach, it.commit, it.part]))
-                .collect();
+            let repository = &report.repositories[at.repository].url;
+            let places: Vec<_> = at.places.iter().map(|it| place(it, repository, texts)).collect();
             json!([at.repository, at.places_total, places])
         })
         .collect();
@@ -312,7 +320,7 @@ fn row(token: &TokenRow, texts: &mut Texts) -> serde_json::Value {
         token.token_id,
         token.reason.as_ref().map(|it| texts.index(it)),
         token.login,
-        first.map(|it| &it.commit),
+        first.map(|it| texts.index(&it.commit)),
         author.map(|it| texts.index(&it)),
         first.map(|it| &it.author.date),
         token.age_days,
@@ -320,6 +328,30 @@ fn row(token: &TokenRow, texts: &mut Texts) -> serde_json::Value {
         token.advice.as_ref().map(|it| texts.index(it)),
         places,
         first.and_then(|it| it.url.as_ref()),
+    ])
+}
+
+/// Returns the fields of a place in the order that the script expects. Links are long: in them, `\u{1}` stands for
+/// the URL of the repository, `\u{2}` for the commit, and `\u{3}` for the path.
+fn place(place: &PlaceRow, repository: &str, texts: &mut Texts) -> serde_json::Value {
+    let base = repository.strip_suffix(".git").unwrap_or(repository);
+    let url = place.url.as_ref().map(|url| {
+        let mut url = url.replacen(base, "\u{1}", 1);
+        if let Some(commit) = &place.commit {
+            url = url.replacen(commit, "\u{2}", 1);
+        }
+        match &place.path {
+            Some(path) if !path.is_empty() => url.replacen(path, "\u{3}", 1),
+            _ => url,
+        }
+    });
+    json!([
+        place.path.as_ref().map(|it| texts.index(it)),
+        place.line,
+        url,
+        REACHES.iter().position(|it| *it == place.reach),
+        place.commit.as_ref().map(|it| texts.index(it)),
+        if place.path.is_some() { "" } else { &place.part },
     ])
 }
 

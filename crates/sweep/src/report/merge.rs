@@ -9,6 +9,7 @@ use crate::result::{Finding, Issue, Location, RepositoryResult, Status, Verdict}
 use crate::store::{Store, SweepName};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Number of results that are read at a time.
@@ -238,11 +239,10 @@ impl Merger {
         let reach = finding.locations.iter().map(reach).min().unwrap_or(Reach::Unreachable);
         let first = first_commit(&finding);
         let owners = owners(&finding, owner);
-        let occurrence = Occurrence {
-            repository,
-            places_total: finding.locations.len(),
-            places: finding.locations.iter().take(MAX_PLACES).map(place).collect(),
-        };
+        let mut places = distinct_places(&finding);
+        let places_total = places.len();
+        places.truncate(MAX_PLACES);
+        let occurrence = Occurrence { repository, places_total, places };
         let verdict = finding.verification.as_ref().map_or(Verdict::Unknown, |it| it.verdict);
         let token = self.tokens.entry(finding.fingerprint.clone()).or_insert_with(|| TokenRow {
             fingerprint: finding.fingerprint,
@@ -317,6 +317,28 @@ fn reach(location: &Location) -> Reach {
         // The configuration or a hook of the repository itself.
         None => Reach::Head,
     }
+}
+
+/// Returns the distinct places of a finding, those in `HEAD` first. Several commits may contain the same place.
+fn distinct_places(finding: &Finding) -> Vec<PlaceRow> {
+    let mut seen: HashMap<(Option<&str>, &str, u64), PlaceRow> = HashMap::new();
+    for location in &finding.locations {
+        let new = place(location);
+        let key = (location.path.as_deref(), location.part.as_str(), location.line);
+        match seen.entry(key) {
+            Entry::Occupied(mut known) if new.reach < known.get().reach => {
+                known.insert(new);
+            }
+            Entry::Occupied(_) => {}
+            Entry::Vacant(entry) => {
+                entry.insert(new);
+            }
+        }
+    }
+    let mut places: Vec<PlaceRow> = seen.into_values().collect();
+    let rank = |it: &PlaceRow| (it.reach, it.path.clone(), it.line, it.commit.clone());
+    places.sort_by_cached_key(rank);
+    places
 }
 
 fn place(location: &Location) -> PlaceRow {

@@ -7,6 +7,7 @@
   if (!list) return;
   const SIZE = 100;
   const number = new Intl.NumberFormat("en");
+  const REACHES = ["head", "history", "unreachable"];
   const REACH = { head: "in HEAD", history: "in history", unreachable: "unreachable" };
   const text = (index) => (index === null ? "" : data.texts[index]);
   const tokens = data.rows.map((row, at) => ({
@@ -21,15 +22,25 @@
     id: row[7],
     reason: text(row[8]),
     login: row[9],
-    commit: row[10],
+    commit: text(row[10]),
     author: text(row[11]),
     date: row[12] ?? "",
     age: row[13],
     owners: row[14].map(text),
     advice: text(row[15]),
-    places: row[16],
+    places: row[16].map(([repository, total, places]) => ({ repository: data.repositories[repository], total, places })),
     url: row[17],
   }));
+
+  // A repository as people read it.
+  const label = (url) => url.replace(/^https:\/\//, "").replace(/\.git$/, "");
+  const expand = (repository, [path, line, url, reach, commit, part]) => {
+    const place = { path: path === null ? null : text(path), line, reach: REACHES[reach], commit: text(commit), part };
+    const base = repository.replace(/\.git$/, "");
+    place.url = url?.replace("\u0001", () => base).replace("\u0002", () => place.commit).replace("\u0003", () => place.path);
+    place.name = place.path === null ? `${part} ${place.commit.slice(0, 12)}` : `${place.path}:${line}`;
+    return place;
+  };
 
   // Elements are made of text nodes only; nothing of the data is parsed as markup.
   const make = (tag, name, ...children) => {
@@ -45,14 +56,13 @@
     it.rel = "noreferrer noopener";
     return it;
   };
-  const plural = (amount, noun) => `${number.format(amount)} ${noun}${amount === 1 ? "" : "s"}`;
-
-  const place = ([path, line, url, reach, commit, part]) => {
-    const name = path === null ? `${part} ${(commit ?? "").slice(0, 12)}` : `${path}:${line}`;
-    const row = make("li", "", link(url, make("code", "", name)));
-    row.append(make("span", "soft", ` ${REACH[reach]}`));
-    return row;
+  const plural = (amount, noun) => {
+    const many = noun === "repository" ? "repositories" : `${noun}s`;
+    return `${number.format(amount)} ${amount === 1 ? noun : many}`;
   };
+  const day = (date) => date.slice(0, 10);
+
+  const place = (it) => make("li", "", link(it.url, make("code", "", it.name)), make("span", "soft", ` ${REACH[it.reach]}`));
   const details = (token) => {
     const body = make("div", "body");
     const facts = make("dl", "facts");
@@ -66,28 +76,28 @@
     fact("Fingerprint", make("code", "", token.fingerprint));
     fact("State", token.state + (token.reason ? `: ${token.reason}` : ""));
     fact("Account", token.login ?? "");
-    if (token.commit) fact("First commit", link(token.url, make("code", "", token.commit.slice(0, 12))), ` ${token.author}, ${token.date}`);
+    if (token.commit) fact("First commit", link(token.url, make("code", "", token.commit.slice(0, 12))), ` ${token.author}, ${day(token.date)}`);
     fact("Owners", token.owners.join(", "));
     fact("What to do", token.advice);
     body.append(facts);
-    for (const [repository, total, places] of token.places.slice(0, 50)) {
-      body.append(make("h3", "", link(data.repositories[repository], document.createTextNode(data.repositories[repository]))));
-      const items = make("ul", "places", ...places.map(place));
-      if (total > places.length) items.append(make("li", "soft", `${plural(total - places.length, "further place")}`));
+    for (const { repository, total, places } of token.places.slice(0, 50)) {
+      body.append(make("h3", "", link(repository, document.createTextNode(label(repository)))));
+      const items = make("ul", "places", ...places.map((it) => place(expand(repository, it))));
+      if (total > places.length) items.append(make("li", "soft", `and ${plural(total - places.length, "place")}`));
       body.append(items);
     }
-    if (token.places.length > 50) body.append(make("p", "soft", `${plural(token.places.length - 50, "further repository")}`.replace("repositorys", "repositories")));
+    if (token.places.length > 50) body.append(make("p", "soft", `and ${plural(token.places.length - 50, "repository")}`));
     return body;
   };
   const row = (token) => {
-    const [repository, total, places] = token.places[0];
-    const first = places[0];
-    const path = first ? (first[0] === null ? `${first[5]} ${(first[4] ?? "").slice(0, 12)}` : `${first[0]}:${first[1]}`) : "";
-    const more = token.places.length > 1 ? `+${plural(token.places.length - 1, "repository")}`.replace("repositorys", "repositories") : total > 1 ? `+${plural(total - 1, "place")}` : "";
+    const { repository, total, places } = token.places[0];
+    const path = places.length ? expand(repository, places[0]).name : "";
+    const others = token.places.length - 1;
+    const more = others > 0 ? `+${plural(others, "repository")}` : total > 1 ? `+${plural(total - 1, "place")}` : "";
     const state = make("div", "state", make("span", `pill ${token.state}`, token.state), make("span", "soft", REACH[token.reach]));
     if (token.change && token.change !== "open") state.append(make("span", "pill change", token.change));
     const where = make("div", "what",
-      make("div", "path", data.repositories[repository], " ", make("code", "", path), " ", make("span", "soft", more)),
+      make("div", "path", label(repository), " ", make("code", "", path), " ", make("span", "soft", more)),
       make("div", "meta", make("span", "", token.name), make("code", "", token.redacted), make("span", "", token.owners.slice(0, 3).join(", "))));
     const age = make("div", "age", token.age === null ? "" : token.age === 0 ? "today" : plural(token.age, "day"));
     const summary = make("summary", "", state, where, age);
@@ -103,7 +113,7 @@
     reach: (token) => [REACH[token.reach]],
     change: (token) => (token.change ? [token.change] : []),
     rule: (token) => [token.rule],
-    repository: (token) => token.places.map(([index]) => data.repositories[index]),
+    repository: (token) => token.places.map((it) => it.repository),
     owner: (token) => token.owners,
   };
   for (const [id, values] of Object.entries(picks)) {
@@ -116,7 +126,7 @@
     const sorted = [...counts].sort((one, two) => two[1] - one[1] || (one[0] < two[0] ? -1 : 1));
     const options = document.createDocumentFragment();
     for (const [value, amount] of sorted) {
-      const option = make("option", "", `${value} (${number.format(amount)})`);
+      const option = make("option", "", `${id === "repository" ? label(value) : value} (${number.format(amount)})`);
       option.value = value;
       options.append(option);
     }
@@ -126,7 +136,7 @@
   const haystack = (token) =>
     (token.text ??= [
       token.fingerprint, token.redacted, token.id, token.name, token.rule, token.author, token.commit, token.login, ...token.owners,
-      ...token.places.flatMap(([index, , places]) => [data.repositories[index], ...places.map((it) => it[0])]),
+      ...token.places.flatMap((it) => [it.repository, ...it.places.map(([path]) => text(path))]),
     ].join(" ").toLowerCase());
   const compare = {
     urgency: (one, two) => one.at - two.at,
