@@ -7,6 +7,7 @@
 use super::answers::Answers;
 use super::args::{ActionArgs, VerifyArgs};
 use super::consent::{self, Candidate, Decision};
+use super::known_verdicts::KnownVerdicts;
 use super::messages::print_note;
 use super::progress::Progress;
 use super::signals;
@@ -34,6 +35,7 @@ use std::time::Duration;
 pub(super) struct IssuerActions<'a> {
     args: &'a VerifyArgs,
     responder: Option<Responder>,
+    known: KnownVerdicts,
 }
 
 impl<'a> IssuerActions<'a> {
@@ -43,16 +45,21 @@ impl<'a> IssuerActions<'a> {
             bail!("--dry-run and --yes require --revoke");
         }
         if !args.verify && !args.revoke {
-            return Ok(Self { args, responder: None });
+            return Ok(Self { args, responder: None, known: KnownVerdicts::default() });
         }
         if args.revoke {
             args.action.check_consent("--revoke")?;
         }
+        let known = match &args.known_verdicts {
+            Some(path) => KnownVerdicts::read(path)?,
+            None => KnownVerdicts::default(),
+        };
         let run = Arc::clone(run);
         let stop = Stop::new(move || run.is_interrupted());
         Ok(Self {
             args,
             responder: Some(Responder::new(args.action.settings(args.verify_pause)?, stop)),
+            known,
         })
     }
 
@@ -77,7 +84,11 @@ impl<'a> IssuerActions<'a> {
         let Some(responder) = self.responder.as_ref().filter(|_| self.args.verify) else {
             return responses;
         };
-        let proven = proven(findings);
+        let mut proven = proven(findings);
+        proven.retain(|&at| {
+            responses[at].verification = self.known.get(findings[at].fingerprint).cloned();
+            responses[at].verification.is_none()
+        });
         let subjects = subjects(&proven, findings, document);
         for (&at, verification) in proven.iter().zip(responder.verify(&subjects, on_step)) {
             responses[at].verification = Some(verification);
