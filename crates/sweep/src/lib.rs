@@ -20,3 +20,6 @@ pub mod scanner;
 pub mod store;
 pub mod sweep;
 pub mod task;
+pub mod verdict;
+mod verification;
+pub mod webhook;

@@ -1,6 +1,7 @@
 //! The arguments.
 
 use super::list_args::ListArgs;
+use super::verify_args::VerifyArgs;
 use crate::store::SweepName;
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -124,6 +125,16 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) scan: ScanArgs,
 
+    #[command(flatten)]
+    pub(super) verify: VerifyArgs,
+
+    /// Post each live token that was not live in the previous complete sweep to this URL.
+    ///
+    /// Redacted JSON, signed in the header X-Ddpatrol-Signature (sha256= and the HMAC-SHA-256 of the body) with
+    /// the secret in DDPATROL_WEBHOOK_SECRET. Posted when all repositories have a result.
+    #[arg(long, value_name = "URL", requires = "verify", help_heading = "Verification")]
+    pub(super) webhook: Option<String>,
+
     /// Print a line for every repository, not only for those with tokens or problems.
     #[arg(long, short, conflicts_with = "quiet")]
     pub(super) verbose: bool,
@@ -150,6 +161,9 @@ pub(super) struct TaskArgs {
 
     #[command(flatten)]
     pub(super) scan: ScanArgs,
+
+    #[command(flatten)]
+    pub(super) verify: VerifyArgs,
 }
 
 /// Show how far a sweep is.

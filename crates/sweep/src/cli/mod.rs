@@ -9,6 +9,7 @@ mod run;
 mod setup;
 mod status;
 mod task;
+mod verify_args;
 
 use args::{Arguments, Command};
 use clap::Parser;

@@ -4,3 +4,5 @@
 
 mod list;
 mod server;
+mod verify;
+mod webhook;
