@@ -6,6 +6,7 @@
 #   scripts/pytest.sh tests/documentation [PYTEST ARGUMENTS...]   the commands in the documentation; needs DDPATROLD
 #   scripts/pytest.sh tests/pre_commit [PYTEST ARGUMENTS...]   the hooks, with the real pre-commit
 #   scripts/pytest.sh tests/packages [PYTEST ARGUMENTS...]     the packages, on machines without Rust; needs DDPATROLD
+#   scripts/pytest.sh tests/sweep [PYTEST ARGUMENTS...]        sweeps, with S3 and Spark; needs DDPATROL_SWEEP and Java
 #   scripts/pytest.sh tests/hook_managers [PYTEST ARGUMENTS...]   the hooks together with husky, lefthook, simple-git-hooks
 #
 # DDPATROL is the path of the program (default: the debug program, after building it). The packages in

@@ -3,12 +3,12 @@
 # required tools. A missing tool that cannot be installed fails the run: nothing is skipped.
 #
 #   scripts/test.sh              everything
-#   scripts/test.sh SECTION...   only these: lint scanner service action packages matrix browser journey oracle fuzz msrv
+#   scripts/test.sh SECTION...   only these: lint scanner service action packages sweep matrix browser journey oracle fuzz msrv
 #
 # CI runs the sections as separate jobs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-all=(lint scanner service action packages matrix journey browser oracle fuzz msrv)
+all=(lint scanner service action packages sweep matrix journey browser oracle fuzz msrv)
 export PYTHONDONTWRITEBYTECODE=1
 
 step() { printf '\n== %s\n' "$*"; }
@@ -65,6 +65,7 @@ build() {
   cargo build --locked --workspace --bins
   binaries=$(realpath "${CARGO_TARGET_DIR:-target}/debug")
   export DDPATROL=$binaries/ddpatrol DDPATROLD=$binaries/ddpatrold
+  export DDPATROL_SWEEP=$binaries/ddpatrol-sweep
 }
 
 lint() {
@@ -109,6 +110,8 @@ service() {
   need g++ g++
   need openssl openssl
   need faketime faketime
+  need npm npm
+  need pgbouncer pgbouncer
   need_python
   need_postgres
   need_cargo nextest
@@ -155,6 +158,17 @@ packages() {
   build
   step "packages, installed without Rust"
   scripts/pytest.sh tests/packages
+}
+
+sweep() {
+  need git git
+  need java default-jre-headless
+  need pgrep procps
+  need chromium chromium
+  need_python
+  build
+  step "sweeps of many repositories"
+  scripts/pytest.sh tests/sweep
 }
 
 matrix() {

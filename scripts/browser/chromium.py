@@ -44,7 +44,8 @@ class Chromium:
         to_read, self._to = os.pipe()
         self._from, to_write = os.pipe()
         # The browser reads commands from descriptor 3 and writes to descriptor 4.
-        line = ["sh", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "sh", found, *FLAGS]
+        # Not `sh`: dash knows only descriptors of one digit.
+        line = ["bash", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "bash", found, *FLAGS]
         self._process = subprocess.Popen(
             [*line, f"--user-data-dir={self._profile}", "about:blank"],
             pass_fds=(to_read, to_write),

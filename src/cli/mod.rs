@@ -28,6 +28,7 @@ mod scan;
 mod scan_run;
 mod signals;
 mod staged_paths;
+mod sweep;
 mod terminal;
 mod urls;
 mod usage;
@@ -99,6 +100,7 @@ fn run(command: Command, words: &[OsString]) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&args),
         Command::Mask(args) => mask::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

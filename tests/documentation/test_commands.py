@@ -1,4 +1,4 @@
-"""Every command of the scanner in the README and the guide runs as it is written.
+"""Every command of the scanner in the README and the guide runs as it is written, those of sweeps included.
 
 The commands run in one repository, in the order of the pages, as a reader would paste them. DDPATROL and
 DDPATROLD are the paths of the built programs. No command reaches an issuer beyond this machine.
@@ -74,7 +74,9 @@ class Reader:
         (self.folder / "leaked.env").write_text(f"KEY={token(1)}\n")
         self.must("git add notes leaked.env && git commit -q -m leak && git remote add origin ../origin.git")
         self.must("git clone -q --mirror . ../origin.git && git clone -q --mirror . mirrors/app.git")
-        self.must("git fetch -q && echo /mirrors/ >>.git/info/exclude")
+        (self.folder / "repositories.txt").write_text(f"{folder / 'origin.git'}\n")
+        excluded = "/mirrors/ /repositories.txt /results/ /sweep-cache/ /report.html"
+        self.must(f"git fetch -q && printf '%s\\n' {excluded} >>.git/info/exclude")
         for name in ("report.json", "last-week.json"):
             self.run(f"ddpatrol scan --report json={name}")
 

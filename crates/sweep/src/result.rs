@@ -27,7 +27,7 @@ pub struct RepositoryResult {
     pub repository: Repository,
     /// Its key.
     pub key: RepositoryKey,
-    /// What became of the repository.
+    /// The status of the repository.
     pub status: Status,
     /// Why it is not complete, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,7 +60,7 @@ pub struct RepositoryResult {
     pub state: State,
 }
 
-/// What became of a repository.
+/// The status of a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {

@@ -38,7 +38,7 @@ pub struct ScannerOptions {
     pub config: Option<PathBuf>,
 }
 
-/// What a scan found.
+/// The result of a scan.
 #[derive(Clone, Debug)]
 pub struct Scanned {
     /// Whether everything was read.
@@ -47,7 +47,7 @@ pub struct Scanned {
     pub summary: ScanSummary,
     /// The proven tokens.
     pub findings: Vec<Finding>,
-    /// What could not be read.
+    /// Content that could not be read.
     pub issues: Vec<Issue>,
     /// The state for the next scan.
     pub state: State,

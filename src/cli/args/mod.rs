@@ -22,7 +22,7 @@ pub(super) use saved::{
 };
 pub(super) use scan::{ChangeArgs, RangeArgs, ScanArgs, StagedArgs};
 pub(super) use shared::{RunArgs, SharedArgs};
-pub(super) use tools::{CheckArgs, InitArgs, MaskArgs, RulesArgs, RulesCommand};
+pub(super) use tools::{CheckArgs, InitArgs, MaskArgs, RulesArgs, RulesCommand, SweepArgs};
 pub(super) use values::{Color, ReportArg, ReportFormat, Size};
 pub(super) use verify::{ActionArgs, RevokeArgs, VerifyArgs};
 
@@ -66,6 +66,7 @@ pub(super) enum Command {
     Check(CheckArgs),
     Mask(MaskArgs),
     Init(InitArgs),
+    Sweep(SweepArgs),
     /// List, show or check rules (token formats).
     Rules(RulesArgs),
     /// Print a shell completion script.

@@ -1,4 +1,5 @@
-//! The arguments of the commands that scan no files: `check`, `mask`, `init` and `rules`.
+//! The arguments of the commands that scan no files: `check`, `mask`, `init`, `sweep` and
+//! `rules`.
 
 use clap::{Args as ClapArgs, Subcommand};
 use std::ffi::OsString;
@@ -76,6 +77,23 @@ pub(in crate::cli) struct MaskArgs {
     /// Use only the rule with this id; repeatable.
     #[arg(long = "rule", value_name = "ID", help_heading = "Rules")]
     pub(in crate::cli) only: Vec<String>,
+}
+
+/// Scan thousands of repositories, resumable, with one report.
+///
+/// Runs the program `ddpatrol-sweep`, which is installed separately: `ddpatrol sweep run --help` is
+/// `ddpatrol-sweep run --help`. The exit code is that of the program; 2, it is not installed.
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct SweepArgs {
+    /// Arguments of `ddpatrol-sweep`: a command (`run`, `status`, `report`, …) and its options.
+    #[arg(
+        value_name = "ARGUMENT",
+        help_heading = "Input",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        required = true
+    )]
+    pub(in crate::cli) words: Vec<OsString>,
 }
 
 /// Write a commented configuration, `.ddpatrol.toml`.

@@ -244,6 +244,10 @@ impl Sections {
                 files: POLICY_FILES,
                 ..other(&[entry("ddpatrol init", "Write a configuration to edit:")])
             },
+            "sweep" => other(&[entry(
+                "ddpatrol sweep run repositories.txt --store results --cache mirrors",
+                "Scan the repositories of a list, and continue after an interruption:",
+            )]),
             _ => Self::of_setup(name, other),
         }
     }

@@ -6,6 +6,7 @@
 pub mod batch;
 pub(crate) mod condition;
 pub mod filter;
+pub mod operator;
 mod query;
 pub mod queue;
 pub mod tally;
@@ -13,6 +14,7 @@ pub mod tally;
 pub use filter::{Cursor, Filter, FilterError, Page};
 
 use crate::redact::{bounded, longest_redacted, redact_within};
+use crate::token_kind::TokenKind;
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use ddpatrol_token::mint::RandomError;
@@ -27,7 +29,9 @@ pub mod name {
     pub const CREATED: &str = "access_token.created";
     /// A token's name or scopes changed.
     pub const UPDATED: &str = "access_token.updated";
-    /// A token was revoked by a request, or by policy after a leak report.
+    /// A token was replaced by a new one.
+    pub const ROTATED: &str = "access_token.rotated";
+    /// A token was revoked by a request, after a rotation, or by policy after a leak report.
     pub const REVOKED: &str = "access_token.revoked";
     /// A token reached its expiry.
     pub const EXPIRED: &str = "access_token.expired";
@@ -47,6 +51,8 @@ pub mod name {
     pub const USER_ENABLED: &str = "user.enabled";
     /// The trusted time was reset.
     pub const CLOCK_RESET: &str = "clock.reset";
+    /// A backup was restored to an empty database.
+    pub const RESTORED: &str = "database.restored";
 }
 
 /// Authentication methods (`@auth_method`).
@@ -67,8 +73,6 @@ pub mod method {
     pub const SYSTEM: &str = "system";
 }
 
-/// The asset type of a token.
-const TOKEN_ASSET: &str = "personal_access_tokens";
 /// Maximum length of a caller's string in an event, in bytes.
 const MAX_TEXT: usize = 512;
 
@@ -186,7 +190,7 @@ impl Actor {
     pub const SYSTEM: Self =
         Self { user: None, auth_method: method::SYSTEM, token: None, request: None };
 
-    /// Creates an event of this actor about a token.
+    /// Creates an event of this actor about a token, by default a personal access token.
     ///
     /// # Errors
     /// [`RandomError`] if the system's random source fails.
@@ -203,14 +207,20 @@ impl Actor {
             },
             user: self.user.clone(),
             auth_method: self.auth_method.into(),
-            asset_type: TOKEN_ASSET.into(),
+            asset_type: TokenKind::Personal.resource().into(),
             asset: token,
             request: self.request.clone(),
             status: None,
-            metadata: self
-                .token
-                .map(|used| serde_json::json!({"used_token": token_metadata(used)})),
+            metadata: self.metadata(),
         })
+    }
+
+    fn metadata(&self) -> Option<Value> {
+        if let Some(used) = self.token {
+            return Some(serde_json::json!({"used_token": token_metadata(used)}));
+        }
+        let operator = operator::current().filter(|_| self.auth_method == method::COMMAND_LINE);
+        operator.map(|operator| serde_json::json!({"operator": operator}))
     }
 }
 
@@ -220,6 +230,13 @@ pub(crate) fn token_metadata(token: Uuid) -> Value {
 }
 
 impl Event {
+    /// Sets the kind of the token that is the asset of the event.
+    #[must_use]
+    pub fn of(mut self, kind: TokenKind) -> Self {
+        self.asset_type = kind.resource().into();
+        self
+    }
+
     /// Sets a user as the asset of the event.
     #[must_use]
     pub fn about_user(mut self, user: Uuid) -> Self {
@@ -232,6 +249,13 @@ impl Event {
     #[must_use]
     pub fn about_clock(mut self) -> Self {
         self.asset_type = "clock".into();
+        self
+    }
+
+    /// Sets the database as the asset of the event.
+    #[must_use]
+    pub fn about_database(mut self) -> Self {
+        self.asset_type = "database".into();
         self
     }
 

@@ -1,27 +1,30 @@
 //! `ddpatrold admin`: manages users and tokens directly in the database.
 
+use super::backup::{BackupArgs, RestoreArgs, migrate, restore_backup, write_backup};
 use super::bulk::{ListArgs, RevokeArgs, list_tokens, revoke_tokens};
 use super::database::Database;
+use super::handover::{Handover, Place};
 use super::lookup::{duration, find};
+use super::operator::operator;
 use super::output::{print_line, print_message};
+use crate::audit::operator::set_operator;
 use crate::audit::{Actor, name};
+use crate::expiry::Expiry;
 use crate::permission::{Permission, Permissions};
-use crate::redact::holds_token;
 use crate::scope::KnownScopes;
 use crate::service::{Minted, TokenRequest, a_year_after, mint};
 use crate::store::tokens::Authority;
 use crate::store::users::{User, UserChange};
 use crate::store::{Missing, Store};
-use crate::tokens::fields::{check_name, is_deceptive};
+use crate::token_kind::TokenKind;
+use crate::tokens::fields::check_name;
+use crate::users::{check_email, check_text};
 use crate::{id, time};
 use anyhow::{anyhow, bail};
 use clap::Subcommand;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// Maximum length of an email address or a name, in characters.
-const MAX_TEXT: usize = 255;
 
 /// The options of `admin`.
 #[derive(Debug, clap::Args)]
@@ -43,6 +46,12 @@ enum AdminCommand {
     /// Show the service's clock, or reset its trusted time
     #[command(subcommand)]
     Clock(ClockCommand),
+    /// Write a backup of the database, which may be in use
+    Backup(BackupArgs),
+    /// Restore a backup to an empty database
+    Restore(RestoreArgs),
+    /// Create the tables, or migrate them to the version of this program
+    Migrate,
 }
 
 #[derive(Debug, Subcommand)]
@@ -119,6 +128,9 @@ struct Issue {
     /// Lifetime: a number followed by s, m, h or d, at most one year
     #[arg(long, value_name = "DURATION", default_value = "365d", value_parser = duration)]
     expires_in: Duration,
+    /// New file of mode 0600 for the token, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// File of allowed scopes, as for `serve`
     #[arg(long, value_name = "FILE")]
     scopes: Option<PathBuf>,
@@ -132,7 +144,15 @@ fn permission(text: &str) -> Result<Permission, String> {
 }
 
 pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
-    let store = Store::open(&args.database.url, Missing::Fail).await?;
+    set_operator(operator());
+    let url = &args.database.url;
+    match &args.command {
+        AdminCommand::Backup(backup) => return write_backup(url, backup).await,
+        AdminCommand::Restore(backup) => return restore_backup(url, backup).await,
+        AdminCommand::Migrate => return migrate(url).await,
+        AdminCommand::User(_) | AdminCommand::Token(_) | AdminCommand::Clock(_) => {}
+    }
+    let store = Store::open(url, Missing::Fail).await?;
     if store.users().await?.is_empty() {
         bail!("the database is empty: run `ddpatrold serve` once to create its administrator");
     }
@@ -142,6 +162,8 @@ pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
         AdminCommand::Token(TokenCommand::Issue(issue)) => issue_token(&store, issue).await?,
         AdminCommand::Token(TokenCommand::List(list)) => list_tokens(&store, list).await?,
         AdminCommand::Token(TokenCommand::Revoke(revoke)) => revoke_tokens(&store, revoke).await?,
+        // These do not need an open database.
+        AdminCommand::Backup(_) | AdminCommand::Restore(_) | AdminCommand::Migrate => {}
     }
     store.close().await;
     Ok(())
@@ -236,20 +258,8 @@ async fn add_user(
     permissions: Vec<Permission>,
 ) -> anyhow::Result<()> {
     let name = name.unwrap_or_else(|| email.clone());
-    let parts = email.split_once('@');
-    if !parts.is_some_and(|(who, host)| !who.is_empty() && !host.is_empty()) {
-        bail!("invalid email address {email:?}: expected NAME@HOST");
-    }
-    for text in [&email, &name] {
-        let faulty = text.trim().is_empty()
-            || text.chars().count() > MAX_TEXT
-            || text.chars().any(is_deceptive);
-        if faulty || holds_token(text) {
-            bail!(
-                "an email address or a name must have 1 to {MAX_TEXT} printable characters and must not contain a token"
-            );
-        }
-    }
+    check_email(&email).map_err(|problem| anyhow!("invalid email address {email:?}: {problem}"))?;
+    check_text(&name).map_err(|problem| anyhow!("--name: {problem}"))?;
     let permissions = if permissions.is_empty() {
         Permissions::NONE.with(Permission::UserAppKeys)
     } else {
@@ -309,16 +319,25 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
     if expires_at > a_year_after(now) {
         bail!("--expires-in: must be at most one year");
     }
-    let request = TokenRequest { owner: user.id, name: issue.name, scopes, expires_at };
+    let request = TokenRequest {
+        kind: TokenKind::of_user(user.service_account),
+        owner: user.id,
+        name: issue.name,
+        scopes,
+        expires_at: Expiry::At(expires_at),
+    };
     let Minted { token, secret } = mint(request)?;
     let event = Actor::OPERATOR
         .event(name::CREATED, Some(token.id))?
+        .of(token.kind)
         .with("name", token.name.as_str())
         .with("scopes", token.scopes.as_slice())
         .with("owner", user.email.as_str())
-        .with("expires_at", token.expires_at.to_string());
+        .with("expires_at", token.expires_at);
+    let place = issue.token_file.map_or(Place::Output, Place::File);
+    let handover = Handover::start(place, &secret)?;
     let _created = store.create_token(&token, Authority::Operator, &event).await?;
-    print_message(&format!("token {} of {}, until {}:", token.id, user.email, token.expires_at));
-    print_line(secret.expose())?;
+    handover
+        .complete(&format!("token {} of {}, until {},", token.id, user.email, token.expires_at))?;
     Ok(())
 }

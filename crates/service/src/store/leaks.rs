@@ -5,6 +5,7 @@ use super::events::insert_events;
 use super::tokens::RevokedBy;
 use super::{Dialect, Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
+use crate::token_kind::TokenKind;
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use sqlx::QueryBuilder;
@@ -64,6 +65,7 @@ pub enum LeakOutcome {
 struct StateRow {
     id: Vec<u8>,
     digest: Vec<u8>,
+    kind: i64,
     expires_at: i64,
     revoked_at: Option<i64>,
     leaked_at: Option<i64>,
@@ -76,12 +78,11 @@ impl StateRow {
 
     /// Returns the outcome of a report that changes nothing.
     fn outcome(&self, now: i64) -> LeakOutcome {
-        if self.expires_at <= self.revoked_at.unwrap_or(now) {
-            LeakOutcome::Expired
-        } else if self.revoked_at.is_some() {
-            LeakOutcome::AlreadyRevoked
-        } else {
-            LeakOutcome::Flagged
+        match self.revoked_at {
+            // Rotated tokens are revoked at their expiry.
+            Some(at) if self.expires_at >= at => LeakOutcome::AlreadyRevoked,
+            None if self.expires_at > now => LeakOutcome::Flagged,
+            Some(_) | None => LeakOutcome::Expired,
         }
     }
 }
@@ -135,10 +136,11 @@ impl<'a> Changes<'a> {
         context: &ReportContext<'_>,
     ) -> Result<LeakOutcome, StoreError> {
         let outcome = state.outcome(context.now);
+        let kind = TokenKind::from_row(state.kind);
         if state.leaked_at.is_none() {
             state.leaked_at = Some(context.now);
             self.records.push(LeakRecord { id: id::random()?, report });
-            self.events.push(leak_event(context.actor, report, name::LEAKED)?);
+            self.events.push(leak_event(context.actor, report, name::LEAKED)?.of(kind));
         }
         // An expired token is also revoked, because the clock may be wrong.
         if state.revoked_at.is_some() || context.policy != OnLeak::Revoke {
@@ -146,7 +148,7 @@ impl<'a> Changes<'a> {
         }
         state.revoked_at = Some(context.now);
         self.revoked.push(report.token);
-        let event = leak_event(context.actor, report, name::REVOKED)?;
+        let event = leak_event(context.actor, report, name::REVOKED)?.of(kind);
         self.events.push(event.with("revoked_by", RevokedBy::Leak.as_str()));
         Ok(match outcome {
             LeakOutcome::Expired => LeakOutcome::Expired,
@@ -169,19 +171,19 @@ fn padded<T>(rows: &[T]) -> impl Iterator<Item = &T> {
     rows.iter().chain(rows.last().into_iter().cycle()).take(size)
 }
 
-/// Reads the states of tokens from a pool, or in an open transaction, which locks them in the order
-/// of their identifiers.
+/// Reads the states of tokens in an open transaction, which locks them in the order of their
+/// identifiers.
 macro_rules! read_states {
-    ($executor:expr, $ids:expr, $lock:expr) => {{
+    ($executor:expr, $ids:expr, $dialect:expr) => {{
         let mut query = QueryBuilder::new(
-            "SELECT id, digest, expires_at, revoked_at, leaked_at FROM tokens WHERE id IN (",
+            "SELECT id, digest, kind, expires_at, revoked_at, leaked_at FROM tokens WHERE id IN (",
         );
         let mut ids = query.separated(", ");
         for id in padded($ids) {
             ids.push_bind(id.as_bytes().as_slice());
         }
         query.push(") ORDER BY id");
-        if $lock == Some(Dialect::Postgres) {
+        if $dialect == Dialect::Postgres {
             query.push(" FOR UPDATE");
         }
         let rows: Vec<StateRow> = query.build_query_as().fetch_all($executor).await?;
@@ -226,19 +228,31 @@ impl Store {
         Ok(outcomes)
     }
 
-    /// Returns the reports of `part` whose token was issued here.
+    /// Returns the reports of `part` whose token was issued here. The database compares the digests,
+    /// so that reports of known and of unknown identifiers take equally long.
     async fn known(
         &self,
         reports: &[LeakReport],
         part: &[usize],
     ) -> Result<Vec<usize>, StoreError> {
-        let ids = ids(reports, part);
-        let states = read!(self, |pool| read_states!(pool, &ids, None));
+        let issued: HashMap<Vec<u8>, Vec<u8>> = read!(self, |pool| {
+            let mut query = QueryBuilder::new("SELECT id, digest FROM tokens WHERE id IN (");
+            let mut ids = query.separated(", ");
+            for &index in padded(part) {
+                ids.push_bind(reports[index].token.as_bytes().as_slice());
+            }
+            query.push(") AND digest IN (");
+            let mut digests = query.separated(", ");
+            for &index in padded(part) {
+                digests.push_bind(reports[index].digest.as_slice());
+            }
+            query.push(")");
+            query.build_query_as().fetch_all(pool).await?.into_iter().collect()
+        });
         let is_known = |&index: &usize| {
             let report = &reports[index];
-            states
-                .get(report.token.as_bytes().as_slice())
-                .is_some_and(|state| state.matches(report))
+            let digest = issued.get(report.token.as_bytes().as_slice());
+            digest.is_some_and(|digest| digest.ct_eq(report.digest.as_slice()).into())
         };
         Ok(part.iter().copied().filter(is_known).collect())
     }
@@ -250,9 +264,9 @@ impl Store {
         context: &ReportContext<'_>,
     ) -> Result<Changes<'a>, StoreError> {
         let ids = ids(reports, known);
-        let lock = Some(self.dialect());
+        let dialect = self.dialect();
         let changes = change!(self, |tx| {
-            let states = read_states!(&mut *tx, &ids, lock);
+            let states = read_states!(&mut *tx, &ids, dialect);
             let known = known.iter().map(|&index| &reports[index]);
             let changes = Changes::new(known, states, context)?;
             for records in changes.records.chunks(RECORDS_PER_STATEMENT) {

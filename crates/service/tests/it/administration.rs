@@ -2,7 +2,8 @@
 
 use crate::database::Database;
 use crate::http::Request;
-use crate::server::{Server, TOKENS, admin, check, try_admin};
+use crate::people::person;
+use crate::server::{Server, TOKENS, admin, check, ddpatrold, try_admin};
 use crate::until;
 use serde_json::Value;
 
@@ -12,14 +13,13 @@ fn wait_for(server: &Server, token: &str, status: u16) {
 
 fn a_disabled_user_is_enabled_again(database: &Database) {
     let (server, root) = Server::first(database, &[]);
-    admin(database, &["user", "add", "ada@example.com"]);
-    let issue = ["token", "issue", "--user", "ada@example.com", "--name", "x", "--scope"];
-    let token = admin(database, &[&issue[..], &["dashboards_read"]].concat());
+    let ada = person("ada@example.com").add(database);
+    let token = ada.token(&["dashboards_read"]).key;
     assert_eq!(server.check(&token), 200);
-    admin(database, &["user", "disable", "ada@example.com"]);
+    ada.disable();
     wait_for(&server, &token, 401);
-    admin(database, &["user", "enable", "ada@example.com"]);
-    admin(database, &["user", "enable", "ada@example.com"]);
+    ada.enable();
+    ada.enable();
     wait_for(&server, &token, 200);
     assert_eq!(server.events(&root, "@evt.name:user.enabled").len(), 1);
 }
@@ -45,10 +45,10 @@ fn the_last_administrator_remains(database: &Database) {
     refused(&["user", "disable", "admin@localhost"]);
     refused(&remove);
     admin(database, &["user", "grant", "admin@localhost", "audit_logs_read", "--remove"]);
-    admin(database, &["user", "add", "two@example.com", "--permission", "org_app_keys_write"]);
-    admin(database, &["user", "disable", "two@example.com"]);
+    let two = person("two@example.com").with(&["org_app_keys_write"]).add(database);
+    two.disable();
     refused(&["user", "disable", "admin@localhost"]);
-    admin(database, &["user", "enable", "two@example.com"]);
+    two.enable();
     admin(database, &remove);
     refused(&["user", "disable", "two@example.com"]);
     admin(database, &["user", "disable", "admin@localhost"]);
@@ -67,12 +67,8 @@ fn the_last_administrator_remains_on_postgres() {
 
 fn tokens_are_listed_and_revoked_by_state_owner_and_use(database: &Database) {
     let (server, root) = Server::first(database, &[]);
-    admin(database, &["user", "add", "ada@example.com"]);
-    let issue = |name: &str, lifetime: &str| {
-        let mut args = vec!["token", "issue", "--user", "ada@example.com", "--name", name];
-        args.extend(["--scope", "dashboards_read", "--expires-in", lifetime]);
-        admin(database, &args)
-    };
+    let ada = person("ada@example.com").add(database);
+    let issue = |name: &str, lifetime: &str| ada.issue(name, lifetime, &["dashboards_read"]).key;
     let (used, _unused) = (issue("used", "300d"), issue("unused", "2d"));
     let (leaked, _short) = (issue("leaked", "300d"), issue("short", "1s"));
     server.report(&serde_json::json!([{"token": leaked}]));
@@ -114,6 +110,39 @@ fn tokens_are_listed_and_revoked_by_state_owner_and_use(database: &Database) {
     assert_eq!(server.check(&root), 200);
     let query = "@evt.name:access_token.revoked @auth_method:command_line";
     assert_eq!(server.events(&root, query).len(), 2);
+}
+
+#[test]
+fn events_of_commands_name_the_user_of_the_operating_system() {
+    let database = Database::sqlite();
+    let (server, with) = Server::first(&database, &[]);
+    let mut command = ddpatrold();
+    command
+        .args(["admin", "--database", &database.url(), "user", "add", "ada@example.com"])
+        .env("SUDO_USER", format!("eve {with}"));
+    assert!(command.output().unwrap().status.success());
+    server.mint(&with, "t", &["user_app_keys"]);
+    let events = server.events(&with, "@evt.name:(user.created OR access_token.created)");
+    let operators: Vec<_> = events
+        .iter()
+        .map(|event| {
+            (
+                &event["attributes"]["attributes"]["auth_method"],
+                &event["attributes"]["attributes"]["metadata"]["operator"],
+            )
+        })
+        .collect();
+    let by_command: Vec<_> =
+        operators.iter().filter(|(method, _)| *method == "command_line").collect();
+    assert_eq!(by_command.len(), 1, "{events:?}");
+    let operator = by_command[0].1;
+    assert_eq!(operator["uid"], nix::unistd::getuid().as_raw());
+    let name = std::process::Command::new("id").arg("-un").output().unwrap().stdout;
+    assert_eq!(operator["user"], String::from_utf8(name).unwrap().trim());
+    assert!(operator["sudo_user"].as_str().unwrap().starts_with("eve ddpat_"));
+    assert!(!operator.to_string().contains(&with[30..]), "{operator}");
+    let others = operators.iter().filter(|(_, operator)| operator.is_null()).count();
+    assert_eq!(others, events.len() - 1);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The arguments.
 
 use super::list_args::ListArgs;
+use super::values::{parse_size, parse_time};
 use super::verify_args::VerifyArgs;
 use crate::store::SweepName;
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -237,28 +238,6 @@ impl Shard {
             _ => bail!("expected I/N with I from 0 to N-1, such as 0/4"),
         }
     }
-}
-
-/// Parses a size: a number with an optional unit, `k`, `M`, `G`, `T` (powers of 1024).
-fn parse_size(text: &str) -> anyhow::Result<u64> {
-    let unit = text.trim_end_matches(['B', 'b']).trim_end_matches('i');
-    let (digits, shift) = match unit.char_indices().next_back() {
-        Some((at, 'k' | 'K')) => (&unit[..at], 10),
-        Some((at, 'm' | 'M')) => (&unit[..at], 20),
-        Some((at, 'g' | 'G')) => (&unit[..at], 30),
-        Some((at, 't' | 'T')) => (&unit[..at], 40),
-        _ => (unit, 0),
-    };
-    let value: u64 = digits.parse().ok().context("expected a size such as 512M or 200G")?;
-    value.checked_mul(1 << shift).context("the size is too large")
-}
-
-/// Parses a time such as `90s`, `30m` or `2h`.
-pub(super) fn parse_time(text: &str) -> anyhow::Result<Duration> {
-    let time: jiff::SignedDuration =
-        text.parse().ok().context("expected a time such as 90s, 30m or 2h")?;
-    let time = Duration::try_from(time).ok().filter(|it| !it.is_zero());
-    time.context("expected a time above zero")
 }
 
 #[cfg(test)]

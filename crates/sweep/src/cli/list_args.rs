@@ -1,6 +1,6 @@
 //! The arguments of `list`.
 
-use super::args::parse_time;
+use super::values::parse_time;
 use crate::list::{Protocol, Selection};
 use crate::store::SweepName;
 use clap::Args;

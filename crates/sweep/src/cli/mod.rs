@@ -1,6 +1,7 @@
 //! The command line: the only place that prints, reads the environment, or decides the exit code.
 
 mod args;
+mod exit;
 mod list;
 mod list_args;
 mod messages;
@@ -9,33 +10,14 @@ mod run;
 mod setup;
 mod status;
 mod task;
+mod values;
 mod verify_args;
 
 use args::{Arguments, Command};
 use clap::Parser;
+use exit::Exit;
 use std::ffi::OsString;
 use std::process::ExitCode;
-
-/// The result of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exit {
-    /// Everything was done.
-    Complete,
-    /// An error, or repositories that were not scanned completely.
-    Incomplete,
-    /// Interrupted by the user.
-    Interrupted,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Complete => 0,
-            Exit::Incomplete => 2,
-            Exit::Interrupted => 130,
-        })
-    }
-}
 
 /// Runs the command given by `args`, which begin with the program's name, and returns its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {

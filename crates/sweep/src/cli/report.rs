@@ -1,7 +1,7 @@
 //! `report`: writes the merged report of a sweep.
 
-use super::Exit;
 use super::args::{MergedFormat, ReportArgs};
+use super::exit::Exit;
 use super::messages::print_note;
 use crate::report::{self, MergedReport};
 use crate::result::Status;

@@ -1,7 +1,7 @@
 //! `run`: processes a list of repositories on this machine.
 
-use super::Exit;
 use super::args::RunArgs;
+use super::exit::Exit;
 use super::messages::print_note;
 use super::setup;
 use crate::input;

@@ -1,7 +1,7 @@
 //! `status`: how far a sweep is.
 
-use super::Exit;
 use super::args::StatusArgs;
+use super::exit::Exit;
 use super::messages::print_line;
 use crate::repository::RepositoryKey;
 use crate::result::{RepositoryResult, Status};

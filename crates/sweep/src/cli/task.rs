@@ -1,7 +1,7 @@
 //! `task`: processes the repositories on standard input, one JSON line of output for each line of input.
 
-use super::Exit;
 use super::args::TaskArgs;
+use super::exit::Exit;
 use super::setup;
 use crate::input;
 use crate::store::Store;

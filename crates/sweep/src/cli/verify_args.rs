@@ -1,6 +1,6 @@
 //! The arguments of verification.
 
-use super::args::parse_time;
+use super::values::parse_time;
 use crate::verdict::Verifier;
 use clap::Args;
 use std::ffi::OsString;

@@ -1,9 +1,10 @@
 //! Gitea and Forgejo: organizations.
 
-use super::gitlab::with_page;
+use super::choices::{Hosts, Protocol};
+use super::credential;
 use super::http::{Access, Api, Fetched, HostError, RequestSettings, Scheme, parse_base};
 use super::pages::Page;
-use super::{Entry, Hosts, Protocol, clone_url, credential, read_pages};
+use super::walk::{Entry, clone_url, read_pages, with_page};
 use crate::repository::Repository;
 use serde::Deserialize;
 use url::Url;

@@ -1,8 +1,10 @@
 //! GitHub: github.com, GHE.com and GitHub Enterprise Server.
 
+use super::choices::{Hosts, Protocol};
+use super::credential;
 use super::http::{Access, Api, Fetched, RequestSettings, Scheme, parse_base};
 use super::pages::Page;
-use super::{Entry, Hosts, Protocol, clone_url, credential, next_link, read_pages};
+use super::walk::{Entry, clone_url, next_link, read_pages};
 use crate::repository::Repository;
 use serde::Deserialize;
 use url::Url;

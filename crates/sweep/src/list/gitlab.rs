@@ -1,8 +1,10 @@
 //! GitLab: groups with their subgroups.
 
+use super::choices::{Hosts, Protocol};
+use super::credential;
 use super::http::{Access, Api, Fetched, RequestSettings, Scheme, content_error, parse_base};
 use super::pages::Page;
-use super::{Entry, Hosts, Protocol, clone_url, credential, next_link, read_pages};
+use super::walk::{Entry, clone_url, next_link, read_pages, with_page};
 use crate::repository::Repository;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -109,16 +111,4 @@ fn next_page(
         return Err(content_error(url, "invalid number of the next page").into());
     }
     Ok(Some(with_page(url, page)))
-}
-
-/// Returns a URL with another page number.
-pub(super) fn with_page(url: &Url, page: &str) -> Url {
-    let others: Vec<(String, String)> = url
-        .query_pairs()
-        .filter(|(name, _)| name != "page")
-        .map(|it| (it.0.into(), it.1.into()))
-        .collect();
-    let mut next = url.clone();
-    next.query_pairs_mut().clear().extend_pairs(others).append_pair("page", page);
-    next
 }

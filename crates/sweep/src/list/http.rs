@@ -3,7 +3,7 @@
 //! The credential is sent to the host of the base URL only: redirects are followed on that host, and refused
 //! otherwise. Errors contain no headers and no query.
 
-use super::Protocol;
+use super::choices::Protocol;
 use super::credential::Credential;
 use super::limits;
 use super::pages::{Page, PageCache};
