@@ -12,6 +12,7 @@ mod consent;
 mod exit;
 mod hook;
 mod init;
+mod known_verdicts;
 mod man;
 mod mask;
 mod messages;

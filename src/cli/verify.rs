@@ -4,6 +4,7 @@
 //! responses of issuers. It sends no requests itself: `respond` does.
 
 use super::args::{ActionArgs, VerifyArgs};
+use super::known_verdicts::KnownVerdicts;
 use super::revocations::{ConsentedRevocations, PlannedRevocations, Revocations, Success};
 use crate::detect::Evidence;
 use crate::report::document::{Document, LocationRecord, Record};
@@ -28,6 +29,7 @@ use std::time::Duration;
 pub(super) struct IssuerActions<'a> {
     args: &'a VerifyArgs,
     responder: Option<Responder>,
+    known: KnownVerdicts,
 }
 
 impl<'a> IssuerActions<'a> {
@@ -37,16 +39,21 @@ impl<'a> IssuerActions<'a> {
             bail!("--dry-run and --yes require --revoke");
         }
         if !args.verify && !args.revoke {
-            return Ok(Self { args, responder: None });
+            return Ok(Self { args, responder: None, known: KnownVerdicts::default() });
         }
         if args.revoke {
             args.action.check_consent("--revoke")?;
         }
+        let known = match &args.known_verdicts {
+            Some(path) => KnownVerdicts::read(path)?,
+            None => KnownVerdicts::default(),
+        };
         let run = Arc::clone(run);
         let stop = Stop::new(move || run.is_interrupted());
         Ok(Self {
             args,
             responder: Some(Responder::new(args.action.settings(args.verify_pause)?, stop)),
+            known,
         })
     }
 
@@ -71,7 +78,11 @@ impl<'a> IssuerActions<'a> {
         let Some(responder) = self.responder.as_ref().filter(|_| self.args.verify) else {
             return responses;
         };
-        let proven = proven(findings);
+        let mut proven = proven(findings);
+        proven.retain(|&at| {
+            responses[at].verification = self.known.get(findings[at].fingerprint).cloned();
+            responses[at].verification.is_none()
+        });
         let subjects = subjects(&proven, findings, document);
         for (&at, verification) in proven.iter().zip(responder.verify(&subjects, on_step)) {
             responses[at].verification = Some(verification);

@@ -5,10 +5,12 @@
 //! of each repository is cloned or fetched by `git`, and scanned by `ddpatrol` in a child process with limits
 //! ([`child`]), so that a crash is the result of one repository and never the end of the sweep.
 
+mod address;
 pub mod child;
 pub mod cli;
 pub mod digest;
 pub mod input;
+pub mod list;
 pub mod mirror;
 pub mod progress;
 pub mod report;
@@ -18,3 +20,6 @@ pub mod scanner;
 pub mod store;
 pub mod sweep;
 pub mod task;
+pub mod verdict;
+mod verification;
+pub mod webhook;

@@ -41,7 +41,10 @@ impl Progress {
     /// Reports a repository that is done.
     pub fn done(&self, repository: &Repository, done: &Done) {
         self.bar.inc(1);
-        let is_notable = done.tokens > 0 || done.reason.is_some() || !done.status.is_scanned();
+        let is_notable = done.tokens > 0
+            || done.reason.is_some()
+            || done.unverified.is_some()
+            || !done.status.is_scanned();
         let prints = match self.lines {
             Lines::All => true,
             Lines::Notable => is_notable && done.effort != Effort::AlreadyDone,
@@ -76,6 +79,11 @@ fn line(repository: &Repository, done: &Done, now: Timestamp) -> String {
         Effort::Scanned => "",
     };
     let reason = done.reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
+    let unverified = done.unverified.as_ref();
+    let unverified = unverified.map(|it| format!("; not verified: {it}")).unwrap_or_default();
     let seconds = done.elapsed.as_secs_f64();
-    format!("{time} {} {}{tokens}{effort}, {seconds:.1} s{reason}", done.status, repository.url)
+    format!(
+        "{time} {} {}{tokens}{effort}, {seconds:.1} s{reason}{unverified}",
+        done.status, repository.url
+    )
 }

@@ -3,11 +3,13 @@
 use crate::child::{self, Ended, Limits};
 use crate::digest::PartsDigest;
 use crate::mirror::Failure;
-use crate::result::{Finding, Issue, ScanSummary, State, Status};
+use crate::result::{Finding, Issue, ScanSummary, State, Status, Verification};
 use anyhow::{Context, bail};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command as StdCommand;
 use tokio::process::Command;
@@ -49,6 +51,19 @@ pub struct Scanned {
     pub issues: Vec<Issue>,
     /// The state for the next scan.
     pub state: State,
+}
+
+/// A mirror that is scanned.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Its folder.
+    pub mirror: &'a Path,
+    /// The state of the previous scan.
+    pub state: &'a State,
+    /// The limits of the scanner.
+    pub limits: Limits,
+    /// The lock on the mirror.
+    pub lock: &'a File,
 }
 
 /// The fields of the scanner's report that are used.
@@ -130,6 +145,31 @@ impl Scanner {
         limits: Limits,
         lock: &File,
     ) -> Result<Scanned, Failure> {
+        self.run(Target { mirror, state, limits, lock }, &[]).await
+    }
+
+    /// Scans a mirror again, and verifies its tokens but those with a known verdict; `options` configure the
+    /// issuers. `state` of the target is that of a scan, so that no object is read twice.
+    ///
+    /// # Errors
+    /// Returns the failure if the scanner ends without a report.
+    pub async fn verify(
+        &self,
+        target: Target<'_>,
+        known: &BTreeMap<String, Verification>,
+        options: &[OsString],
+    ) -> Result<Vec<Finding>, Failure> {
+        let mut file = tempfile::NamedTempFile::new().context("cannot create a temporary file")?;
+        let known = serde_json::to_vec(known).context("cannot write the known verdicts")?;
+        file.write_all(&known).context("cannot write the known verdicts")?;
+        let mut words: Vec<OsString> = vec!["--verify".into(), "--known-verdicts".into()];
+        words.push(file.path().into());
+        words.extend_from_slice(options);
+        Ok(self.run(target, &words).await?.findings)
+    }
+
+    async fn run(&self, target: Target<'_>, further: &[OsString]) -> Result<Scanned, Failure> {
+        let Target { mirror, state, limits, lock } = target;
         let work = tempfile::tempdir().context("cannot create a temporary folder")?;
         let report = work.path().join("report.json");
         let state_file = work.path().join("state");
@@ -140,7 +180,7 @@ impl Scanner {
         command.args(["scan", "--history-only", "--quiet", "--fail-on", "never"]);
         command.arg("--threads").arg(self.threads.to_string());
         command.arg("--format").arg("json").arg("--output").arg(&report);
-        command.arg("--state").arg(&state_file).args(&self.options);
+        command.arg("--state").arg(&state_file).args(&self.options).args(further);
         command.arg(".").current_dir(mirror);
         let ended = child::run(command, limits, Some(lock)).await?;
         let Ended::Exited { status, errors, .. } = ended else {

@@ -1,7 +1,7 @@
 //! The store of a sweep: a folder, or a bucket of S3, GCS or Azure.
 //!
-//! Objects are immutable: they are created if they do not exist, and never replaced. Only the lists of
-//! this module know the names of objects.
+//! Objects of sweeps are immutable: they are created if they do not exist, and never replaced. Verdicts are
+//! replaced by later ones.
 
 use crate::repository::{Repository, RepositoryKey};
 use crate::result::{Compressed, RepositoryResult};
@@ -124,7 +124,7 @@ impl Store {
         &self.name
     }
 
-    fn path(&self, parts: &[&str]) -> ObjectPath {
+    pub(crate) fn path(&self, parts: &[&str]) -> ObjectPath {
         parts.iter().fold(self.prefix.clone(), |path, part| path.join(*part))
     }
 
@@ -264,7 +264,11 @@ impl Store {
         content.map(Some).with_context(|| format!("cannot read `{path}` in {}", self.name))
     }
 
-    async fn create(&self, path: ObjectPath, content: Vec<u8>) -> anyhow::Result<Created> {
+    pub(crate) async fn create(
+        &self,
+        path: ObjectPath,
+        content: Vec<u8>,
+    ) -> anyhow::Result<Created> {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.objects.put_opts(&path, PutPayload::from(content), options).await {
             Ok(_) => Ok(Created::Created),
@@ -273,7 +277,20 @@ impl Store {
         }
     }
 
-    async fn get(&self, path: &ObjectPath) -> anyhow::Result<Option<Vec<u8>>> {
+    /// Creates or replaces an object.
+    pub(crate) async fn replace(&self, path: ObjectPath, content: Vec<u8>) -> anyhow::Result<()> {
+        let written = self.objects.put(&path, PutPayload::from(content)).await;
+        written.map(drop).map_err(|error| self.failure("write to", error))
+    }
+
+    /// Returns the names of the objects in a folder.
+    pub(crate) async fn names(&self, folder: &[&str]) -> anyhow::Result<Vec<String>> {
+        let objects = self.objects.list(Some(&self.path(folder)));
+        let names = objects.map_ok(|it| it.location.filename().unwrap_or_default().to_owned());
+        names.try_collect().await.map_err(|error| self.failure("list", error))
+    }
+
+    pub(crate) async fn get(&self, path: &ObjectPath) -> anyhow::Result<Option<Vec<u8>>> {
         let read = async { self.objects.get(path).await?.bytes().await };
         match read.await {
             Ok(bytes) => Ok(Some(bytes.to_vec())),

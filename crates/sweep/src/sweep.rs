@@ -32,6 +32,8 @@ pub struct Summary {
     pub statuses: BTreeMap<Status, usize>,
     /// Proven tokens, counted once per repository.
     pub tokens: usize,
+    /// Repositories of which not all tokens could be verified, although the sweep verifies.
+    pub unverified: usize,
     /// Whether it was stopped before its end.
     pub is_stopped: bool,
 }
@@ -69,6 +71,7 @@ impl Summary {
     fn add(&mut self, done: &Done) {
         *self.statuses.entry(done.status).or_default() += 1;
         self.tokens += done.tokens;
+        self.unverified += usize::from(done.unverified.is_some());
     }
 
     /// Returns the number of repositories with a status.
@@ -78,6 +81,8 @@ impl Summary {
 
     /// Returns `true` if every repository was scanned completely.
     pub fn is_complete(&self) -> bool {
-        !self.is_stopped && self.statuses.keys().all(|it| *it == Status::Complete)
+        !self.is_stopped
+            && self.unverified == 0
+            && self.statuses.keys().all(|it| *it == Status::Complete)
     }
 }

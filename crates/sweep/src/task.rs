@@ -4,8 +4,9 @@ use crate::child::Limits;
 use crate::mirror::{Cache, Failure, Git, Lock, Remote};
 use crate::repository::Repository;
 use crate::result::{RepositoryResult, SCHEMA, ScanSummary, State, Status};
-use crate::scanner::Scanner;
+use crate::scanner::{Scanned, Scanner};
 use crate::store::{Created, Store, SweepName};
+use crate::verdict::Verifier;
 use ddpatrol::redact::Redactor;
 use ddpatrol::report::escape::terminal;
 use jiff::Timestamp;
@@ -32,6 +33,8 @@ pub struct Context {
     pub timeout: Duration,
     /// Maximum private memory of each child process in bytes.
     pub memory: Option<u64>,
+    /// Verifies the tokens, if the sweep does.
+    pub verifier: Option<Verifier>,
 }
 
 /// How a task ended.
@@ -47,6 +50,8 @@ pub struct Done {
     pub effort: Effort,
     /// The time that it took.
     pub elapsed: Duration,
+    /// Why tokens could not be verified, although the sweep verifies.
+    pub unverified: Option<String>,
 }
 
 /// How a result came about.
@@ -100,14 +105,17 @@ impl Context {
             issues: Vec::new(),
             state: State::default(),
         };
+        let mut unverified = None;
         let effort = match outcome {
-            Ok(Outcome::Unchanged { sweep, status, remote }) => {
+            Ok(Outcome::Unchanged { sweep, status, remote, problem }) => {
+                unverified = problem;
                 result.status = status;
                 result.refs_digest = Some(remote.digest);
                 result.unchanged_since = Some(sweep.as_str().to_owned());
                 Effort::Unchanged
             }
-            Ok(Outcome::Scanned { scanned, remote }) => {
+            Ok(Outcome::Scanned { scanned, remote, problem }) => {
+                unverified = problem;
                 result.status =
                     if scanned.is_complete { Status::Complete } else { Status::Incomplete };
                 result.refs_digest = Some(remote.digest);
@@ -123,7 +131,8 @@ impl Context {
                 Effort::Scanned
             }
         };
-        let mut done = Done::new(&result, effort, start.elapsed());
+        let unverified = unverified.map(|it| self.clean(&it));
+        let mut done = Done { unverified, ..Done::new(&result, effort, start.elapsed()) };
         if let (Effort::Unchanged, Some(earlier)) = (effort, &earlier) {
             done.tokens = count_tokens(&earlier.result);
         }
@@ -149,8 +158,9 @@ impl Context {
             && result.status == Status::Complete
             && result.refs_digest.as_deref() == Some(&remote.digest)
         {
+            let problem = self.verify_unchanged(repository, &remote, result, limits).await?;
             let (sweep, status) = (sweep.clone(), result.status);
-            return Ok(Outcome::Unchanged { sweep, status, remote });
+            return Ok(Outcome::Unchanged { sweep, status, remote, problem });
         }
         let Some(lock) = self.cache.lock(&repository.key(), limits.deadline).await? else {
             return Err(Failure::timed_out("waiting for the mirror"));
@@ -158,14 +168,19 @@ impl Context {
         self.update(repository, &remote, &lock, limits).await?;
         let state = usable.map(|it| it.result.state.clone()).unwrap_or_default();
         let scanned = self.scanner.scan(lock.mirror(), &state, limits, lock.file()).await;
+        let scanned = match scanned {
+            Ok(scanned) => self.verify_scanned(scanned, &lock, limits).await,
+            Err(failure) => Err(failure),
+        };
         if self.cache.is_temporary() {
             lock.remove_mirror().map_err(anyhow::Error::new)?;
         }
-        Ok(Outcome::Scanned { scanned: scanned?, remote })
+        let (scanned, problem) = scanned?;
+        Ok(Outcome::Scanned { scanned, remote, problem })
     }
 
     /// Fetches into the mirror, or clones it. A damaged mirror is cloned again.
-    async fn update(
+    pub(crate) async fn update(
         &self,
         repository: &Repository,
         remote: &Remote,
@@ -202,8 +217,8 @@ impl Context {
 
 /// The end of an attempt that did not fail.
 enum Outcome {
-    Unchanged { sweep: SweepName, status: Status, remote: Remote },
-    Scanned { scanned: crate::scanner::Scanned, remote: Remote },
+    Unchanged { sweep: SweepName, status: Status, remote: Remote, problem: Option<String> },
+    Scanned { scanned: Scanned, remote: Remote, problem: Option<String> },
 }
 
 impl Done {
@@ -214,6 +229,7 @@ impl Done {
             tokens: count_tokens(result),
             effort,
             elapsed,
+            unverified: None,
         }
     }
 }

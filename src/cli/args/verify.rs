@@ -23,6 +23,12 @@ pub(in crate::cli) struct VerifyArgs {
     #[arg(long, hide_short_help = true, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=600))]
     pub(in crate::cli) verify_pause: u16,
 
+    /// JSON file with recent verdicts by fingerprint: these tokens are not sent to their issuers.
+    ///
+    /// `ddpatrol-sweep` uses it, so that a token in many repositories is verified once.
+    #[arg(long, hide = true, value_name = "FILE", requires = "verify", conflicts_with = "revoke")]
+    pub(in crate::cli) known_verdicts: Option<PathBuf>,
+
     #[command(flatten)]
     pub(in crate::cli) action: ActionArgs,
 }

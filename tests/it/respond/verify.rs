@@ -479,3 +479,35 @@ fn a_github_token_without_a_permission_is_live() {
     let ran = scan(&tree_with(&github(19)), &["--verify", "--github-api", &api.url]);
     assert_eq!(only(&ran, "verification")["verdict"], "live");
 }
+
+#[test]
+fn tokens_with_known_verdicts_are_not_sent() {
+    let issuer = Issuer::always(200, "", LIVE);
+    let tree = tree_with(&format!("{}\n{}\n", datadog(41), datadog(42)));
+    let first = scan(&tree, &["--verify", "--datadog-site", &issuer.url]).json();
+    assert_eq!(issuer.asked().len(), 2);
+    let known = &first["findings"][0]["fingerprint"];
+    tree.write(
+        "known.json",
+        format!(
+            r#"{{{known}: {{"verdict": "dead", "reason": "said so", "login": "octo", "scopes": []}}}}"#
+        ),
+    );
+    let args = ["--verify", "--datadog-site", &issuer.url, "--known-verdicts", "known.json"];
+    let ran = scan(&tree, &args);
+    let second = ran.json();
+    assert_eq!(issuer.asked().len(), 3, "only the other token is sent: {ran:?}");
+    let verified = |at: usize| second["findings"][at]["verification"].clone();
+    assert_eq!(verified(0)["verdict"], "dead");
+    assert_eq!(
+        (&verified(0)["reason"], &verified(0)["login"]),
+        (&"said so".into(), &"octo".into())
+    );
+    assert_eq!(verified(1)["verdict"], "live");
+    for (content, text) in [("[]", "--known-verdicts"), (r#"{"x": {}}"#, "--known-verdicts")] {
+        tree.write("bad.json", content);
+        let ran = scan(&tree, &["--verify", "--known-verdicts", "bad.json"]);
+        assert_eq!(ran.code(), Some(2));
+        assert!(ran.stderr().contains(text), "{ran:?}");
+    }
+}

@@ -1,7 +1,10 @@
 //! The arguments.
 
+use super::list_args::ListArgs;
+use super::values::{parse_size, parse_time};
+use super::verify_args::VerifyArgs;
 use crate::store::SweepName;
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +25,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    List(ListArgs),
     Run(RunArgs),
     Task(TaskArgs),
     Status(StatusArgs),
@@ -122,6 +126,16 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) scan: ScanArgs,
 
+    #[command(flatten)]
+    pub(super) verify: VerifyArgs,
+
+    /// Post each live token that was not live in the previous complete sweep to this URL.
+    ///
+    /// Redacted JSON, signed in the header X-Ddpatrol-Signature (sha256= and the HMAC-SHA-256 of the body) with
+    /// the secret in DDPATROL_WEBHOOK_SECRET. Posted when all repositories have a result.
+    #[arg(long, value_name = "URL", requires = "verify", help_heading = "Verification")]
+    pub(super) webhook: Option<String>,
+
     /// Print a line for every repository, not only for those with tokens or problems.
     #[arg(long, short, conflicts_with = "quiet")]
     pub(super) verbose: bool,
@@ -148,6 +162,9 @@ pub(super) struct TaskArgs {
 
     #[command(flatten)]
     pub(super) scan: ScanArgs,
+
+    #[command(flatten)]
+    pub(super) verify: VerifyArgs,
 }
 
 /// Show how far a sweep is.
@@ -221,28 +238,6 @@ impl Shard {
             _ => bail!("expected I/N with I from 0 to N-1, such as 0/4"),
         }
     }
-}
-
-/// Parses a size: a number with an optional unit, `k`, `M`, `G`, `T` (powers of 1024).
-fn parse_size(text: &str) -> anyhow::Result<u64> {
-    let unit = text.trim_end_matches(['B', 'b']).trim_end_matches('i');
-    let (digits, shift) = match unit.char_indices().next_back() {
-        Some((at, 'k' | 'K')) => (&unit[..at], 10),
-        Some((at, 'm' | 'M')) => (&unit[..at], 20),
-        Some((at, 'g' | 'G')) => (&unit[..at], 30),
-        Some((at, 't' | 'T')) => (&unit[..at], 40),
-        _ => (unit, 0),
-    };
-    let value: u64 = digits.parse().ok().context("expected a size such as 512M or 200G")?;
-    value.checked_mul(1 << shift).context("the size is too large")
-}
-
-/// Parses a time such as `90s`, `30m` or `2h`.
-fn parse_time(text: &str) -> anyhow::Result<Duration> {
-    let time: jiff::SignedDuration =
-        text.parse().ok().context("expected a time such as 90s, 30m or 2h")?;
-    let time = Duration::try_from(time).ok().filter(|it| !it.is_zero());
-    time.context("expected a time above zero")
 }
 
 #[cfg(test)]

@@ -2,12 +2,16 @@
 
 mod args;
 mod exit;
+mod list;
+mod list_args;
 mod messages;
 mod report;
 mod run;
 mod setup;
 mod status;
 mod task;
+mod values;
+mod verify_args;
 
 use args::{Arguments, Command};
 use clap::Parser;
@@ -32,6 +36,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = runtime.map_err(anyhow::Error::new).and_then(|runtime| {
         runtime.block_on(async {
             match arguments.command {
+                Command::List(args) => list::run(args).await,
                 Command::Run(args) => run::run(args).await,
                 Command::Task(args) => task::run(args).await,
                 Command::Status(args) => status::run(args).await,

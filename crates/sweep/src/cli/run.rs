@@ -6,11 +6,14 @@ use super::messages::print_note;
 use super::setup;
 use crate::input;
 use crate::progress::{Lines, Progress};
+use crate::report;
 use crate::repository::Repository;
 use crate::result::Status;
 use crate::store::{Created, FINISHED, LIST, Store, SweepName};
 use crate::sweep::{self, Stop, Summary};
-use anyhow::{Context, bail};
+use crate::task::Context;
+use crate::webhook::{Deliveries, Webhook};
+use anyhow::{Context as _, bail};
 use ddpatrol_scan::quantity::count;
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -18,6 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
+    let webhook = args.webhook.as_deref().map(webhook).transpose()?;
     let repositories = read_list(&args.list)?;
     if repositories.is_empty() {
         bail!("the list has no repositories");
@@ -38,7 +42,8 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         None => repositories,
     };
     let jobs = args.jobs.map_or_else(setup::processors, usize::from);
-    let context = setup::context(store, sweep, &args.mirror, args.scan, jobs).await?;
+    let mut context = setup::context(store, sweep, &args.mirror, args.scan, jobs).await?;
+    context.verifier = args.verify.verifier();
     let done = context.store.keys(&context.sweep).await?;
     let left = mine.iter().filter(|it| !done.contains(&it.key())).count();
     let name = &context.sweep;
@@ -67,14 +72,50 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         print_note("stopped: repeat the command to continue");
         return Ok(Exit::Interrupted);
     }
-    if context.store.keys(&context.sweep).await?.len() >= total {
-        let finished = serde_json::json!({ "ended_at": jiff::Timestamp::now().to_string() });
-        context
-            .store
-            .create_file(&context.sweep, FINISHED, finished.to_string().as_bytes())
-            .await?;
+    let is_notified = match context.store.keys(&context.sweep).await?.len() >= total {
+        true => tokio::select! {
+            is_notified = finish(&context, webhook.as_ref()) => is_notified?,
+            _ = signal() => {
+                print_note("interrupted: repeat the command to continue");
+                return Ok(Exit::Interrupted);
+            }
+        },
+        false => true,
+    };
+    let is_complete = summary.is_complete() && is_notified;
+    Ok(if is_complete { Exit::Complete } else { Exit::Incomplete })
+}
+
+fn webhook(url: &str) -> anyhow::Result<Webhook> {
+    let secret = std::env::var("DDPATROL_WEBHOOK_SECRET").unwrap_or_default();
+    Webhook::new(url, &secret)
+}
+
+/// Ends a sweep whose repositories all have a result: records and posts live tokens, and marks it as finished.
+/// Returns `false` if tokens could not be posted.
+async fn finish(context: &Context, webhook: Option<&Webhook>) -> anyhow::Result<bool> {
+    let (store, sweep) = (&context.store, &context.sweep);
+    let mut is_notified = true;
+    if context.verifier.is_some() {
+        let report = report::merge(store, sweep, None).await?;
+        let mut deliveries = Deliveries::default();
+        if let Some(webhook) = webhook {
+            let known = store.live_before(sweep).await?;
+            deliveries = webhook.deliver(store, sweep, &report, &known).await?;
+            print_note(&format!("webhook: {} posted", count(deliveries.posted, "live token")));
+        }
+        if let Some(failure) = &deliveries.failure {
+            let failed = count(deliveries.failed.len(), "live token");
+            print_note(&format!(
+                "webhook: {failed} not posted: {failure}; repeat with --sweep {sweep}"
+            ));
+            is_notified = false;
+        }
+        store.record_live(sweep, &report, &deliveries.failed).await?;
     }
-    Ok(if summary.is_complete() { Exit::Complete } else { Exit::Incomplete })
+    let finished = serde_json::json!({ "ended_at": jiff::Timestamp::now().to_string() });
+    store.create_file(sweep, FINISHED, finished.to_string().as_bytes()).await?;
+    Ok(is_notified)
 }
 
 /// Reads the list of repositories.
@@ -93,7 +134,7 @@ fn read_list(path: &Path) -> anyhow::Result<Vec<Repository>> {
 }
 
 /// Writes the list as JSON lines, in the order of the keys.
-fn encode(repositories: &[Repository]) -> anyhow::Result<Vec<u8>> {
+pub(super) fn encode(repositories: &[Repository]) -> anyhow::Result<Vec<u8>> {
     let mut sorted: Vec<&Repository> = repositories.iter().collect();
     sorted.sort_by_cached_key(|it| it.key());
     let mut lines = Vec::new();
@@ -124,7 +165,7 @@ async fn choose_sweep(
 }
 
 /// Fails if a named sweep was started with other repositories.
-async fn check_list(
+pub(super) async fn check_list(
     store: &Store,
     sweep: &SweepName,
     repositories: &[Repository],
@@ -189,4 +230,10 @@ fn print_summary(summary: &Summary, total: usize, mine: usize) {
         if done < mine { format!("; {} left", mine - done) } else { String::new() },
         count(summary.tokens, "token"),
     ));
+    if summary.unverified > 0 {
+        print_note(&format!(
+            "not all tokens verified in {}",
+            count(summary.unverified, "repository")
+        ));
+    }
 }

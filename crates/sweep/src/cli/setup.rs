@@ -52,5 +52,6 @@ pub(super) async fn context(
         redactor: redactor()?,
         timeout: mirror.timeout,
         memory: Some(mirror.memory).filter(|it| *it > 0),
+        verifier: None,
     })
 }

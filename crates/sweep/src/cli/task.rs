@@ -27,11 +27,16 @@ struct TaskLine<'a> {
     seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Why tokens could not be verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unverified: Option<String>,
 }
 
 pub(super) async fn run(args: TaskArgs) -> anyhow::Result<Exit> {
     let store = Store::open(&args.store.store)?;
-    let context = setup::context(store, args.sweep, &args.mirror, args.scan, 1).await?;
+    let verifier = args.verify.verifier();
+    let mut context = setup::context(store, args.sweep, &args.mirror, args.scan, 1).await?;
+    context.verifier = verifier;
     for (line, number) in io::stdin().lock().lines().zip(1..) {
         let line = line.context("cannot read standard input")?;
         let line = line.trim();
@@ -62,6 +67,7 @@ pub(super) async fn run(args: TaskArgs) -> anyhow::Result<Exit> {
                 tokens: 0,
                 seconds: 0.0,
                 reason: Some(error.to_string()),
+                unverified: None,
             })?,
         }
     }
@@ -79,6 +85,7 @@ impl<'a> TaskLine<'a> {
             tokens: done.tokens,
             seconds: done.elapsed.as_secs_f64(),
             reason: done.reason.clone(),
+            unverified: done.unverified.clone(),
         }
     }
 }

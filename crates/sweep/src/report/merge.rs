@@ -41,6 +41,7 @@ pub async fn merge(
     let listed = store.list(sweep).await?;
     let mut resolved = resolve_all(store, &sweeps, sweep).await?;
     resolved.sort_by(|one, two| one.repository.url.cmp(&two.repository.url));
+    add_verdicts(store, &mut resolved).await?;
     let history = History::read(store, &sweeps, since).await?;
     let done = resolved.len();
     let total = listed.map_or(done, |it| it.len()).max(done);
@@ -76,6 +77,19 @@ pub async fn merge(
         gone,
         issues: merger.issues,
     })
+}
+
+/// Replaces the verdicts of the time of the scans by the latest ones.
+async fn add_verdicts(store: &Store, resolved: &mut [Resolved]) -> anyhow::Result<()> {
+    let findings = resolved.iter().flat_map(|it| &it.findings);
+    let fingerprints = findings.map(|it| it.fingerprint.clone()).collect();
+    let verdicts = store.verdicts(&fingerprints).await?;
+    for finding in resolved.iter_mut().flat_map(|it| &mut it.findings) {
+        if let Some(verdict) = verdicts.get(&finding.fingerprint) {
+            finding.verification = Some(verdict.verification.clone());
+        }
+    }
+    Ok(())
 }
 
 /// Returns what is known about each repository of a sweep: its own result, the one that it repeats, or, if it

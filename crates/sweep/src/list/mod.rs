@@ -1,0 +1,139 @@
+//! Lists the repositories of GitHub, GitLab and Gitea or Forgejo.
+//!
+//! Input: the organizations, users and groups to list. Output: all their repositories, or an error: a list that
+//! ends early would silently leave repositories out of a sweep. Gaps that a host reports, and entries that cannot
+//! be used, are notes of the list.
+
+mod choices;
+mod credential;
+mod gitea;
+mod github;
+mod gitlab;
+mod http;
+mod limits;
+mod pages;
+mod walk;
+
+pub use choices::{Choices, Hosts, Protocol, Selection};
+pub use http::{HostError, RequestSettings};
+
+use crate::repository::Repository;
+use ddpatrol::redact::Redactor;
+use std::collections::HashSet;
+
+/// Something that owns repositories at a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RepositoryOwner {
+    /// An organization of GitHub.
+    GitHubOrg(String),
+    /// A user of GitHub.
+    GitHubUser(String),
+    /// A group of GitLab, with its subgroups.
+    GitLabGroup(String),
+    /// An organization of Gitea or Forgejo.
+    GiteaOrg(String),
+}
+
+/// A list of repositories.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The repositories.
+    pub repositories: Vec<Repository>,
+    /// Number of archived repositories that were left out by choice.
+    pub archived_left_out: usize,
+    /// Number of forks that were left out by choice.
+    pub forks_left_out: usize,
+    /// Number of other repositories that were left out by choice.
+    pub others_left_out: usize,
+    /// Why the list is not complete.
+    pub gaps: Vec<String>,
+}
+
+/// Lists the repositories of `owners`, each once.
+///
+/// # Errors
+/// Returns an error if a list cannot be read to its end.
+pub async fn list(
+    owners: &[RepositoryOwner],
+    hosts: &Hosts,
+    choices: Choices,
+    settings: &RequestSettings<'_>,
+    redactor: &Redactor,
+) -> anyhow::Result<Listing> {
+    let mut listing = Listing::default();
+    let mut seen = HashSet::new();
+    for owner in owners {
+        let page = match owner {
+            RepositoryOwner::GitHubOrg(name) => {
+                github::organization(name, hosts, choices.protocol, settings).await?
+            }
+            RepositoryOwner::GitHubUser(name) => {
+                github::user(name, hosts, choices.protocol, settings).await?
+            }
+            RepositoryOwner::GitLabGroup(name) => {
+                gitlab::group(name, hosts, choices.protocol, settings).await?
+            }
+            RepositoryOwner::GiteaOrg(name) => {
+                gitea::organization(name, hosts, choices.protocol, settings).await?
+            }
+        };
+        listing.gaps.extend(page.gaps);
+        for repository in page.repositories {
+            if seen.insert(repository.key()) {
+                listing.add(repository, choices, redactor);
+            }
+        }
+    }
+    Ok(listing)
+}
+
+impl Listing {
+    fn add(&mut self, mut repository: Repository, choices: Choices, redactor: &Redactor) {
+        let clean = |text: &str| redactor.clean(text.as_bytes()).text().into_owned();
+        let url = repository.url.as_str();
+        if clean(url) != url {
+            self.gaps.push(format!("the URL of {} contains a token: it is left out", clean(url)));
+            return;
+        }
+        let is_excluded = |is_so: bool, selection| is_so && selection == Selection::Exclude;
+        let is_other = |is_so: bool, selection| !is_so && selection == Selection::Only;
+        if is_excluded(repository.archived, choices.archived) {
+            self.archived_left_out += 1;
+        } else if is_excluded(repository.fork, choices.forks) {
+            self.forks_left_out += 1;
+        } else if is_other(repository.archived, choices.archived)
+            || is_other(repository.fork, choices.forks)
+        {
+            self.others_left_out += 1;
+        } else {
+            for text in [
+                &mut repository.id,
+                &mut repository.default_branch,
+                &mut repository.pushed_at,
+                &mut repository.owner,
+            ]
+            .into_iter()
+            .flatten()
+            .chain(&mut repository.topics)
+            {
+                *text = clean(text);
+            }
+            self.repositories.push(repository);
+        }
+    }
+
+    /// Describes the repositories that were left out by choice; `None` if there are none.
+    pub fn left_out(&self) -> Option<String> {
+        let counts = [
+            (self.archived_left_out, "archived"),
+            (self.forks_left_out, "forks"),
+            (self.others_left_out, "others"),
+        ];
+        let counts: Vec<String> = counts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, kind)| format!("{count} {kind}"))
+            .collect();
+        (!counts.is_empty()).then(|| counts.join(", "))
+    }
+}
