@@ -2,7 +2,7 @@
 //! the same list of routes.
 
 pub mod audit;
-mod authentication;
+pub(crate) mod authentication;
 pub mod body;
 mod budget;
 pub mod error;
@@ -11,7 +11,6 @@ pub mod health;
 pub mod jsonapi;
 pub mod payload;
 pub mod query;
-mod searches;
 mod time_limit;
 pub mod tokens;
 pub mod users;

@@ -45,6 +45,14 @@ pub mod name {
     pub const USER_DISABLED: &str = "user.disabled";
     /// A disabled user was enabled.
     pub const USER_ENABLED: &str = "user.enabled";
+    /// A person acknowledged a leak report.
+    pub const LEAK_ACKNOWLEDGED: &str = "access_token.leak_acknowledged";
+    /// A session of the web pages began.
+    pub const SESSION_STARTED: &str = "session.started";
+    /// A session of the web pages ended.
+    pub const SESSION_ENDED: &str = "session.ended";
+    /// A sign-in link for a user was created.
+    pub const LINK_CREATED: &str = "sign_in_link.created";
     /// The trusted time was reset.
     pub const CLOCK_RESET: &str = "clock.reset";
 }
@@ -63,6 +71,12 @@ pub mod method {
     pub const COMMAND_LINE: &str = "command_line";
     /// Introspection of a token that was presented to another service.
     pub const INTROSPECTION: &str = "introspection";
+    /// A session of the web pages.
+    pub const SESSION: &str = "session";
+    /// A sign-in link that is valid once.
+    pub const SIGN_IN_LINK: &str = "sign_in_link";
+    /// OpenID Connect.
+    pub const OPENID: &str = "openid_connect";
     /// No authentication: the service itself.
     pub const SYSTEM: &str = "system";
 }
@@ -228,6 +242,14 @@ impl Event {
         self
     }
 
+    /// Sets a session as the asset of the event.
+    #[must_use]
+    pub fn about_session(mut self, session: Uuid) -> Self {
+        self.asset_type = "sessions".into();
+        self.asset = Some(session);
+        self
+    }
+
     /// Sets the service's clock as the asset of the event.
     #[must_use]
     pub fn about_clock(mut self) -> Self {
@@ -255,8 +277,14 @@ impl Event {
 
 fn action(name: &str) -> &'static str {
     match name {
-        self::name::CREATED | self::name::USER_CREATED => "created",
-        self::name::REVOKED | self::name::EXPIRED | self::name::USER_DISABLED => "deleted",
+        self::name::CREATED
+        | self::name::USER_CREATED
+        | self::name::SESSION_STARTED
+        | self::name::LINK_CREATED => "created",
+        self::name::REVOKED
+        | self::name::EXPIRED
+        | self::name::USER_DISABLED
+        | self::name::SESSION_ENDED => "deleted",
         self::name::USED => "accessed",
         self::name::DENIED => "denied",
         _ => "modified",

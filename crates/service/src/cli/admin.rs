@@ -9,10 +9,12 @@ use crate::permission::{Permission, Permissions};
 use crate::redact::holds_token;
 use crate::scope::KnownScopes;
 use crate::service::{Minted, TokenRequest, a_year_after, mint};
+use crate::sessions::create_link;
 use crate::store::tokens::Authority;
 use crate::store::users::{User, UserChange};
 use crate::store::{Missing, Store};
 use crate::tokens::fields::{check_name, is_deceptive};
+use crate::web::origin::PublicUrl;
 use crate::{id, time};
 use anyhow::{anyhow, bail};
 use clap::Subcommand;
@@ -34,6 +36,14 @@ pub(super) struct AdminArgs {
 
 #[derive(Debug, Subcommand)]
 enum AdminCommand {
+    /// Create a link that signs a user in to the web pages once, within ten minutes
+    LoginLink {
+        /// Email address or UUID
+        user: String,
+        /// Address at which browsers reach the service, as for `serve`
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8200")]
+        public_url: PublicUrl,
+    },
     /// Manage users
     #[command(subcommand)]
     User(UserCommand),
@@ -137,6 +147,9 @@ pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
         bail!("the database is empty: run `ddpatrold serve` once to create its administrator");
     }
     match args.command {
+        AdminCommand::LoginLink { user, public_url } => {
+            login_link(&store, &user, &public_url).await?;
+        }
         AdminCommand::User(command) => user(&store, command).await?,
         AdminCommand::Clock(command) => clock(&store, &command).await?,
         AdminCommand::Token(TokenCommand::Issue(issue)) => issue_token(&store, issue).await?,
@@ -144,6 +157,17 @@ pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
         AdminCommand::Token(TokenCommand::Revoke(revoke)) => revoke_tokens(&store, revoke).await?,
     }
     store.close().await;
+    Ok(())
+}
+
+async fn login_link(store: &Store, user: &str, public_url: &PublicUrl) -> anyhow::Result<()> {
+    let user = find(store, user).await?;
+    if user.disabled_at.is_some() || user.service_account {
+        bail!("user {} cannot sign in: disabled, or a service account", user.email);
+    }
+    let link = create_link(store, &user, &Actor::OPERATOR).await?;
+    print_message(&format!("valid once, until {}:", link.expires_at));
+    print_line(link.url(public_url.as_str()).as_bytes())?;
     Ok(())
 }
 

@@ -11,6 +11,8 @@ use crate::server::{Config, ConnectionLimits, Server, Tls, TlsFiles, descriptors
 use crate::service::{FirstAdministrator, Service, Settings, bootstrap};
 use crate::store::leaks::OnLeak;
 use crate::store::{Missing, Store};
+use crate::web::origin::{PublicOrigin, PublicUrl};
+use crate::web::{self, Web};
 use crate::{api, background, clock, time};
 use anyhow::{Context as _, bail};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -72,6 +74,15 @@ pub(super) struct ServeArgs {
     /// Turn all rate limits off
     #[arg(long, conflicts_with = "rate_limit")]
     no_rate_limit: bool,
+    /// Address at which browsers reach the service, such as https://tokens.example.com
+    ///
+    /// Required for the web pages behind a proxy. It decides links, the check of where a form comes
+    /// from, and the attributes of cookies.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<PublicUrl>,
+    /// Serve the API alone, without the web pages
+    #[arg(long, conflicts_with = "public_url")]
+    no_web: bool,
     /// Address of GitHub's public keys for secret-scanning alerts
     #[arg(long, value_name = "URL", default_value = KEYS_URL)]
     github_keys_url: String,
@@ -123,6 +134,7 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         ));
         print_line(secret.expose()).context("cannot print the administrator's token; issue another one with `ddpatrold admin token issue`")?;
     }
+    let web = web_origin(&args);
     let trusted_proxies = trusted_proxies(&args);
     let rates = if args.no_rate_limit { Limits::none() } else { Limits::new(&args.rate_limit) };
     let settings = Settings {
@@ -140,7 +152,7 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let reload = Reload { tls, scopes: args.scopes, service: Arc::clone(&service) };
     others.push(tokio::spawn(reload_on_hangup(hangup, reload)));
     let config = Config { limits, trusted_proxies, tls: current_tls, stop_within: STOP_WITHIN };
-    let served = listen(listener, config, &service).await;
+    let served = listen(listener, config, &service, web).await;
     for task in others {
         task.abort();
     }
@@ -167,9 +179,11 @@ fn start(service: &Arc<Service>, retention: Duration) -> Tasks {
     let writer = shared();
     let writer = tokio::spawn(async move { writer.queue.write(&writer.store).await });
     let (watching, expiring, forgetting, listening) = (shared(), shared(), shared(), shared());
+    let signing_out = shared();
     let mut others = vec![
         tokio::spawn(async move { watching.clock.watch(&watching.store).await }),
         tokio::spawn(async move { background::expire(&expiring).await }),
+        tokio::spawn(async move { background::end_sessions(&signing_out).await }),
         tokio::spawn(async move { background::delete_events(&forgetting, retention).await }),
     ];
     if let Some(pool) = service.store.listener() {
@@ -184,6 +198,7 @@ async fn listen(
     listener: TcpListener,
     config: Config,
     service: &Arc<Service>,
+    web: Option<PublicOrigin>,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
@@ -191,7 +206,10 @@ async fn listen(
     let mut terminate = signal(SignalKind::terminate())?;
     let ConnectionLimits { total, per_address } = config.limits;
     tracing::debug!(total, per_address, "connection limits");
-    let app = api::router(Arc::clone(service));
+    let mut app = api::router(Arc::clone(service));
+    if let Some(origin) = web {
+        app = web::router(&Arc::new(Web::new(Arc::clone(service), origin)), app);
+    }
     let server = Server::new(app, config, Arc::clone(&service.metrics));
     print_message(&format!("listening on {scheme}://{address}"));
     let stop = async {
@@ -203,6 +221,21 @@ async fn listen(
     };
     server.run(listener, stop).await;
     Ok(())
+}
+
+/// Returns the origin of the web pages; `None` if they are not served.
+fn web_origin(args: &ServeArgs) -> Option<PublicOrigin> {
+    if args.no_web {
+        return None;
+    }
+    if let Some(url) = &args.public_url {
+        return Some(PublicOrigin::Fixed(url.clone()));
+    }
+    if args.behind_proxy {
+        tracing::warn!("the web pages are not served: set --public-url, or --no-web");
+        return None;
+    }
+    Some(if args.tls_cert.is_some() { PublicOrigin::Tls } else { PublicOrigin::Loopback })
 }
 
 /// Returns the networks of trusted proxies: the given ones, or this machine with `--behind-proxy`

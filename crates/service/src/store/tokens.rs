@@ -17,6 +17,8 @@ use sqlx::QueryBuilder;
 pub enum RevokedBy {
     /// The owner or an administrator, through the API.
     Api,
+    /// The owner or an administrator, on the web pages.
+    Page,
     /// A holder of the token, through RFC 7009.
     Holder,
     /// An operator on the command line.
@@ -31,6 +33,7 @@ impl RevokedBy {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
+            Self::Page => "page",
             Self::Holder => "holder",
             Self::Operator => "operator",
             Self::Leak => "leak",
@@ -45,6 +48,8 @@ pub enum Authority {
     Operator,
     /// The holder of this token, which must be live when the change is made.
     Token(Uuid),
+    /// The person in this session, which must not have ended when the change is made.
+    Session(Uuid),
 }
 
 /// The result of a creation.
@@ -112,23 +117,33 @@ const LIVE: &str = "SELECT 1 FROM tokens JOIN users ON users.id = owner WHERE to
 /// of the transaction.
 const LIVE_POSTGRES: &str = "SELECT 1 FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1 AND revoked_at IS NULL AND expires_at > $2 AND disabled_at IS NULL FOR SHARE";
 
+/// Whether a session of an enabled user has not ended; `$2` is not before its start.
+const IN_SESSION: &str = "SELECT 1 FROM sessions JOIN users ON users.id = user_id WHERE sessions.id = $1 AND ended_at IS NULL AND sessions.created_at <= $2 AND disabled_at IS NULL";
+const IN_SESSION_POSTGRES: &str = "SELECT 1 FROM sessions JOIN users ON users.id = user_id WHERE sessions.id = $1 AND ended_at IS NULL AND sessions.created_at <= $2 AND disabled_at IS NULL FOR SHARE";
+
+impl Authority {
+    /// Returns the query that finds a row while the authority is valid.
+    const fn sql(self, dialect: Dialect) -> &'static str {
+        match (self, dialect) {
+            (Self::Session(_), Dialect::Sqlite) => IN_SESSION,
+            (Self::Session(_), Dialect::Postgres) => IN_SESSION_POSTGRES,
+            (_, Dialect::Sqlite) => LIVE,
+            (_, Dialect::Postgres) => LIVE_POSTGRES,
+        }
+    }
+}
+
 /// Returns `true` if an authority is valid, in an open transaction and until its end.
 macro_rules! is_authorized {
     ($tx:ident, $authority:expr, $at:expr, $dialect:expr) => {
         match $authority {
             Authority::Operator => true,
-            Authority::Token(token) => {
-                let sql = match $dialect {
-                    Dialect::Sqlite => LIVE,
-                    Dialect::Postgres => LIVE_POSTGRES,
-                };
-                sqlx::query(sql)
-                    .bind(token.as_bytes().as_slice())
-                    .bind(time::to_row($at))
-                    .fetch_optional(&mut *$tx)
-                    .await?
-                    .is_some()
-            }
+            Authority::Token(id) | Authority::Session(id) => sqlx::query($authority.sql($dialect))
+                .bind(id.as_bytes().as_slice())
+                .bind(time::to_row($at))
+                .fetch_optional(&mut *$tx)
+                .await?
+                .is_some(),
         }
     };
 }

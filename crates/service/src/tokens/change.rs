@@ -2,10 +2,11 @@
 
 use super::{is_dead, require_own_scopes};
 use crate::audit::name;
-use crate::caller::Caller;
+use crate::caller::{Caller, Credential};
+use crate::permission::Permission::OrgAppKeysWrite;
 use crate::refusal::Refusal;
 use crate::service::Service;
-use crate::store::tokens::{Authority, Change, Revocation, RevokedBy, Token, UpdateOutcome};
+use crate::store::tokens::{Change, Revocation, RevokedBy, Token, UpdateOutcome};
 
 /// Maximum number of attempts to update a token while other requests change it.
 const UPDATE_ATTEMPTS: usize = 16;
@@ -69,10 +70,25 @@ impl Service {
         }
         let (name, scopes) = (update.name.as_deref(), update.scopes.as_deref());
         let change = Change { previous: token, name, scopes };
-        let authority = Authority::Token(caller.token.id);
-        let updated = self.store.update_token(&change, authority, &event).await;
+        let updated = self.store.update_token(&change, caller.authority(), &event).await;
         self.authenticator.invalidate(token.id);
         Ok(updated?)
+    }
+
+    /// Acknowledges the leak report of a token. Acknowledging it again changes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the caller lacks `org_app_keys_write`, or the database fails.
+    pub async fn acknowledge_leak(&self, caller: &Caller, id: &str) -> Result<(), Refusal> {
+        caller.require(&[OrgAppKeysWrite])?;
+        let token = self.any_token(caller, id).await?;
+        if token.leak.is_none() {
+            return Err(Refusal::NotFound("leak report"));
+        }
+        let event = caller.actor().event(name::LEAK_ACKNOWLEDGED, Some(token.id))?;
+        let by = &caller.user_ref().email;
+        self.store.acknowledge_leak(token.id, by, &event).await?;
+        Ok(())
     }
 
     /// Revokes a token that the caller may change. Revoking it again changes nothing.
@@ -82,7 +98,11 @@ impl Service {
     pub async fn revoke_token(&self, caller: &Caller, id: &str) -> Result<(), Refusal> {
         let token = self.changeable_token(caller, id).await?;
         let event = caller.actor().event(name::REVOKED, Some(token.id))?.with_status(204);
-        match self.revoke(token.id, RevokedBy::Api, &event).await? {
+        let by = match caller.credential {
+            Credential::Token(_) => RevokedBy::Api,
+            Credential::Session(_) => RevokedBy::Page,
+        };
+        match self.revoke(token.id, by, &event).await? {
             Revocation::Missing => Err(Refusal::NO_TOKEN),
             Revocation::Done | Revocation::Already => Ok(()),
         }
@@ -96,8 +116,8 @@ fn require_addable(caller: &Caller, token: &Token, scopes: &[String]) -> Result<
     let mut added = scopes.iter().filter(|scope| !token.scopes.contains(scope)).peekable();
     let Some(&first) = added.peek() else { return Ok(()) };
     require_own_scopes(caller, added)?;
-    let (end, target) = (caller.token.expires_at, token.expires_at);
-    if target > end {
+    let target = token.expires_at;
+    if let Some(end) = caller.expires_at().filter(|&end| target > end) {
         return Err(Refusal::Forbidden(format!(
             "data.attributes.scopes: cannot add {first:?}: the token in use expires at {end}, before the changed token at {target}"
         )));

@@ -6,7 +6,7 @@ use crate::caller::Caller;
 use crate::permission::Permission::{OrgAppKeysWrite, UserAppKeys};
 use crate::refusal::Refusal;
 use crate::service::{Minted, Service, TokenRequest, mint};
-use crate::store::tokens::{Authority, Creation};
+use crate::store::tokens::Creation;
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
 
@@ -36,8 +36,7 @@ impl Service {
     ) -> Result<Minted, Refusal> {
         caller.require(&[UserAppKeys, OrgAppKeysWrite])?;
         require_own_scopes(caller, &creation.scopes)?;
-        let end = caller.token.expires_at;
-        if creation.expires_at > end {
+        if let Some(end) = caller.expires_at().filter(|&end| creation.expires_at > end) {
             return Err(Refusal::Forbidden(format!(
                 "data.attributes.expires_at: must not be later than the expiry of the token in use, {end}"
             )));
@@ -60,8 +59,8 @@ impl Service {
         if owner.id != caller.user() {
             event = event.with("owner", owner.email.as_ref());
         }
-        let authority = Authority::Token(caller.token.id);
-        if self.store.create_token(token, authority, &event).await? == Creation::Unauthorized {
+        let created = self.store.create_token(token, caller.authority(), &event).await?;
+        if created == Creation::Unauthorized {
             return Err(Refusal::Unauthorized);
         }
         self.authenticator.created(token, owner);
@@ -72,7 +71,7 @@ impl Service {
     async fn owner(&self, caller: &Caller, creation: &TokenCreation) -> Result<UserRef, Refusal> {
         const FIELD: &str = "data.relationships.owned_by.data.id";
         let Some(id) = creation.owner.filter(|&id| id != caller.user()) else {
-            return Ok(caller.token.user.clone());
+            return Ok(caller.user_ref().clone());
         };
         caller.require(&[OrgAppKeysWrite])?;
         let user = self.store.user_by_id(id).await?;

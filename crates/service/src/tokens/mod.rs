@@ -55,6 +55,21 @@ impl Service {
         }
     }
 
+    /// Returns a token, live or dead, that the caller may see: one of the caller's own, or any user's
+    /// with `org_app_keys_read`.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the caller may not see the token, or the database fails.
+    pub async fn any_token(&self, caller: &Caller, id: &str) -> Result<Token, Refusal> {
+        caller.require(&[UserAppKeys, OrgAppKeysRead])?;
+        let token = self.find_token(id).await?;
+        if token.owner == caller.user() || caller.has(OrgAppKeysRead) {
+            Ok(token)
+        } else {
+            Err(Refusal::NO_TOKEN)
+        }
+    }
+
     /// Returns a token, live or dead, that the caller may change: one of the caller's own, or any
     /// user's with `org_app_keys_write`.
     ///
@@ -84,7 +99,7 @@ fn require_own_scopes<'a>(
     caller: &Caller,
     scopes: impl IntoIterator<Item = &'a String>,
 ) -> Result<(), Refusal> {
-    match scopes.into_iter().find(|scope| !caller.token.scopes.contains(scope)) {
+    match scopes.into_iter().find(|scope| !caller.may_grant(scope)) {
         Some(scope) => Err(Refusal::Forbidden(format!(
             "data.attributes.scopes: the token in use does not have {scope:?}"
         ))),

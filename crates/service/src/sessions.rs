@@ -1,0 +1,217 @@
+//! The rules of sessions of the web pages: sign-in, sign-out, and the links that sign a person in.
+//! Does not read cookies or format pages.
+
+use crate::audit::{self, Actor, UserRef, method, name};
+use crate::auth::{CachedToken, Verdict};
+use crate::caller::{Caller, Credential};
+use crate::refusal::Refusal;
+use crate::service::Service;
+use crate::store::sessions::{NewSession, SecretDigest};
+use crate::store::users::User;
+use crate::store::{Store, StoreError};
+use crate::{id, time};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use ddpatrol_token::Uuid;
+use ddpatrol_token::mint::{RandomError, system_random};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+/// Time for which a sign-in link is valid.
+pub const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+/// Domain separator that is hashed before a secret.
+const DOMAIN: &[u8] = b"ddpatrold web secret 1\0";
+
+/// A secret of the web pages: the value of a cookie, or the code of a link. It has 256 random bits.
+#[derive(Clone)]
+pub struct WebSecret(String);
+
+impl std::fmt::Debug for WebSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WebSecret(…)")
+    }
+}
+
+impl WebSecret {
+    /// Creates a random secret.
+    ///
+    /// # Errors
+    /// [`RandomError`] if the system's random source fails.
+    pub fn random() -> Result<Self, RandomError> {
+        let mut bytes = [0; 32];
+        system_random(&mut bytes)?;
+        Ok(Self(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// Parses a secret that a browser sent. Returns `None` if it does not have the form of one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes: [u8; 32] = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        Some(Self(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// Returns the secret itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the digest to store.
+    #[must_use]
+    pub fn digest(&self) -> SecretDigest {
+        self.derive(b"stored")
+    }
+
+    /// Returns another secret that only a holder of this one can compute.
+    #[must_use]
+    pub fn derive(&self, purpose: &[u8]) -> [u8; 32] {
+        let hash = Sha256::new().chain_update(DOMAIN).chain_update(purpose).chain_update([0]);
+        hash.chain_update(&self.0).finalize().into()
+    }
+}
+
+/// A browser that signs in.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    /// The request, for the audit trail.
+    pub request: audit::Request,
+}
+
+/// A link that signs a person in once.
+#[derive(Clone, Debug)]
+pub struct SignInLink {
+    /// The secret code.
+    pub code: WebSecret,
+    /// The end of its validity.
+    pub expires_at: Timestamp,
+}
+
+impl SignInLink {
+    /// Returns the address of the link at an origin.
+    #[must_use]
+    pub fn url(&self, origin: &str) -> String {
+        format!("{origin}/sign-in/link?code={}", self.code.expose())
+    }
+}
+
+/// Creates a sign-in link for a user.
+///
+/// # Errors
+/// [`StoreError`] if the database fails; nothing was written.
+pub async fn create_link(
+    store: &Store,
+    user: &User,
+    actor: &Actor,
+) -> Result<SignInLink, StoreError> {
+    let code = WebSecret::random()?;
+    let expires_at = time::now().checked_add(LINK_LIFETIME).unwrap_or(Timestamp::MAX);
+    let event = actor
+        .event(name::LINK_CREATED, None)?
+        .about_user(user.id)
+        .with("email", user.email.as_str())
+        .with("expires_at", expires_at.to_string());
+    store.add_link(&code.digest(), user.id, expires_at, &event).await?;
+    Ok(SignInLink { code, expires_at })
+}
+
+impl Service {
+    /// Starts a session with a sign-in link. Returns `None` if the link is not valid.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails; nothing was written.
+    pub async fn sign_in_by_link(
+        &self,
+        code: &WebSecret,
+        browser: &Browser,
+    ) -> Result<Option<WebSecret>, StoreError> {
+        let digest = code.digest();
+        let Some(user) = self.store.link_user(&digest).await? else { return Ok(None) };
+        let start = SessionStart::new(browser, user, None, method::SIGN_IN_LINK)?;
+        let used = self.store.use_link(&digest, &start.session, &start.event).await?;
+        Ok(used.then_some(start.secret))
+    }
+
+    /// Starts a session with a live token: it has the scopes of the token and ends with it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails; nothing was written.
+    pub async fn sign_in_by_token(
+        &self,
+        token: &CachedToken,
+        browser: &Browser,
+    ) -> Result<WebSecret, StoreError> {
+        let user = token.user.clone();
+        let start = SessionStart::new(browser, user, Some(token.id), method::BEARER)?;
+        self.store.start_session(&start.session, &start.event).await?;
+        Ok(start.secret)
+    }
+
+    /// Ends one of the caller's own sessions, all of which have the rights of the same person. A
+    /// session that was started with a token can end only itself.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the caller may not end it, or the database fails.
+    pub async fn end_own_session(&self, caller: &Caller, session: Uuid) -> Result<(), Refusal> {
+        let own = session == caller.credential_id();
+        if !own && !is_person(caller) {
+            return Err(Refusal::Forbidden(
+                "a session that was started with a token can end only itself".to_owned(),
+            ));
+        }
+        let reason = if own { "signed out" } else { "ended in another session" };
+        let event = caller
+            .actor()
+            .event(name::SESSION_ENDED, None)?
+            .about_session(session)
+            .with("reason", reason);
+        let ended = self.store.end_session(session, caller.user(), &event).await?;
+        if ended || own { Ok(()) } else { Err(Refusal::NotFound("session")) }
+    }
+}
+
+/// Returns `true` if the caller is a person who signed in, and not the holder of a token.
+#[must_use]
+pub fn is_person(caller: &Caller) -> bool {
+    matches!(&caller.credential, Credential::Session(session) if session.token.is_none())
+}
+
+/// Returns the token of a verdict if it is live.
+#[must_use]
+pub fn live(verdict: Verdict) -> Option<std::sync::Arc<CachedToken>> {
+    match verdict {
+        Verdict::Live(token) => Some(token),
+        Verdict::Dead(_) | Verdict::Unknown => None,
+    }
+}
+
+/// The parts of a session that starts.
+struct SessionStart {
+    secret: WebSecret,
+    session: NewSession,
+    event: audit::Event,
+}
+
+impl SessionStart {
+    fn new(
+        browser: &Browser,
+        user: UserRef,
+        token: Option<Uuid>,
+        method: &'static str,
+    ) -> Result<Self, RandomError> {
+        let secret = WebSecret::random()?;
+        let session = NewSession {
+            id: id::random()?,
+            digest: secret.digest(),
+            user: user.id,
+            token,
+            method,
+            ip: browser.request.ip.clone(),
+            user_agent: browser.request.user_agent.clone(),
+        };
+        let request = Some(browser.request.clone());
+        let event = Actor { user: Some(user), auth_method: method, token, request }
+            .event(name::SESSION_STARTED, None)?
+            .about_session(session.id);
+        Ok(Self { secret, session, event })
+    }
+}

@@ -1,0 +1,437 @@
+//! Security > Compliance > Audit Trail: facets, a time range, and the events with their details.
+
+use super::error::PageError;
+use super::layout::{self, Page, Section};
+use super::params::Params;
+use super::parts::{Neighbours, moment, select, visible};
+use super::visitor::Visitor;
+use super::{PageResult, Shared};
+use crate::api::audit::resource;
+use crate::audit::{Event, Filter, Page as EventPage, method, name};
+use crate::permission::Permission::AuditLogsRead;
+use crate::store::audit_search::StoredEvent;
+use crate::time;
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use ddpatrol_token::Uuid;
+use jiff::{SignedDuration, Timestamp};
+use maud::{Markup, html};
+use serde_json::Value;
+
+/// Number of events per page.
+const PAGE: u32 = 50;
+
+/// The events of a filter, with their labels.
+const EVENTS: [(&str, &str); 20] = [
+    ("", "All events"),
+    ("access_token.*", "Access tokens: all"),
+    (name::CREATED, "Token created"),
+    (name::UPDATED, "Token changed"),
+    (name::REVOKED, "Token revoked"),
+    (name::EXPIRED, "Token expired"),
+    (name::USED, "Token used"),
+    (name::DENIED, "Token rejected"),
+    (name::LEAKED, "Leak reported"),
+    (name::LEAK_ACKNOWLEDGED, "Leak acknowledged"),
+    ("user.*", "Users: all"),
+    (name::USER_CREATED, "User created"),
+    (name::USER_UPDATED, "User changed"),
+    (name::USER_DISABLED, "User disabled"),
+    (name::USER_ENABLED, "User enabled"),
+    ("session.*", "Sessions: all"),
+    (name::SESSION_STARTED, "Session started"),
+    (name::SESSION_ENDED, "Session ended"),
+    (name::LINK_CREATED, "Sign-in link created"),
+    (name::CLOCK_RESET, "Clock reset"),
+];
+
+/// The authentication methods of a filter, with their labels.
+const METHODS: [(&str, &str); 12] = [
+    ("", "All methods"),
+    ("personal_access_token", "Personal Access Token"),
+    (method::BEARER, "Bearer header"),
+    (method::APPLICATION_KEY, "Application key header"),
+    (method::SESSION, "Session"),
+    (method::SIGN_IN_LINK, "Sign-in link"),
+    (method::OPENID, "OpenID Connect"),
+    (method::COMMAND_LINE, "Command line"),
+    (method::POSSESSION, "Possession of the token"),
+    (method::GITHUB_SIGNATURE, "GitHub signature"),
+    (method::INTROSPECTION, "Introspection"),
+    (method::SYSTEM, "System"),
+];
+
+/// The time ranges, with their labels and lengths in hours.
+const RANGES: [(&str, &str); 6] = [
+    ("1h", "Last hour"),
+    ("24h", "Last 24 hours"),
+    ("7d", "Last 7 days"),
+    ("30d", "Last 30 days"),
+    ("custom", "From … to …"),
+    ("all", "All time"),
+];
+
+/// Parses the filter of the page, which the exports share.
+///
+/// # Errors
+/// The problem, for the reader.
+pub(super) fn filter(params: &Params) -> Result<Filter, String> {
+    let mut terms = Vec::new();
+    let free = params.get("q").trim();
+    let range = range(params);
+    if !free.is_empty() {
+        if range == "all" {
+            return Err("A text search needs a time range.".to_owned());
+        }
+        terms.push(format!("({free})"));
+    }
+    for (name, field) in [
+        ("event", "@evt.name"),
+        ("method", "@auth_method"),
+        ("person", "@usr.email"),
+        ("address", "@network.client.ip"),
+    ] {
+        let value = params.get(name).trim();
+        if value.is_empty() {
+            continue;
+        }
+        // The values of the selections may contain `*`, which quotes would make literal.
+        let value = if name == "event" { value.to_owned() } else { quoted(value) };
+        terms.push(format!("{field}:{value}"));
+    }
+    let token = params.get("token").trim();
+    if !token.is_empty() {
+        let id = Uuid::parse(token).or_else(|| Uuid::from_alias(token.as_bytes()));
+        let id = id.ok_or("The token must be a Token ID or an alias.")?;
+        terms.push(format!("@asset.id:{id}"));
+    }
+    let mut filter =
+        Filter::parse(&terms.join(" "), "Search").map_err(|error| error.to_string())?;
+    (filter.from, filter.to) = times(params, range)?;
+    Ok(filter)
+}
+
+fn quoted(value: &str) -> String {
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn range(params: &Params) -> &str {
+    match params.get("range") {
+        "" => "24h",
+        range => range,
+    }
+}
+
+/// Returns the start and the end of a time range.
+fn times(params: &Params, range: &str) -> Result<(Option<Timestamp>, Option<Timestamp>), String> {
+    let hours = match range {
+        "1h" => 1,
+        "24h" => 24,
+        "7d" => 7 * 24,
+        "30d" => 30 * 24,
+        "all" => return Ok((None, None)),
+        "custom" => {
+            let at = |name| match params.get(name) {
+                "" => Ok(None),
+                text => local_time(text).map(Some).ok_or(format!("Invalid time {text:?}.")),
+            };
+            return Ok((at("from")?, at("to")?));
+        }
+        _ => return Err("Unknown time range.".to_owned()),
+    };
+    let from = time::now().checked_sub(SignedDuration::from_hours(hours)).ok();
+    Ok((from, None))
+}
+
+/// Parses a time of a form, which is in UTC, with or without seconds.
+fn local_time(text: &str) -> Option<Timestamp> {
+    let whole = if text.len() == "2027-01-01T00:00".len() {
+        format!("{text}:00Z")
+    } else {
+        format!("{text}Z")
+    };
+    whole.parse().or_else(|_| text.parse()).ok()
+}
+
+/// Shows the events of a filter.
+pub(super) async fn trail(
+    State(web): Shared,
+    Extension(visitor): Extension<Visitor>,
+    RawQuery(query): RawQuery,
+) -> PageResult {
+    let params = Params::parse(query.as_deref().unwrap_or_default())?;
+    let caller = &visitor.caller;
+    caller.require(&[AuditLogsRead])?;
+    let (events, problem, next) = match filter(&params) {
+        Err(problem) => (Vec::new(), Some(problem), None),
+        Ok(filter) => {
+            let after = Some(params.get("after")).filter(|after| !after.is_empty());
+            let page = EventPage::parse(None, after, Some("-timestamp"));
+            let mut page =
+                page.map_err(|error| PageError::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+            page.limit = PAGE + 1;
+            let search = web.service.store.events(&filter, &page);
+            let mut events = web.service.search(&web.service.searches, caller, search).await?;
+            let more = events.len() > PAGE as usize;
+            events.truncate(PAGE as usize);
+            let next = events.last().filter(|_| more).map(|last| last.cursor().encode());
+            (events, None, next)
+        }
+    };
+    let following = params.has("follow") && problem.is_none();
+    let next = next
+        .map(|next| format!("/security/audit{}", params.with(&[("after", &next), ("follow", "")])));
+    let first =
+        params.has("after").then(|| format!("/security/audit{}", params.with(&[("after", "")])));
+    let content = html! {
+        div.heading {
+            div {
+                h1 { "Audit Trail" }
+                p.lead { "Every creation, use, change and revocation of a token, and every change of a user. The trail is always on." }
+            }
+            div.buttons {
+                @let export = params.with(&[("after", ""), ("follow", "")]);
+                a.button href={ "/security/audit.csv" (export) } download { "Export CSV" }
+                a.button href={ "/security/audit.json" (export) } download { "Export JSON" }
+            }
+        }
+        (presets(&params))
+        (facets(&params, problem.as_deref()))
+        div data-follow[following] {
+            @if following { p.soft role="status" { "Following: the page shows new events every five seconds. " a href={ "/security/audit" (params.with(&[("follow", "")])) } { "Stop" } } }
+            @if events.is_empty() {
+                @if problem.is_none() { p.empty { "No event matches in this time range." } }
+            } @else {
+                (table(&events))
+                @if !following { (Neighbours { previous: first, next }.markup()) }
+            }
+        }
+        @if following { noscript { p { a.button href={ "/security/audit" (params.with(&[])) } { "Show new events" } } } }
+    };
+    let page = Page { title: "Audit Trail", section: Section::Audit, notice: None, content };
+    Ok(layout::page(&visitor, page))
+}
+
+fn presets(params: &Params) -> Markup {
+    let presets = [
+        ("All", ""),
+        ("Personal Access Token", "personal_access_token"),
+        ("Sessions", method::SESSION),
+        ("Command line", method::COMMAND_LINE),
+    ];
+    html! {
+        nav.presets aria-label="Authentication method" {
+            @for (label, value) in presets {
+                a.chip-link href={ "/security/audit" (params.with(&[("method", value), ("after", "")])) }
+                    aria-current=[(params.get("method") == value).then_some("true")] { (label) }
+            }
+        }
+    }
+}
+
+fn facets(params: &Params, problem: Option<&str>) -> Markup {
+    let text = |name: &str, label: &str, hint: &str| {
+        html! {
+            div.field {
+                label for=(name) { (label) }
+                input id=(name) type="text" name=(name) value=(params.get(name)) placeholder=(hint) autocomplete="off" spellcheck="false";
+            }
+        }
+    };
+    html! {
+        form.filters.facets role="search" method="get" action="/security/audit" {
+            div.field { label for="event" { "Event" } (select("event", &EVENTS, params.get("event"))) }
+            div.field { label for="method" { "Authentication method" } (select("method", &METHODS, params.get("method"))) }
+            (text("person", "Person", "Email address"))
+            (text("token", "Token", "Token ID or alias"))
+            (text("address", "Address", "IP address"))
+            div.field { label for="range" { "Time" } (select("range", &RANGES, range(params))) }
+            div.field.custom-range hidden[range(params) != "custom"] data-custom-range {
+                label for="from" { "From (UTC)" }
+                input #from type="datetime-local" name="from" value=(params.get("from"));
+            }
+            div.field.custom-range hidden[range(params) != "custom"] data-custom-range {
+                label for="to" { "To (UTC)" }
+                input #to type="datetime-local" name="to" value=(params.get("to"));
+            }
+            div.field.grow.invalid[problem.is_some()] {
+                label for="q" { "Search" }
+                input #q type="search" name="q" value=(params.get("q")) placeholder="Text, or @http.status_code:>=400" autocomplete="off" spellcheck="false"
+                    aria-invalid=[problem.map(|_| "true")] aria-describedby=[problem.map(|_| "q-problem")];
+                @if let Some(problem) = problem { p.problem #q-problem role="alert" { (visible(problem)) } }
+            }
+            div.buttons {
+                button.primary { "Apply" }
+                button name="follow" value="1" { "Follow" }
+                a.button href="/security/audit" { "Reset" }
+            }
+        }
+    }
+}
+
+/// Returns the label of an event's name.
+pub(super) fn label(name: &str) -> &str {
+    EVENTS.iter().find(|event| event.0 == name).map_or(name, |event| event.1)
+}
+
+fn method_label(method: &str) -> &str {
+    METHODS.iter().find(|known| known.0 == method).map_or(method, |known| known.1)
+}
+
+/// Returns the class of an event's mark.
+fn tone(event: &Event) -> &'static str {
+    match event.name.as_ref() {
+        name::LEAKED => "leaked",
+        name::DENIED | name::REVOKED | name::USER_DISABLED => "revoked",
+        name::CREATED | name::USER_CREATED => "live",
+        _ => "plain",
+    }
+}
+
+fn table(events: &[StoredEvent]) -> Markup {
+    html! {
+        table.rows.events {
+            caption.off { "Events" }
+            thead {
+                tr {
+                    th scope="col" { "Time" }
+                    th scope="col" { "Event" }
+                    th scope="col" { "Person" }
+                    th scope="col" { "Method" }
+                    th scope="col" { "Address" }
+                }
+            }
+            tbody {
+                @for StoredEvent { event, .. } in events {
+                    tr {
+                        td data-label="Time" { (moment(event.at)) }
+                        td data-label="Event" {
+                            details {
+                                summary {
+                                    span class={ "dot " (tone(event)) } aria-hidden="true" {}
+                                    span { (label(&event.name)) }
+                                    @if let Some(status) = event.status { " " span.soft { (status) } }
+                                }
+                                (event_details(event))
+                            }
+                        }
+                        td data-label="Person" {
+                            @match &event.user {
+                                Some(user) => bdi.clip { (visible(&user.email)) },
+                                None => span.soft { (if event.auth_method == method::COMMAND_LINE { "operator" } else { "–" }) },
+                            }
+                        }
+                        td data-label="Method" { (method_label(&event.auth_method)) }
+                        td data-label="Address" {
+                            @match &event.request {
+                                Some(request) => code { (visible(&request.ip)) },
+                                None => span.soft { "–" },
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Returns the details of an event: the values before and after a change, and the event as JSON.
+fn event_details(event: &Event) -> Markup {
+    let changes = changes(event);
+    html! {
+        @if !changes.is_empty() {
+            dl.changes {
+                @for change in &changes {
+                    dt { (change.field) }
+                    dd { span.off { "before: " } del { (visible(&change.before)) } }
+                    dd { span.off { "after: " } ins { (visible(&change.after)) } }
+                }
+            }
+        }
+        pre tabindex="0" { code { (visible_json(event)) } }
+    }
+}
+
+fn visible_json(event: &Event) -> String {
+    let resource = resource(event.clone());
+    let text = serde_json::to_string_pretty(&resource).unwrap_or_default();
+    text.split('\n').map(|line| visible(line).into_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// A value that an event changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ValueChange {
+    field: String,
+    before: String,
+    after: String,
+}
+
+/// Returns the values that an event changed: those with a `previous_` value in the metadata.
+fn changes(event: &Event) -> Vec<ValueChange> {
+    let Some(Value::Object(metadata)) = &event.metadata else { return Vec::new() };
+    let text = |value: Option<&Value>| match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(values)) => {
+            values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+        }
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    let changed = metadata.iter().filter_map(|(key, before)| {
+        let field = key.strip_prefix("previous_")?;
+        let (before, after) = (text(Some(before)), text(metadata.get(field)));
+        Some(ValueChange { field: field.to_owned(), before, after })
+    });
+    changed.collect()
+}
+
+/// Returns a short list of events about a token.
+pub(super) fn short_list(events: &[StoredEvent]) -> Markup {
+    html! {
+        @if events.is_empty() {
+            p.soft { "There are no events." }
+        } @else {
+            ul.timeline {
+                @for StoredEvent { event, .. } in events {
+                    li {
+                        span class={ "dot " (tone(event)) } aria-hidden="true" {}
+                        span.what {
+                            (label(&event.name))
+                            @if let Some(status) = event.status.filter(|_| event.name == name::USED) { " " span.soft { (status) } }
+                            @if let Some(user) = &event.user { " " span.soft { "by " bdi { (visible(&user.email)) } } }
+                            @if let Some(request) = &event.request { " " span.soft { "from " (visible(&request.ip)) } }
+                        }
+                        (moment(event.at))
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facets_become_a_query_and_values_are_literal() {
+        let parse = |query: &str| filter(&Params::parse(query).expect("a query"));
+        let asked = parse("method=personal_access_token&person=a%22b&event=access_token.*");
+        let expected = Filter::parse(
+            r#"@evt.name:access_token.* @auth_method:"personal_access_token" @usr.email:"a\"b""#,
+            "x",
+        );
+        assert_eq!(
+            asked.map(|filter| filter.condition().clone()),
+            Ok(expected.expect("valid").condition().clone())
+        );
+        assert!(parse("token=nonsense").is_err());
+        assert!(parse("q=text&range=all").is_err());
+        assert!(parse("q=@unknown:1").is_err());
+        let custom = parse("range=custom&from=2027-01-01T00:00").expect("a filter");
+        assert_eq!(custom.from, "2027-01-01T00:00:00Z".parse().ok());
+        assert_eq!(custom.to, None);
+        assert!(parse("").expect("a filter").from.is_some(), "24 hours by default");
+    }
+}
