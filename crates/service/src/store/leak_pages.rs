@@ -96,7 +96,8 @@ struct LeakRow {
     metadata: Option<String>,
 }
 
-const COLUMNS: &str = "SELECT t.id, t.name, u.email, t.leaked_at, t.leak_source, t.leak_url, t.expires_at, t.revoked_at, t.revoked_by, t.leak_acknowledged_at, t.leak_acknowledged_by, (SELECT e.metadata FROM audit_events e WHERE e.asset_id = t.id AND e.at = t.leaked_at AND e.name = ";
+/// The columns, with the metadata of the event, which is written within the same minute.
+const COLUMNS: &str = "SELECT t.id, t.name, u.email, t.leaked_at, t.leak_source, t.leak_url, t.expires_at, t.revoked_at, t.revoked_by, t.leak_acknowledged_at, t.leak_acknowledged_by, (SELECT e.metadata FROM audit_events e WHERE e.asset_id = t.id AND e.at BETWEEN t.leaked_at - 60000000 AND t.leaked_at + 60000000 AND e.name = ";
 
 impl LeakRow {
     fn leak(self) -> Result<LeakedToken, StoreError> {

@@ -249,6 +249,33 @@ impl Store {
             .collect()
     }
 
+    /// Returns the names of tokens.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails or contains an invalid row.
+    pub async fn token_names(
+        &self,
+        tokens: impl IntoIterator<Item = Uuid>,
+    ) -> Result<HashMap<[u8; 16], String>, StoreError> {
+        let mut tokens: Vec<Uuid> = tokens.into_iter().collect();
+        tokens.sort_by_key(|id| *id.as_bytes());
+        tokens.dedup();
+        if tokens.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows: Vec<(Vec<u8>, String)> = read!(self, |pool| {
+            let mut query = QueryBuilder::new("SELECT id, name FROM tokens WHERE id IN (");
+            push_ids!(query, tokens);
+            query.build_query_as().fetch_all(pool).await?
+        });
+        rows.into_iter()
+            .map(|(id, name)| {
+                let id = id::from_row(&id).ok_or(StoreError::Row("tokens"))?;
+                Ok((*id.as_bytes(), name))
+            })
+            .collect()
+    }
+
     /// Returns the names of users.
     ///
     /// # Errors

@@ -3,9 +3,9 @@
 use super::error::PageError;
 use super::layout::{self, Page, Section};
 use super::params::Params;
-use super::parts::{Neighbours, moment, select, visible};
+use super::parts::{Neighbours, exact, moment, select, visible};
 use super::visitor::Visitor;
-use super::{PageResult, Shared};
+use super::{PageResult, Shared, Web};
 use crate::api::audit::resource;
 use crate::audit::{Event, Filter, Page as EventPage, method, name};
 use crate::permission::Permission::AuditLogsRead;
@@ -18,6 +18,7 @@ use ddpatrol_token::Uuid;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// Number of events per page.
 const PAGE: u32 = 50;
@@ -179,6 +180,7 @@ pub(super) async fn trail(
             (events, None, next)
         }
     };
+    let names = asset_names(&web, &events).await?;
     let following = params.has("follow") && problem.is_none();
     let next = next
         .map(|next| format!("/security/audit{}", params.with(&[("after", &next), ("follow", "")])));
@@ -203,7 +205,7 @@ pub(super) async fn trail(
             @if events.is_empty() {
                 @if problem.is_none() { p.empty { "No event matches in this time range." } }
             } @else {
-                (table(&events))
+                (table(&events, &names))
                 @if !following { (Neighbours { previous: first, next }.markup()) }
             }
         }
@@ -279,6 +281,11 @@ fn method_label(method: &str) -> &str {
     METHODS.iter().find(|known| known.0 == method).map_or(method, |known| known.1)
 }
 
+/// Returns `true` for an event of which the status of the response is worth showing.
+fn is_use(event: &Event) -> bool {
+    matches!(event.name.as_ref(), name::USED | name::DENIED)
+}
+
 /// Returns the class of an event's mark.
 fn tone(event: &Event) -> &'static str {
     match event.name.as_ref() {
@@ -289,7 +296,19 @@ fn tone(event: &Event) -> &'static str {
     }
 }
 
-fn table(events: &[StoredEvent]) -> Markup {
+/// Returns the names of the tokens and the addresses of the users that events are about.
+async fn asset_names(
+    web: &Web,
+    events: &[StoredEvent],
+) -> Result<HashMap<[u8; 16], String>, PageError> {
+    let assets = || events.iter().filter_map(|stored| stored.event.asset);
+    let mut names = web.service.store.token_names(assets()).await?;
+    let users = web.service.store.user_names(assets()).await?;
+    names.extend(users.into_iter().map(|(id, user)| (id, user.email)));
+    Ok(names)
+}
+
+fn table(events: &[StoredEvent], names: &HashMap<[u8; 16], String>) -> Markup {
     html! {
         table.rows.events {
             caption.off { "Events" }
@@ -305,13 +324,14 @@ fn table(events: &[StoredEvent]) -> Markup {
             tbody {
                 @for StoredEvent { event, .. } in events {
                     tr {
-                        td data-label="Time" { (moment(event.at)) }
+                        td data-label="Time" { (exact(event.at)) }
                         td data-label="Event" {
                             details {
                                 summary {
                                     span class={ "dot " (tone(event)) } aria-hidden="true" {}
                                     span { (label(&event.name)) }
-                                    @if let Some(status) = event.status { " " span.soft { (status) } }
+                                    @if let Some(status) = event.status.filter(|_| is_use(event)) { " " span.soft { (status) } }
+                                    @if let Some(name) = event.asset.and_then(|asset| names.get(asset.as_bytes())) { " " bdi.soft.about { (visible(name)) } }
                                 }
                                 (event_details(event))
                             }

@@ -78,9 +78,9 @@ fn table(leaks: &[LeakedToken], visitor: &Visitor) -> Markup {
                 tr {
                     th scope="col" { "Token" }
                     th scope="col" { "Reported" }
-                    th scope="col" { "Found at" }
+                    th.place scope="col" { "Found at" }
                     th scope="col" { "State" }
-                    th scope="col" { span.off { "Actions" } }
+                    th.last scope="col" { span.off { "Actions" } }
                 }
             }
             tbody {

@@ -36,6 +36,20 @@ pub(super) fn moment(at: Timestamp) -> Markup {
     }
 }
 
+/// Returns the date of a time, which is in the title.
+pub(super) fn day(at: Timestamp) -> Markup {
+    html! {
+        time datetime=(machine(at)) title=(utc(at)) data-local="date" { (at.strftime("%-d %b %Y").to_string()) }
+    }
+}
+
+/// Returns a time with seconds.
+pub(super) fn exact(at: Timestamp) -> Markup {
+    html! {
+        time datetime=(machine(at)) title=(utc(at)) data-local="exact" { (at.strftime("%-d %b %Y, %H:%M:%S UTC").to_string()) }
+    }
+}
+
 /// Returns a time, or a dash.
 pub(super) fn moment_or_dash(at: Option<Timestamp>) -> Markup {
     at.map_or_else(|| html! { span.soft { "–" } }, moment)
@@ -126,6 +140,7 @@ pub(super) fn all_scopes(scopes: &[String]) -> Markup {
 
 /// Returns the heading of a sortable column.
 pub(super) fn sort_heading(params: &Params, label: &str, key: &str, path: &str) -> Markup {
+    let class = (key != "name").then_some("date");
     let current = match params.get("sort") {
         "" => "name",
         sort => sort,
@@ -140,7 +155,7 @@ pub(super) fn sort_heading(params: &Params, label: &str, key: &str, path: &str) 
     };
     let query = params.with(&[("sort", next), ("after", ""), ("before", ""), ("done", "")]);
     html! {
-        th scope="col" aria-sort=[state] {
+        th class=[class] scope="col" aria-sort=[state] {
             a href={ (path) (query) } {
                 (label)
                 @match state {

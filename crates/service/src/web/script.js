@@ -7,10 +7,14 @@
   const plural = (number, thing) => `${number} ${thing}${number === 1 ? "" : "s"}`;
 
   const localize = (root) => {
-    const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+    const formats = {
+      "": new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }),
+      date: new Intl.DateTimeFormat(undefined, { dateStyle: "medium" }),
+      exact: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }),
+    };
     for (const time of all("time[data-local]", root)) {
       const at = new Date(time.dateTime);
-      if (!Number.isNaN(at.getTime())) time.textContent = format.format(at);
+      if (!Number.isNaN(at.getTime())) time.textContent = formats[time.dataset.local].format(at);
     }
   };
   localize(document);

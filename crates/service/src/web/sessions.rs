@@ -44,7 +44,7 @@ pub(super) async fn list(
                     th scope="col" { "Address" }
                     th scope="col" { "Signed in" }
                     th scope="col" { "Last used" }
-                    th scope="col" { span.off { "Actions" } }
+                    th.date scope="col" { span.off { "Actions" } }
                 }
             }
             tbody {

@@ -6,8 +6,8 @@ use super::forms::{Posted, hidden_fields};
 use super::layout::{self, Page, Section};
 use super::params::Params;
 use super::parts::{
-    Neighbours, all_scopes, badges, moment, moment_or_dash, relative, scopes_in_row, sort_heading,
-    state_badge, visible,
+    Neighbours, all_scopes, badges, day, moment, moment_or_dash, relative, scopes_in_row,
+    sort_heading, state_badge, visible,
 };
 use super::visitor::Visitor;
 use super::{PageResult, Shared, Web};
@@ -208,7 +208,7 @@ fn own_table(slice: &TokenSlice, params: &Params) -> Markup {
                     (sort_heading(params, "Created", "created", "/tokens"))
                     (sort_heading(params, "Expires", "expires", "/tokens"))
                     (sort_heading(params, "Last used", "used", "/tokens"))
-                    th scope="col" { span.off { "Actions" } }
+                    th.last scope="col" { span.off { "Actions" } }
                 }
             }
             tbody {
@@ -216,7 +216,7 @@ fn own_table(slice: &TokenSlice, params: &Params) -> Markup {
                     tr.dead[is_dead(token)] {
                         td data-label="Name" { (name_cell(token)) }
                         td data-label="Scopes" { (scopes_in_row(&token.scopes)) }
-                        td data-label="Created" { (moment(token.created_at)) }
+                        td data-label="Created" { (day(token.created_at)) }
                         td data-label="Expires" { (expiry(token)) }
                         td data-label="Last used" { (last_use(token)) }
                         td.actions { (row_actions(token, "")) }

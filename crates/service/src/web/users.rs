@@ -5,7 +5,7 @@ use super::forms::{Posted, hidden_fields};
 use super::guard::host;
 use super::layout::{self, Page, Section};
 use super::params::Params;
-use super::parts::{Neighbours, field, moment, moment_or_dash, relative, select, visible};
+use super::parts::{Neighbours, day, field, moment, moment_or_dash, relative, select, visible};
 use super::tokens::notice;
 use super::visitor::Visitor;
 use super::{PageResult, Shared, Web};
@@ -98,9 +98,9 @@ fn table(users: &[User], activity: &HashMap<[u8; 16], UserActivity>) -> Markup {
                 tr {
                     th scope="col" { "User" }
                     th scope="col" { "Permissions" }
-                    th scope="col" { "Live tokens" }
-                    th scope="col" { "Last seen" }
-                    th scope="col" { "Added" }
+                    th.date scope="col" { "Live tokens" }
+                    th.date scope="col" { "Last seen" }
+                    th.date scope="col" { "Added" }
                 }
             }
             tbody {
@@ -120,7 +120,7 @@ fn table(users: &[User], activity: &HashMap<[u8; 16], UserActivity>) -> Markup {
                             @if seen.live_tokens > 0 { a href={ "/organization/tokens" (super::params::encode([("owner", user.email.as_str())].into_iter())) } { (seen.live_tokens) } } @else { "0" }
                         }
                         td data-label="Last seen" { @match seen.last_seen { Some(at) => (relative(at)), None => span.soft { "never" } } }
-                        td data-label="Added" { (moment(user.created_at)) }
+                        td data-label="Added" { (day(user.created_at)) }
                     }
                 }
             }

@@ -31,6 +31,9 @@ mod slow_senders;
 mod token_state;
 mod users;
 mod wall_clock;
+mod web;
+mod web_forms;
+mod web_sessions;
 
 use std::time::{Duration, Instant};
 
