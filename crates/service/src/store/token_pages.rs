@@ -131,6 +131,20 @@ pub struct UserActivity {
     pub last_seen: Option<Timestamp>,
 }
 
+#[derive(sqlx::FromRow)]
+struct TokenActivityRow {
+    owner: Vec<u8>,
+    live_tokens: i64,
+    last: Option<i64>,
+}
+
+#[derive(sqlx::FromRow)]
+struct SessionActivityRow {
+    #[sqlx(rename = "user_id")]
+    user: Vec<u8>,
+    last: Option<i64>,
+}
+
 /// The name and the address of a user.
 #[derive(Clone, Debug)]
 pub struct UserName {
@@ -315,18 +329,20 @@ impl Store {
             return Ok(HashMap::new());
         }
         let now = time::to_row(time::now());
-        let (tokens, sessions): (Vec<(Vec<u8>, i64, Option<i64>)>, Vec<(Vec<u8>, Option<i64>)>) =
+        let (tokens, sessions): (Vec<TokenActivityRow>, Vec<SessionActivityRow>) =
             read!(self, |pool| {
                 let mut query = QueryBuilder::new(
                     "SELECT owner, CAST(SUM(CASE WHEN revoked_at IS NULL AND expires_at > ",
                 );
-                query.push_bind(now).push(" THEN 1 ELSE 0 END) AS BIGINT), MAX(last_used_at)");
+                query.push_bind(now).push(
+                    " THEN 1 ELSE 0 END) AS BIGINT) AS live_tokens, MAX(last_used_at) AS last",
+                );
                 query.push(" FROM tokens WHERE owner IN (");
                 push_ids!(query, users);
                 query.push(" GROUP BY owner");
                 let tokens = query.build_query_as().fetch_all(pool).await?;
                 let mut query = QueryBuilder::new(
-                    "SELECT user_id, MAX(used_at) FROM sessions WHERE user_id IN (",
+                    "SELECT user_id, MAX(used_at) AS last FROM sessions WHERE user_id IN (",
                 );
                 push_ids!(query, users);
                 query.push(" GROUP BY user_id");
@@ -334,12 +350,12 @@ impl Store {
             });
         let mut activity = HashMap::<[u8; 16], UserActivity>::new();
         let faulty = || StoreError::Row("users");
-        for (owner, live_tokens, last) in tokens {
+        for TokenActivityRow { owner, live_tokens, last } in tokens {
             let owner = id::from_row(&owner).ok_or_else(faulty)?;
             let last_seen = last.map(time::from_row);
             activity.insert(*owner.as_bytes(), UserActivity { live_tokens, last_seen });
         }
-        for (user, last) in sessions {
+        for SessionActivityRow { user, last } in sessions {
             let user = id::from_row(&user).ok_or_else(faulty)?;
             let entry = activity.entry(*user.as_bytes()).or_default();
             entry.last_seen = entry.last_seen.max(last.map(time::from_row));

@@ -141,7 +141,7 @@ pub(super) fn outside(status: StatusCode, title: &str, content: &Markup) -> Resp
         title,
         &html! {
             div.outside {
-                p.brand { (logo()) "ddpatrol" }
+                header.brand { (logo()) "ddpatrol" }
                 main #main tabindex="-1" { (content) }
             }
         },

@@ -4,7 +4,7 @@ use super::error::PageError;
 use super::forms::{Posted, hidden_fields};
 use super::layout::{self, Page, Section};
 use super::params::Params;
-use super::parts::{day, scopes_in_row, select, sort_heading, visible};
+use super::parts::{scopes_in_row, select, sort_heading, visible};
 use super::tokens::{
     STATES, expiry, last_use, name_cell, neighbours, notice, row_actions, token_query,
 };
@@ -167,7 +167,6 @@ fn table(
                     (sort_heading(params, "Name", "name", PATH))
                     th scope="col" { "Owner" }
                     th scope="col" { "Scopes" }
-                    (sort_heading(params, "Created", "created", PATH))
                     (sort_heading(params, "Expires", "expires", PATH))
                     th.date scope="col" { "Last used" }
                     th.last scope="col" { span.off { "Actions" } }
@@ -184,7 +183,6 @@ fn table(
                         td data-label="Name" { (name_cell(token)) }
                         td data-label="Owner" { bdi.clip { (visible(owner(token))) } }
                         td data-label="Scopes" { (scopes_in_row(&token.scopes)) }
-                        td data-label="Created" { (day(token.created_at)) }
                         td data-label="Expires" { (expiry(token)) }
                         td data-label="Last used" { (last_use(token)) }
                         td.actions { @if selection == Selection::Offered { (row_actions(token, "")) } }

@@ -132,7 +132,7 @@ pub(super) fn scopes_in_row(scopes: &[String]) -> Markup {
 /// Returns all scopes.
 pub(super) fn all_scopes(scopes: &[String]) -> Markup {
     html! {
-        ul.scopes.all {
+        ul.scopes.all tabindex="0" aria-label="Scopes" {
             @for scope in scopes { li { code { (scope) } } }
         }
     }
