@@ -17,6 +17,7 @@ pub mod leak;
 mod log_limit;
 pub mod metrics;
 pub mod network;
+pub mod openid;
 pub mod permission;
 pub mod rate;
 pub mod redact;

@@ -4,10 +4,12 @@
 use crate::audit::{self, Actor, UserRef, method, name};
 use crate::auth::{CachedToken, Verdict};
 use crate::caller::{Caller, Credential};
+use crate::openid::Identity;
+use crate::permission::{Permission, Permissions};
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::store::sessions::{NewSession, SecretDigest};
-use crate::store::users::User;
+use crate::store::users::{User, UserChange};
 use crate::store::{Store, StoreError};
 use crate::{id, time};
 use base64::Engine as _;
@@ -146,6 +148,71 @@ impl Service {
         Ok(start.secret)
     }
 
+    /// Starts a session of a person at an OpenID Connect provider.
+    ///
+    /// A person is found by issuer and subject. The first time, an invited user without an identity
+    /// at this issuer is bound by the verified email address. Groups, if they are configured,
+    /// replace the user's permissions.
+    ///
+    /// # Errors
+    /// [`Refusal`] if nobody was invited under this identity, or the database fails.
+    pub async fn sign_in_by_openid(
+        &self,
+        identity: &Identity,
+        browser: &Browser,
+    ) -> Result<WebSecret, Refusal> {
+        let user = self.user_of(identity, browser).await?;
+        if user.disabled_at.is_some() || user.service_account {
+            return Err(not_invited());
+        }
+        let user_ref = UserRef { id: user.id, email: user.email.as_str().into() };
+        let permissions = identity.permissions.filter(|&it| it != user.permissions);
+        if let Some(permissions) = permissions {
+            let names = |permissions: Permissions| {
+                permissions.iter().map(Permission::name).collect::<Vec<_>>()
+            };
+            let event = openid_actor(&user_ref, browser)
+                .event(name::USER_UPDATED, None)?
+                .about_user(user.id)
+                .with("permissions", names(permissions))
+                .with("previous_permissions", names(user.permissions));
+            let changed = self.store.set_permissions(user.id, permissions, &event).await?;
+            self.authenticator.invalidate_all();
+            if changed == UserChange::LastAdministrator {
+                tracing::warn!(
+                    user = %user.id,
+                    "groups would remove the last administrator; the permissions are unchanged"
+                );
+            }
+        }
+        let start = SessionStart::new(browser, user_ref, None, method::OPENID)?;
+        self.store.start_session(&start.session, &start.event).await?;
+        Ok(start.secret)
+    }
+
+    async fn user_of(&self, identity: &Identity, browser: &Browser) -> Result<User, Refusal> {
+        let Identity { issuer, subject, verified_email, .. } = identity;
+        if let Some(id) = self.store.identity_user(issuer, subject).await? {
+            return self.store.user_by_id(id).await?.ok_or_else(not_invited);
+        }
+        let email = verified_email.as_ref().ok_or_else(not_invited)?;
+        let user = self.store.user(email).await?.ok_or_else(not_invited)?;
+        let is_same = user.email.to_lowercase() == email.to_lowercase();
+        if !is_same || user.disabled_at.is_some() || user.service_account {
+            return Err(not_invited());
+        }
+        let user_ref = UserRef { id: user.id, email: user.email.as_str().into() };
+        let event = openid_actor(&user_ref, browser)
+            .event(name::IDENTITY_BOUND, None)?
+            .about_user(user.id)
+            .with("issuer", issuer.as_str());
+        if self.store.bind_identity(issuer, subject, user.id, &event).await? {
+            Ok(user)
+        } else {
+            Err(not_invited())
+        }
+    }
+
     /// Ends one of the caller's own sessions, all of which have the rights of the same person. A
     /// session that was started with a token can end only itself.
     ///
@@ -182,6 +249,19 @@ pub fn live(verdict: Verdict) -> Option<std::sync::Arc<CachedToken>> {
         Verdict::Live(token) => Some(token),
         Verdict::Dead(_) | Verdict::Unknown => None,
     }
+}
+
+fn openid_actor(user: &UserRef, browser: &Browser) -> Actor {
+    let request = Some(browser.request.clone());
+    Actor { user: Some(user.clone()), auth_method: method::OPENID, token: None, request }
+}
+
+/// Returns the refusal for a person whom nobody invited. It is the same for every cause.
+fn not_invited() -> Refusal {
+    Refusal::Forbidden(
+        "nobody was invited with this account: ask an administrator to add your verified email address"
+            .to_owned(),
+    )
 }
 
 /// The parts of a session that starts.

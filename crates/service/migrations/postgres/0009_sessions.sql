@@ -37,7 +37,8 @@ CREATE TABLE identities (
     subject TEXT NOT NULL,
     user_id BYTEA NOT NULL REFERENCES users (id),
     created_at BIGINT NOT NULL,
-    PRIMARY KEY (issuer, subject)
+    PRIMARY KEY (issuer, subject),
+    UNIQUE (user_id, issuer)
 );
 
 ALTER TABLE tokens ADD COLUMN leak_acknowledged_at BIGINT;

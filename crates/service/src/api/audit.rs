@@ -346,6 +346,9 @@ fn message(event: &str, who: Option<&str>, asset: &str) -> String {
         name::LEAK_ACKNOWLEDGED => "had its leak report acknowledged",
         name::SESSION_STARTED => return format!("The session {asset} was started"),
         name::SESSION_ENDED => return format!("The session {asset} ended"),
+        name::IDENTITY_BOUND => {
+            return format!("The user {asset} signed in by OpenID Connect for the first time");
+        }
         name::LINK_CREATED => return format!("A sign-in link for the user {asset} was created"),
         name::CLOCK_RESET => return "The trusted time was reset".to_owned(),
         other => return format!("{other} {asset}"),

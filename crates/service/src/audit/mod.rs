@@ -51,6 +51,8 @@ pub mod name {
     pub const SESSION_STARTED: &str = "session.started";
     /// A session of the web pages ended.
     pub const SESSION_ENDED: &str = "session.ended";
+    /// A user was bound to an identity at an OpenID Connect provider.
+    pub const IDENTITY_BOUND: &str = "user.identity_bound";
     /// A sign-in link for a user was created.
     pub const LINK_CREATED: &str = "sign_in_link.created";
     /// The trusted time was reset.

@@ -4,6 +4,9 @@ use super::database::Database;
 use super::output::{print_line, print_message};
 use crate::leak::github_keys::{KEYS_URL, check_url};
 use crate::network::{Network, Networks};
+use crate::openid::{
+    GroupPermissions, IssuerAddress, OpenIdProvider, OpenIdSecret, OpenIdSettings,
+};
 use crate::rate::{ClassRate, Limits};
 use crate::reload::{Reload, ReloadTls};
 use crate::scope::KnownScopes;
@@ -80,6 +83,20 @@ pub(super) struct ServeArgs {
     /// from, and the attributes of cookies.
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
+    /// Issuer of OpenID Connect by which people sign in
+    #[arg(long, value_name = "URL", requires = "openid_client_id", requires = "public_url")]
+    openid_issuer: Option<IssuerAddress>,
+    /// Identifier of this service at the issuer
+    #[arg(long, value_name = "ID", requires = "openid_issuer")]
+    openid_client_id: Option<String>,
+    /// File with the secret of this service at the issuer
+    #[arg(long, value_name = "FILE", requires = "openid_issuer")]
+    openid_client_secret_file: Option<PathBuf>,
+    /// Permissions of a group in the claim `groups`; repeatable
+    ///
+    /// With this option, each sign-in replaces a person's permissions by those of their groups.
+    #[arg(long, value_name = "GROUP=PERMISSIONS", requires = "openid_issuer")]
+    openid_group: Vec<GroupPermissions>,
     /// Serve the API alone, without the web pages
     #[arg(long, conflicts_with = "public_url")]
     no_web: bool,
@@ -135,6 +152,7 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         print_line(secret.expose()).context("cannot print the administrator's token; issue another one with `ddpatrold admin token issue`")?;
     }
     let web = web_origin(&args);
+    let openid = openid_provider(&args)?;
     let trusted_proxies = trusted_proxies(&args);
     let rates = if args.no_rate_limit { Limits::none() } else { Limits::new(&args.rate_limit) };
     let settings = Settings {
@@ -152,6 +170,7 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let reload = Reload { tls, scopes: args.scopes, service: Arc::clone(&service) };
     others.push(tokio::spawn(reload_on_hangup(hangup, reload)));
     let config = Config { limits, trusted_proxies, tls: current_tls, stop_within: STOP_WITHIN };
+    let web = web.map(|origin| Arc::new(Web::new(Arc::clone(&service), origin, openid)));
     let served = listen(listener, config, &service, web).await;
     for task in others {
         task.abort();
@@ -198,7 +217,7 @@ async fn listen(
     listener: TcpListener,
     config: Config,
     service: &Arc<Service>,
-    web: Option<PublicOrigin>,
+    web: Option<Arc<Web>>,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
@@ -207,8 +226,8 @@ async fn listen(
     let ConnectionLimits { total, per_address } = config.limits;
     tracing::debug!(total, per_address, "connection limits");
     let mut app = api::router(Arc::clone(service));
-    if let Some(origin) = web {
-        app = web::router(&Arc::new(Web::new(Arc::clone(service), origin)), app);
+    if let Some(web) = web {
+        app = web::router(&web, app);
     }
     let server = Server::new(app, config, Arc::clone(&service.metrics));
     print_message(&format!("listening on {scheme}://{address}"));
@@ -221,6 +240,25 @@ async fn listen(
     };
     server.run(listener, stop).await;
     Ok(())
+}
+
+/// Returns the provider of OpenID Connect, if there is one.
+fn openid_provider(args: &ServeArgs) -> anyhow::Result<Option<Arc<OpenIdProvider>>> {
+    let Some((issuer, client_id)) = args.openid_issuer.clone().zip(args.openid_client_id.clone())
+    else {
+        return Ok(None);
+    };
+    let client_secret = match &args.openid_client_secret_file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            Some(OpenIdSecret(text.trim().to_owned()))
+        }
+        None => None,
+    };
+    let groups = args.openid_group.clone();
+    let settings = OpenIdSettings { issuer, client_id, client_secret, groups };
+    Ok(Some(Arc::new(OpenIdProvider::new(settings))))
 }
 
 /// Returns the origin of the web pages; `None` if they are not served.

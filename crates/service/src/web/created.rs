@@ -5,6 +5,7 @@ use super::error::PageError;
 use super::forms::Posted;
 use super::guard::host;
 use super::layout::{self, Page, Section};
+use super::openid::{self, Step};
 use super::parts::{all_scopes, moment, relative, visible};
 use super::token_form::{Draft, creation_form};
 use super::visitor::Visitor;
@@ -24,6 +25,9 @@ use maud::{Markup, html};
 /// Creates a token and shows it.
 pub(super) async fn create(State(web): Shared, parts: Parts, posted: Posted) -> PageResult {
     let visitor = &posted.visitor;
+    if let Some(page) = openid::ask_again(&web, visitor, Step::Send, "/tokens/new") {
+        return Ok(page);
+    }
     let mut draft = Draft::read(&posted.params, &web);
     let expires_at = draft.expires_at();
     draft.problems.expiry = expires_at.as_ref().err().cloned();

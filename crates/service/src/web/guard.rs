@@ -7,6 +7,7 @@ use super::params::encode;
 use super::visitor::Visitor;
 use super::{Shared, Web};
 use crate::api::error::ApiError;
+use crate::openid::CALLBACK;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
@@ -57,9 +58,8 @@ pub(super) async fn require_visitor(State(web): Shared, request: Request, next: 
 /// Handles a request for a page that requires no session.
 pub(super) async fn allow_anyone(State(web): Shared, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    if parts.method == Method::POST
-        && let Ok(Some(previous)) = Visitor::find(&web, &parts).await
-    {
+    let is_sign_in = parts.method == Method::POST || parts.uri.path() == CALLBACK;
+    if is_sign_in && let Ok(Some(previous)) = Visitor::find(&web, &parts).await {
         // Reading the body drops the headers of a request without a token.
         parts.extensions.insert(previous);
     }
@@ -177,6 +177,15 @@ fn finish(web: &Web, mut response: Response, frame: Frame<'_>) -> Response {
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    // Chromium applies the policy also to the redirect that follows a form.
+    let provider = web.openid.as_ref().and_then(|openid| openid.origin());
+    if let Some(provider) = provider {
+        let policy =
+            HEADERS[0].1.replace("form-action 'self'", &format!("form-action 'self' {provider}"));
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
     }
     if web.origin.is_secure() {
         let value = HeaderValue::from_static("max-age=31536000");

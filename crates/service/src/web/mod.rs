@@ -14,6 +14,7 @@ mod forms;
 mod guard;
 mod layout;
 mod leaks;
+mod openid;
 mod organization;
 pub mod origin;
 mod params;
@@ -26,6 +27,7 @@ mod users;
 mod visitor;
 
 use crate::api::payload::{BodyState, Payload, read_body};
+use crate::openid::{CALLBACK, OpenIdProvider};
 use crate::service::Service;
 use axum::Router;
 use axum::extract::Request;
@@ -40,13 +42,18 @@ use std::sync::Arc;
 pub struct Web {
     service: Arc<Service>,
     origin: PublicOrigin,
+    openid: Option<Arc<OpenIdProvider>>,
 }
 
 impl Web {
     /// Creates the pages of a service.
     #[must_use]
-    pub const fn new(service: Arc<Service>, origin: PublicOrigin) -> Self {
-        Self { service, origin }
+    pub const fn new(
+        service: Arc<Service>,
+        origin: PublicOrigin,
+        openid: Option<Arc<OpenIdProvider>>,
+    ) -> Self {
+        Self { service, origin, openid }
     }
 }
 
@@ -89,6 +96,8 @@ pub fn router(web: &Arc<Web>, api: Router) -> Router {
     let open = Router::new()
         .route("/sign-in", get(sign_in::page))
         .route("/sign-in/token", post(sign_in::by_token))
+        .route("/sign-in/openid", post(openid::start))
+        .route(CALLBACK, get(openid::callback))
         .route("/sign-in/link", get(sign_in::link_page).post(sign_in::by_link))
         .route_layer(body(Payload::Form))
         .route_layer(from_fn_with_state(Arc::clone(web), guard::allow_anyone));

@@ -1,8 +1,8 @@
 //! The address at which browsers reach the pages. It decides links, the check of where a form comes
 //! from, and the attributes of cookies.
 
+use crate::network::is_loopback_host;
 use axum::http::{HeaderMap, header};
-use std::net::IpAddr;
 use std::str::FromStr;
 
 /// The scheme and the host of the pages, as browsers see them.
@@ -41,7 +41,7 @@ impl FromStr for PublicUrl {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
         let secure = match scheme {
             "https" => true,
-            "http" => is_loopback(host),
+            "http" => is_loopback_host(host),
             _ => false,
         };
         if !secure || host.is_empty() || !host.chars().all(plain) {
@@ -50,15 +50,6 @@ impl FromStr for PublicUrl {
         let default_port = if scheme == "https" { ":443" } else { ":80" };
         Ok(Self(format!("{scheme}://{}", host.strip_suffix(default_port).unwrap_or(host))))
     }
-}
-
-/// Returns `true` if a host names this machine.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 impl PublicOrigin {
@@ -80,7 +71,7 @@ impl PublicOrigin {
             Self::Fixed(PublicUrl(url)) => Some(url.clone()),
             Self::Tls => host.map(|host| format!("https://{}", host.to_ascii_lowercase())),
             Self::Loopback => {
-                let host = host.filter(|host| is_loopback(host))?;
+                let host = host.filter(|host| is_loopback_host(host))?;
                 Some(format!("http://{}", host.to_ascii_lowercase()))
             }
         }

@@ -3,13 +3,14 @@
 use super::error::PageError;
 use super::forms::Posted;
 use super::guard::own_path;
-use super::layout;
 use super::params::{Params, encode};
 use super::parts::visible;
 use super::visitor::{Visitor, ended_cookie, session_cookie};
 use super::{PageResult, Shared, Web};
+use super::{layout, openid};
 use crate::api::authentication::{LookupResult, look_up};
 use crate::audit;
+use crate::openid::Proof;
 use crate::rate::Class;
 use crate::sessions::{Browser, WebSecret, live};
 use axum::body::Bytes;
@@ -21,10 +22,11 @@ use axum_extra::extract::cookie::CookieJar;
 use maud::{Markup, html};
 
 /// Shows the ways to sign in.
-pub(super) async fn page(RawQuery(query): RawQuery) -> PageResult {
+pub(super) async fn page(State(web): Shared, RawQuery(query): RawQuery) -> PageResult {
     let params = Params::parse(query.as_deref().unwrap_or_default())?;
+    openid::prepare(&web).await;
     let notice = (params.get("done") == "signed-out").then_some("You have signed out.");
-    Ok(sign_in_page(StatusCode::OK, params.get("next"), SignInNote { notice, problem: None }))
+    Ok(sign_in_page(&web, StatusCode::OK, params.get("next"), SignInNote { notice, problem: None }))
 }
 
 /// The notes of the sign-in page.
@@ -34,12 +36,13 @@ struct SignInNote<'a> {
     problem: Option<&'a str>,
 }
 
-fn sign_in_page(status: StatusCode, next: &str, note: SignInNote<'_>) -> Response {
+fn sign_in_page(web: &Web, status: StatusCode, next: &str, note: SignInNote<'_>) -> Response {
     let problem = note.problem;
     let content = html! {
         @if let Some(notice) = note.notice { p.notice role="status" { (notice) } }
         div.panel {
             h1 { "Sign in" }
+            (openid::button(web, next, Proof::Session))
             h2 { "With an access token" }
             form method="post" action="/sign-in/token" {
                 @if !next.is_empty() { input type="hidden" name="next" value=(next); }
@@ -76,7 +79,7 @@ pub(super) async fn by_token(
     let Some(token) = token else {
         let problem = Some("This is not a token that is valid now.");
         let note = SignInNote { notice: None, problem };
-        return Ok(sign_in_page(StatusCode::FORBIDDEN, next, note));
+        return Ok(sign_in_page(&web, StatusCode::FORBIDDEN, next, note));
     };
     let secret = web.service.sign_in_by_token(&token, &browser(&web, &parts)).await?;
     end_previous(&web, &parts).await?;
@@ -122,13 +125,13 @@ fn too_many() -> PageError {
     PageError::new(StatusCode::TOO_MANY_REQUESTS, text)
 }
 
-fn browser(web: &Web, parts: &Parts) -> Browser {
+pub(super) fn browser(web: &Web, parts: &Parts) -> Browser {
     let address = web.service.caller_address(parts);
     Browser { request: audit::Request::new(parts, address.to_string()) }
 }
 
 /// Ends the session that the browser had before it signed in again.
-async fn end_previous(web: &Web, parts: &Parts) -> Result<(), PageError> {
+pub(super) async fn end_previous(web: &Web, parts: &Parts) -> Result<(), PageError> {
     if let Some(previous) = parts.extensions.get::<Visitor>() {
         web.service.end_own_session(&previous.caller, previous.session.id).await?;
     }

@@ -3,6 +3,7 @@
 use super::error::{PageError, problem_text, sentence};
 use super::forms::{Posted, hidden_fields};
 use super::layout::{self, Page, Section};
+use super::openid::{self, Step};
 use super::params::Params;
 use super::parts::{count, field, moment, problem_text as problem_markup, visible};
 use super::tokens::{list_path, shown_token};
@@ -161,6 +162,10 @@ pub(super) async fn new(
 ) -> PageResult {
     let params = Params::parse(query.as_deref().unwrap_or_default())?;
     visitor.caller.require(&[UserAppKeys, OrgAppKeysWrite])?;
+    let path = format!("/tokens/new{}", params.with(&[]));
+    if let Some(page) = openid::ask_again(&web, &visitor, Step::Open, &path) {
+        return Ok(page);
+    }
     let mut draft = Draft { lifetime: DEFAULT_LIFETIME.to_owned(), ..Draft::default() };
     params.get("owner").clone_into(&mut draft.owner);
     if !params.get("from").is_empty() {

@@ -4,6 +4,7 @@ use super::error::{PageError, problem_text, sentence};
 use super::forms::{Posted, hidden_fields};
 use super::guard::host;
 use super::layout::{self, Page, Section};
+use super::openid::{self, Step};
 use super::params::Params;
 use super::parts::{Neighbours, day, field, moment, moment_or_dash, relative, select, visible};
 use super::tokens::notice;
@@ -173,8 +174,11 @@ fn chosen_permissions(params: &Params) -> Permissions {
 }
 
 /// Shows the form that adds a user.
-pub(super) async fn new(Extension(visitor): Extension<Visitor>) -> PageResult {
+pub(super) async fn new(State(web): Shared, Extension(visitor): Extension<Visitor>) -> PageResult {
     visitor.caller.require(&[OrgAppKeysWrite])?;
+    if let Some(page) = openid::ask_again(&web, &visitor, Step::Open, "/organization/users/new") {
+        return Ok(page);
+    }
     let chosen = Permissions::NONE.with(Permission::UserAppKeys);
     Ok(new_form(&visitor, &PersonDraft { chosen, ..PersonDraft::default() }))
 }
@@ -215,6 +219,9 @@ fn new_form(visitor: &Visitor, draft: &PersonDraft) -> Response {
 /// Adds a user.
 pub(super) async fn add(State(web): Shared, posted: Posted) -> PageResult {
     let visitor = &posted.visitor;
+    if let Some(page) = openid::ask_again(&web, visitor, Step::Send, "/organization/users/new") {
+        return Ok(page);
+    }
     let draft = PersonDraft {
         email: posted.params.get("email").trim().to_owned(),
         name: posted.params.get("name").trim().to_owned(),
@@ -312,6 +319,10 @@ pub(super) async fn set_permissions(
     posted: Posted,
 ) -> PageResult {
     let permissions = chosen_permissions(&posted.params);
+    let own = format!("{PATH}/{id}");
+    if let Some(page) = openid::ask_again(&web, &posted.visitor, Step::Send, &own) {
+        return Ok(page);
+    }
     web.service.set_user_permissions(&posted.visitor.caller, &id, permissions).await?;
     Ok(Redirect::to(&format!("{PATH}/{id}?done=permissions")).into_response())
 }
@@ -351,6 +362,10 @@ pub(super) async fn set_state(
     Path(id): Path<String>,
     posted: Posted,
 ) -> PageResult {
+    let own = format!("{PATH}/{id}");
+    if let Some(page) = openid::ask_again(&web, &posted.visitor, Step::Send, &own) {
+        return Ok(page);
+    }
     let (state, done) = match posted.params.get("state") {
         "disabled" => (AccountState::Disabled, "disabled"),
         "enabled" => (AccountState::Enabled, "enabled"),
@@ -368,6 +383,10 @@ pub(super) async fn sign_in_link(
     posted: Posted,
 ) -> PageResult {
     let visitor = &posted.visitor;
+    let own = format!("{PATH}/{id}");
+    if let Some(page) = openid::ask_again(&web, visitor, Step::Send, &own) {
+        return Ok(page);
+    }
     if !posted.claim(&web).await? {
         return Ok(Redirect::to(&format!("{PATH}/{id}")).into_response());
     }

@@ -22,10 +22,10 @@ def environment():
 class Service:
     """`ddpatrold serve` on a free port."""
 
-    def __init__(self, program, database, *options):
+    def __init__(self, program, database, *options, listen="127.0.0.1:0"):
         self.program, self.database = program, database
         self.process = subprocess.Popen(
-            [program, "serve", "--listen", "127.0.0.1:0", "--database", database, "--no-rate-limit", *options],
+            [program, "serve", "--listen", listen, "--database", database, "--no-rate-limit", *options],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(),
         )
         self.url, self.errors = None, []

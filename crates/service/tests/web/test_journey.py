@@ -32,7 +32,7 @@ def test_a_token_is_created_used_leaked_and_revoked(service, person, tmp_path):
     page.goto(service.link())
     picture(page, "sign-in")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Access Tokens")).to_be_visible()
+    expect(page.get_by_role("heading", name="Access Tokens", exact=True)).to_be_visible()
 
     page.get_by_role("link", name="New Access Token").click()
     page.get_by_label("Name", exact=True).fill("deploy dashboards")
