@@ -11,6 +11,7 @@ use crate::audit::{Event, Filter, Page as EventPage};
 use crate::caller::Caller;
 use crate::permission::Permission::{AuditLogsRead, OrgAppKeysRead};
 use crate::refusal::Refusal;
+use crate::server::Streamed;
 use crate::sort::Direction;
 use crate::store::listing::state_name;
 use crate::store::token_pages::{TokenCursor, TokenPosition, TokenQuery};
@@ -52,6 +53,7 @@ impl HttpBody for PartsBody {
 /// Returns the response with a file.
 fn file(parts: Receiver<io::Result<Bytes>>, media: &'static str, name: &str) -> Response {
     let mut response = Body::new(PartsBody(parts)).into_response();
+    response.extensions_mut().insert(Streamed);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
