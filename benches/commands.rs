@@ -8,7 +8,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 
 use ddpatrol::rules;
-use ddpatrol_token::datadog;
+use ddpatrol_test_repo::Repo;
 use nix::sys::resource::{UsageWho, getrusage};
 use std::io::Write;
 use std::path::Path;
@@ -35,7 +35,7 @@ fn main() {
         compare_start(folder.path());
         compare_tree(Path::new(&tree));
     }
-    further_places(folder.path());
+    further_places();
 }
 
 fn ddpatrol(arguments: &[&str], path: &Path) -> Command {
@@ -99,8 +99,8 @@ fn compare_tree(tree: &Path) {
 
 /// The cost of a further location of a token: a log with the token in every line, compared with one of the
 /// same length with the token in one line.
-fn further_places(folder: &Path) {
-    let token = sample();
+fn further_places() {
+    let token = ddpatrol_test_mint::token(7);
     let line = |n: usize, token: &str| {
         format!(
             "2026-11-26T10:00:00.{n:06}Z DEBUG req={n} GET /api/v2/query auth={token} status=200\n"
@@ -109,19 +109,8 @@ fn further_places(folder: &Path) {
     let other = "x".repeat(token.len());
     let one: String = (0..PLACES).map(|n| line(n, if n == 0 { &token } else { &other })).collect();
     let all: String = (0..PLACES).map(|n| line(n, &token)).collect();
-    let commit = |name: &str, text: &str| {
-        let path = folder.join(name);
-        std::fs::create_dir(&path).expect("a folder");
-        std::fs::write(path.join("debug.txt"), text).expect("a file");
-        let author = ["-c", "user.name=a", "-c", "user.email=a@example.com"];
-        for arguments in [&["init", "-q"][..], &["add", "."], &["commit", "-q", "-m", "x"]] {
-            let mut git = Command::new("git");
-            git.arg("-C").arg(&path).args(author).args(arguments);
-            assert!(git.status().expect("git runs").success());
-        }
-        path
-    };
-    let (one, all) = (commit("one", &one), commit("all", &all));
+    let commit = |text: &str| Repo::with_files(&[("debug.txt", text)]);
+    let (one, all) = (commit(&one), commit(&all));
     for (title, arguments) in [("a file", "--files-only"), ("a history", "--history-only")] {
         for format in ["text", "json", "jsonl"] {
             let measure = |path: &Path, places: usize| {
@@ -136,8 +125,8 @@ fn further_places(folder: &Path) {
                 times.sort();
                 (times[3].as_secs_f64(), peak(&measured(&arguments, path)))
             };
-            let (few_cpu, few_peak) = measure(&one, 1);
-            let (cpu, peak) = measure(&all, PLACES);
+            let (few_cpu, few_peak) = measure(one.path(), 1);
+            let (cpu, peak) = measure(all.path(), PLACES);
             let further = (PLACES - 1) as f64;
             println!(
                 "{title}, {format}: {:.2} microseconds and {:.0} bytes for each further location",
@@ -146,20 +135,6 @@ fn further_places(folder: &Path) {
             );
         }
     }
-}
-
-/// Returns a token that the built-in rules prove.
-fn sample() -> String {
-    let format = datadog::access_token(datadog::PERSONAL_PREFIX).expect("the format is valid");
-    let mut state = 7_u64;
-    let mut fill = |bytes: &mut [u8]| {
-        for byte in bytes {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            *byte = (state >> 56) as u8;
-        }
-    };
-    let token = format.mint(format.choices()[0], &mut fill);
-    String::from_utf8(token.expose().to_vec()).expect("tokens are ASCII")
 }
 
 fn measured(arguments: &[&str], path: &Path) -> Command {

@@ -18,6 +18,8 @@ FOLDERS = [
     "crates/detect/src",
     "crates/git/src",
     "crates/pack/src",
+    "crates/test-mint/src",
+    "crates/test-repo/src",
     "crates/token/src",
     "src/cli",
     "src/config",

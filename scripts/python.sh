@@ -20,6 +20,8 @@ if [ -z "${DDPATROL_TEST_POSTGRES:-}" ]; then
 fi
 
 python=$("$root/scripts/venv.sh" "$tests/requirements.txt")
+DDPATROL_TEST_NODE=$("$root/scripts/node.sh" "$tests")
+export DDPATROL_TEST_NODE
 export PYTHONDONTWRITEBYTECODE=1
 cd "$tests"
 exec "$python" -m pytest -p no:cacheprovider --strict-markers -ra "$@"

@@ -109,6 +109,7 @@ service() {
   need g++ g++
   need openssl openssl
   need faketime faketime
+  need npm npm
   need_python
   need_postgres
   need_cargo nextest

@@ -68,10 +68,6 @@ pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod mask;
-#[cfg(test)]
-#[expect(dead_code, reason = "the tests of the program use all of it")]
-#[path = "../tests/it/support/mint.rs"]
-mod mint;
 pub mod report;
 pub mod respond;
 pub mod rules;

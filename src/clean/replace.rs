@@ -181,7 +181,7 @@ impl Replacement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mint;
+    use ddpatrol_test_mint as mint;
 
     fn cleaner(token: &str) -> Cleaner {
         let rules = Arc::new(crate::rules::builtin().expect("the built-in rules"));

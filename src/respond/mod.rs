@@ -148,7 +148,9 @@ impl Responder {
         let endpoints = self.endpoints(provider);
         if endpoints.is_empty() {
             // Without an endpoint nothing has rejected the token.
-            return Verification::unknown("only Datadog issues such tokens; use --datadog-site");
+            return Verification::unknown(
+                "no issuer is configured; use --datadog-site or --issuer",
+            );
         }
         let mut answers = Vec::new();
         for (endpoint, api) in endpoints {
@@ -167,15 +169,13 @@ impl Responder {
     }
 
     /// Returns the endpoints that verify a provider's tokens.
-    /// The user's own services issue no service account tokens, so they are not asked about them.
     fn endpoints(&self, provider: Provider) -> Vec<(&Endpoint, Api)> {
         let Settings { issuers, sites, github, .. } = &self.settings;
         let sites = sites.iter().map(|it| (it, Api::Datadog));
         match provider {
-            Provider::Datadog => {
+            Provider::Datadog | Provider::ServiceAccount => {
                 issuers.iter().map(|it| (it, Api::Ddpatrold)).chain(sites).collect()
             }
-            Provider::ServiceAccount => sites.collect(),
             Provider::GitHub | Provider::GitHubRefresh => vec![(github, Api::GitHub)],
         }
     }
@@ -232,21 +232,21 @@ impl Responder {
             }
         }
         if ways.is_empty() && missing.is_empty() {
-            missing.push("only Datadog issues such tokens; use --datadog-site".to_owned());
+            missing.push("no issuer is configured; use --datadog-site or --issuer".to_owned());
         }
         if ways.is_empty() { Err(missing.join("; ")) } else { Ok(ways) }
     }
 
     /// Returns `true` if a token can be reported to the user's own services.
     fn reports(&self, provider: Provider, token: &ProvenToken) -> bool {
-        provider == Provider::Datadog && token.secret.is_some() && !self.settings.issuers.is_empty()
+        provider.uses_datadog_api() && token.secret.is_some() && !self.settings.issuers.is_empty()
     }
 
     /// Returns the endpoints that revoke by identifier, each with its administrator's token and the
     /// environment variable that holds it.
     fn deletions(&self, provider: Provider) -> [(&[Endpoint], Option<&Secret>, &'static str); 2] {
         let settings = &self.settings;
-        let issuers = if provider == Provider::Datadog { &settings.issuers[..] } else { &[] };
+        let issuers = if provider.uses_datadog_api() { &settings.issuers[..] } else { &[] };
         [
             (issuers, settings.issuer_token.as_ref(), ISSUER_TOKEN),
             (&settings.sites, settings.site_token.as_ref(), SITE_TOKEN),

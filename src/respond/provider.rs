@@ -7,7 +7,7 @@
 pub enum Provider {
     /// Datadog, or a service with its API: personal access tokens.
     Datadog,
-    /// Datadog: access tokens of service accounts.
+    /// Datadog, or a service with its API: access tokens of service accounts.
     ServiceAccount,
     /// GitHub: tokens that can be verified and revoked.
     GitHub,

@@ -23,10 +23,6 @@ pub mod issue;
 pub mod issue_object;
 pub mod label;
 pub mod lock;
-#[cfg(test)]
-#[expect(dead_code, reason = "the tests of the program use all of it")]
-#[path = "../../../tests/it/support/mint.rs"]
-mod mint;
 pub mod place;
 pub mod quantity;
 mod read_full;

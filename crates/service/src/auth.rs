@@ -1,12 +1,14 @@
 //! Authentication: resolves the bytes that a caller presents to the owner of a live token. Results
 //! are cached so briefly that a revocation on another replica takes effect within a second.
 
+use crate::expiry::Expiry;
 use crate::permission::Permissions;
 use crate::store::credentials::Credential;
 use crate::store::tokens::NewToken;
 use crate::store::{Store, StoreError};
+use crate::token_kind::TokenKind;
 use crate::{audit, time};
-use ddpatrol_token::datadog::{PERSONAL_PREFIX, access_token};
+use ddpatrol_token::datadog::access_token;
 use ddpatrol_token::{Check, Format, FormatError, Uuid};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -47,26 +49,29 @@ pub struct PresentedToken {
     pub digest: [u8; 32],
 }
 
-/// Parses presented tokens.
+/// Parses presented tokens of every kind.
 #[derive(Debug)]
-pub struct TokenParser(Format);
+pub struct TokenParser([Format; 2]);
 
 impl TokenParser {
-    /// Creates a parser of personal access tokens.
+    /// Creates a parser.
     ///
     /// # Errors
     /// [`FormatError`] if the built-in format is invalid.
     pub fn new() -> Result<Self, FormatError> {
-        Ok(Self(access_token(PERSONAL_PREFIX)?))
+        let [personal, service_account] = TokenKind::ALL.map(|kind| access_token(kind.prefix()));
+        Ok(Self([personal?, service_account?]))
     }
 
     /// Parses a token. Returns `None` if the token is malformed or its checksum is wrong; such a
     /// token is rejected without a query.
     #[must_use]
     pub fn parse(&self, token: &[u8]) -> Option<PresentedToken> {
-        let Check::Proven { split, .. } = self.0.check(token) else { return None };
-        let (id, _) = self.0.uuid(split, token)?;
-        Some(PresentedToken { id, digest: digest(token) })
+        self.0.iter().find_map(|format| {
+            let Check::Proven { split, .. } = format.check(token) else { return None };
+            let (id, _) = format.uuid(split, token)?;
+            Some(PresentedToken { id, digest: digest(token) })
+        })
     }
 }
 
@@ -75,6 +80,8 @@ impl TokenParser {
 pub struct CachedToken {
     /// The identifier.
     pub id: Uuid,
+    /// The kind.
+    pub kind: TokenKind,
     /// The owner.
     pub user: audit::UserRef,
     /// The owner's permissions, limited to the token's scopes.
@@ -83,8 +90,8 @@ pub struct CachedToken {
     pub scopes: Vec<String>,
     /// The time of creation.
     pub created_at: Timestamp,
-    /// The time of expiry.
-    pub expires_at: Timestamp,
+    /// The expiry.
+    pub expires_at: Expiry,
     digest: [u8; 32],
     dead: bool,
     queried_at: Instant,
@@ -296,6 +303,7 @@ impl Authenticator {
     pub fn created(&self, token: &NewToken, owner: audit::UserRef) {
         let token = Arc::new(CachedToken {
             id: token.id,
+            kind: token.kind,
             user: owner,
             // Nothing is permitted before the query.
             permissions: Permissions::NONE,
@@ -340,7 +348,7 @@ impl Authenticator {
 fn verdict(token: Arc<CachedToken>, presented: &PresentedToken) -> Verdict {
     if !bool::from(token.digest.ct_eq(&presented.digest)) {
         Verdict::Unknown
-    } else if token.dead || token.expires_at <= time::now() {
+    } else if token.dead || token.expires_at.is_reached(time::now()) {
         Verdict::Dead(token)
     } else {
         Verdict::Live(token)
@@ -350,6 +358,7 @@ fn verdict(token: Arc<CachedToken>, presented: &PresentedToken) -> Verdict {
 fn cached_token(id: Uuid, credential: Credential, queried_at: Instant) -> CachedToken {
     CachedToken {
         id,
+        kind: credential.kind,
         user: audit::UserRef { id: credential.owner, email: credential.email.into() },
         permissions: credential.permissions,
         scopes: credential.scopes,
@@ -364,18 +373,20 @@ fn cached_token(id: Uuid, credential: Credential, queried_at: Instant) -> Cached
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ddpatrol_token::datadog::mint_personal_access_token;
+    use ddpatrol_token::datadog::mint_access_token;
 
     #[test]
     fn a_minted_token_is_read_and_one_with_a_wrong_checksum_is_not() {
         let parser = TokenParser::new().expect("the built-in format is valid");
-        let minted = mint_personal_access_token().expect("random bytes");
-        let presented = parser.parse(minted.token.expose()).expect("the token is valid");
-        assert_eq!(presented.id, minted.id);
-        let mut wrong = minted.token.expose().to_vec();
-        let last = wrong.len() - 1;
-        wrong[last] = if wrong[last] == b'0' { b'1' } else { b'0' };
-        assert!(parser.parse(&wrong).is_none());
+        for kind in TokenKind::ALL {
+            let minted = mint_access_token(kind.prefix()).expect("random bytes");
+            let presented = parser.parse(minted.token.expose()).expect("the token is valid");
+            assert_eq!(presented.id, minted.id);
+            let mut wrong = minted.token.expose().to_vec();
+            let last = wrong.len() - 1;
+            wrong[last] = if wrong[last] == b'0' { b'1' } else { b'0' };
+            assert!(parser.parse(&wrong).is_none());
+        }
         assert!(parser.parse(b"").is_none());
     }
 

@@ -1,9 +1,11 @@
-//! Background tasks: write the events of expired tokens, delete old audit events, and listen for
+//! Background tasks: write the events of expired tokens, revoke rotated ones, delete old audit events, and listen for
 //! changes by other replicas.
 
 use crate::clock::monitor::ClockError;
 use crate::service::Service;
 use crate::store::audit::DELETE_BATCH;
+use crate::store::rotation::Ended;
+use crate::store::tokens::RevokedBy;
 use crate::store::{CHANNEL, StoreError};
 use ddpatrol_token::Uuid;
 use sqlx::postgres::{PgListener, PgPool};
@@ -22,8 +24,8 @@ const SESSIONS_EVERY: Duration = Duration::from_secs(60);
 /// Delay before the listener reconnects.
 const RECONNECT_DELAY: Duration = Duration::from_millis(500);
 
-/// Writes the events of expired tokens while the time is trusted; never returns. Expired tokens are
-/// rejected even without this task.
+/// Writes the events of expired tokens, and revokes rotated tokens at the end of their overlap,
+/// while the time is trusted; never returns. These tokens are rejected even without this task.
 pub async fn expire(service: &Service) {
     let mut every = tokio::time::interval(EXPIRY_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -37,9 +39,10 @@ pub async fn expire(service: &Service) {
 
 async fn expire_due(service: &Service) -> Result<(), StoreError> {
     while let Ok(now) = service.clock.trusted_time() {
-        let expired = service.store.expire_tokens(now, EXPIRE_BATCH).await?;
+        let Ended { expired, rotated } = service.store.expire_tokens(now, EXPIRE_BATCH).await?;
         service.metrics.expired(expired);
-        if expired < EXPIRE_BATCH as usize {
+        service.metrics.revoked(RevokedBy::Rotation, rotated);
+        if expired + rotated < EXPIRE_BATCH as usize {
             break;
         }
     }

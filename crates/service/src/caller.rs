@@ -3,11 +3,12 @@
 
 use crate::audit::{self, Actor, UserRef};
 use crate::auth::CachedToken;
+use crate::expiry::Expiry;
 use crate::permission::{Permission, Permissions};
 use crate::refusal::Refusal;
 use crate::store::tokens::Authority;
+use crate::token_kind::TokenKind;
 use ddpatrol_token::Uuid;
-use jiff::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -55,8 +56,8 @@ pub struct SessionToken {
     pub name: String,
     /// The scopes.
     pub scopes: Vec<String>,
-    /// The time of expiry.
-    pub expires_at: Timestamp,
+    /// The expiry.
+    pub expires_at: Expiry,
 }
 
 impl Caller {
@@ -134,12 +135,23 @@ impl Caller {
         }
     }
 
-    /// Returns the time at which the caller's token expires; `None` for a person.
+    /// Returns the expiry of the caller's token; a person has none.
     #[must_use]
-    pub fn expires_at(&self) -> Option<Timestamp> {
+    pub fn expires_at(&self) -> Expiry {
         match &self.credential {
-            Credential::Token(token) => Some(token.expires_at),
-            Credential::Session(session) => session.token.as_ref().map(|token| token.expires_at),
+            Credential::Token(token) => token.expires_at,
+            Credential::Session(session) => {
+                session.token.as_ref().map_or(Expiry::Never, |token| token.expires_at)
+            }
+        }
+    }
+
+    /// Returns the kind of the caller's token. Only people start sessions.
+    #[must_use]
+    pub fn token_kind(&self) -> TokenKind {
+        match &self.credential {
+            Credential::Token(token) => token.kind,
+            Credential::Session(_) => TokenKind::Personal,
         }
     }
 

@@ -1,5 +1,5 @@
 //! The issuance and revocation service behind `ddpatrold`: it mints, checks, updates, revokes and
-//! audits personal access tokens, and accepts leak reports.
+//! audits access tokens of people and service accounts, and accepts leak reports.
 //!
 //! The input is HTTP requests in Datadog's format; the output is rows of an SQLite or PostgreSQL
 //! database, and responses. The service shares only the token format with the scanner
@@ -12,6 +12,7 @@ pub mod background;
 pub mod caller;
 pub mod cli;
 pub mod clock;
+pub mod expiry;
 pub mod id;
 pub mod leak;
 mod log_limit;
@@ -28,11 +29,13 @@ pub mod scope;
 mod searches;
 pub mod server;
 pub mod service;
+pub mod service_accounts;
 pub mod sessions;
 pub mod sort;
 mod steady;
 pub mod store;
 pub mod time;
+pub mod token_kind;
 pub mod tokens;
 pub mod users;
 pub mod web;

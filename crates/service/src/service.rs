@@ -5,6 +5,7 @@ use crate::audit::Event;
 use crate::audit::queue::Queue;
 use crate::auth::{Authenticator, TokenParser, digest};
 use crate::clock::monitor::Monitor;
+use crate::expiry::Expiry;
 use crate::leak::github_keys::GithubKeys;
 use crate::metrics::Metrics;
 use crate::network::Networks;
@@ -19,6 +20,7 @@ use crate::store::search::Searches;
 use crate::store::tokens::{NewToken, Revocation, RevokedBy};
 use crate::store::users::{ADMINISTRATOR, User};
 use crate::store::{Store, StoreError};
+use crate::token_kind::TokenKind;
 use crate::{id, time};
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
@@ -83,14 +85,16 @@ pub struct Service {
 /// The parameters of a new token.
 #[derive(Clone, Debug)]
 pub struct TokenRequest {
+    /// The kind.
+    pub kind: TokenKind,
     /// The owner.
     pub owner: Uuid,
     /// The name.
     pub name: String,
     /// The scopes.
     pub scopes: Vec<String>,
-    /// The time of expiry.
-    pub expires_at: Timestamp,
+    /// The expiry.
+    pub expires_at: Expiry,
 }
 
 /// A token that was just minted.
@@ -116,15 +120,16 @@ pub struct FirstAdministrator {
 /// # Errors
 /// [`RandomError`] if the system's random source fails.
 pub fn mint(request: TokenRequest) -> Result<Minted, RandomError> {
-    let minted = datadog::mint_personal_access_token()?;
+    let minted = datadog::mint_access_token(request.kind.prefix())?;
     let token = NewToken {
         id: minted.id,
         digest: digest(minted.token.expose()),
+        kind: request.kind,
         owner: request.owner,
         name: request.name,
         scopes: request.scopes,
         created_at: time::now(),
-        expires_at: time::whole_micros(request.expires_at),
+        expires_at: request.expires_at.whole_micros(),
     };
     Ok(Minted { token, secret: minted.token })
 }
@@ -158,10 +163,11 @@ pub async fn bootstrap(
         modified_at: None,
     };
     let Minted { token, secret } = mint(TokenRequest {
+        kind: TokenKind::Personal,
         owner: user.id,
         name: "First administrator token".to_owned(),
         scopes: scopes.names().map(str::to_owned).collect(),
-        expires_at: a_year_after(now),
+        expires_at: Expiry::At(a_year_after(now)),
     })?;
     let created = store.bootstrap(&user, &token).await?;
     Ok(created.then_some(FirstAdministrator { user, secret }))

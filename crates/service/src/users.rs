@@ -17,7 +17,7 @@ use crate::{id, time};
 use ddpatrol_token::Uuid;
 
 /// Maximum length of an email address or a name, in characters.
-const MAX_TEXT: usize = 255;
+pub const MAX_TEXT: usize = 255;
 
 /// A person to add, with fields as they were typed.
 #[derive(Clone, Debug)]
@@ -46,22 +46,22 @@ pub fn require_all_users(caller: &Caller) -> Result<(), Refusal> {
 pub fn check_email(email: &str) -> Result<(), String> {
     let parts = email.split_once('@');
     if !parts.is_some_and(|(who, host)| !who.is_empty() && !host.is_empty()) {
-        return Err("must have the form NAME@HOST".to_owned());
+        return Err("must be an email address, NAME@HOST".to_owned());
     }
-    check_person_text(email)
+    check_text(email)
 }
 
-/// Checks an email address or a person's name.
+/// Checks a text that describes a user.
 ///
 /// # Errors
 /// The problem.
-pub fn check_person_text(text: &str) -> Result<(), String> {
+pub fn check_text(text: &str) -> Result<(), String> {
     let faulty = text.trim().is_empty()
         || text.chars().count() > MAX_TEXT
         || text.chars().any(is_deceptive)
         || holds_token(text);
     if faulty {
-        Err(format!("must have 1 to {MAX_TEXT} printable characters and must not contain a token"))
+        Err(format!("must have 1 to {MAX_TEXT} printable characters and contain no token"))
     } else {
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Service {
         let NewPerson { email, name, permissions } = person;
         check_email(&email).map_err(|problem| Refusal::invalid("email", problem))?;
         let name = if name.trim().is_empty() { email.clone() } else { name };
-        check_person_text(&name).map_err(|problem| Refusal::invalid("name", problem))?;
+        check_text(&name).map_err(|problem| Refusal::invalid("name", problem))?;
         require_each(caller, permissions, "the new user would get")?;
         let user = User {
             id: id::random()?,
@@ -140,6 +140,9 @@ impl Service {
         caller.require(&[OrgAppKeysWrite])?;
         let id = Uuid::parse(id).ok_or(Refusal::NO_USER)?;
         let user = self.store.user_by_id(id).await?.ok_or(Refusal::NO_USER)?;
+        if user.service_account {
+            return Err(Refusal::Forbidden("the user is a service account".to_owned()));
+        }
         require_each(caller, user.permissions, "the user has")?;
         Ok(user)
     }

@@ -114,25 +114,21 @@ fn archives_are_judged_in_ranges_and_staged_changes() {
     assert_eq!((ran.code(), places(&ran)), (Some(1), vec!["y.zip!/new:1 the change new".into()]));
 }
 
-/// Creates a repository in `$inner`, with one token in a blob and one in a commit message, and packs it
-/// into `repo` with a script, in which `$git` runs git in the inner repository.
+/// Creates a repository in `$inner`, with the token `$1` in a blob and another one in a commit message,
+/// and packs it into `repo` with a script, in which `$git` runs git in the inner repository.
 fn pack_repository(repo: &Repo, script: &str) {
-    let make = "
-        export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
-        inner=$(mktemp -d) && trap 'rm -rf \"$inner\"' EXIT
-        git=\"git -C $inner -c core.logAllRefUpdates=false\"
-        git=\"$git -c user.name=Ada -c user.email=ada@example.com\"
-        $git init -q -b main .
-        printf 'key: %s\\n' \"$1\" > \"$inner/s.env\"
-        $git add s.env; $git commit -qm \"Bring in $2\"
-        $git rm -q s.env; $git commit -qm 'Take it out'
-    ";
+    let inner = Repo::new();
+    // Reflogs would repeat the message in archives of the whole repository.
+    inner.git(&["config", "core.logAllRefUpdates", "false"]);
     let (first, second) = (token(11), token(12));
-    let output = Command::new("bash")
-        .current_dir(repo.path())
-        .args(["-euc", &format!("{make}{script}"), "bash", &first, &second])
-        .output()
-        .expect("bash runs");
+    inner.write("s.env", format!("key: {first}\n"));
+    inner.commit(format!("Bring in {second}"));
+    inner.remove("s.env");
+    inner.commit("Take it out");
+    let mut command = Command::new("bash");
+    inner.set_environment(&mut command).current_dir(repo.path()).env("inner", inner.path());
+    command.args(["-euc", &format!("git=\"git -C $inner\"; {script}"), "bash", &first]);
+    let output = command.output().expect("bash runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 

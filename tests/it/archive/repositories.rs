@@ -2,24 +2,19 @@
 
 use super::containers::shell;
 use super::token;
+use crate::support::repo::Repo;
 use crate::support::tree::{RunOutput, Tree};
 
-/// Creates a repository of two commits; the second removes the token.
-const REPOSITORY: &str = "
-export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
-git init -q -b main app
-cd app
-git config user.name Ada; git config user.email ada@example.com
-mkdir d; cp ../s d/s.env
-git add d; git commit -qm 'Bring it in'
-git rm -q d/s.env; git commit -qm 'Take it out'
-cd ..
-";
-
+/// Packs a repository `app` of two commits with a script; the second commit removes the token.
 fn tree(packing: &str) -> Tree {
+    let repo = Repo::new();
+    repo.commit_files(&[("d/s.env", &format!("key: {}\n", token(1)))], "Bring it in");
+    repo.remove("d/s.env");
+    repo.commit("Take it out");
     let tree = Tree::new();
-    tree.write("s", format!("key: {}\n", token(1)));
-    shell(&tree, &format!("{REPOSITORY}\n{packing}\nrm -rf app app.git s"));
+    std::fs::rename(repo.path(), tree.path().join("app")).expect("one file system");
+    let settings = "export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null";
+    shell(&tree, &format!("{settings}\n{packing}\nrm -rf app app.git"));
     tree
 }
 

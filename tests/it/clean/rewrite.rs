@@ -246,7 +246,7 @@ fn credentials_of_the_remote_are_not_printed_and_tokens_outside_the_history_are_
 fn a_token_in_unreachable_objects_needs_no_rewrite() {
     let token = mint::token(1);
     let repo = Repo::with_files(&[("f", "1")]);
-    repo.git_with_input(&["hash-object", "-w", "--stdin"], &token);
+    repo.hash_object("blob", &token);
     let ran = clean(&repo, &report_of(&repo, &token), &["--yes"]);
     assert_eq!(ran.code(), Some(2), "{ran:?}");
     assert!(ran.stdout().contains("gc --prune=now"), "{}", ran.stdout());

@@ -111,7 +111,7 @@ fn a_corrupt_copy_is_ignored_if_an_intact_copy_exists() {
         let other = repo.loose(&id);
         std::fs::create_dir_all(other.parent().expect("a folder")).expect("a folder");
         let spare = Repo::new();
-        spare.git_with_input(&["hash-object", "--literally", "-t", &kind, "-w", "--stdin"], bytes);
+        spare.hash_object(&kind, bytes);
         std::fs::copy(spare.loose(&id), &other).expect("room");
         let ran = repo.scan(&["--history-only"]);
         assert_eq!(ran.issue_messages("unread"), Vec::<String>::new(), "{kind}");

@@ -127,8 +127,7 @@ fn tokens_only_in_the_reflog_are_found_and_marked_unreachable() {
 fn a_token_in_an_unreferenced_object_is_found_and_marked_unreachable() {
     let repo = Repo::new();
     repo.commit_file("x", "nothing");
-    let blob =
-        repo.git_with_input(&["hash-object", "-w", "--stdin"], format!("a\n  {}\n", token(1)));
+    let blob = repo.hash_object("blob", format!("a\n  {}\n", token(1)));
     let tree = repo.git_with_input(&["mktree"], format!("100644 blob {blob}\t{}\n", token(2)));
     let ran = repo.scan_history();
     let place = ran.only_location(&token(1));

@@ -59,7 +59,7 @@ fn kept_packs_and_cruft_packs_are_scanned() {
     repo.git(&["repack", "-adq"]);
     let keep = repo.packs(".pack").remove(0).with_extension("keep");
     std::fs::write(keep, "").expect("room");
-    let blob = repo.git_with_input(&["hash-object", "-w", "--stdin"], token(4));
+    let blob = repo.hash_object("blob", token(4));
     repo.commit_file("x", "x");
     repo.git(&["-c", "gc.cruftPacks=true", "gc", "-q", "--cruft", "--prune=never"]);
     assert_eq!((repo.packs(".mtimes").len(), repo.packs(".keep").len()), (1, 1));

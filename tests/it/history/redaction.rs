@@ -39,8 +39,8 @@ pub(super) fn planted() -> Planted {
     repo.git(&["notes", "add", "-m", of(14)]);
     repo.write("stashed", of(15));
     repo.git(&["stash", "push", "-q", "-u", "-m", of(16)]);
-    repo.git_with_input(&["hash-object", "-w", "--stdin"], of(17));
-    let blob = repo.git_with_input(&["hash-object", "-w", "--stdin"], "x");
+    repo.hash_object("blob", of(17));
+    let blob = repo.hash_object("blob", "x");
     repo.git_with_input(&["mktree"], format!("100644 blob {blob}\t{}\n", of(18)));
     Planted { repo, tokens }
 }
@@ -48,7 +48,7 @@ pub(super) fn planted() -> Planted {
 #[test]
 fn every_tree_entry_is_located_inside_its_repository() {
     let repo = Repo::new();
-    let blob = |seed| repo.git_with_input(&["hash-object", "-w", "--stdin"], token(seed));
+    let blob = |seed| repo.hash_object("blob", token(seed));
     let tree = |entries: &[(&str, &str, &str)]| {
         let mut bytes = Vec::new();
         for (mode, name, id) in entries {
@@ -56,7 +56,7 @@ fn every_tree_entry_is_located_inside_its_repository() {
             let digits = (0..id.len()).step_by(2);
             bytes.extend(digits.map(|at| u8::from_str_radix(&id[at..at + 2], 16).expect("hex")));
         }
-        repo.git_with_input(&["hash-object", "-t", "tree", "-w", "--literally", "--stdin"], bytes)
+        repo.hash_object("tree", bytes)
     };
     let inner = tree(&[("100644", "main.c", &blob(1)), ("100644", "/etc/x", &blob(2))]);
     let up = tree(&[("40000", "..", &inner)]);

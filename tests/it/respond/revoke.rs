@@ -468,19 +468,24 @@ fn a_declined_revocation_is_no_failure() {
 }
 
 #[test]
-fn a_custom_service_receives_no_service_account_token() {
+fn a_custom_service_revokes_service_account_tokens_by_report_and_by_id() {
+    let token = mint::datadog(&mut Random(21), "ddsat_", 43, 0);
+    let results = r#"{"results":[{"status":"revoked"}]}"#;
+    let issuer = Issuer::always(200, "", results);
+    let args = ["scan", "--report", "json", "--revoke", "--yes", "--issuer", &issuer.url];
+    let ran = RunOutput(tree_with(&token).command(&args).output().expect("the program runs"));
+    assert_eq!(only(&ran, "revocation")["outcome"], "revoked", "{ran:?}");
+    assert_eq!(issuer.asked()[0].path, "/leaks/v1/reports");
+
     let issuer = Issuer::always(204, "", "");
-    let tree = tree_with(&mint::datadog(&mut Random(21), "ddsat_", 43, 0));
+    let tree = tree_with(&token);
     let args = ["scan", "--report", "json", "--revoke", "--yes", "--issuer", &issuer.url];
     let mut command = tree.command(&[&args[..], &["--service-account", ACCOUNT]].concat());
     let output = command.env("DDPATROL_ISSUER_TOKEN", ADMIN).output().expect("the program runs");
     let printed = only(&RunOutput(output), "revocation");
-    assert_eq!(printed["outcome"], "cannot_revoke");
-    assert!(
-        printed["detail"].as_str().is_some_and(|it| it.contains("--datadog-site")),
-        "{printed}"
-    );
-    assert!(issuer.asked().is_empty());
+    assert_eq!(printed["outcome"], "revoked", "{printed}");
+    let path = format!("/api/v2/service_accounts/{ACCOUNT}/access_tokens/");
+    assert!(issuer.asked().iter().any(|it| it.path.starts_with(&path)));
 }
 
 #[test]

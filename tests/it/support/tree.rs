@@ -1,7 +1,7 @@
 //! A temporary folder in which the built ddpatrol runs in a minimal environment.
 
+use ddpatrol_test_repo::{Repo, run_with_input};
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -25,16 +25,12 @@ impl Tree {
 
     /// Makes the folder the root of a git work tree.
     pub(crate) fn git_init(&self) {
-        let status = Command::new("git").args(["init", "-q"]).arg(self.path()).status();
-        assert!(status.expect("git runs").success());
+        Repo::new().git_at(self.path(), &["init", "-q"]);
     }
 
     /// Returns a ddpatrol command in this folder, without the caller's environment.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ddpatrol"));
-        command.current_dir(self.path()).env_clear().env("HOME", self.path()).args(args);
-        command.stdin(Stdio::null());
-        command
+        command(self.path(), args)
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> RunOutput {
@@ -43,18 +39,16 @@ impl Tree {
 
     pub(crate) fn run_with_input(&self, args: &[&str], input: &[u8]) -> RunOutput {
         let mut command = self.command(args);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the command runs");
-        let mut pipe = child.stdin.take().expect("a pipe");
-        let input = input.to_vec();
-        let writer = std::thread::spawn(move || {
-            // The program may end before it has read everything.
-            let _ = pipe.write_all(&input);
-        });
-        let output = child.wait_with_output().expect("the command ends");
-        writer.join().expect("the writer ends");
-        RunOutput(output)
+        RunOutput(run_with_input(&mut command, input))
     }
+}
+
+/// Returns a ddpatrol command in a folder, which is its home, without the caller's environment.
+pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ddpatrol"));
+    command.current_dir(folder).env_clear().env("HOME", folder).args(args);
+    command.stdin(Stdio::null());
+    command
 }
 
 /// Exit status and output of a run of ddpatrol.

@@ -45,21 +45,7 @@ fn redactor() -> Redactor {
 }
 
 fn token(secret: &str) -> String {
-    let mut crc = u32::MAX;
-    for byte in secret.bytes() {
-        crc ^= u32::from(byte);
-        for _ in 0..8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
-        }
-    }
-    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut value = !crc;
-    let mut checksum = Vec::new();
-    for _ in 0..6 {
-        checksum.push(char::from(digits[(value % 62) as usize]));
-        value /= 62;
-    }
-    let checksum: String = checksum.iter().rev().collect();
+    let checksum = ddpatrol_test_mint::crc62(secret);
     format!("exk_{ALIAS}_{secret}{checksum}")
 }
 

@@ -1,20 +1,19 @@
-//! Repositories that git itself writes and reads.
+//! Packs that git itself writes and reads.
 
 use crate::random::Random;
 use ddpatrol_pack::{HashKind, Kind, ObjectId, Pack};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::sync::Arc;
-use tempfile::TempDir;
 
 /// Objects by id.
 pub(crate) type Objects = BTreeMap<ObjectId, (Kind, Vec<u8>)>;
 
-/// A bare repository in a temporary directory.
+/// A bare repository whose objects and packs are read.
 pub(crate) struct Repo {
-    dir: TempDir,
+    git: ddpatrol_test_repo::Repo,
     pub(crate) hash: HashKind,
 }
 
@@ -64,13 +63,11 @@ impl History {
 
 impl Repo {
     pub(crate) fn init(hash: HashKind) -> Self {
-        let repo = Self { dir: tempfile::tempdir().expect("a directory"), hash };
         let format = match hash {
             HashKind::Sha1 => "--object-format=sha1",
             HashKind::Sha256 => "--object-format=sha256",
         };
-        repo.run(&["init", "-q", "--bare", format, "."], b"");
-        repo
+        Self { git: ddpatrol_test_repo::Repo::init(&["--bare", format]), hash }
     }
 
     /// Creates a history in one pack; `config` and `options` are those of `git repack -adf`.
@@ -130,37 +127,18 @@ impl Repo {
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.dir.path()
-    }
-
-    pub(crate) fn git(&self) -> Command {
-        let mut git = Command::new("git");
-        git.current_dir(self.path()).env("GIT_DIR", self.path());
-        git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
-        git.env("HOME", self.path()).env("LC_ALL", "C").env("GIT_ALLOC_LIMIT", "1g");
-        git.stdin(Stdio::piped()).stdout(Stdio::piped());
-        git
+        self.git.path()
     }
 
     pub(crate) fn run(&self, args: &[&str], input: &[u8]) -> Vec<u8> {
-        let mut child = self.git().args(args).spawn().expect("git starts");
-        let mut stdin = child.stdin.take().expect("a pipe");
-        let output = std::thread::scope(|scope| {
-            scope.spawn(move || stdin.write_all(input).expect("git takes its input"));
-            child.wait_with_output().expect("git ends")
-        });
-        assert!(output.status.success(), "git {args:?}");
-        output.stdout
+        self.git.git_bytes(args, input)
     }
 
     /// Returns the path of the only pack.
     pub(crate) fn pack(&self) -> PathBuf {
-        let entries = self.path().join("objects/pack").read_dir().expect("a directory");
-        let paths = entries.map(|entry| entry.expect("an entry").path());
-        let mut packs = paths.filter(|path| path.extension().is_some_and(|it| it == "pack"));
-        let pack = packs.next().expect("a pack");
-        assert_eq!(packs.next(), None);
-        pack
+        let packs = self.git.packs(".pack");
+        let [pack] = &packs[..] else { panic!("one pack: {packs:?}") };
+        pack.clone()
     }
 
     pub(crate) fn open(&self) -> Arc<Pack> {
@@ -230,8 +208,9 @@ struct Batch(Child, BufReader<ChildStdout>);
 
 impl Batch {
     fn new(repo: &Repo) -> Self {
-        let mut git = repo.git();
-        git.args(["cat-file", "--batch"]).env("GIT_ALLOC_LIMIT", "128m").stderr(Stdio::null());
+        let mut git = repo.git.command(repo.path(), &["cat-file", "--batch"]);
+        git.env("GIT_ALLOC_LIMIT", "128m");
+        git.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = git.spawn().expect("git starts");
         let stdout = child.stdout.take().expect("a pipe");
         Self(child, BufReader::new(stdout))

@@ -1,12 +1,14 @@
 //! The endpoint of the audit trail, in Datadog's public format.
 
-use super::body::{self, Validator};
+use super::body;
 use super::error::{ApiError, Errors, JSON_API, JsonBodyErrors, TokenErrors, json};
 use super::query::Query;
+use super::validator::Validator;
 use crate::audit::{Event, Filter, FilterError, Page, name};
 use crate::caller::Caller;
 use crate::permission::Permission;
 use crate::service::Service;
+use crate::token_kind::TokenKind;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
@@ -286,11 +288,11 @@ fn moment(query: &Query, field: &'static str) -> Result<Option<Timestamp>, ApiEr
 /// Returns an event in the format of the API.
 pub(crate) fn resource(event: Event) -> EventResource {
     let asset = event.asset.map(|id| id.to_string());
-    let user = event.user.map(|user| (user.id.to_string(), user.email.to_string()));
+    let user = event.user.as_ref().map(|user| (user.id.to_string(), user.email.to_string()));
     let who = user.as_ref().map(|(_, email)| email.as_str());
     let message = match &asset {
-        Some(asset) => message(&event.name, who, asset),
-        None => "Further personal access tokens were refused".to_owned(),
+        Some(asset) => message(&event, who, asset),
+        None => "Further access tokens were refused".to_owned(),
     };
     let mut attributes = json!({
         "evt": {"name": event.name, "actor": {"type": event.actor}},
@@ -299,7 +301,8 @@ pub(crate) fn resource(event: Event) -> EventResource {
         "auth_method": event.auth_method,
         "metadata": event.metadata.unwrap_or_else(|| json!({})),
     });
-    if let (Some(id), "personal_access_tokens") = (event.asset, event.asset_type.as_ref()) {
+    let is_token = TokenKind::ALL.iter().any(|kind| kind.resource() == event.asset_type);
+    if let Some(id) = event.asset.filter(|_| is_token) {
         attributes["metadata"]["public_portion"] = crate::id::alias(id).into();
     }
     if let Some((id, email)) = user {
@@ -326,21 +329,22 @@ pub(crate) fn resource(event: Event) -> EventResource {
     }
 }
 
-fn message(event: &str, who: Option<&str>, asset: &str) -> String {
-    let what = match event {
+fn message(event: &Event, who: Option<&str>, asset: &str) -> String {
+    let service_account = event.asset_type == TokenKind::ServiceAccount.resource();
+    let token = TokenKind::of_user(service_account).name();
+    let what = match &*event.name {
         name::CREATED => "was created",
         name::UPDATED => "was changed",
+        name::ROTATED => "was replaced by a new one",
         name::REVOKED => "was revoked",
         name::EXPIRED => "expired",
         name::LEAKED => "was reported as leaked",
         name::USED => "was used",
         name::DENIED => {
-            return format!(
-                "The personal access token {asset} was refused: it is revoked or expired"
-            );
+            return format!("The {token} {asset} was refused: it is revoked or expired");
         }
         name::USER_CREATED => return format!("The user {asset} was created"),
-        name::USER_UPDATED => return format!("The permissions of the user {asset} changed"),
+        name::USER_UPDATED => return format!("The user {asset} was changed"),
         name::USER_DISABLED => return format!("The user {asset} was disabled"),
         name::USER_ENABLED => return format!("The user {asset} was enabled"),
         name::LEAK_ACKNOWLEDGED => "had its leak report acknowledged",
@@ -354,7 +358,7 @@ fn message(event: &str, who: Option<&str>, asset: &str) -> String {
         other => return format!("{other} {asset}"),
     };
     match who {
-        Some(email) => format!("The personal access token {asset} {what}, by {email}"),
-        None => format!("The personal access token {asset} {what}"),
+        Some(email) => format!("The {token} {asset} {what}, by {email}"),
+        None => format!("The {token} {asset} {what}"),
     }
 }

@@ -2,17 +2,18 @@
 //! allowed values.
 
 use super::error::ApiError;
-use super::jsonapi::TOKENS;
-use crate::audit;
+use super::validator::Validator;
 use crate::scope::KnownScopes;
-use crate::tokens::fields::{MAX_SCOPES, check_expiry, check_name, check_scope};
-use crate::tokens::{TokenCreation, TokenUpdate};
+use crate::token_kind::TokenKind;
+use crate::tokens::{TokenCreation, TokenRotation, TokenUpdate};
 use axum::http::{HeaderMap, StatusCode, header};
 use ddpatrol_token::Uuid;
-use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
+
+/// The type of a personal access token.
+const TOKENS: &str = TokenKind::Personal.resource();
 
 /// The body of a request that creates a token.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -117,6 +118,39 @@ pub struct UpdateAttributes {
     pub scopes: Option<Vec<String>>,
 }
 
+/// The body of a request that rotates a token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateBody {
+    /// The rotation.
+    pub data: RotateData,
+}
+
+/// A rotation.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateData {
+    /// The identifier of the token, the same as in the path.
+    #[schema(format = "uuid", nullable = false)]
+    pub id: Option<String>,
+    /// Always `personal_access_tokens`.
+    #[serde(rename = "type")]
+    #[schema(pattern = "^personal_access_tokens$")]
+    pub kind: String,
+    /// The attributes of the rotation.
+    #[schema(nullable = false)]
+    pub attributes: Option<RotateAttributes>,
+}
+
+/// The attributes of a rotation.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateAttributes {
+    /// The time for which the old token remains live, in seconds; by default 0.
+    #[schema(minimum = 0, maximum = 86400, nullable = false)]
+    pub overlap_seconds: Option<u32>,
+}
+
 /// Checks that the declared media type of a body is JSON, if any is declared.
 ///
 /// # Errors
@@ -131,138 +165,6 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
     } else {
         let text = "Content-Type: must be application/json or application/vnd.api+json";
         Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text))
-    }
-}
-
-/// Maximum number of unknown members of one object that an error names.
-const MAX_UNKNOWN: usize = 10;
-
-/// Collects the errors in a body.
-#[derive(Default)]
-pub(super) struct Validator {
-    errors: Vec<String>,
-}
-
-impl Validator {
-    pub(super) fn add(&mut self, field: &str, problem: impl std::fmt::Display) {
-        self.errors.push(format!("{field}: {problem}"));
-    }
-
-    pub(super) fn check<T>(&mut self, field: &str, checked: Result<T, String>) -> Option<T> {
-        checked.map_err(|problem| self.add(field, problem)).ok()
-    }
-
-    /// Returns the object at `path`, which may have only `known` members.
-    pub(super) fn object<'v>(
-        &mut self,
-        value: Option<&'v Value>,
-        path: &str,
-        known: &[&str],
-    ) -> Option<&'v Map<String, Value>> {
-        let Some(object) = value.and_then(Value::as_object) else {
-            self.add(path, format_args!("must be an object with {}", known.join(", ")));
-            return None;
-        };
-        let unknown = object.keys().filter(|name| !known.contains(&name.as_str()));
-        for name in unknown.take(MAX_UNKNOWN) {
-            let field = match path {
-                "body" => audit::clean(name),
-                _ => format!("{path}.{}", audit::clean(name)),
-            };
-            self.add(&field, format_args!("unknown member; expected {}", known.join(", ")));
-        }
-        Some(object)
-    }
-
-    /// Returns the object `data` after checking the type.
-    pub(super) fn data<'v>(
-        &mut self,
-        body: &'v Value,
-        kind: &str,
-        known: &[&str],
-    ) -> Option<&'v Map<String, Value>> {
-        let data = self.object(Some(body), "body", &["data"])?.get("data");
-        let data = self.object(data, "data", known)?;
-        if data.get("type").and_then(Value::as_str) != Some(kind) {
-            self.add("data.type", format_args!("must be {kind:?}"));
-        }
-        Some(data)
-    }
-
-    /// Returns the attributes of `data`.
-    pub(super) fn attributes<'v>(
-        &mut self,
-        data: &'v Map<String, Value>,
-        known: &[&str],
-    ) -> Option<&'v Map<String, Value>> {
-        self.object(data.get("attributes"), "data.attributes", known)
-    }
-
-    pub(super) fn name(&mut self, attributes: &Map<String, Value>) -> String {
-        let name = attributes.get("name").and_then(Value::as_str).unwrap_or_default();
-        self.check("data.attributes.name", check_name(name));
-        name.to_owned()
-    }
-
-    pub(super) fn scopes(
-        &mut self,
-        attributes: &Map<String, Value>,
-        known: &KnownScopes,
-    ) -> Vec<String> {
-        let field = "data.attributes.scopes";
-        let names: Option<Vec<&str>> = attributes
-            .get("scopes")
-            .and_then(Value::as_array)
-            .and_then(|scopes| scopes.iter().map(Value::as_str).collect());
-        let Some(names) = names.filter(|names| (1..=MAX_SCOPES).contains(&names.len())) else {
-            self.add(field, format_args!("must be a list of 1 to {MAX_SCOPES} scope names"));
-            return Vec::new();
-        };
-        let mut scopes: Vec<String> = Vec::with_capacity(names.len());
-        for name in names {
-            let known = self.check(field, check_scope(name, known)).is_some();
-            if known && !scopes.iter().any(|scope| scope == name) {
-                scopes.push(name.to_owned());
-            }
-        }
-        scopes
-    }
-
-    pub(super) fn expiry(&mut self, attributes: &Map<String, Value>) -> Timestamp {
-        let field = "data.attributes.expires_at";
-        let text = attributes.get("expires_at").and_then(Value::as_str).unwrap_or_default();
-        let Ok(expires_at) = text.parse::<Timestamp>() else {
-            self.add(field, "must be a time in RFC 3339, for example 2030-01-31T12:00:00Z");
-            return Timestamp::MIN;
-        };
-        self.check(field, check_expiry(expires_at));
-        expires_at
-    }
-
-    /// Returns the owner in the relationships of `data`.
-    fn owner(&mut self, data: &Map<String, Value>) -> Option<Uuid> {
-        let field = "data.relationships";
-        let relationships = self.object(Some(data.get("relationships")?), field, &["owned_by"])?;
-        let field = "data.relationships.owned_by";
-        let owned_by = self.object(Some(relationships.get("owned_by")?), field, &["data"])?;
-        let field = "data.relationships.owned_by.data";
-        let owner = self.object(owned_by.get("data"), field, &["id", "type"])?;
-        if owner.get("type").and_then(Value::as_str) != Some("users") {
-            self.add("data.relationships.owned_by.data.type", "must be \"users\"");
-        }
-        let id = owner.get("id").and_then(Value::as_str).and_then(Uuid::parse);
-        if id.is_none() {
-            self.add("data.relationships.owned_by.data.id", "must be a user's UUID");
-        }
-        id
-    }
-
-    /// Returns the value if there was no error.
-    pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, ApiError> {
-        match value {
-            Some(value) if self.errors.is_empty() => Ok(value),
-            _ => Err(ApiError::bad_request(self.errors)),
-        }
     }
 }
 
@@ -303,23 +205,41 @@ fn creation(
     })
 }
 
-/// Parses the body of a request that updates `token`.
+/// Parses the body of a request that updates `token`, a personal access token.
 ///
 /// # Errors
 /// [`ApiError`] 400 with every error.
 pub fn update(body: &[u8], token: Uuid, scopes: &KnownScopes) -> Result<TokenUpdate, ApiError> {
+    token_update(body, token, &UpdateContext { kind: TOKENS, scopes })
+}
+
+/// The expected type of an updated token, and the scopes that it may have.
+pub(super) struct UpdateContext<'a> {
+    /// The type of the resource.
+    pub(super) kind: &'static str,
+    /// The known scopes.
+    pub(super) scopes: &'a KnownScopes,
+}
+
+/// Parses the body of a request that updates a token of any kind.
+pub(super) fn token_update(
+    body: &[u8],
+    token: Uuid,
+    context: &UpdateContext<'_>,
+) -> Result<TokenUpdate, ApiError> {
     let body = value(body)?;
     let mut validator = Validator::default();
-    let id = body.pointer("/data/id").and_then(Value::as_str).and_then(Uuid::parse);
-    if id != Some(token) {
-        validator.add("data.id", "must be the id in the path");
-    }
-    let changes = changes(&mut validator, &body, scopes);
+    validator.path_id(&body, token);
+    let changes = changes(&mut validator, &body, context);
     validator.finish(changes)
 }
 
-fn changes(validator: &mut Validator, body: &Value, known: &KnownScopes) -> Option<TokenUpdate> {
-    let data = validator.data(body, TOKENS, &["id", "type", "attributes"])?;
+fn changes(
+    validator: &mut Validator,
+    body: &Value,
+    context: &UpdateContext<'_>,
+) -> Option<TokenUpdate> {
+    let data = validator.data(body, context.kind, &["id", "type", "attributes"])?;
     // An expiry has an error of its own.
     let attributes = validator.attributes(data, &["name", "scopes", "expires_at"])?;
     if attributes.contains_key("expires_at") {
@@ -328,6 +248,32 @@ fn changes(validator: &mut Validator, body: &Value, known: &KnownScopes) -> Opti
     let given = |name: &str| attributes.contains_key(name);
     Some(TokenUpdate {
         name: given("name").then(|| validator.name(attributes)),
-        scopes: given("scopes").then(|| validator.scopes(attributes, known)),
+        scopes: given("scopes").then(|| validator.scopes(attributes, context.scopes)),
     })
+}
+
+/// Parses the body of a request that rotates `token`. An empty body is valid.
+///
+/// # Errors
+/// [`ApiError`] 400 with every error.
+pub fn rotate(body: &[u8], token: Uuid) -> Result<TokenRotation, ApiError> {
+    if body.is_empty() {
+        return Ok(TokenRotation::default());
+    }
+    let body = value(body)?;
+    let mut validator = Validator::default();
+    if body.pointer("/data/id").is_some() {
+        validator.path_id(&body, token);
+    }
+    let rotation = rotation(&mut validator, &body);
+    validator.finish(rotation)
+}
+
+fn rotation(validator: &mut Validator, body: &Value) -> Option<TokenRotation> {
+    let data = validator.data(body, TOKENS, &["id", "type", "attributes"])?;
+    if !data.contains_key("attributes") {
+        return Some(TokenRotation::default());
+    }
+    let attributes = validator.attributes(data, &["overlap_seconds"])?;
+    Some(TokenRotation { overlap: validator.overlap(attributes) })
 }

@@ -137,7 +137,8 @@ fn reject_limited(service: &Service, caller: &Caller, allowance: &Allowance) -> 
         limit: Limit::Beyond,
     };
     let actor = Actor { token: None, ..caller.actor() };
-    let event = || Ok(actor.event(name::USED, Some(token))?.with_status(status.as_u16()));
+    let kind = caller.token_kind();
+    let event = || Ok(actor.event(name::USED, Some(token))?.of(kind).with_status(status.as_u16()));
     match service.queue.count(token_use, event) {
         Ok(()) => {
             service.metrics.used();
@@ -149,7 +150,7 @@ fn reject_limited(service: &Service, caller: &Caller, allowance: &Allowance) -> 
 
 /// Records the use of a token that was live when it was verified.
 fn record_use(service: &Service, caller: Caller, response: &Response) -> Result<(), ApiError> {
-    let token = caller.credential_id();
+    let (token, kind) = (caller.credential_id(), caller.token_kind());
     let actor = Actor {
         user: Some(caller.user_ref().clone()),
         auth_method: caller.auth_method,
@@ -159,10 +160,11 @@ fn record_use(service: &Service, caller: Caller, response: &Response) -> Result<
     let status = response.status();
     if status == StatusCode::UNAUTHORIZED {
         // The token died after it was verified.
-        service.queue.push(actor.event(name::DENIED, Some(token))?.with_status(status.as_u16()));
+        let event = actor.event(name::DENIED, Some(token))?.of(kind);
+        service.queue.push(event.with_status(status.as_u16()));
         return Ok(());
     }
-    let mut event = actor.event(name::USED, Some(token))?.with_status(status.as_u16());
+    let mut event = actor.event(name::USED, Some(token))?.of(kind).with_status(status.as_u16());
     if let Some(&IntrospectedToken(token)) = response.extensions().get() {
         event = event.with("introspected_token", audit::token_metadata(token));
     }
@@ -224,7 +226,8 @@ fn reject(service: &Service, rejected: Rejected, parts: &Parts, address: IpAddr)
         let user = Some(token.user.clone());
         let request = Some(audit::Request::new(parts, address.to_string()));
         let actor = Actor { user, auth_method, token: None, request };
-        Ok(actor.event(name::DENIED, Some(token.id))?.with_status(status.as_u16()))
+        let event = actor.event(name::DENIED, Some(token.id))?.of(token.kind);
+        Ok(event.with_status(status.as_u16()))
     };
     match service.queue.count(token_use, event) {
         Ok(()) => response,

@@ -2,13 +2,13 @@
 
 use crate::id;
 use crate::store::tokens::{NewToken, Token};
+use crate::token_kind::TokenKind;
+use crate::tokens::Rotated;
 use ddpatrol_token::{Secret, Uuid};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-/// The type of a token.
-pub const TOKENS: &str = "personal_access_tokens";
 /// The type of a leak record.
 const LEAKED_KEYS: &str = "leaked_keys";
 
@@ -38,6 +38,13 @@ pub struct LeakInformation {
     pub data: Option<Identifier>,
 }
 
+/// A relationship to another token of a rotation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OtherToken {
+    /// The other token.
+    pub data: Identifier,
+}
+
 /// The relationships of a token.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Relationships {
@@ -47,6 +54,14 @@ pub struct Relationships {
     pub leak_information: Option<LeakInformation>,
     /// The owner.
     pub owned_by: OwnedBy,
+    /// The token that replaced this one, if it was rotated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub replaced_by: Option<OtherToken>,
+    /// The token that this one replaced; only in the response to the rotation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub replaces: Option<OtherToken>,
 }
 
 /// The attributes of a token.
@@ -55,10 +70,10 @@ pub struct Attributes {
     /// The time of creation.
     #[schema(format = "date-time")]
     pub created_at: String,
-    /// The time of expiry.
-    #[schema(format = "date-time")]
-    pub expires_at: String,
-    /// The whole token; only in the response to its creation.
+    /// The time of expiry; null if a token of a service account does not expire.
+    #[schema(required, format = "date-time")]
+    pub expires_at: Option<String>,
+    /// The whole token; only in the response to its creation or to the rotation of its predecessor.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose")]
     #[schema(value_type = Option<String>, nullable = false)]
     pub key: Option<Secret>,
@@ -72,7 +87,8 @@ pub struct Attributes {
     pub modified_at: Option<String>,
     /// The name.
     pub name: String,
-    /// The alias: the identifier in 22 base62 characters, the public part of the token.
+    /// The public part of the token: the identifier in 22 base62 characters, after `ddsat_` for a
+    /// token of a service account.
     pub public_portion: String,
     /// The scopes.
     pub scopes: Vec<String>,
@@ -88,7 +104,7 @@ pub struct Resource {
     /// The identifier.
     #[schema(format = "uuid")]
     pub id: String,
-    /// Always `personal_access_tokens`.
+    /// `personal_access_tokens` or `service_access_tokens`.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// The attributes.
@@ -173,8 +189,20 @@ fn expose<S: Serializer>(key: &Option<Secret>, serializer: S) -> Result<S::Ok, S
     text.unwrap_or_default().serialize(serializer)
 }
 
-fn owned_by(owner: Uuid) -> OwnedBy {
-    OwnedBy { data: Identifier { id: owner.to_string(), kind: "users" } }
+fn owned_by(owner: Uuid, kind: TokenKind) -> OwnedBy {
+    let kind = match kind {
+        TokenKind::Personal => "users",
+        TokenKind::ServiceAccount => "service_account",
+    };
+    OwnedBy { data: Identifier { id: owner.to_string(), kind } }
+}
+
+/// Returns the public part of a token, as recorded for each kind.
+fn public_portion(id: Uuid, kind: TokenKind) -> String {
+    match kind {
+        TokenKind::Personal => id::alias(id),
+        TokenKind::ServiceAccount => format!("{}{}", kind.prefix(), id::alias(id)),
+    }
 }
 
 /// Returns the response for a new token, with its key.
@@ -182,21 +210,39 @@ fn owned_by(owner: Uuid) -> OwnedBy {
 pub fn created_document(token: NewToken, key: Secret) -> TokenDocument {
     let data = Resource {
         id: token.id.to_string(),
-        kind: TOKENS,
+        kind: token.kind.resource(),
         attributes: Attributes {
             created_at: token.created_at.to_string(),
-            expires_at: token.expires_at.to_string(),
+            expires_at: token.expires_at.time().map(|time| time.to_string()),
             key: Some(key),
             last_used_at: None,
             modified_at: None,
             name: token.name,
-            public_portion: id::alias(token.id),
+            public_portion: public_portion(token.id, token.kind),
             scopes: token.scopes,
             state: None,
         },
-        relationships: Relationships { leak_information: None, owned_by: owned_by(token.owner) },
+        relationships: Relationships {
+            leak_information: None,
+            owned_by: owned_by(token.owner, token.kind),
+            replaced_by: None,
+            replaces: None,
+        },
     };
     TokenDocument { data, included: None }
+}
+
+/// Returns the response for a rotation: the new token, with its key.
+#[must_use]
+pub fn rotated_document(rotated: Rotated) -> TokenDocument {
+    let Rotated { old, new } = rotated;
+    let mut document = created_document(new.token, new.secret);
+    document.data.relationships.replaces = Some(other_token(old.id, old.kind));
+    document
+}
+
+fn other_token(id: Uuid, kind: TokenKind) -> OtherToken {
+    OtherToken { data: Identifier { id: id.to_string(), kind: kind.resource() } }
 }
 
 fn resource(token: Token, include: Include) -> Resource {
@@ -207,22 +253,24 @@ fn resource(token: Token, include: Include) -> Resource {
     };
     Resource {
         id: token.id.to_string(),
-        kind: TOKENS,
+        kind: token.kind.resource(),
         attributes: Attributes {
             created_at: time(token.created_at),
-            expires_at: time(token.expires_at),
+            expires_at: token.expires_at.time().map(time),
             key: None,
             last_used_at: Some(token.last_used_at.map(time)),
             modified_at: token.modified_at.map(time),
             name: token.name,
-            public_portion: id::alias(token.id),
+            public_portion: public_portion(token.id, token.kind),
             scopes: token.scopes,
             state: None,
         },
         relationships: Relationships {
             leak_information: (include == Include::LeakInformation)
                 .then(|| LeakInformation { data: token.leak.as_ref().map(record) }),
-            owned_by: owned_by(token.owner),
+            owned_by: owned_by(token.owner, token.kind),
+            replaced_by: token.replaced_by.map(|id| other_token(id, token.kind)),
+            replaces: None,
         },
     }
 }

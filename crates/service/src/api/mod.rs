@@ -5,15 +5,19 @@ pub mod audit;
 pub(crate) mod authentication;
 pub mod body;
 mod budget;
+mod document;
 pub mod error;
 pub mod guard;
 pub mod health;
 pub mod jsonapi;
 pub mod payload;
 pub mod query;
+pub mod service_account_body;
+pub mod service_accounts;
 mod time_limit;
 pub mod tokens;
 pub mod users;
+mod validator;
 
 use crate::leak;
 use crate::service::Service;
@@ -28,15 +32,13 @@ use error::ApiError;
 use payload::{BodyState, Payload};
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{License, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Creates the routes of the service.
 pub fn router(service: Arc<Service>) -> Router {
     let (router, document) = described(&service).split_for_parts();
-    let document = document.to_json().map(Bytes::from).map_err(drop);
+    let document = document::text(&document).map(Bytes::from).map_err(drop);
     router
         .route(
             "/api/v2/openapi.json",
@@ -73,6 +75,15 @@ fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
     let with_token = OpenApiRouter::new()
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::get, tokens::update, tokens::revoke))
+        .routes(routes!(tokens::rotate))
+        .routes(routes!(service_accounts::create))
+        .routes(routes!(service_accounts::list_tokens, service_accounts::create_token))
+        .routes(routes!(
+            service_accounts::get_token,
+            service_accounts::update_token,
+            service_accounts::revoke_token
+        ))
+        .routes(routes!(users::get, service_accounts::update_user, service_accounts::disable_user))
         .routes(routes!(audit::search))
         .route_layer(from_fn_with_state(Arc::clone(service), guard::recheck))
         .route_layer(body(Payload::Token))
@@ -80,7 +91,6 @@ fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(health::validate))
         .routes(routes!(health::validate_v1))
         .routes(routes!(users::list))
-        .routes(routes!(users::get))
         .routes(routes!(users::current))
         .routes(routes!(audit::events))
         .merge(introspection)
@@ -103,24 +113,8 @@ fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics));
     let mut router = with_token.merge(by_address).merge(open);
-    describe(router.get_openapi_mut());
+    document::describe(router.get_openapi_mut());
     router
-}
-
-fn describe(document: &mut OpenApi) {
-    document.info.title = "ddpatrold".to_owned();
-    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
-    document.info.description =
-        Some("Issues, checks, revokes and audits personal access tokens".to_owned());
-    document.info.contact = None;
-    let mut license = License::new("MIT OR Apache-2.0");
-    license.identifier = Some("MIT OR Apache-2.0".to_owned());
-    document.info.license = Some(license);
-    let components = document.components.get_or_insert_default();
-    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("dd-application-key")));
-    components.security_schemes.insert("bearer".to_owned(), bearer.into());
-    components.security_schemes.insert("application_key".to_owned(), key.into());
 }
 
 /// Converts the framework's own error responses (an unsupported method, a body that is too long) to

@@ -4,6 +4,7 @@ use super::error::ApiError;
 use super::jsonapi::Include;
 use crate::sort::Direction;
 use crate::store::listing::{Listing, Order, StateFilter};
+use crate::token_kind::TokenKind;
 use ddpatrol_token::Uuid;
 
 /// Maximum number of tokens per page.
@@ -178,7 +179,8 @@ pub fn listing(query: Option<&str>) -> Result<ListQuery, ApiError> {
     }
     let ListPage { size, offset, text } = page;
     let text = text.map(str::to_owned);
-    let listing = Listing { text, owners, state, order, direction, size, offset };
+    let kind = Some(TokenKind::Personal);
+    let listing = Listing { text, kind, owners, state, order, direction, size, offset };
     Ok(ListQuery { listing, include, states: leaked || named.is_some() })
 }
 

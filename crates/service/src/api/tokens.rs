@@ -1,6 +1,6 @@
-//! Personal access tokens: list, create, get, update and revoke.
+//! Personal access tokens: list, create, get, update, rotate and revoke.
 
-use super::body::{self, CreateBody, UpdateBody};
+use super::body::{self, CreateBody, RotateBody, UpdateBody};
 use super::error::{ApiError, Errors, JSON_API, JsonBodyErrors, TokenErrors, json};
 use super::jsonapi::{self, TokenDocument, TokensDocument};
 use super::query::{self, ListQuery, Query};
@@ -9,7 +9,7 @@ use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite, UserAppKeys
 use crate::refusal::Refusal;
 use crate::service::{Minted, Service};
 use crate::store::listing::{TokenPage, state_name};
-use crate::tokens;
+use crate::tokens::{self, TokenPath};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use std::sync::Arc;
 
-type Shared = State<Arc<Service>>;
+pub(super) type Shared = State<Arc<Service>>;
 
 /// Lists tokens: the caller's own, or those of all users with `org_app_keys_read`.
 #[utoipa::path(
@@ -55,13 +55,19 @@ pub async fn list(
     let slots = if own_list { &service.own_lists } else { &service.searches };
     let TokenPage { tokens, total } = service.search(slots, &caller, search).await?;
     let shown: Vec<_> = tokens.iter().map(state_name).collect();
-    let mut document = jsonapi::page_document(tokens, total, include);
-    if states {
-        for (resource, state) in document.data.iter_mut().zip(shown) {
-            resource.attributes.state = Some(state);
-        }
+    let document = jsonapi::page_document(tokens, total, include);
+    Ok(list_response(document, states.then_some(shown)))
+}
+
+/// Returns the response for a list, with the states of the tokens if they are given.
+pub(super) fn list_response(
+    mut document: TokensDocument,
+    states: Option<Vec<&'static str>>,
+) -> Response {
+    for (resource, state) in document.data.iter_mut().zip(states.into_iter().flatten()) {
+        resource.attributes.state = Some(state);
     }
-    Ok(json(StatusCode::OK, JSON_API, &document))
+    json(StatusCode::OK, JSON_API, &document)
 }
 
 /// Creates a token for the caller, or for another person with `org_app_keys_write`. Only this response contains the whole token.
@@ -115,7 +121,7 @@ pub async fn get(
 ) -> Result<Response, ApiError> {
     caller.require(&[UserAppKeys, OrgAppKeysRead])?;
     let include = Query::parse(query.as_deref(), &[])?.include()?;
-    let token = service.visible_token(&caller, &id).await?;
+    let token = service.visible_token(&caller, TokenPath::Personal(&id)).await?;
     Ok(json(StatusCode::OK, JSON_API, &jsonapi::token_document(token, include)))
 }
 
@@ -142,14 +148,49 @@ pub async fn update(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let token = service.changeable_token(&caller, &id).await?;
+    let path = TokenPath::Personal(&id);
+    let token = service.changeable_token(&caller, path).await?;
     if tokens::is_dead(&token) {
         return Err(Refusal::NO_TOKEN.into());
     }
     body::require_json(&headers)?;
     let update = body::update(&body, token.id, &service.scopes.current())?;
-    let token = service.update_token(&caller, &id, &update).await?;
+    let token = service.update_token(&caller, path, &update).await?;
     Ok(json(StatusCode::OK, JSON_API, &jsonapi::token_document(token, jsonapi::Include::Nothing)))
+}
+
+/// Replaces a token by a new one with the same name, scopes and lifetime: one of the caller's own, or
+/// any user's with `org_app_keys_write`. The old token is revoked at the end of the overlap.
+#[utoipa::path(
+    post, path = "/api/v2/personal_access_tokens/{token_id}/rotate", tag = "Tokens",
+    operation_id = "rotate_personal_access_token",
+    params(("token_id" = String, Path, description = "The UUID of the old token")),
+    request_body(content((Option<RotateBody> = "application/json"), (Option<RotateBody> = "application/vnd.api+json"))),
+    responses(
+        (status = 201, description = "The new token, with its key", body = TokenDocument, content_type = "application/vnd.api+json"),
+        (status = 403, description = "Missing permission, the caller's own token, or more scopes or time than it has", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 404, description = "No such token", body = Errors, content_type = "application/vnd.api+json"),
+        (status = 409, description = "The token was rotated before, or its owner is disabled", body = Errors, content_type = "application/vnd.api+json"),
+        TokenErrors,
+        JsonBodyErrors,
+    ),
+    security(("bearer" = []), ("application_key" = [])),
+)]
+pub async fn rotate(
+    State(service): Shared,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let path = TokenPath::Personal(&id);
+    let token = service.changeable_token(&caller, path).await?;
+    if !body.is_empty() {
+        body::require_json(&headers)?;
+    }
+    let rotation = body::rotate(&body, token.id)?;
+    let rotated = service.rotate_token(&caller, path, rotation).await?;
+    Ok(json(StatusCode::CREATED, JSON_API, &jsonapi::rotated_document(rotated)))
 }
 
 /// Revokes a token: one of the caller's own, or any user's with `org_app_keys_write`. Revoking it
@@ -171,6 +212,6 @@ pub async fn revoke(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    service.revoke_token(&caller, &id).await?;
+    service.revoke_token(&caller, TokenPath::Personal(&id)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

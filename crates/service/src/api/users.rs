@@ -307,5 +307,13 @@ fn listing(query: Option<&str>) -> Result<UserListing, ApiError> {
     }
     let state = states.first().copied().filter(|&first| states.iter().all(|&it| it == first));
     let text = page.text.map(str::to_owned);
-    Ok(UserListing { text, state, order, direction, size: page.size, offset: page.offset })
+    Ok(UserListing {
+        text,
+        state,
+        kind: None,
+        order,
+        direction,
+        size: page.size,
+        offset: page.offset,
+    })
 }

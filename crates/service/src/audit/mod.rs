@@ -13,6 +13,7 @@ pub mod tally;
 pub use filter::{Cursor, Filter, FilterError, Page};
 
 use crate::redact::{bounded, longest_redacted, redact_within};
+use crate::token_kind::TokenKind;
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use ddpatrol_token::mint::RandomError;
@@ -27,7 +28,9 @@ pub mod name {
     pub const CREATED: &str = "access_token.created";
     /// A token's name or scopes changed.
     pub const UPDATED: &str = "access_token.updated";
-    /// A token was revoked by a request, or by policy after a leak report.
+    /// A token was replaced by a new one.
+    pub const ROTATED: &str = "access_token.rotated";
+    /// A token was revoked by a request, after a rotation, or by policy after a leak report.
     pub const REVOKED: &str = "access_token.revoked";
     /// A token reached its expiry.
     pub const EXPIRED: &str = "access_token.expired";
@@ -83,8 +86,6 @@ pub mod method {
     pub const SYSTEM: &str = "system";
 }
 
-/// The asset type of a token.
-const TOKEN_ASSET: &str = "personal_access_tokens";
 /// Maximum length of a caller's string in an event, in bytes.
 const MAX_TEXT: usize = 512;
 
@@ -202,7 +203,7 @@ impl Actor {
     pub const SYSTEM: Self =
         Self { user: None, auth_method: method::SYSTEM, token: None, request: None };
 
-    /// Creates an event of this actor about a token.
+    /// Creates an event of this actor about a token, by default a personal access token.
     ///
     /// # Errors
     /// [`RandomError`] if the system's random source fails.
@@ -219,7 +220,7 @@ impl Actor {
             },
             user: self.user.clone(),
             auth_method: self.auth_method.into(),
-            asset_type: TOKEN_ASSET.into(),
+            asset_type: TokenKind::Personal.resource().into(),
             asset: token,
             request: self.request.clone(),
             status: None,
@@ -236,6 +237,13 @@ pub(crate) fn token_metadata(token: Uuid) -> Value {
 }
 
 impl Event {
+    /// Sets the kind of the token that is the asset of the event.
+    #[must_use]
+    pub fn of(mut self, kind: TokenKind) -> Self {
+        self.asset_type = kind.resource().into();
+        self
+    }
+
     /// Sets a user as the asset of the event.
     #[must_use]
     pub fn about_user(mut self, user: Uuid) -> Self {

@@ -5,15 +5,17 @@ use super::database::Database;
 use super::lookup::{duration, find};
 use super::output::{print_line, print_message};
 use crate::audit::{Actor, name};
+use crate::expiry::Expiry;
 use crate::permission::{Permission, Permissions};
-use crate::redact::holds_token;
 use crate::scope::KnownScopes;
 use crate::service::{Minted, TokenRequest, a_year_after, mint};
 use crate::sessions::create_link;
 use crate::store::tokens::Authority;
 use crate::store::users::{User, UserChange};
 use crate::store::{Missing, Store};
-use crate::tokens::fields::{check_name, is_deceptive};
+use crate::token_kind::TokenKind;
+use crate::tokens::fields::check_name;
+use crate::users::{check_email, check_text};
 use crate::web::origin::PublicUrl;
 use crate::{id, time};
 use anyhow::{anyhow, bail};
@@ -21,9 +23,6 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// Maximum length of an email address or a name, in characters.
-const MAX_TEXT: usize = 255;
 
 /// The options of `admin`.
 #[derive(Debug, clap::Args)]
@@ -260,20 +259,8 @@ async fn add_user(
     permissions: Vec<Permission>,
 ) -> anyhow::Result<()> {
     let name = name.unwrap_or_else(|| email.clone());
-    let parts = email.split_once('@');
-    if !parts.is_some_and(|(who, host)| !who.is_empty() && !host.is_empty()) {
-        bail!("invalid email address {email:?}: expected NAME@HOST");
-    }
-    for text in [&email, &name] {
-        let faulty = text.trim().is_empty()
-            || text.chars().count() > MAX_TEXT
-            || text.chars().any(is_deceptive);
-        if faulty || holds_token(text) {
-            bail!(
-                "an email address or a name must have 1 to {MAX_TEXT} printable characters and must not contain a token"
-            );
-        }
-    }
+    check_email(&email).map_err(|problem| anyhow!("invalid email address {email:?}: {problem}"))?;
+    check_text(&name).map_err(|problem| anyhow!("--name: {problem}"))?;
     let permissions = if permissions.is_empty() {
         Permissions::NONE.with(Permission::UserAppKeys)
     } else {
@@ -333,14 +320,21 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
     if expires_at > a_year_after(now) {
         bail!("--expires-in: must be at most one year");
     }
-    let request = TokenRequest { owner: user.id, name: issue.name, scopes, expires_at };
+    let request = TokenRequest {
+        kind: TokenKind::of_user(user.service_account),
+        owner: user.id,
+        name: issue.name,
+        scopes,
+        expires_at: Expiry::At(expires_at),
+    };
     let Minted { token, secret } = mint(request)?;
     let event = Actor::OPERATOR
         .event(name::CREATED, Some(token.id))?
+        .of(token.kind)
         .with("name", token.name.as_str())
         .with("scopes", token.scopes.as_slice())
         .with("owner", user.email.as_str())
-        .with("expires_at", token.expires_at.to_string());
+        .with("expires_at", token.expires_at);
     let _created = store.create_token(&token, Authority::Operator, &event).await?;
     print_message(&format!("token {} of {}, until {}:", token.id, user.email, token.expires_at));
     print_line(secret.expose())?;

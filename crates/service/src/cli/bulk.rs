@@ -57,6 +57,7 @@ pub(super) async fn list_tokens(store: &Store, args: ListArgs) -> anyhow::Result
     let state = args.state.as_deref().and_then(StateFilter::from_name);
     let mut listing = Listing {
         text: None,
+        kind: None,
         owners,
         state: state.unwrap_or(StateFilter::Any),
         order: Order::CreatedAt,
@@ -94,7 +95,7 @@ pub(super) async fn revoke_tokens(store: &Store, args: RevokeArgs) -> anyhow::Re
         let tokens = store.revocable_tokens(&criteria, after, PAGE).await?;
         for token in &tokens {
             if !args.dry_run {
-                let event = Actor::OPERATOR.event(name::REVOKED, Some(token.id))?;
+                let event = Actor::OPERATOR.event(name::REVOKED, Some(token.id))?.of(token.kind);
                 store.revoke_token(token.id, RevokedBy::Operator, &event).await?;
             }
             print_token(token, &emails)?;
@@ -114,7 +115,8 @@ async fn revoke_one(store: &Store, id_or_alias: &str) -> anyhow::Result<()> {
     let token = Uuid::parse(id_or_alias)
         .or_else(|| Uuid::from_alias(id_or_alias.as_bytes()))
         .context("expected the UUID or alias of a token, not the token itself")?;
-    let event = Actor::OPERATOR.event(name::REVOKED, Some(token))?;
+    let kind = store.token(token).await?.map(|token| token.kind).unwrap_or_default();
+    let event = Actor::OPERATOR.event(name::REVOKED, Some(token))?.of(kind);
     match store.revoke_token(token, RevokedBy::Operator, &event).await? {
         Revocation::Done => print_message(&format!("revoked {token}")),
         Revocation::Already => print_message(&format!("{token} was already revoked")),

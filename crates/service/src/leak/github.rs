@@ -76,7 +76,7 @@ pub struct Feedback {
     /// GitHub's name for the type of the token.
     pub token_type: String,
     /// `true_positive` if the token was issued here, `false_positive` otherwise.
-    #[schema(pattern = "^(true|false)_positive$")]
+    #[schema(pattern = "^(true_positive|false_positive)$")]
     pub label: &'static str,
 }
 

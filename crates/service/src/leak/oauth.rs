@@ -19,6 +19,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ddpatrol_token::mint::RandomError;
+use jiff::Timestamp;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
@@ -59,7 +60,7 @@ pub struct Introspection {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub scope: Option<String>,
-    /// The time of expiry, in seconds since 1970.
+    /// The time of expiry, in seconds since 1970; absent if the token does not expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub exp: Option<i64>,
@@ -118,7 +119,8 @@ pub async fn revoke(
     if let Some(entry) = entry {
         let mut actor = anonymous_actor(&service, &parts, method::POSSESSION);
         actor.user = Some(entry.user.clone());
-        let event = actor.event(name::REVOKED, Some(entry.id))?.with_status(200);
+        let event = actor.event(name::REVOKED, Some(entry.id))?;
+        let event = event.of(entry.kind).with_status(200);
         service.revoke(entry.id, RevokedBy::Holder, &event).await?;
     }
     Ok(StatusCode::OK.into_response())
@@ -203,7 +205,8 @@ fn record(
             token: caller.token_id(),
             request: Some(caller.request.clone()),
         };
-        Ok(actor.event(name, Some(entry.id))?.with_status(StatusCode::OK.as_u16()))
+        let event = actor.event(name, Some(entry.id))?.of(entry.kind);
+        Ok(event.with_status(StatusCode::OK.as_u16()))
     };
     service.queue.count(token_use, event)
 }
@@ -216,7 +219,7 @@ fn introspection(entry: &CachedToken) -> Introspection {
     Introspection {
         active: true,
         scope: Some(entry.scopes.join(" ")),
-        exp: Some(entry.expires_at.as_second()),
+        exp: entry.expires_at.time().map(Timestamp::as_second),
         iat: Some(entry.created_at.as_second()),
         sub: Some(entry.user.id.to_string()),
         username: Some(entry.user.email.to_string()),

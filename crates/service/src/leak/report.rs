@@ -145,7 +145,7 @@ fn entry_report(entry: ParsedEntry<Option<PresentedToken>>) -> Result<LeakReport
         Member::Other => Err("source, url and location must be strings"),
     };
     let Member::Text(token) = entry.token else { return Err("token: must be a string") };
-    let presented = token.ok_or("token: not a valid personal access token")?;
+    let presented = token.ok_or("token: not a valid access token")?;
     let [source, url, location] = entry.texts;
     let source = text(source)?;
     Ok(LeakReport {

@@ -2,7 +2,9 @@
 
 use super::token_rows::read_scopes;
 use super::{Store, StoreError, read};
+use crate::expiry::Expiry;
 use crate::permission::Permissions;
+use crate::token_kind::TokenKind;
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
@@ -12,6 +14,8 @@ use jiff::Timestamp;
 pub struct Credential {
     /// The digest of the whole token.
     pub digest: [u8; 32],
+    /// The kind.
+    pub kind: TokenKind,
     /// The owner.
     pub owner: Uuid,
     /// The owner's email address.
@@ -22,8 +26,8 @@ pub struct Credential {
     pub scopes: Vec<String>,
     /// The time of creation.
     pub created_at: Timestamp,
-    /// The time of expiry.
-    pub expires_at: Timestamp,
+    /// The expiry.
+    pub expires_at: Expiry,
     /// `true` if the token was revoked or its owner disabled.
     pub dead: bool,
 }
@@ -31,6 +35,7 @@ pub struct Credential {
 #[derive(sqlx::FromRow)]
 struct CredentialRow {
     digest: Vec<u8>,
+    kind: i64,
     owner: Vec<u8>,
     email: String,
     permissions: i64,
@@ -47,7 +52,7 @@ impl Store {
     /// [`StoreError`] if the database fails or contains an invalid row.
     pub async fn credential(&self, id: Uuid) -> Result<Option<Credential>, StoreError> {
         let row: Option<CredentialRow> = read!(self, credentials, |pool| {
-            sqlx::query_as("SELECT digest, owner, email, permissions, scopes, tokens.created_at, expires_at, CAST(CASE WHEN revoked_at IS NULL AND disabled_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS dead FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1")
+            sqlx::query_as("SELECT digest, kind, owner, email, permissions, scopes, tokens.created_at, expires_at, CAST(CASE WHEN revoked_at IS NULL AND disabled_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS dead FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1")
                 .bind(id.as_bytes().as_slice())
                 .fetch_optional(pool)
                 .await?
@@ -57,12 +62,13 @@ impl Store {
             let scopes = read_scopes(&row.scopes)?;
             Ok(Credential {
                 digest: row.digest.try_into().map_err(|_| faulty())?,
+                kind: TokenKind::from_row(row.kind),
                 owner: id::from_row(&row.owner).ok_or_else(faulty)?,
                 email: row.email,
                 permissions: Permissions::from_row(row.permissions).within(&scopes),
                 scopes,
                 created_at: time::from_row(row.created_at),
-                expires_at: time::from_row(row.expires_at),
+                expires_at: Expiry::from_row(row.expires_at),
                 dead: row.dead != 0,
             })
         })

@@ -5,6 +5,7 @@ use super::events::insert_events;
 use super::tokens::RevokedBy;
 use super::{Dialect, Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
+use crate::token_kind::TokenKind;
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use sqlx::QueryBuilder;
@@ -64,6 +65,7 @@ pub enum LeakOutcome {
 struct StateRow {
     id: Vec<u8>,
     digest: Vec<u8>,
+    kind: i64,
     expires_at: i64,
     revoked_at: Option<i64>,
     leaked_at: Option<i64>,
@@ -76,12 +78,11 @@ impl StateRow {
 
     /// Returns the outcome of a report that changes nothing.
     fn outcome(&self, now: i64) -> LeakOutcome {
-        if self.expires_at <= self.revoked_at.unwrap_or(now) {
-            LeakOutcome::Expired
-        } else if self.revoked_at.is_some() {
-            LeakOutcome::AlreadyRevoked
-        } else {
-            LeakOutcome::Flagged
+        match self.revoked_at {
+            // Rotated tokens are revoked at their expiry.
+            Some(at) if self.expires_at >= at => LeakOutcome::AlreadyRevoked,
+            None if self.expires_at > now => LeakOutcome::Flagged,
+            Some(_) | None => LeakOutcome::Expired,
         }
     }
 }
@@ -135,10 +136,11 @@ impl<'a> Changes<'a> {
         context: &ReportContext<'_>,
     ) -> Result<LeakOutcome, StoreError> {
         let outcome = state.outcome(context.now);
+        let kind = TokenKind::from_row(state.kind);
         if state.leaked_at.is_none() {
             state.leaked_at = Some(context.now);
             self.records.push(LeakRecord { id: id::random()?, report });
-            self.events.push(leak_event(context.actor, report, name::LEAKED)?);
+            self.events.push(leak_event(context.actor, report, name::LEAKED)?.of(kind));
         }
         // An expired token is also revoked, because the clock may be wrong.
         if state.revoked_at.is_some() || context.policy != OnLeak::Revoke {
@@ -146,7 +148,7 @@ impl<'a> Changes<'a> {
         }
         state.revoked_at = Some(context.now);
         self.revoked.push(report.token);
-        let event = leak_event(context.actor, report, name::REVOKED)?;
+        let event = leak_event(context.actor, report, name::REVOKED)?.of(kind);
         self.events.push(event.with("revoked_by", RevokedBy::Leak.as_str()));
         Ok(match outcome {
             LeakOutcome::Expired => LeakOutcome::Expired,
@@ -174,7 +176,7 @@ fn padded<T>(rows: &[T]) -> impl Iterator<Item = &T> {
 macro_rules! read_states {
     ($executor:expr, $ids:expr, $lock:expr) => {{
         let mut query = QueryBuilder::new(
-            "SELECT id, digest, expires_at, revoked_at, leaked_at FROM tokens WHERE id IN (",
+            "SELECT id, digest, kind, expires_at, revoked_at, leaked_at FROM tokens WHERE id IN (",
         );
         let mut ids = query.separated(", ");
         for id in padded($ids) {

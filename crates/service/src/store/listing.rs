@@ -5,6 +5,7 @@ use super::token_rows::{COLUMNS, Token, TokenRow, fold};
 use super::{Dialect, Store, StoreError};
 use crate::sort::Direction;
 use crate::time;
+use crate::token_kind::TokenKind;
 use ddpatrol_token::Uuid;
 use jiff::SignedDuration;
 use sqlx::QueryBuilder;
@@ -81,11 +82,11 @@ pub fn state_name(token: &Token) -> &'static str {
     let now = time::now();
     if token.revoked_at.is_some() {
         "revoked"
-    } else if token.expires_at <= now {
+    } else if token.expires_at.is_reached(now) {
         "expired"
     } else if token.leak.is_some() {
         "leaked"
-    } else if token.expires_at.duration_since(now) <= EXPIRING_WITHIN {
+    } else if token.expires_at.time().is_some_and(|at| at.duration_since(now) <= EXPIRING_WITHIN) {
         "expiring"
     } else {
         "live"
@@ -97,6 +98,8 @@ pub fn state_name(token: &Token) -> &'static str {
 pub struct Listing {
     /// Part of the name, ignoring case; or the whole identifier or alias.
     pub text: Option<String>,
+    /// The kind of the tokens; any if absent.
+    pub kind: Option<TokenKind>,
     /// The owners; all users if empty.
     pub owners: Vec<Uuid>,
     /// The state.
@@ -149,6 +152,9 @@ macro_rules! push_conditions {
                 $query.push(" AND expires_at <= ").push_bind($now + end)
             }
         };
+        if let Some(kind) = $listing.kind {
+            $query.push(" AND kind = ").push_bind(kind.to_row());
+        }
         if let Some(text) = &$listing.text {
             $query.push(" AND (folded_name LIKE ").push_bind(pattern(text)).push(" ESCAPE '\\'");
             let id = Uuid::parse(text).or_else(|| Uuid::from_alias(text.as_bytes()));
@@ -242,6 +248,7 @@ mod tests {
         let Store::Sqlite(pools) = &store else { panic!("not SQLite") };
         let all = Listing {
             text: None,
+            kind: Some(TokenKind::Personal),
             owners: Vec::new(),
             state: StateFilter::Live,
             order: Order::Name,

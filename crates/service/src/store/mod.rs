@@ -6,6 +6,7 @@
 mod aggregates;
 pub mod audit;
 pub mod audit_search;
+mod authority;
 pub mod clock;
 pub mod credentials;
 mod error;
@@ -18,7 +19,9 @@ mod open;
 mod plans;
 pub mod pools;
 pub mod readiness;
+pub mod rotation;
 pub mod search;
+pub mod service_accounts;
 pub mod sessions;
 pub mod token_pages;
 mod token_rows;

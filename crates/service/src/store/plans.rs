@@ -2,12 +2,15 @@
 
 use super::Store;
 use super::leaks::{LeakReport, OnLeak};
+use super::rotation::Rotation;
 use super::tests::{run, sqlite};
 use super::tokens::{Authority, Change, Creation, RevokedBy, UpdateOutcome};
 use crate::audit::batch::{Attempt, Batch, LastUse};
 use crate::audit::{Actor, Event, name};
+use crate::expiry::Expiry;
 use crate::permission::Permissions;
 use crate::service::{TokenRequest, mint};
+use crate::token_kind::TokenKind;
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use jiff::{SignedDuration, Timestamp};
@@ -95,9 +98,14 @@ async fn change_everything(store: &Store, pool: &SqlitePool) {
 
     let admin = store.users().await.expect("users").pop().expect("a user");
     let expires_at = time::now() + SignedDuration::from_secs(60);
-    let request =
-        TokenRequest { owner: admin.id, name: "x".to_owned(), scopes: Vec::new(), expires_at };
-    let new = mint(request).expect("random bytes").token;
+    let request = |name: &str| TokenRequest {
+        kind: TokenKind::Personal,
+        owner: admin.id,
+        name: name.to_owned(),
+        scopes: Vec::new(),
+        expires_at: Expiry::At(expires_at),
+    };
+    let new = mint(request("x")).expect("random bytes").token;
     let event = event(new.id);
     let dead = Authority::Token(tokens[0]);
     let refused = store.create_token(&new, dead, &event).await.expect("a rejection");
@@ -109,8 +117,14 @@ async fn change_everything(store: &Store, pool: &SqlitePool) {
     let authority = Authority::Token(new.id);
     let updated = store.update_token(&change, authority, &event).await.expect("an update");
     assert_eq!(updated, UpdateOutcome::Done);
+    let token = store.token(new.id).await.expect("a read").expect("the token");
+    let other = mint(request("z")).expect("random bytes").token;
+    let rotation =
+        Rotation { old: &token, new: &other, end: Expiry::At(expires_at), revoked_at: None };
+    let rotated = store.rotate_token(&rotation, Authority::Operator, std::slice::from_ref(&event));
+    assert_eq!(rotated.await.expect("a rotation"), UpdateOutcome::Done);
     let later = expires_at + SignedDuration::from_secs(1);
-    assert_eq!(store.expire_tokens(later, 1_000).await.expect("expiry"), 1);
+    assert_eq!(store.expire_tokens(later, 1_000).await.expect("expiry").rotated, 1);
     store.revoke_token(new.id, RevokedBy::Api, &event).await.expect("a revocation");
     store.set_permissions(admin.id, Permissions::ALL, &event).await.expect("permissions");
     store.disable_user(admin.id, &event).await.expect("a disabled user");

@@ -6,6 +6,7 @@ use super::token_rows::read_scopes;
 use super::{Store, StoreError, change, read};
 use crate::audit::{Actor, Event, UserRef, name};
 use crate::caller::SessionToken;
+use crate::expiry::Expiry;
 use crate::permission::Permissions;
 use crate::{id, time};
 use ddpatrol_token::Uuid;
@@ -101,7 +102,7 @@ impl SessionRow {
             (Some(id), Some(name), Some(scopes), Some(expires_at)) => {
                 let scopes = read_scopes(&scopes)?;
                 permissions = permissions.within(&scopes);
-                let (id, expires_at) = (whole_id(&id)?, time::from_row(expires_at));
+                let (id, expires_at) = (whole_id(&id)?, Expiry::from_row(expires_at));
                 Some(SessionToken { id, name, scopes, expires_at })
             }
             (None, ..) => None,

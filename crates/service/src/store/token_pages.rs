@@ -72,7 +72,7 @@ impl TokenCursor {
         let key = match order {
             Order::Name => CursorKey::Text(super::token_rows::fold(&token.name)),
             Order::CreatedAt => CursorKey::Number(time::to_row(token.created_at)),
-            Order::ExpiresAt => CursorKey::Number(time::to_row(token.expires_at)),
+            Order::ExpiresAt => CursorKey::Number(token.expires_at.to_row()),
             Order::LastUsedAt => CursorKey::Number(micros(token.last_used_at)),
             Order::Leaked => CursorKey::Number(micros(token.leak.as_ref().map(|leak| leak.date))),
         };

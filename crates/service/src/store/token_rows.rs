@@ -2,6 +2,8 @@
 //! and locks in an open transaction. Only a digest of the token itself is stored.
 
 use super::StoreError;
+use crate::expiry::Expiry;
+use crate::token_kind::TokenKind;
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
@@ -13,6 +15,8 @@ pub struct NewToken {
     pub id: Uuid,
     /// The digest of the whole token; see [`crate::auth::digest`].
     pub digest: [u8; 32],
+    /// The kind.
+    pub kind: TokenKind,
     /// The owner.
     pub owner: Uuid,
     /// The name.
@@ -21,8 +25,8 @@ pub struct NewToken {
     pub scopes: Vec<String>,
     /// The time of creation.
     pub created_at: Timestamp,
-    /// The time of expiry.
-    pub expires_at: Timestamp,
+    /// The expiry.
+    pub expires_at: Expiry,
 }
 
 /// The record of a leak.
@@ -41,6 +45,8 @@ pub struct Leak {
 pub struct Token {
     /// The identifier.
     pub id: Uuid,
+    /// The kind.
+    pub kind: TokenKind,
     /// The owner.
     pub owner: Uuid,
     /// The name.
@@ -49,14 +55,16 @@ pub struct Token {
     pub scopes: Vec<String>,
     /// The time of creation.
     pub created_at: Timestamp,
-    /// The time of expiry.
-    pub expires_at: Timestamp,
+    /// The expiry.
+    pub expires_at: Expiry,
     /// The time of the last change to the name or the scopes.
     pub modified_at: Option<Timestamp>,
     /// The time of the last use.
     pub last_used_at: Option<Timestamp>,
     /// The time of the revocation.
     pub revoked_at: Option<Timestamp>,
+    /// The token that replaced this one in a rotation.
+    pub replaced_by: Option<Uuid>,
     /// The record of the leak, if the token leaked.
     pub leak: Option<Leak>,
 }
@@ -64,6 +72,7 @@ pub struct Token {
 #[derive(sqlx::FromRow)]
 pub(super) struct TokenRow {
     id: Vec<u8>,
+    kind: i64,
     owner: Vec<u8>,
     name: String,
     scopes: String,
@@ -72,12 +81,13 @@ pub(super) struct TokenRow {
     modified_at: Option<i64>,
     last_used_at: Option<i64>,
     revoked_at: Option<i64>,
+    replaced_by: Option<Vec<u8>>,
     leak_id: Option<Vec<u8>>,
     leaked_at: Option<i64>,
     leak_source: Option<String>,
 }
 
-pub(super) const COLUMNS: &str = "SELECT id, owner, name, scopes, created_at, expires_at, modified_at, last_used_at, revoked_at, leak_id, leaked_at, leak_source FROM tokens";
+pub(super) const COLUMNS: &str = "SELECT id, kind, owner, name, scopes, created_at, expires_at, modified_at, last_used_at, revoked_at, replaced_by, leak_id, leaked_at, leak_source FROM tokens";
 
 impl TokenRow {
     pub(super) fn token(self) -> Result<Token, StoreError> {
@@ -92,14 +102,19 @@ impl TokenRow {
         };
         Ok(Token {
             id: id::from_row(&self.id).ok_or_else(faulty)?,
+            kind: TokenKind::from_row(self.kind),
             owner: id::from_row(&self.owner).ok_or_else(faulty)?,
             name: self.name,
             scopes: read_scopes(&self.scopes)?,
             created_at: time::from_row(self.created_at),
-            expires_at: time::from_row(self.expires_at),
+            expires_at: Expiry::from_row(self.expires_at),
             modified_at: self.modified_at.map(time::from_row),
             last_used_at: self.last_used_at.map(time::from_row),
             revoked_at: self.revoked_at.map(time::from_row),
+            replaced_by: match self.replaced_by {
+                Some(id) => Some(id::from_row(&id).ok_or_else(faulty)?),
+                None => None,
+            },
             leak,
         })
     }
@@ -122,7 +137,7 @@ pub(super) fn fold(name: &str) -> String {
 macro_rules! insert_token {
     ($tx:ident, $token:expr) => {
         sqlx::query(
-            "INSERT INTO tokens (id, digest, owner, name, folded_name, scopes, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO tokens (id, digest, owner, name, folded_name, scopes, created_at, expires_at, kind) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind($token.id.as_bytes().as_slice())
         .bind($token.digest.as_slice())
@@ -131,7 +146,8 @@ macro_rules! insert_token {
         .bind($crate::store::token_rows::fold(&$token.name))
         .bind($crate::store::token_rows::write_scopes(&$token.scopes))
         .bind($crate::time::to_row($token.created_at))
-        .bind($crate::time::to_row($token.expires_at))
+        .bind($token.expires_at.to_row())
+        .bind($token.kind.to_row())
         .execute(&mut *$tx)
         .await?
     };

@@ -1,13 +1,15 @@
-//! Creates, reads, updates and revokes tokens, and records expired ones. Each change is written
-//! with its event. The rows are in `token_rows`.
+//! Creates, reads, updates and revokes tokens. Each change is written with its event. The rows are in
+//! `token_rows`, rotations in `rotation`.
 
+pub use super::authority::Authority;
 pub use super::token_rows::{Leak, NewToken, Token};
 
+use super::authority::is_authorized;
 use super::events::insert_events;
 use super::token_rows::{COLUMNS, TokenRow, fold, insert_token, lock_tokens, write_scopes};
 use super::{Dialect, Store, StoreError, change, read};
-use crate::audit::{Actor, Event, name};
-use crate::{id, time};
+use crate::audit::Event;
+use crate::time;
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
@@ -25,6 +27,8 @@ pub enum RevokedBy {
     Operator,
     /// The policy, after a leak report.
     Leak,
+    /// A rotation, at the end of its overlap.
+    Rotation,
 }
 
 impl RevokedBy {
@@ -37,19 +41,9 @@ impl RevokedBy {
             Self::Holder => "holder",
             Self::Operator => "operator",
             Self::Leak => "leak",
+            Self::Rotation => "rotation",
         }
     }
-}
-
-/// The authority for a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Authority {
-    /// An operator with access to the database.
-    Operator,
-    /// The holder of this token, which must be live when the change is made.
-    Token(Uuid),
-    /// The person in this session, which must not have ended when the change is made.
-    Session(Uuid),
 }
 
 /// The result of a creation.
@@ -72,7 +66,7 @@ pub struct Change<'a> {
     pub scopes: Option<&'a [String]>,
 }
 
-/// The result of an update.
+/// The result of an update or a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpdateOutcome {
     /// The token is changed.
@@ -105,47 +99,6 @@ pub enum Revocation {
     Already,
     /// No such token exists.
     Missing,
-}
-
-/// Expired tokens. The outer condition checks for changes made while the statement waits.
-const EXPIRE_SQLITE: &str = "UPDATE tokens SET expired_at = $1 WHERE revoked_at IS NULL AND expired_at IS NULL AND id IN (SELECT id FROM tokens WHERE revoked_at IS NULL AND expired_at IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2) RETURNING id";
-/// Locks rows in the order of their identifiers, to avoid deadlocks.
-const EXPIRE_POSTGRES: &str = "WITH due AS (SELECT id FROM tokens WHERE id IN (SELECT id FROM tokens WHERE revoked_at IS NULL AND expired_at IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2) ORDER BY id FOR UPDATE) UPDATE tokens SET expired_at = $1 FROM due WHERE tokens.id = due.id AND revoked_at IS NULL AND expired_at IS NULL RETURNING tokens.id";
-
-const LIVE: &str = "SELECT 1 FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1 AND revoked_at IS NULL AND expires_at > $2 AND disabled_at IS NULL";
-/// The locks make a concurrent revocation of the token or disabling of its owner wait for the end
-/// of the transaction.
-const LIVE_POSTGRES: &str = "SELECT 1 FROM tokens JOIN users ON users.id = owner WHERE tokens.id = $1 AND revoked_at IS NULL AND expires_at > $2 AND disabled_at IS NULL FOR SHARE";
-
-/// Whether a session of an enabled user has not ended; `$2` is not before its start.
-const IN_SESSION: &str = "SELECT 1 FROM sessions JOIN users ON users.id = user_id WHERE sessions.id = $1 AND ended_at IS NULL AND sessions.created_at <= $2 AND disabled_at IS NULL";
-const IN_SESSION_POSTGRES: &str = "SELECT 1 FROM sessions JOIN users ON users.id = user_id WHERE sessions.id = $1 AND ended_at IS NULL AND sessions.created_at <= $2 AND disabled_at IS NULL FOR SHARE";
-
-impl Authority {
-    /// Returns the query that finds a row while the authority is valid.
-    const fn sql(self, dialect: Dialect) -> &'static str {
-        match (self, dialect) {
-            (Self::Session(_), Dialect::Sqlite) => IN_SESSION,
-            (Self::Session(_), Dialect::Postgres) => IN_SESSION_POSTGRES,
-            (_, Dialect::Sqlite) => LIVE,
-            (_, Dialect::Postgres) => LIVE_POSTGRES,
-        }
-    }
-}
-
-/// Returns `true` if an authority is valid, in an open transaction and until its end.
-macro_rules! is_authorized {
-    ($tx:ident, $authority:expr, $at:expr, $dialect:expr) => {
-        match $authority {
-            Authority::Operator => true,
-            Authority::Token(id) | Authority::Session(id) => sqlx::query($authority.sql($dialect))
-                .bind(id.as_bytes().as_slice())
-                .bind(time::to_row($at))
-                .fetch_optional(&mut *$tx)
-                .await?
-                .is_some(),
-        }
-    };
 }
 
 impl Store {
@@ -312,48 +265,5 @@ impl Store {
             query.build_query_as().fetch_all(pool).await?
         });
         rows.into_iter().map(TokenRow::token).collect()
-    }
-
-    /// Writes the event of each token that expired at or before `now`, exactly once for any number
-    /// of concurrent replicas. Returns the number of tokens. The flag that an event was written
-    /// does not affect whether a token is accepted.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database fails; nothing was written.
-    pub async fn expire_tokens(&self, now: Timestamp, at_most: u32) -> Result<usize, StoreError> {
-        let now = time::to_row(now);
-        let due: bool = read!(self, |pool| {
-            sqlx::query(
-                "SELECT 1 FROM tokens WHERE revoked_at IS NULL AND expired_at IS NULL AND expires_at <= $1 LIMIT 1",
-            )
-            .bind(now)
-            .fetch_optional(pool)
-            .await?
-            .is_some()
-        });
-        if !due {
-            return Ok(0);
-        }
-        let sql = match self.dialect() {
-            Dialect::Sqlite => EXPIRE_SQLITE,
-            Dialect::Postgres => EXPIRE_POSTGRES,
-        };
-        let expired = change!(self, |tx| {
-            let rows: Vec<Vec<u8>> = sqlx::query_scalar(sql)
-                .bind(now)
-                .bind(i64::from(at_most))
-                .fetch_all(&mut *tx)
-                .await?;
-            let events = rows
-                .iter()
-                .map(|row| {
-                    let token = id::from_row(row).ok_or(StoreError::Row("tokens"))?;
-                    Ok(Actor::SYSTEM.event(name::EXPIRED, Some(token))?)
-                })
-                .collect::<Result<Vec<_>, StoreError>>()?;
-            insert_events!(tx, &events);
-            events.len()
-        });
-        Ok(expired)
     }
 }

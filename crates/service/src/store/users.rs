@@ -102,10 +102,10 @@ macro_rules! insert_user {
         )
         .bind($user.id.as_bytes().as_slice())
         .bind($user.email.as_str())
-        .bind(fold(&$user.email))
+        .bind($crate::store::token_rows::fold(&$user.email))
         .bind($user.name.as_str())
         .bind($user.permissions.to_row())
-        .bind(time::to_row($user.created_at))
+        .bind($crate::time::to_row($user.created_at))
         .bind($user.title.as_deref())
         .bind(i64::from($user.service_account))
         .execute(&mut *$tx)
@@ -114,6 +114,8 @@ macro_rules! insert_user {
             == 1
     };
 }
+
+pub(super) use insert_user;
 
 impl Store {
     /// Creates the organization of an empty database and its administrator with a token. Returns

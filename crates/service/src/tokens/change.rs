@@ -1,15 +1,13 @@
 //! Updates and revocations of tokens.
 
-use super::{is_dead, require_own_scopes};
+use super::{TokenPath, UPDATE_ATTEMPTS, is_dead, require_own_permissions, require_own_scopes};
 use crate::audit::name;
 use crate::caller::{Caller, Credential};
 use crate::permission::Permission::OrgAppKeysWrite;
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::store::tokens::{Change, Revocation, RevokedBy, Token, UpdateOutcome};
-
-/// Maximum number of attempts to update a token while other requests change it.
-const UPDATE_ATTEMPTS: usize = 16;
+use crate::token_kind::TokenKind;
 
 /// A request to update a token, with valid fields.
 #[derive(Clone, Debug)]
@@ -29,19 +27,19 @@ impl Service {
     pub async fn update_token(
         &self,
         caller: &Caller,
-        id: &str,
+        path: TokenPath<'_>,
         update: &TokenUpdate,
     ) -> Result<Token, Refusal> {
         for _ in 0..UPDATE_ATTEMPTS {
-            let token = self.changeable_token(caller, id).await?;
+            let token = self.changeable_token(caller, path).await?;
             if is_dead(&token) {
-                return Err(Refusal::NO_TOKEN);
+                return Err(path.missing());
             }
             match self.change(caller, &token, update).await? {
                 UpdateOutcome::Done => {
-                    return self.store.token(token.id).await?.ok_or(Refusal::NO_TOKEN);
+                    return self.store.token(token.id).await?.ok_or(path.missing());
                 }
-                UpdateOutcome::Dead => return Err(Refusal::NO_TOKEN),
+                UpdateOutcome::Dead => return Err(path.missing()),
                 UpdateOutcome::Unauthorized => return Err(Refusal::Unauthorized),
                 UpdateOutcome::Outdated => {}
             }
@@ -59,8 +57,10 @@ impl Service {
     ) -> Result<UpdateOutcome, Refusal> {
         if let Some(scopes) = &update.scopes {
             require_addable(caller, token, scopes)?;
+            self.require_grantable(caller, token, scopes).await?;
         }
-        let mut event = caller.actor().event(name::UPDATED, Some(token.id))?.with_status(200);
+        let mut event = caller.actor().event(name::UPDATED, Some(token.id))?;
+        event = event.of(token.kind).with_status(200);
         if let Some(name) = &update.name {
             event = event.with("name", name.as_str()).with("previous_name", token.name.as_str());
         }
@@ -87,37 +87,55 @@ impl Service {
         }
         let event = caller.actor().event(name::LEAK_ACKNOWLEDGED, Some(token.id))?;
         let by = &caller.user_ref().email;
-        self.store.acknowledge_leak(token.id, by, &event).await?;
+        self.store.acknowledge_leak(token.id, by, &event.of(token.kind)).await?;
         Ok(())
+    }
+
+    /// Checks that no added scope gives another user's token a permission that the caller's token
+    /// lacks: the caller may have created the token and know its secret.
+    async fn require_grantable(
+        &self,
+        caller: &Caller,
+        token: &Token,
+        scopes: &[String],
+    ) -> Result<(), Refusal> {
+        if token.owner == caller.user() {
+            return Ok(());
+        }
+        let owner = self.store.user_by_id(token.owner).await?.ok_or(Refusal::NO_USER)?;
+        let added = scopes.iter().filter(|scope| !token.scopes.contains(scope));
+        let added: Vec<String> = added.cloned().collect();
+        require_own_permissions(caller, owner.permissions, &added)
     }
 
     /// Revokes a token that the caller may change. Revoking it again changes nothing.
     ///
     /// # Errors
     /// [`Refusal`] if the caller may not revoke the token, or the database fails.
-    pub async fn revoke_token(&self, caller: &Caller, id: &str) -> Result<(), Refusal> {
-        let token = self.changeable_token(caller, id).await?;
-        let event = caller.actor().event(name::REVOKED, Some(token.id))?.with_status(204);
+    pub async fn revoke_token(&self, caller: &Caller, path: TokenPath<'_>) -> Result<(), Refusal> {
+        let token = self.changeable_token(caller, path).await?;
+        let event = caller.actor().event(name::REVOKED, Some(token.id))?;
+        let event = event.of(token.kind).with_status(204);
         let by = match caller.credential {
             Credential::Token(_) => RevokedBy::Api,
             Credential::Session(_) => RevokedBy::Page,
         };
         match self.revoke(token.id, by, &event).await? {
-            Revocation::Missing => Err(Refusal::NO_TOKEN),
+            Revocation::Missing => Err(path.missing()),
             Revocation::Done | Revocation::Already => Ok(()),
         }
     }
 }
 
 /// Checks that the caller may add the missing scopes to a token: the caller's token must have them
-/// and must not expire before the other token. Otherwise a short-lived token could extend its own
-/// access.
+/// and must not expire before the other token, unless that is a service account's. Otherwise a
+/// short-lived token could extend its own access.
 fn require_addable(caller: &Caller, token: &Token, scopes: &[String]) -> Result<(), Refusal> {
     let mut added = scopes.iter().filter(|scope| !token.scopes.contains(scope)).peekable();
     let Some(&first) = added.peek() else { return Ok(()) };
     require_own_scopes(caller, added)?;
-    let target = token.expires_at;
-    if let Some(end) = caller.expires_at().filter(|&end| target > end) {
+    let (end, target) = (caller.expires_at(), token.expires_at);
+    if token.kind == TokenKind::Personal && target > end {
         return Err(Refusal::Forbidden(format!(
             "data.attributes.scopes: cannot add {first:?}: the token in use expires at {end}, before the changed token at {target}"
         )));

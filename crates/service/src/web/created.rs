@@ -6,20 +6,19 @@ use super::forms::Posted;
 use super::guard::host;
 use super::layout::{self, Page, Section};
 use super::openid::{self, Step};
-use super::parts::{all_scopes, moment, relative, visible};
-use super::token_form::{Draft, creation_form};
+use super::parts::{all_scopes, visible, whole_expiry};
+use super::token_form::{Draft, FormOwner, creation_form};
 use super::visitor::Visitor;
 use super::{PageResult, Shared, Web};
+use crate::expiry::Expiry;
 use crate::id;
 use crate::refusal::Refusal;
 use crate::service::Minted;
-use crate::tokens::TokenCreation;
-use axum::extract::State;
+use crate::tokens::{AccountTokenCreation, TokenCreation};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::Response;
 use ddpatrol_token::Uuid;
-use jiff::Timestamp;
 use maud::{Markup, html};
 
 /// Creates a token and shows it.
@@ -38,9 +37,11 @@ pub(super) async fn create(State(web): Shared, parts: Parts, posted: Posted) -> 
             None
         }
     };
-    let Ok(expires_at) = expires_at else { return Ok(creation_form(&web, visitor, &draft)) };
+    let Ok(expires_at) = expires_at else {
+        return Ok(creation_form(&web, visitor, &FormOwner::Person, &draft));
+    };
     if !draft.problems.is_empty() {
-        return Ok(creation_form(&web, visitor, &draft));
+        return Ok(creation_form(&web, visitor, &FormOwner::Person, &draft));
     }
     if !posted.claim(&web).await? {
         return repeated(&web, &posted).await;
@@ -50,8 +51,7 @@ pub(super) async fn create(State(web): Shared, parts: Parts, posted: Posted) -> 
     match web.service.create_token(&visitor.caller, creation).await {
         Ok(minted) => {
             web.service.store.form_created(posted.digest(), minted.token.id).await?;
-            let url = web.origin.of_request(host(&parts)).unwrap_or_default();
-            Ok(created(&web, visitor, minted, &url).await?)
+            shown(&web, visitor, minted, &parts).await
         }
         Err(refusal) => {
             posted.release(&web).await?;
@@ -59,7 +59,7 @@ pub(super) async fn create(State(web): Shared, parts: Parts, posted: Posted) -> 
                 return Err(refusal.into());
             }
             draft.problems.add(&refusal);
-            Ok(creation_form(&web, visitor, &draft))
+            Ok(creation_form(&web, visitor, &FormOwner::Person, &draft))
         }
     }
 }
@@ -86,15 +86,60 @@ struct Panel<'a> {
     name: &'a str,
     owner: &'a str,
     scopes: &'a [String],
-    expires_at: Timestamp,
+    expires_at: Expiry,
 }
 
-async fn created(
+/// Creates a token for a service account and shows it.
+pub(super) async fn create_for_account(
+    State(web): Shared,
+    Path(id): Path<String>,
+    parts: Parts,
+    posted: Posted,
+) -> PageResult {
+    let visitor = &posted.visitor;
+    let account = web.service.service_account(&id).await?;
+    let path = format!("/organization/service-accounts/{id}/tokens/new");
+    if let Some(page) = openid::ask_again(&web, visitor, Step::Send, &path) {
+        return Ok(page);
+    }
+    let owner = FormOwner::Account(Box::new(account));
+    let mut draft = Draft::read(&posted.params, &web);
+    let expires_at = match draft.account_expiry() {
+        Ok(expires_at) if draft.problems.is_empty() => expires_at,
+        checked => {
+            draft.problems.expiry = checked.err();
+            return Ok(creation_form(&web, visitor, &owner, &draft));
+        }
+    };
+    if !posted.claim(&web).await? {
+        return repeated(&web, &posted).await;
+    }
+    let (name, scopes) = (draft.name.clone(), draft.scopes.clone());
+    let creation = AccountTokenCreation { name, scopes, expires_at };
+    match web.service.create_account_token(&visitor.caller, &id, creation).await {
+        Ok(minted) => {
+            web.service.store.form_created(posted.digest(), minted.token.id).await?;
+            shown(&web, visitor, minted, &parts).await
+        }
+        Err(refusal) => {
+            posted.release(&web).await?;
+            if !matches!(refusal, Refusal::Forbidden(_) | Refusal::Invalid(_)) {
+                return Err(refusal.into());
+            }
+            draft.problems.add(&refusal);
+            Ok(creation_form(&web, visitor, &owner, &draft))
+        }
+    }
+}
+
+/// Shows a token that was just minted.
+pub(super) async fn shown(
     web: &Web,
     visitor: &Visitor,
     minted: Minted,
-    url: &str,
-) -> Result<Response, PageError> {
+    parts: &Parts,
+) -> PageResult {
+    let url = web.origin.of_request(host(parts)).unwrap_or_default();
     let Minted { token, secret } = minted;
     let owner = web.service.store.user_names([token.owner]).await?;
     let owner = owner.into_values().next().map(|user| user.email).unwrap_or_default();
@@ -121,8 +166,8 @@ async fn created(
             (panel_facts(&panel))
             h2 { "Use the token" }
             p { "Send it as a bearer token, or in the header of an application key. No API key is needed." }
-            (example(url, "Authorization: Bearer", &secret))
-            (example(url, "dd-application-key:", &secret))
+            (example(&url, "Authorization: Bearer", &secret))
+            (example(&url, "dd-application-key:", &secret))
             (buttons(&panel, visitor))
         }
     };
@@ -146,7 +191,7 @@ fn panel_facts(panel: &Panel<'_>) -> Markup {
             div { dt { "Token ID" } dd { code { (panel.id) } } }
             div { dt { "Alias" } dd { code { (id::alias(panel.id)) } } }
             div { dt { "Owner" } dd { bdi { (visible(panel.owner)) } } }
-            div { dt { "Expires" } dd { (moment(panel.expires_at)) " " span.soft { "(" (relative(panel.expires_at)) ")" } } }
+            div { dt { "Expires" } dd { (whole_expiry(panel.expires_at)) } }
             div { dt { "Scopes" } dd { (panel.scopes.len()) } }
         }
         details { summary { "Show the scopes" } (all_scopes(panel.scopes)) }
@@ -173,7 +218,7 @@ fn buttons(panel: &Panel<'_>, visitor: &Visitor) -> Markup {
 }
 
 /// Shows the token that the same form created before, without its secret.
-async fn repeated(web: &Web, posted: &Posted) -> PageResult {
+pub(super) async fn repeated(web: &Web, posted: &Posted) -> PageResult {
     let visitor = &posted.visitor;
     let token = match web.service.store.token_of_form(posted.digest()).await? {
         Some(id) => web.service.store.token(id).await?,

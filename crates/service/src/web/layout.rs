@@ -95,7 +95,7 @@ const GROUPS: [Group; 3] = [
                 section: Section::ServiceAccounts,
                 label: "Service Accounts",
                 path: "/organization/service-accounts",
-                permissions: &[ServiceAccountWrite],
+                permissions: &[ServiceAccountWrite, OrgAppKeysRead],
             },
         ],
     },

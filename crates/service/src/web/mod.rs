@@ -19,6 +19,7 @@ mod organization;
 pub mod origin;
 mod params;
 mod parts;
+mod service_accounts;
 mod sessions;
 mod sign_in;
 mod token_form;
@@ -73,6 +74,7 @@ pub fn router(web: &Arc<Web>, api: Router) -> Router {
         .route("/tokens/new", get(token_form::new))
         .route("/tokens/{id}", get(tokens::details))
         .route("/tokens/{id}/edit", get(token_form::edit).post(token_form::update))
+        .route("/tokens/{id}/replace", get(tokens::confirm_replacement).post(tokens::replace))
         .route("/tokens/{id}/revoke", get(tokens::confirm_revocation).post(tokens::revoke))
         .route("/organization/tokens", get(organization::list))
         .route("/organization/tokens.csv", get(export::tokens_csv))
@@ -83,6 +85,18 @@ pub fn router(web: &Arc<Web>, api: Router) -> Router {
         .route("/organization/users/{id}/permissions", post(users::set_permissions))
         .route("/organization/users/{id}/state", get(users::confirm_state).post(users::set_state))
         .route("/organization/users/{id}/link", post(users::sign_in_link))
+        .route("/organization/service-accounts", get(service_accounts::list))
+        .route(
+            "/organization/service-accounts/new",
+            get(service_accounts::new).post(service_accounts::add),
+        )
+        .route("/organization/service-accounts/{id}", get(service_accounts::details))
+        .route(
+            "/organization/service-accounts/{id}/state",
+            get(service_accounts::confirm_state).post(service_accounts::set_state),
+        )
+        .route("/organization/service-accounts/{id}/tokens", post(created::create_for_account))
+        .route("/organization/service-accounts/{id}/tokens/new", get(token_form::new_for_account))
         .route("/security/leaks", get(leaks::list))
         .route("/security/leaks/{id}/acknowledge", post(leaks::acknowledge))
         .route("/security/audit", get(audit::trail))

@@ -6,7 +6,8 @@ use super::layout::{self, Page, Section};
 use super::params::Params;
 use super::parts::{scopes_in_row, select, sort_heading, visible};
 use super::tokens::{
-    STATES, expiry, last_use, name_cell, neighbours, notice, row_actions, token_query,
+    STATES, TokenAddress, changeable, expiry, last_use, name_cell, neighbours, notice, row_actions,
+    token_query,
 };
 use super::visitor::Visitor;
 use super::{PageResult, Shared, Web};
@@ -209,14 +210,15 @@ pub(super) async fn revoke_many(State(web): Shared, posted: Posted) -> PageResul
     }
     let mut tokens = Vec::with_capacity(ids.len());
     for id in ids {
-        tokens.push(web.service.changeable_token(caller, id).await?);
+        tokens.push(changeable(&web, caller, id).await?);
     }
     if posted.params.get("confirmed") != "yes" {
         return Ok(confirmation(visitor, &tokens));
     }
     if posted.claim(&web).await? {
         for token in &tokens {
-            web.service.revoke_token(caller, &token.id.to_string()).await?;
+            let address = TokenAddress::of(token);
+            web.service.revoke_token(caller, address.path()).await?;
         }
     }
     Ok(Redirect::to(&format!("{PATH}?done=revoked-many")).into_response())

@@ -2,6 +2,7 @@
 //! of forms.
 
 use super::params::Params;
+use crate::expiry::Expiry;
 use crate::store::listing::state_name;
 use crate::store::tokens::Token;
 use crate::time;
@@ -85,6 +86,21 @@ fn distance(at: Timestamp, now: Timestamp) -> String {
         format!("in {number} {unit}{plural}")
     } else {
         format!("{number} {unit}{plural} ago")
+    }
+}
+
+/// Returns an expiry relative to now.
+pub(super) fn relative_expiry(expiry: Expiry) -> Markup {
+    expiry.time().map_or_else(|| html! { span.soft { "never" } }, relative)
+}
+
+/// Returns an expiry with its distance from now.
+pub(super) fn whole_expiry(expiry: Expiry) -> Markup {
+    html! {
+        @match expiry.time() {
+            Some(at) => { (moment(at)) " " span.soft { "(" (relative(at)) ")" } },
+            None => "never",
+        }
     }
 }
 

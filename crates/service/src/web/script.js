@@ -92,7 +92,8 @@
       if (lifetime) {
         const date = one("input[name=date]", form).value;
         const label = one("span", lifetime.parentElement).textContent;
-        put("expiry", lifetime.value === "date" ? (date ? `end of ${date}` : "–") : `in ${label}`);
+        const words = { date: date ? `end of ${date}` : "–", never: "never" };
+        put("expiry", words[lifetime.value] ?? `in ${label}`);
       }
     };
     filter.addEventListener("input", show);

@@ -13,6 +13,7 @@ use crate::audit;
 use crate::openid::Proof;
 use crate::rate::Class;
 use crate::sessions::{Browser, WebSecret, live};
+use crate::token_kind::TokenKind;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
@@ -105,7 +106,10 @@ async fn token_of(
     let mut found = None;
     if let Some(presented) = service.token_parser.parse(given.as_bytes()) {
         match look_up(service, presented, address).await {
-            Ok(LookupResult::Verified(verdict)) => found = live(verdict),
+            Ok(LookupResult::Verified(verdict)) => {
+                // Only people sign in.
+                found = live(verdict).filter(|token| token.kind == TokenKind::Personal);
+            }
             Ok(LookupResult::Exhausted(_)) => exhausted = true,
             Err(error) => return Err(crate::refusal::Refusal::from(error).into()),
         }

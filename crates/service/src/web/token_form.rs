@@ -5,15 +5,17 @@ use super::forms::{Posted, hidden_fields};
 use super::layout::{self, Page, Section};
 use super::openid::{self, Step};
 use super::params::Params;
-use super::parts::{count, field, moment, problem_text as problem_markup, visible};
-use super::tokens::{list_path, shown_token};
+use super::parts::{count, field, moment, problem_text as problem_markup, visible, whole_expiry};
+use super::tokens::{TokenAddress, changeable, list_path, section, shown_token};
 use super::visitor::Visitor;
 use super::{PageResult, Shared, Web};
 use crate::caller::Caller;
-use crate::permission::Permission::{OrgAppKeysWrite, UserAppKeys};
+use crate::expiry::Expiry;
+use crate::permission::Permission::{OrgAppKeysWrite, ServiceAccountWrite, UserAppKeys};
 use crate::refusal::Refusal;
 use crate::service::a_year_after;
 use crate::store::tokens::Token;
+use crate::store::users::User;
 use crate::time;
 use crate::tokens::fields::{MAX_NAME, MAX_SCOPES, check_expiry, check_name, check_scope};
 use crate::tokens::{TokenUpdate, is_dead};
@@ -38,6 +40,8 @@ const LIFETIMES: [(&str, &str); 6] = [
 ];
 /// The lifetime that is selected at first.
 const DEFAULT_LIFETIME: &str = "30";
+/// The lifetime of a token that does not expire.
+const NEVER: &str = "never";
 /// Smallest number of scopes with the same first word that form a group.
 const MIN_GROUP: usize = 3;
 
@@ -146,6 +150,16 @@ impl Draft {
     }
 }
 
+impl Draft {
+    /// Returns the expiry of a service account's token, or the problem with it.
+    ///
+    /// # Errors
+    /// The problem.
+    pub(super) fn account_expiry(&self) -> Result<Expiry, String> {
+        if self.lifetime == NEVER { Ok(Expiry::Never) } else { self.expires_at().map(Expiry::At) }
+    }
+}
+
 /// Returns the first and the last date on which a token may expire, at the end of the day in UTC.
 fn dates(now: Timestamp) -> (Date, Date) {
     let date = |at: Timestamp| at.to_zoned_datetime(TimeZone::UTC).date();
@@ -177,28 +191,82 @@ pub(super) async fn new(
             draft.owner = names.into_values().next().map(|user| user.email).unwrap_or_default();
         }
     }
-    Ok(creation_form(&web, &visitor, &draft))
+    Ok(creation_form(&web, &visitor, &FormOwner::Person, &draft))
+}
+
+/// The owner of the token that a form creates.
+#[derive(Clone, Debug)]
+pub(super) enum FormOwner {
+    /// The visitor, or the person whose address is in the form.
+    Person,
+    /// A service account.
+    Account(Box<User>),
+}
+
+impl FormOwner {
+    fn list(&self) -> String {
+        match self {
+            Self::Person => "/tokens".to_owned(),
+            Self::Account(account) => format!("/organization/service-accounts/{}", account.id),
+        }
+    }
+
+    fn action(&self) -> String {
+        match self {
+            Self::Person => "/tokens".to_owned(),
+            Self::Account(_) => format!("{}/tokens", self.list()),
+        }
+    }
+}
+
+/// Shows the form that creates a token for a service account.
+pub(super) async fn new_for_account(
+    State(web): Shared,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> PageResult {
+    visitor.caller.require(&[ServiceAccountWrite])?;
+    let account = web.service.service_account(&id).await?;
+    let owner = FormOwner::Account(Box::new(account));
+    let path = format!("{}/new", owner.action());
+    if let Some(page) = openid::ask_again(&web, &visitor, Step::Open, &path) {
+        return Ok(page);
+    }
+    let draft = Draft { lifetime: DEFAULT_LIFETIME.to_owned(), ..Draft::default() };
+    Ok(creation_form(&web, &visitor, &owner, &draft))
 }
 
 /// Returns the response with the form that creates a token.
-pub(super) fn creation_form(web: &Web, visitor: &Visitor, draft: &Draft) -> Response {
+pub(super) fn creation_form(
+    web: &Web,
+    visitor: &Visitor,
+    owner: &FormOwner,
+    draft: &Draft,
+) -> Response {
     let caller = &visitor.caller;
+    let list = owner.list();
     let scopes = offered_scopes(web, caller, &[]);
     let content = html! {
-        p.crumbs { a href="/tokens" { "Access Tokens" } " / " }
+        p.crumbs {
+            @match owner {
+                FormOwner::Person => a href="/tokens" { "Access Tokens" },
+                FormOwner::Account(account) => a.clip href=(list) { bdi { (visible(&account.name)) } },
+            }
+            " / "
+        }
         h1 { "New Access Token" }
         (form_problem(&draft.problems))
-        form.token-form method="post" action="/tokens" novalidate data-token-form {
+        form.token-form method="post" action=(owner.action()) novalidate data-token-form {
             (hidden_fields(visitor))
             div.main {
                 section.panel {
                     (name_field(draft))
-                    @if caller.has(OrgAppKeysWrite) { (owner_field(visitor, draft)) }
-                    (expiry_field(caller, draft))
+                    @if caller.has(OrgAppKeysWrite) && matches!(owner, FormOwner::Person) { (owner_field(visitor, draft)) }
+                    (expiry_field(caller, owner, draft))
                 }
                 (scopes_field(&scopes, draft))
             }
-            div.aside { (summary(draft, "Create token", "/tokens")) }
+            div.aside { (summary(draft, "Create token", &list)) }
         }
     };
     let status =
@@ -251,7 +319,7 @@ fn owner_field(visitor: &Visitor, draft: &Draft) -> Markup {
     )
 }
 
-fn expiry_field(caller: &Caller, draft: &Draft) -> Markup {
+fn expiry_field(caller: &Caller, owner: &FormOwner, draft: &Draft) -> Markup {
     let problem = draft.problems.expiry.as_deref();
     let now = time::now();
     let (first, last) = dates(now);
@@ -259,7 +327,7 @@ fn expiry_field(caller: &Caller, draft: &Draft) -> Markup {
     let is_possible = |days: &str| {
         let days = days.parse::<i64>().unwrap_or(0);
         let at = now.checked_add((days * 24).hours()).unwrap_or(Timestamp::MAX);
-        own_end.is_none_or(|end| at <= end)
+        Expiry::At(at) <= own_end || matches!(owner, FormOwner::Account(_))
     };
     html! {
         fieldset.field.invalid[problem.is_some()] aria-describedby={ "expiry-hint" (if problem.is_some() { " expiry-problem" } else { "" }) } {
@@ -271,6 +339,12 @@ fn expiry_field(caller: &Caller, draft: &Draft) -> Markup {
                         span { (label) }
                     }
                 }
+                @if let FormOwner::Account(_) = owner {
+                    label.chip {
+                        input type="radio" name="lifetime" value=(NEVER) checked[draft.lifetime == NEVER];
+                        span { "Never" }
+                    }
+                }
                 label.chip {
                     input type="radio" name="lifetime" value="date" checked[draft.lifetime == "date"];
                     span { "Date" }
@@ -280,7 +354,7 @@ fn expiry_field(caller: &Caller, draft: &Draft) -> Markup {
             (problem_markup("expiry", problem))
             p.hint #expiry-hint {
                 "At least 24 hours and at most one year. A date ends at 23:59 UTC. The expiration cannot be changed later."
-                @if let Some(end) = own_end { " Not later than the token of this session, " (moment(end)) "." }
+                @if let Some(end) = own_end.time() { " Not later than the token of this session, " (moment(end)) "." }
             }
         }
     }
@@ -378,7 +452,7 @@ fn summary(draft: &Draft, button: &str, cancel: &str) -> Markup {
                     div { dt { "Expires" } dd data-summary="expiry" {
                         @match LIFETIMES.iter().find(|offered| offered.0 == draft.lifetime) {
                             Some(offered) => { "in " (offered.1) },
-                            None => (draft.date),
+                            None => (if draft.lifetime == NEVER { NEVER } else { draft.date.as_str() }),
                         }
                     } }
                 }
@@ -409,7 +483,7 @@ pub(super) async fn edit(
 }
 
 async fn editable(web: &Web, caller: &Caller, id: &str) -> Result<Token, PageError> {
-    let token = web.service.changeable_token(caller, id).await?;
+    let token = changeable(web, caller, id).await?;
     if is_dead(&token) {
         let text = "The token is revoked or has expired, so it cannot be changed.";
         return Err(PageError::new(StatusCode::CONFLICT, text));
@@ -432,7 +506,7 @@ fn edit_form(web: &Web, visitor: &Visitor, token: &Token, draft: &Draft) -> Resp
             div.main {
                 section.panel {
                     (name_field(draft))
-                    p.hint { "The expiration, " (moment(token.expires_at)) ", cannot be changed. " a href={ "/tokens/new?from=" (token.id) } { "Replace the token" } " to extend it." }
+                    p.hint { "The expiration (" (whole_expiry(token.expires_at)) ") cannot be changed. " a href={ "/tokens/" (token.id) "/replace" } { "Replace the token" } " to extend it." }
                 }
                 (scopes_field(&scopes, draft))
             }
@@ -441,8 +515,7 @@ fn edit_form(web: &Web, visitor: &Visitor, token: &Token, draft: &Draft) -> Resp
     };
     let status =
         if draft.problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let section =
-        if token.owner == visitor.caller.user() { Section::OwnTokens } else { Section::AllTokens };
+    let section = section(&visitor.caller, token);
     let page = Page { title: "Edit token", section, notice: None, content };
     layout::page_with_status(status, visitor, page)
 }
@@ -464,7 +537,9 @@ pub(super) async fn update(
     let name = (draft.name != token.name).then(|| draft.name.clone());
     if (scopes.is_some() || name.is_some()) && posted.claim(&web).await? {
         let update = TokenUpdate { name, scopes };
-        if let Err(refusal) = web.service.update_token(&visitor.caller, &id, &update).await {
+        let address = TokenAddress::of(&token);
+        let updated = web.service.update_token(&visitor.caller, address.path(), &update).await;
+        if let Err(refusal) = updated {
             posted.release(&web).await?;
             if !matches!(refusal, Refusal::Forbidden(_) | Refusal::Invalid(_)) {
                 return Err(refusal.into());

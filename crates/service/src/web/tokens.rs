@@ -4,27 +4,33 @@
 use super::error::PageError;
 use super::forms::{Posted, hidden_fields};
 use super::layout::{self, Page, Section};
+use super::openid::{self, Step};
 use super::params::Params;
 use super::parts::{
-    Neighbours, all_scopes, badges, day, moment, moment_or_dash, relative, scopes_in_row,
-    sort_heading, state_badge, visible,
+    Neighbours, all_scopes, badges, day, moment, moment_or_dash, relative, relative_expiry,
+    scopes_in_row, sort_heading, state_badge, visible, whole_expiry,
 };
 use super::visitor::Visitor;
 use super::{PageResult, Shared, Web};
 use crate::audit::{Filter, Page as EventPage};
 use crate::caller::Caller;
 use crate::id;
-use crate::permission::Permission::{AuditLogsRead, OrgAppKeysRead, OrgAppKeysWrite, UserAppKeys};
+use crate::permission::Permission::{
+    AuditLogsRead, OrgAppKeysRead, OrgAppKeysWrite, ServiceAccountWrite, UserAppKeys,
+};
 use crate::refusal::Refusal;
 use crate::sort::Direction;
 use crate::store::audit_search::StoredEvent;
 use crate::store::listing::{Listing, Order, StateFilter};
 use crate::store::token_pages::{TokenCursor, TokenPosition, TokenQuery, TokenSlice, Usage};
 use crate::store::tokens::Token;
-use crate::tokens::is_dead;
+use crate::token_kind::TokenKind;
+use crate::tokens::{MAX_OVERLAP, Rotated, TokenPath, TokenRotation, is_dead};
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Redirect};
+use jiff::SignedDuration;
 use maud::{Markup, html};
 
 /// Number of tokens per page.
@@ -58,6 +64,7 @@ pub(super) async fn list(
     caller.require(&[UserAppKeys, OrgAppKeysRead])?;
     let mut asked = token_query(&params);
     asked.listing.owners = vec![caller.user()];
+    asked.listing.kind = Some(TokenKind::Personal);
     let search = web.service.store.token_slice(&asked);
     let slice = web.service.search(&web.service.own_lists, caller, search).await?;
     let filtered = asked.listing.text.is_some() || !matches!(params.get("state"), "" | "live");
@@ -76,7 +83,7 @@ pub(super) async fn list(
             @if slice.tokens.is_empty() {
                 p.empty { "No token matches. " a href="/tokens" { "Show all live tokens" } }
             } @else {
-                (own_table(&slice, &params))
+                (own_table(&slice, &params, "/tokens"))
                 (neighbours(&slice, &asked, &params, "/tokens").markup())
             }
         }
@@ -117,6 +124,11 @@ pub(super) fn notice(done: &str) -> Option<&'static str> {
         "enabled" => "The user is enabled.",
         "disabled" => "The user is disabled. Their tokens and sessions are rejected from now on.",
         "permissions" => "The permissions are changed.",
+        "account-added" => "The service account is added.",
+        "account-enabled" => "The service account is enabled.",
+        "account-disabled" => {
+            "The service account is disabled. Its tokens are rejected from now on."
+        }
         "revoked-many" => "The selected tokens are revoked.",
         _ => return None,
     })
@@ -144,7 +156,8 @@ pub(super) fn token_query(params: &Params) -> TokenQuery {
     let position = cursor("after").map(TokenPosition::After);
     let position = position.or_else(|| cursor("before").map(TokenPosition::Before));
     let owners = Vec::new();
-    let listing = Listing { text, owners, state, order, direction, size: PAGE, offset: 0 };
+    let kind = None;
+    let listing = Listing { text, owners, kind, state, order, direction, size: PAGE, offset: 0 };
     TokenQuery { listing, scope: None, usage: Usage::Any, position }
 }
 
@@ -179,7 +192,7 @@ pub(super) const STATES: [(&str, &str); 6] = [
     ("all", "All"),
 ];
 
-fn search_form(path: &str, params: &Params) -> Markup {
+pub(super) fn search_form(path: &str, params: &Params) -> Markup {
     let state = if params.get("state").is_empty() { "live" } else { params.get("state") };
     html! {
         form.filters role="search" method="get" action=(path) {
@@ -197,17 +210,17 @@ fn search_form(path: &str, params: &Params) -> Markup {
     }
 }
 
-fn own_table(slice: &TokenSlice, params: &Params) -> Markup {
+pub(super) fn own_table(slice: &TokenSlice, params: &Params, path: &str) -> Markup {
     html! {
         table.rows {
-            caption.off { "Your access tokens" }
+            caption.off { "Access tokens" }
             thead {
                 tr {
-                    (sort_heading(params, "Name", "name", "/tokens"))
+                    (sort_heading(params, "Name", "name", path))
                     th scope="col" { "Scopes" }
-                    (sort_heading(params, "Created", "created", "/tokens"))
-                    (sort_heading(params, "Expires", "expires", "/tokens"))
-                    (sort_heading(params, "Last used", "used", "/tokens"))
+                    (sort_heading(params, "Created", "created", path))
+                    (sort_heading(params, "Expires", "expires", path))
+                    (sort_heading(params, "Last used", "used", path))
                     th.last scope="col" { span.off { "Actions" } }
                 }
             }
@@ -241,7 +254,7 @@ pub(super) fn name_cell(token: &Token) -> Markup {
 /// Returns the expiry of a token in a list.
 pub(super) fn expiry(token: &Token) -> Markup {
     html! {
-        @if token.revoked_at.is_some() { span.soft { "revoked" } } @else { (relative(token.expires_at)) }
+        @if token.revoked_at.is_some() { span.soft { "revoked" } } @else { (relative_expiry(token.expires_at)) }
     }
 }
 
@@ -272,10 +285,46 @@ pub(super) async fn shown_token(web: &Web, caller: &Caller, id: &str) -> Result<
     Ok(web.service.any_token(caller, id).await?)
 }
 
+/// The address of a token, which depends on its kind.
+#[derive(Clone, Debug)]
+pub(super) struct TokenAddress {
+    kind: TokenKind,
+    account: String,
+    token: String,
+}
+
+impl TokenAddress {
+    pub(super) fn of(token: &Token) -> Self {
+        let (account, id) = (token.owner.to_string(), token.id.to_string());
+        Self { kind: token.kind, account, token: id }
+    }
+
+    pub(super) fn path(&self) -> TokenPath<'_> {
+        match self.kind {
+            TokenKind::Personal => TokenPath::Personal(&self.token),
+            TokenKind::ServiceAccount => {
+                TokenPath::OfAccount { account: &self.account, token: &self.token }
+            }
+        }
+    }
+}
+
+/// Returns a token that the visitor may change.
+pub(super) async fn changeable(web: &Web, caller: &Caller, id: &str) -> Result<Token, PageError> {
+    let token = web.service.any_token(caller, id).await?;
+    Ok(web.service.changeable_token(caller, TokenAddress::of(&token).path()).await?)
+}
+
 /// Returns `true` if the visitor may change a token.
 pub(super) fn may_change(caller: &Caller, token: &Token) -> bool {
-    let own = token.owner == caller.user() && caller.has(UserAppKeys);
-    !is_dead(token) && (own || caller.has(OrgAppKeysWrite))
+    let permitted = match token.kind {
+        TokenKind::Personal => {
+            let own = token.owner == caller.user() && caller.has(UserAppKeys);
+            own || caller.has(OrgAppKeysWrite)
+        }
+        TokenKind::ServiceAccount => caller.has(ServiceAccountWrite),
+    };
+    permitted && !is_dead(token)
 }
 
 /// Shows the details of a token.
@@ -298,12 +347,15 @@ pub(super) async fn details(
             @if may_change(caller, &token) {
                 div.buttons {
                     a.button href={ "/tokens/" (token.id) "/edit" } { "Edit" }
-                    a.button href={ "/tokens/new?from=" (token.id) } { "Replace" }
+                    a.button href={ "/tokens/" (token.id) "/replace" } { "Replace" }
                     a.button.danger href={ "/tokens/" (token.id) "/revoke" } { "Revoke" }
                 }
             }
         }
         (leak_note(&token))
+        @if let Some(new) = token.replaced_by {
+            p.warning { "The token is replaced by " a href={ "/tokens/" (new) } { "another one" } @if !is_dead(&token) { ", and is revoked " (relative_expiry(token.expires_at)) } "." }
+        }
         section.panel {
             h2 { "Details" }
             (facts(&token, &owner))
@@ -325,15 +377,31 @@ pub(super) async fn details(
             }
         }
     };
-    let section =
-        if token.owner == caller.user() { Section::OwnTokens } else { Section::AllTokens };
+    let section = section(caller, &token);
     let notice = notice(params.get("done"));
     Ok(layout::page(&visitor, Page { title: &token.name, section, notice, content }))
 }
 
+/// Returns the entry of the navigation that a token belongs to.
+pub(super) fn section(caller: &Caller, token: &Token) -> Section {
+    if token.kind == TokenKind::ServiceAccount {
+        Section::ServiceAccounts
+    } else if token.owner == caller.user() {
+        Section::OwnTokens
+    } else {
+        Section::AllTokens
+    }
+}
+
 /// Returns the path of the list that a token belongs to.
-pub(super) fn list_path(caller: &Caller, token: &Token) -> &'static str {
-    if token.owner == caller.user() { "/tokens" } else { "/organization/tokens" }
+pub(super) fn list_path(caller: &Caller, token: &Token) -> String {
+    if token.kind == TokenKind::ServiceAccount {
+        format!("/organization/service-accounts/{}", token.owner)
+    } else if token.owner == caller.user() {
+        "/tokens".to_owned()
+    } else {
+        "/organization/tokens".to_owned()
+    }
 }
 
 async fn owner_name(web: &Web, token: &Token) -> Result<String, PageError> {
@@ -365,7 +433,7 @@ fn facts(token: &Token, owner: &str) -> Markup {
             div { dt { "Alias" } dd { code { (id::alias(token.id)) } } }
             div { dt { "Owner" } dd { bdi { (visible(owner)) } } }
             div { dt { "Created" } dd { (moment(token.created_at)) } }
-            div { dt { "Expires" } dd { (moment(token.expires_at)) " " span.soft { "(" (relative(token.expires_at)) ")" } } }
+            div { dt { "Expires" } dd { (whole_expiry(token.expires_at)) } }
             div { dt { "Last used" } dd {
                 @match token.last_used_at { Some(at) => { (moment(at)) " " span.soft { "(" (relative(at)) ")" } }, None => "never" }
             } }
@@ -393,7 +461,7 @@ pub(super) async fn confirm_revocation(
     Path(id): Path<String>,
 ) -> PageResult {
     let caller = &visitor.caller;
-    let token = web.service.changeable_token(caller, &id).await?;
+    let token = changeable(&web, caller, &id).await?;
     let owner = owner_name(&web, &token).await?;
     let content = html! {
         div.panel.narrow {
@@ -418,9 +486,76 @@ pub(super) async fn confirm_revocation(
             }
         }
     };
-    let section =
-        if token.owner == caller.user() { Section::OwnTokens } else { Section::AllTokens };
+    let section = section(caller, &token);
     Ok(layout::page(&visitor, Page { title: "Revoke this token?", section, notice: None, content }))
+}
+
+/// The times for which a replaced token remains live, in hours.
+const OVERLAPS: [(&str, &str); 4] =
+    [("0", "At once"), ("1", "After one hour"), ("8", "After 8 hours"), ("24", "After 24 hours")];
+
+/// Asks how a token is replaced.
+pub(super) async fn confirm_replacement(
+    State(web): Shared,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> PageResult {
+    let caller = &visitor.caller;
+    let token = changeable(&web, caller, &id).await?;
+    let path = format!("/tokens/{}/replace", token.id);
+    if let Some(page) = openid::ask_again(&web, &visitor, Step::Open, &path) {
+        return Ok(page);
+    }
+    let content = html! {
+        p.crumbs { a.clip href={ "/tokens/" (token.id) } { bdi { (visible(&token.name)) } } " / " }
+        form.panel.narrow method="post" action=(path) {
+            (hidden_fields(&visitor))
+            h1 { "Replace this token" }
+            p { "A new token with the same name, scopes and lifetime is created and shown once. The old one is revoked at the time that you choose." }
+            fieldset.field {
+                legend { "Revoke the old token" }
+                @for (hours, label) in OVERLAPS {
+                    label.check.wide { input type="radio" name="overlap" value=(hours) checked[hours == "1"]; span { (label) } }
+                }
+            }
+            p.hint { "For other scopes or another lifetime, " a href={ "/tokens/new?from=" (token.id) } { "create a token from this one" } "." }
+            div.buttons { button.primary { "Replace" } a.button href={ "/tokens/" (token.id) } { "Cancel" } }
+        }
+    };
+    let section = section(caller, &token);
+    Ok(layout::page(&visitor, Page { title: "Replace this token", section, notice: None, content }))
+}
+
+/// Replaces a token and shows the new one.
+pub(super) async fn replace(
+    State(web): Shared,
+    Path(id): Path<String>,
+    parts: Parts,
+    posted: Posted,
+) -> PageResult {
+    let visitor = &posted.visitor;
+    let token = changeable(&web, &visitor.caller, &id).await?;
+    let path = format!("/tokens/{}/replace", token.id);
+    if let Some(page) = openid::ask_again(&web, visitor, Step::Send, &path) {
+        return Ok(page);
+    }
+    if !posted.claim(&web).await? {
+        return super::created::repeated(&web, &posted).await;
+    }
+    let hours = posted.params.get("overlap").parse().unwrap_or(0);
+    let overlap = SignedDuration::from_hours(hours).clamp(SignedDuration::ZERO, MAX_OVERLAP);
+    let address = TokenAddress::of(&token);
+    let rotation = TokenRotation { overlap };
+    match web.service.rotate_token(&visitor.caller, address.path(), rotation).await {
+        Ok(Rotated { new, .. }) => {
+            web.service.store.form_created(posted.digest(), new.token.id).await?;
+            super::created::shown(&web, visitor, new, &parts).await
+        }
+        Err(refusal) => {
+            posted.release(&web).await?;
+            Err(refusal.into())
+        }
+    }
 }
 
 /// Revokes a token.
@@ -430,9 +565,10 @@ pub(super) async fn revoke(
     posted: Posted,
 ) -> PageResult {
     let caller = &posted.visitor.caller;
-    let token = web.service.changeable_token(caller, &id).await?;
+    let token = changeable(&web, caller, &id).await?;
     if posted.claim(&web).await? {
-        web.service.revoke_token(caller, &id).await?;
+        let address = TokenAddress::of(&token);
+        web.service.revoke_token(caller, address.path()).await?;
     }
     Ok(Redirect::to(&format!("{}?done=revoked", list_path(caller, &token))).into_response())
 }

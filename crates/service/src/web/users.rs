@@ -19,6 +19,7 @@ use crate::sort::Direction;
 use crate::store::token_pages::UserActivity;
 use crate::store::user_listing::{UserListing, UserOrder, UserPage, UserState};
 use crate::store::users::User;
+use crate::token_kind::TokenKind;
 use crate::users::{AccountState, NewPerson};
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
@@ -46,6 +47,7 @@ pub(super) async fn list(
     let number: u32 = params.get("page").parse().unwrap_or(0).min(1_000_000);
     let text = params.get("q").trim();
     let listing = UserListing {
+        kind: Some(TokenKind::Personal),
         text: (!text.is_empty()).then(|| text.chars().take(255).collect()),
         state: match params.get("state") {
             "enabled" => Some(UserState::Active),

@@ -2,6 +2,7 @@
 
 use crate::database::Database;
 use crate::http::Request;
+use crate::people::person;
 use crate::server::{Server, TOKENS, admin, check, try_admin};
 use crate::until;
 use serde_json::Value;
@@ -12,14 +13,13 @@ fn wait_for(server: &Server, token: &str, status: u16) {
 
 fn a_disabled_user_is_enabled_again(database: &Database) {
     let (server, root) = Server::first(database, &[]);
-    admin(database, &["user", "add", "ada@example.com"]);
-    let issue = ["token", "issue", "--user", "ada@example.com", "--name", "x", "--scope"];
-    let token = admin(database, &[&issue[..], &["dashboards_read"]].concat());
+    let ada = person("ada@example.com").add(database);
+    let token = ada.token(&["dashboards_read"]).key;
     assert_eq!(server.check(&token), 200);
-    admin(database, &["user", "disable", "ada@example.com"]);
+    ada.disable();
     wait_for(&server, &token, 401);
-    admin(database, &["user", "enable", "ada@example.com"]);
-    admin(database, &["user", "enable", "ada@example.com"]);
+    ada.enable();
+    ada.enable();
     wait_for(&server, &token, 200);
     assert_eq!(server.events(&root, "@evt.name:user.enabled").len(), 1);
 }
@@ -45,10 +45,10 @@ fn the_last_administrator_remains(database: &Database) {
     refused(&["user", "disable", "admin@localhost"]);
     refused(&remove);
     admin(database, &["user", "grant", "admin@localhost", "audit_logs_read", "--remove"]);
-    admin(database, &["user", "add", "two@example.com", "--permission", "org_app_keys_write"]);
-    admin(database, &["user", "disable", "two@example.com"]);
+    let two = person("two@example.com").with(&["org_app_keys_write"]).add(database);
+    two.disable();
     refused(&["user", "disable", "admin@localhost"]);
-    admin(database, &["user", "enable", "two@example.com"]);
+    two.enable();
     admin(database, &remove);
     refused(&["user", "disable", "two@example.com"]);
     admin(database, &["user", "disable", "admin@localhost"]);
@@ -67,12 +67,8 @@ fn the_last_administrator_remains_on_postgres() {
 
 fn tokens_are_listed_and_revoked_by_state_owner_and_use(database: &Database) {
     let (server, root) = Server::first(database, &[]);
-    admin(database, &["user", "add", "ada@example.com"]);
-    let issue = |name: &str, lifetime: &str| {
-        let mut args = vec!["token", "issue", "--user", "ada@example.com", "--name", name];
-        args.extend(["--scope", "dashboards_read", "--expires-in", lifetime]);
-        admin(database, &args)
-    };
+    let ada = person("ada@example.com").add(database);
+    let issue = |name: &str, lifetime: &str| ada.issue(name, lifetime, &["dashboards_read"]).key;
     let (used, _unused) = (issue("used", "300d"), issue("unused", "2d"));
     let (leaked, _short) = (issue("leaked", "300d"), issue("short", "1s"));
     server.report(&serde_json::json!([{"token": leaked}]));

@@ -2,6 +2,7 @@
 
 use crate::database::Database;
 use crate::http::Request;
+use crate::people::person;
 use crate::server::{Server, TOKENS};
 use crate::until;
 use serde_json::{Value, json};
@@ -218,16 +219,13 @@ fn concurrent_slow_bodies_of_one_address_are_limited() {
 fn a_user_with_stalled_bodies_does_not_prevent_others_from_creating_tokens() {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &["--trusted-proxy", "127.0.0.1"]);
-    let add = ["user", "add", "ada@example.com", "--permission", "user_app_keys"];
-    crate::server::admin(&database, &add);
-    let issue =
-        ["token", "issue", "--user", "ada@example.com", "--name", "t", "--scope", "user_app_keys"];
-    let token = crate::server::admin(&database, &[&issue[..], &["--expires-in", "30d"]].concat());
+    let ada = person("ada@example.com").with(&["user_app_keys"]).add(&database);
+    let token = ada.token(&["user_app_keys"]).key;
     let _stalled: Vec<TcpStream> = (0..130)
         .map(|index| {
             let head = format!(
                 "POST {TOKENS} HTTP/1.1\r\nauthorization: Bearer {}\r\nx-forwarded-for: 192.0.2.{}\r\n",
-                token.trim(),
+                token,
                 1 + index % 2
             );
             stalled(&server, &head, 64 * 1024, 63 * 1024)

@@ -407,6 +407,18 @@ fn the_first_token_on_postgres_lives_a_year_even_if_the_replicas_clock_is_wrong(
 fn downgrade(database: &Database, killed: &str) {
     change(database, "DROP INDEX tokens_without_expiry_event");
     change(database, "ALTER TABLE tokens DROP COLUMN expired_at");
+    change(database, "ALTER TABLE tokens DROP COLUMN replaced_by");
+    for index in ["by_expiry", "by_name", "by_creation", "by_leak", "leaked"] {
+        change(database, &format!("DROP INDEX tokens_{index}"));
+    }
+    change(database, "ALTER TABLE tokens DROP COLUMN kind");
+    for table in ["sessions", "sign_in_links", "sent_forms", "identities"] {
+        change(database, &format!("DROP TABLE {table}"));
+    }
+    change(database, "DROP INDEX tokens_of_owner_by_expiry");
+    for column in ["leak_acknowledged_at", "leak_acknowledged_by"] {
+        change(database, &format!("ALTER TABLE tokens DROP COLUMN {column}"));
+    }
     change(database, "DROP TABLE clock");
     change(database, "DROP TABLE clock_reference");
     change(database, "DROP INDEX users_by_state");

@@ -175,7 +175,8 @@ fn every_operation_of_the_document_has_its_own_identifier_and_the_licence_is_our
     ids.dedup();
     assert_eq!(ids.len(), count, "{ids:?}");
     assert_eq!(document["info"]["license"]["identifier"], "MIT OR Apache-2.0");
-    assert!(document["info"].get("contact").is_none(), "{}", document["info"]);
+    let contact = document["info"]["contact"]["url"].as_str().unwrap();
+    assert!(contact.ends_with("/ddpatrol/ddpatrol"), "{contact}");
 }
 
 #[test]
@@ -203,34 +204,61 @@ fn deceptive_names_sources_and_urls_are_not_stored() {
     assert_eq!(list["data"][0]["attributes"]["state"], "revoked");
 }
 
-#[test]
-fn a_token_in_a_callers_text_is_redacted() {
+/// Sends a form of a token in every text that a caller can send. `redacted` is what is stored.
+fn redacted_everywhere(form: fn(&str) -> String, redacted: &str) {
     let database = Database::sqlite();
     let (server, admin) = Server::first(&database, &[]);
     let token = server.mint(&admin, "leaky", &["user_app_keys", "org_app_keys_read"]);
     let secret = &token.key[29..];
-    let agent = check(&token.key).header("user-agent", format!("curl {}", token.key));
+    let text = form(&token.key);
+    let agent = check(&token.key).header("user-agent", format!("curl {text}"));
     server.call(&agent).expect(200);
-    server.call(&Request::get(format!("{TOKENS}/{}", token.key)).bearer(&admin)).expect(404);
-    let named = server.call(&creation(&admin, &format!("x {}", token.key), &["user_app_keys"]));
-    assert!(!named.expect(400).text().contains(secret));
-    let query = Request::get(EVENTS).query(&[("filter[query]", token.key.as_str())]);
+    let missing = server.call(&Request::get(format!("{TOKENS}/{text}")).bearer(&admin));
+    assert!(!missing.expect(404).text().contains(secret));
+    for name in [text.clone(), format!("x {text}"), format!("x{text}y")] {
+        let named = server.call(&creation(&admin, &name, &["user_app_keys"]));
+        assert!(!named.expect(400).text().contains(secret));
+        let renamed = json!({"data": {"type": "personal_access_tokens", "id": token.id,
+            "attributes": {"name": name}}});
+        let path = format!("{TOKENS}/{}", token.id);
+        let renamed = server.call(&Request::patch(path).bearer(&admin).json(&renamed));
+        assert!(!renamed.expect(400).text().contains(secret));
+        let email = format!("{text}@example.com");
+        for args in
+            [["user", "add", &email, "--name", "x"], ["user", "add", "x@y", "--name", &name]]
+        {
+            let refused = try_admin(&database, &args);
+            assert!(!refused.status.success());
+            assert!(!String::from_utf8_lossy(&refused.stderr).contains(secret));
+        }
+    }
+    let query = Request::get(EVENTS).query(&[("filter[query]", &format!("@x:{text}"))]);
     assert!(!server.call(&query.bearer(&admin)).expect(400).text().contains(secret));
-    let place = format!("https://example.com/?key={}", token.key);
-    let entry = json!({"token": token.key, "url": place, "source": token.key, "location": place});
+    let place = format!("https://example.com/?key={text}");
+    let entry = json!({"token": token.key, "url": place, "source": text, "location": place});
     assert_eq!(server.report(&json!([entry])), ["revoked"]);
-    let refused = try_admin(&database, &["token", "revoke", &token.key]);
+    let refused = try_admin(&database, &["token", "revoke", &text]);
     assert!(!String::from_utf8_lossy(&refused.stderr).contains(secret));
     let all = until("the uses are recorded", || {
         let text = json!(server.events(&admin, "*")).to_string();
-        (text.contains("curl ddpat_[redacted]")
-            && text.contains(&format!("{TOKENS}/ddpat_[redacted]")))
+        (text.contains(&format!("curl {redacted}"))
+            && text.contains(&format!("{TOKENS}/{redacted}")))
         .then_some(text)
     });
-    assert!(all.contains("?key=ddpat_[redacted]"), "{all}");
+    assert!(all.contains(&format!("?key={redacted}")), "{all}");
     assert!(!all.contains(secret));
     let (_, log) = server.stop();
     assert!(!log.contains(secret), "{log}");
     let dump = database.dump();
     assert!(!dump.windows(secret.len()).any(|part| part == secret.as_bytes()));
+}
+
+#[test]
+fn a_token_in_a_callers_text_is_redacted() {
+    redacted_everywhere(str::to_owned, "ddpat_[redacted]");
+}
+
+#[test]
+fn a_secret_without_its_prefix_in_a_callers_text_is_redacted() {
+    redacted_everywhere(|token| token[29..].to_owned(), "[redacted]");
 }

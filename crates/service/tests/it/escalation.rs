@@ -2,7 +2,8 @@
 
 use crate::database::Database;
 use crate::http::{Answer, Request};
-use crate::server::{Server, TOKENS, Token, admin, creation_until, minted};
+use crate::people::person;
+use crate::server::{Server, TOKENS, creation_until, minted};
 use serde_json::{Value, json};
 use std::thread::scope;
 
@@ -20,30 +21,14 @@ fn scopes(answer: &Answer) -> Vec<String> {
     serde_json::from_value(scopes.clone()).unwrap()
 }
 
-/// Adds a user with the permission to manage their own tokens.
-fn ada(database: &Database) {
-    admin(database, &["user", "add", ADA, "--permission", "user_app_keys"]);
-}
-
-/// Issues a token on the command line and looks up its identifier.
-fn issue(server: &Server, with: &str, database: &Database, expiry: &str, scopes: &[&str]) -> Token {
-    let mut args = vec!["token", "issue", "--user", ADA, "--name", "issued"];
-    args.extend(["--expires-in", expiry]);
-    args.extend(scopes.iter().flat_map(|&scope| ["--scope", scope]));
-    let key = admin(database, &args);
-    let list = Request::get(TOKENS).query(&[("filter", &key[6..28])]).bearer(with);
-    let id = server.call(&list).expect(200).json()["data"][0]["id"].as_str().unwrap().to_owned();
-    Token { id, key }
-}
-
 #[test]
 fn a_short_lived_token_cannot_add_scopes_to_a_longer_lived_one() {
     let database = Database::sqlite();
     let (server, root) = Server::first(&database, &[]);
-    ada(&database);
+    let ada = person(ADA).with(&["user_app_keys"]).add(&database);
     let wide = ["user_app_keys", "dashboards_read", "monitors_write"];
-    let short = issue(&server, &root, &database, "25h", &wide);
-    let long = issue(&server, &root, &database, "364d", &["dashboards_read", "metrics_read"]);
+    let short = ada.token_for("25h", &wide);
+    let long = ada.token_for("364d", &["dashboards_read", "metrics_read"]);
     let change = |scopes: &[&str]| patch(&short.key, &long.id, json!({"scopes": scopes}));
     for added in [&wide[..], &["dashboards_read", "monitors_write"], &["user_app_keys"]] {
         let refused = server.call(&change(added)).expect(403).text();

@@ -3,7 +3,8 @@
 
 use crate::database::Database;
 use crate::http::Request;
-use crate::server::{PERMISSIONS, Server, TOKENS, Token, admin, check};
+use crate::people::person;
+use crate::server::{PERMISSIONS, Server, TOKENS, Token, check};
 use crate::until;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -196,12 +197,9 @@ fn a_disabled_user_and_narrower_scopes_take_effect_within_a_second_on_every_repl
     });
     assert!(lag <= BOUND, "accepted {lag:?} after its scopes had been narrowed");
 
-    admin(&pair.database, &["user", "add", "gone@example.com"]);
-    let issue = ["token", "issue", "--user", "gone@example.com", "--name", "x"];
-    let key = admin(&pair.database, &[&issue[..], &["--scope", "user_app_keys"]].concat());
-    let lag = pair.lag(&check(&key), || {
-        admin(&pair.database, &["user", "disable", "gone@example.com"]);
-    });
+    let gone = person("gone@example.com").add(&pair.database);
+    let key = gone.token(&["user_app_keys"]).key;
+    let lag = pair.lag(&check(&key), || gone.disable());
     assert!(lag <= BOUND, "accepted {lag:?} after its owner had been disabled");
     drop(frozen);
 }

@@ -3,7 +3,8 @@
 
 use crate::database::Database;
 use crate::http::Request;
-use crate::server::{EVENTS, Server, TOKENS, admin as command, check};
+use crate::people::person;
+use crate::server::{EVENTS, Server, TOKENS, check};
 use crate::until;
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -82,13 +83,8 @@ fn a_thiefs_searches_do_not_block_other_searches_or_the_owners_token_list() {
     let database = Database::postgres();
     let (server, admin) = slow(&database);
     let permissions = ["user_app_keys", "audit_logs_read"];
-    let mut args = vec!["user", "add", ADA];
-    args.extend(permissions.iter().flat_map(|&permission| ["--permission", permission]));
-    command(&database, &args);
-    let issue = |scope: &str| {
-        let args = ["token", "issue", "--user", ADA, "--name", "issued", "--scope", scope];
-        command(&database, &args)
-    };
+    let ada = person(ADA).with(&permissions).add(&database);
+    let issue = |scope: &str| ada.token(&[scope]).key;
     let (stolen, kept) = (issue("audit_logs_read"), issue("user_app_keys"));
     let (long, end) = (AtomicUsize::new(0), AtomicBool::new(false));
     scope(|scope| {

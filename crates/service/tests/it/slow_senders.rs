@@ -2,7 +2,8 @@
 
 use crate::database::Database;
 use crate::http::{Held, Request};
-use crate::server::{PERMISSIONS, Server, TOKENS, admin, creation, creation_until};
+use crate::people::person;
+use crate::server::{PERMISSIONS, Server, TOKENS, creation, creation_until};
 use crate::until;
 use serde_json::json;
 use std::time::Duration;
@@ -61,9 +62,7 @@ fn a_token_revoked_during_a_request_has_no_effect_on_postgres() {
 /// The token is still cached as live, but the database is authoritative.
 fn a_disabled_users_token_cannot_create_another(database: &Database) {
     let (server, _) = Server::first(database, &[]);
-    admin(database, &["user", "add", "gone@example.com"]);
-    let issue = ["token", "issue", "--user", "gone@example.com", "--name", "old"];
-    let key = admin(database, &[&issue[..], &["--scope", "user_app_keys"]].concat());
+    let key = person("gone@example.com").add(database).issue("old", "60d", &["user_app_keys"]).key;
     let held = creation(&key, "successor", &["user_app_keys"]).hold(server.address);
     a_moment();
     assert_eq!(server.check(&key), 200);

@@ -2,28 +2,24 @@
 
 use crate::database::Database;
 use crate::http::Request;
+use crate::people::person;
 use crate::server::{PERMISSIONS, Server, TOKENS, admin, check, creation, event_name, try_admin};
 use crate::until;
 use serde_json::{Value, json};
 
 const USERS: &str = "/api/v2/users";
 
-fn user_id(database: &Database, email: &str, permissions: &[&str]) -> String {
-    let granted = permissions.iter().flat_map(|&it| ["--permission", it]);
-    admin(database, &["user", "add", email].into_iter().chain(granted).collect::<Vec<_>>())
-}
-
 #[test]
 fn addresses_are_compared_without_case() {
     let database = Database::sqlite();
     let (_server, _) = Server::first(&database, &[]);
-    let ada = user_id(&database, "Ada@Example.com", &[]);
+    let ada = person("Ada@Example.com").add(&database);
     for email in ["ada@example.com", "ADA@EXAMPLE.COM", "Ada@Example.com"] {
         assert!(!try_admin(&database, &["user", "add", email]).status.success(), "{email}");
     }
     admin(&database, &["user", "disable", "ADA@example.com"]);
     let list = admin(&database, &["user", "list"]);
-    assert!(list.contains(&format!("{ada}\tAda@Example.com\tdisabled")), "{list}");
+    assert!(list.contains(&format!("{}\tAda@Example.com\tdisabled", ada.id)), "{list}");
 }
 
 fn emails(answer: &Value) -> Vec<&str> {
@@ -43,7 +39,7 @@ fn owned(owner: &str, scopes: &[&str]) -> Value {
 
 fn users_are_listed_with_either_header(database: &Database) {
     let (server, root) = Server::first(database, &[]);
-    let ada = user_id(database, "Ada@example.com", &["user_app_keys"]);
+    let ada = person("Ada@example.com").with(&["user_app_keys"]).add(database);
     let bearer = server.call(&Request::get(USERS).bearer(&root)).expect(200);
     assert_eq!(bearer.header("content-type"), Some("application/json"));
     let key = Request::get(USERS).header("dd-application-key", &root).header("dd-api-key", "x");
@@ -56,7 +52,7 @@ fn users_are_listed_with_either_header(database: &Database) {
         server.call(&Request::get(USERS).query(query).bearer(&root)).expect(200).json()
     };
     let filtered = get(&[("filter", "ADA@EX"), ("page[size]", "1")]);
-    assert_eq!(filtered["data"][0]["id"], ada.as_str());
+    assert_eq!(filtered["data"][0]["id"], ada.id.as_str());
     assert_eq!(filtered["meta"]["page"], json!({"total_count": 2, "total_filtered_count": 1}));
     assert_eq!(emails(&get(&[("sort", "-email")])), ["admin@localhost", "Ada@example.com"]);
     assert_eq!(emails(&get(&[("page[size]", "1"), ("page[number]", "1")])), ["admin@localhost"]);
@@ -85,23 +81,20 @@ fn users_are_listed_with_either_header_on_postgres() {
 fn a_person_without_permission_sees_only_themselves() {
     let database = Database::sqlite();
     let (server, root) = Server::first(&database, &[]);
-    let ada = user_id(&database, "ada@example.com", &["user_app_keys"]);
-    let own = admin(
-        &database,
-        &["token", "issue", "--user", &ada, "--name", "x", "--scope", "user_access_read"],
-    );
+    let ada = person("ada@example.com").with(&["user_app_keys"]).add(&database);
+    let own = ada.token(&["user_access_read"]).key;
     let current = server.call(&Request::get("/api/v2/current_user").bearer(&own)).expect(200);
-    assert_eq!(current.json()["data"]["id"], ada.as_str());
-    server.call(&Request::get(format!("{USERS}/{ada}")).bearer(&own)).expect(200);
+    assert_eq!(current.json()["data"]["id"], ada.id.as_str());
+    server.call(&Request::get(format!("{USERS}/{}", ada.id)).bearer(&own)).expect(200);
     let other = server.call(&Request::get("/api/v2/current_user").bearer(&root)).expect(200);
     let other = other.json()["data"]["id"].as_str().unwrap().to_owned();
-    for path in [USERS, &format!("{USERS}/{other}"), &format!("{USERS}/{}", &ada[1..])] {
+    for path in [USERS, &format!("{USERS}/{other}"), &format!("{USERS}/{}", &ada.id[1..])] {
         server.call(&Request::get(path).bearer(&own)).expect(403);
     }
-    admin(&database, &["user", "grant", &ada, "user_access_read"]);
+    admin(&database, &["user", "grant", &ada.id, "user_access_read"]);
     let get = Request::get(format!("{USERS}/{other}")).bearer(&own);
     until("the permission takes effect", || (server.call(&get).status == 200).then_some(()));
-    server.call(&Request::get(format!("{USERS}/{}", &ada[1..])).bearer(&own)).expect(404);
+    server.call(&Request::get(format!("{USERS}/{}", &ada.id[1..])).bearer(&own)).expect(404);
 }
 
 #[test]
@@ -123,13 +116,13 @@ fn the_first_versions_validation_is_200_for_a_live_token_and_403_otherwise() {
 fn an_administrator_creates_tokens_for_others_and_nobody_else_does() {
     let database = Database::sqlite();
     let (server, root) = Server::first(&database, &[]);
-    let ada = user_id(&database, "ada@example.com", &["user_app_keys"]);
+    let ada = person("ada@example.com").with(&["user_app_keys"]).add(&database);
     let post = |with: &str, body: &Value| Request::post(TOKENS).bearer(with).json(body);
-    let made = server.call(&post(&root, &owned(&ada, &["user_app_keys"]))).expect(201).json();
-    assert_eq!(made["data"]["relationships"]["owned_by"]["data"]["id"], ada.as_str());
+    let made = server.call(&post(&root, &owned(&ada.id, &["user_app_keys"]))).expect(201).json();
+    assert_eq!(made["data"]["relationships"]["owned_by"]["data"]["id"], ada.id.as_str());
     let key = made["data"]["attributes"]["key"].as_str().unwrap();
     let current = server.call(&Request::get("/api/v2/current_user").bearer(key)).expect(200);
-    assert_eq!(current.json()["data"]["id"], ada.as_str());
+    assert_eq!(current.json()["data"]["id"], ada.id.as_str());
     let id = made["data"]["id"].as_str().unwrap();
     let events = server.events(&root, &format!("@asset.id:{id} @evt.name:access_token.created"));
     let event = &events[0]["attributes"]["attributes"];
@@ -141,7 +134,7 @@ fn an_administrator_creates_tokens_for_others_and_nobody_else_does() {
     let admins = admins.json()["data"]["id"].as_str().unwrap().to_owned();
     // Ada has no permission to create tokens for others; for herself she may name herself.
     server.call(&post(key, &owned(&admins, &["user_app_keys"]))).expect(403);
-    let mut own = owned(&ada, &["user_app_keys"]);
+    let mut own = owned(&ada.id, &["user_app_keys"]);
     let end = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(25);
     own["data"]["attributes"]["expires_at"] = end.to_string().into();
     server.call(&post(key, &own)).expect(201);
@@ -150,8 +143,8 @@ fn an_administrator_creates_tokens_for_others_and_nobody_else_does() {
             server.call(&post(&root, &owned(owner, &["dashboards_read"]))).expect(400).text();
         assert!(text.contains("data.relationships.owned_by.data.id") && text.contains(part));
     }
-    admin(&database, &["user", "disable", &ada]);
-    server.call(&post(&root, &owned(&ada, &["dashboards_read"]))).expect(400);
+    ada.disable();
+    server.call(&post(&root, &owned(&ada.id, &["dashboards_read"]))).expect(400);
 }
 
 #[test]
@@ -160,10 +153,8 @@ fn a_token_for_another_person_grants_no_permission_that_its_creator_lacks() {
     let (server, root) = Server::first(&database, &[]);
     let admins = server.call(&Request::get("/api/v2/current_user").bearer(&root)).expect(200);
     let admins = admins.json()["data"]["id"].as_str().unwrap().to_owned();
-    user_id(&database, "helpdesk@example.com", &["user_app_keys", "org_app_keys_write"]);
-    let mut args = vec!["token", "issue", "--user", "helpdesk@example.com", "--name", "all"];
-    args.push("--all-scopes");
-    let helpdesk = admin(&database, &args);
+    let helpdesk = person("helpdesk@example.com").with(&["user_app_keys", "org_app_keys_write"]);
+    let helpdesk = helpdesk.add(&database).token_with_all_scopes().key;
     let post = |scopes: &[&str]| {
         server.call(&Request::post(TOKENS).bearer(&helpdesk).json(&owned(&admins, scopes)))
     };

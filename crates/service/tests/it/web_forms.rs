@@ -146,6 +146,79 @@ fn a_token_for_another_person_is_created_by_administrators_only() {
     assert!(ada.open("/tokens").text().contains("from a page"));
 }
 
+fn a_token_is_replaced_after_an_overlap(database: &Database) {
+    let (server, root) = Server::first(database, &[]);
+    let old = server.mint(&root, "to replace", &["dashboards_read"]);
+    let mut browser = Browser::signed_in(&server, database, ADMINISTRATOR);
+    let path = format!("/tokens/{}/replace", old.id);
+    let hidden = Hidden::of(&browser.open(&path).expect(200));
+    let panel = browser.send(&path, &hidden.with(&[("overlap", "1")])).expect(201);
+    let new = shown_token(&panel);
+    assert_eq!((server.check(&old.key), server.check(&new)), (200, 200));
+    let again = browser.send(&path, &hidden.with(&[("overlap", "1")])).expect(200).text();
+    assert!(!again.contains(&new), "shown once");
+    let details = browser.open(&format!("/tokens/{}", old.id)).text();
+    assert!(details.contains("replaced by"), "{details}");
+    assert!(browser.submit("/tokens", &path, &[]).expect(409).text().contains("rotated before"));
+    let other = server.mint(&root, "at once", &["dashboards_read"]);
+    let path = format!("/tokens/{}/replace", other.id);
+    browser.submit(&path, &path, &[("overlap", "0")]).expect(201);
+    assert_eq!(server.check(&other.key), 401);
+}
+
+#[test]
+fn a_token_is_replaced_after_an_overlap_on_sqlite() {
+    a_token_is_replaced_after_an_overlap(&Database::sqlite());
+}
+
+#[test]
+fn a_token_is_replaced_after_an_overlap_on_postgres() {
+    a_token_is_replaced_after_an_overlap(&Database::postgres());
+}
+
+fn service_accounts_have_tokens_without_an_end(database: &Database) {
+    let (server, _) = Server::first(database, &[]);
+    let mut browser = Browser::signed_in(&server, database, ADMINISTRATOR);
+    let list = "/organization/service-accounts";
+    assert!(browser.open(list).expect(200).text().contains("There are no service accounts"));
+    let new = format!("{list}/new");
+    browser.submit(&new, &new, &[("name", "robot"), ("email", "x")]).expect(422);
+    let fields = [("name", "robot"), ("email", "Robots@example.com"), ("title", "CI")];
+    let added = browser.submit(&new, &new, &fields).expect(303);
+    let path = added.header("location").unwrap().split('?').next().unwrap().to_owned();
+    assert!(browser.submit(&new, &new, &fields).expect(422).text().contains("already exists"));
+    let (form, send) = (format!("{path}/tokens/new"), format!("{path}/tokens"));
+    let endless = [("name", "for robots"), ("lifetime", "never"), ("scope", "dashboards_read")];
+    let panel = browser.submit(&form, &send, &endless).expect(201).text();
+    let (_, rest) = panel.split_once("value=\"ddsat_").expect("a token");
+    let token = format!("ddsat_{}", rest.split('"').next().unwrap());
+    assert_eq!(server.check(&token), 200);
+    browser.submit(&form, "/tokens", &endless).expect(422);
+    let page = browser.open(&path).text();
+    assert!(page.contains("for robots") && page.contains("never"), "{page}");
+    Browser::new(&server).send("/sign-in/token", &[("token", &token)]).expect(403);
+    let (_, rest) = page.split_once("href=\"/tokens/").unwrap();
+    let id = rest.split(['"', '/']).next().unwrap().to_owned();
+    browser.open(&format!("/tokens/{id}")).expect(200);
+    browser.open(&format!("/tokens/{id}/edit")).expect(200);
+    browser.submit("/tokens", &format!("{path}/state"), &[("state", "disabled")]).expect(303);
+    assert_eq!(server.check(&token), 401);
+    browser.submit("/tokens", &format!("{path}/state"), &[("state", "enabled")]).expect(303);
+    assert_eq!(server.check(&token), 200);
+    browser.submit("/tokens", &format!("/tokens/{id}/revoke"), &[]).expect(303);
+    assert_eq!(server.check(&token), 401);
+}
+
+#[test]
+fn service_accounts_have_tokens_without_an_end_on_sqlite() {
+    service_accounts_have_tokens_without_an_end(&Database::sqlite());
+}
+
+#[test]
+fn service_accounts_have_tokens_without_an_end_on_postgres() {
+    service_accounts_have_tokens_without_an_end(&Database::postgres());
+}
+
 #[test]
 fn repeated_attempts_to_sign_in_are_limited() {
     let database = Database::sqlite();

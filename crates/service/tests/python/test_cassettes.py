@@ -1,4 +1,4 @@
-"""Replays every recorded exchange for personal access tokens: the service responds with the same
+"""Replays every recorded exchange for the tokens of people and service accounts: the service responds with the same
 keys, types, status and content type, and with every value that the request determines.
 
 The recorded times are in the past, so an expiry keeps its fraction of a second and its distance to
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from token_format import SHAPE, alias
+from token_format import ACCOUNT_SHAPE, SHAPE, alias
 
 CASSETTES = sorted((Path(__file__).parent.parent / "data" / "cassettes").glob("*.json"))
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d+))?Z")
@@ -115,7 +115,7 @@ class Replay:
         data = body["data"]
         if "id" in data:
             data["id"] = self.ids[data["id"]]
-        if "expires_at" in data["attributes"]:
+        if data["attributes"].get("expires_at"):
             given = shifted(data["attributes"]["expires_at"], recorded_at)
             data["attributes"]["expires_at"] = given
         self.wanted.update(data["attributes"])
@@ -123,14 +123,22 @@ class Replay:
 
     def compare(self, ours, theirs, method, text):
         if isinstance(theirs["data"], list):
-            self.compare_list(ours, theirs)
+            if theirs["data"]:
+                self.compare_list(ours, theirs)
+            else:
+                assert ours == theirs
             return
         check_shape(ours, theirs)
         self.check_values(ours["data"], method)
         if method == "post":
             self.ids[theirs["data"]["id"]] = ours["data"]["id"]
+        if ours["data"]["type"] == "users":
+            return
+        if method == "post":
             token = self.key = ours["data"]["attributes"]["key"]
-            assert SHAPE.fullmatch(token) and token.split("_")[1] == alias(ours["data"]["id"])
+            personal = ours["data"]["type"] == "personal_access_tokens"
+            assert (SHAPE if personal else ACCOUNT_SHAPE).fullmatch(token)
+            assert token.split("_")[1] == alias(ours["data"]["id"])
             assert [len(part) for part in token.split("_")][:2] == [5, 22]
         else:
             assert self.key not in text
@@ -153,12 +161,20 @@ class Replay:
 
     def check_values(self, data, method):
         attributes = data["attributes"]
-        assert data["type"] == "personal_access_tokens"
-        assert data["relationships"]["owned_by"]["data"]["type"] == "users"
-        assert attributes["public_portion"] == alias(data["id"])
+        if data["type"] == "users":
+            self.check_account(data)
+            return
+        owner = data["relationships"]["owned_by"]["data"]
+        if data["type"] == "service_access_tokens":
+            assert owner == {"id": list(self.ids.values())[0], "type": "service_account"}
+            assert attributes["public_portion"] == "ddsat_" + alias(data["id"])
+        else:
+            assert data["type"] == "personal_access_tokens" and owner["type"] == "users"
+            assert attributes["public_portion"] == alias(data["id"])
         assert attributes["name"] == self.wanted["name"]
         assert attributes["scopes"] == self.wanted["scopes"]
-        assert attributes["expires_at"] == trimmed(self.wanted["expires_at"])
+        wanted = self.wanted.get("expires_at")
+        assert attributes["expires_at"] == (wanted and trimmed(wanted))
         for name, value in attributes.items():
             if name.endswith("_at") and value is not None:
                 assert not fraction(value).endswith("0"), f"{name}: {value}"
@@ -176,8 +192,20 @@ class Replay:
             assert moment(attributes["modified_at"]) >= moment(created_at)
 
 
+    def check_account(self, data):
+        """Checks a service account: the address in lower case, and the identifier as the handle."""
+        attributes = data["attributes"]
+        assert attributes["email"] == self.wanted["email"].lower()
+        assert attributes["title"] == self.wanted["title"]
+        assert attributes["handle"] == attributes["uuid"] == data["id"]
+        assert attributes["service_account"] and not attributes["disabled"]
+        assert attributes["status"] == "Active" and attributes["name"] is None
+        for name in ("created_at", "modified_at"):
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", attributes[name])
+
+
 def test_all_recordings_exist():
-    assert len(CASSETTES) == 5
+    assert len(CASSETTES) == 10
 
 
 @pytest.mark.parametrize("path", CASSETTES, ids=lambda path: path.stem)
@@ -197,6 +225,8 @@ def test_the_recorded_aliases_encode_their_ids():
             text = interaction["response"]["body"]["string"]
             data = json.loads(text)["data"] if text else []
             for token in data if isinstance(data, list) else [data]:
-                pairs.add((token["id"], token["attributes"]["public_portion"]))
-    assert len(pairs) == 7
+                if token["type"] != "users":
+                    public = token["attributes"]["public_portion"]
+                    pairs.add((token["id"], public.removeprefix("ddsat_")))
+    assert len(pairs) == 11
     assert all(alias(token_id) == recorded for token_id, recorded in pairs)

@@ -25,13 +25,19 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+ACCOUNTS = "/api/v2/service_accounts"
+ACCOUNT_TOKENS = ACCOUNTS + "/{service_account_id}/access_tokens"
 OPERATIONS = {
     ("GET", TOKENS), ("POST", TOKENS),
     ("GET", TOKENS + "/{token_id}"), ("PATCH", TOKENS + "/{token_id}"),
-    ("DELETE", TOKENS + "/{token_id}"),
+    ("DELETE", TOKENS + "/{token_id}"), ("POST", TOKENS + "/{token_id}/rotate"),
     ("GET", VALIDATE), ("GET", "/api/v1/validate"), ("GET", "/api/v2/audit/events"),
     ("POST", "/api/v2/audit/events/search"),
     ("GET", "/api/v2/users"), ("GET", "/api/v2/users/{user_id}"), ("GET", "/api/v2/current_user"),
+    ("PATCH", "/api/v2/users/{user_id}"), ("DELETE", "/api/v2/users/{user_id}"),
+    ("POST", ACCOUNTS), ("GET", ACCOUNT_TOKENS), ("POST", ACCOUNT_TOKENS),
+    ("GET", ACCOUNT_TOKENS + "/{token_id}"), ("PATCH", ACCOUNT_TOKENS + "/{token_id}"),
+    ("DELETE", ACCOUNT_TOKENS + "/{token_id}"),
     ("POST", "/leaks/v1/reports"), ("POST", "/leaks/v1/github"),
     ("POST", "/oauth2/revoke"), ("POST", "/oauth2/introspect"),
     ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"),

@@ -9,7 +9,9 @@ import uuid
 import zlib
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-SHAPE = re.compile(r"ddpat_([0-7][0-9A-Za-z]{21})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})")
+BODY = r"([0-7][0-9A-Za-z]{21})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})"
+SHAPE = re.compile("ddpat_" + BODY)
+ACCOUNT_SHAPE = re.compile("ddsat_" + BODY)
 
 
 def base62(value, width):

@@ -4,21 +4,20 @@ use super::*;
 use crate::repo::range::{rev_list, walk};
 
 /// Three commits on `main`, and a branch `side` off the first with one of its own.
-fn forked(sandbox: &Sandbox, options: &[&str]) -> (Work, [ObjectId; 4]) {
-    let work = sandbox.with_commit_in(options);
-    let first = work.id("HEAD");
+fn forked(options: &[&str]) -> (Repo, [ObjectId; 4]) {
+    let work = with_commit(options);
+    let first = work.object_id("HEAD");
     work.git(&["branch", "side"]);
-    let [second, third] = ["second", "third"].map(|message| work.commit(message));
+    let [second, third] = ["second", "third"].map(|message| work.new_commit(message));
     work.git(&["checkout", "--quiet", "side"]);
-    let side = work.commit("side");
+    let side = work.new_commit("side");
     (work, [first, second, third, side])
 }
 
 #[test]
 fn a_range_contains_the_commits_that_one_side_reaches_and_the_other_does_not() {
     for options in [&[][..], &["--object-format=sha256"], &["--ref-format=reftable"]] {
-        let sandbox = Sandbox::new();
-        let (work, [first, second, third, side]) = forked(&sandbox, options);
+        let (work, [first, second, third, side]) = forked(options);
         let repository = work.open();
         assert_eq!(repository.commits(&[third], &[side]).unwrap(), [third, second]);
         assert_eq!(repository.commits(&[third], &[]).unwrap(), [third, second, first]);
@@ -35,8 +34,8 @@ fn a_range_contains_the_commits_that_one_side_reaches_and_the_other_does_not() {
 
 /// Creates a history of commits with up to two parents and wrong clocks; returns the id of each and the
 /// numbers of its parents.
-fn tangled(sandbox: &Sandbox, seed: u64) -> (Work, Vec<(ObjectId, Vec<usize>)>) {
-    let work = sandbox.init(&[]);
+fn tangled(seed: u64) -> (Repo, Vec<(ObjectId, Vec<usize>)>) {
+    let work = Repo::init(&[]);
     let mut state = seed;
     let mut random = |below: usize| {
         state =
@@ -63,11 +62,8 @@ fn tangled(sandbox: &Sandbox, seed: u64) -> (Work, Vec<(ObjectId, Vec<usize>)>) 
         input += "\n";
         parents.push(own);
     }
-    work.write("input", &input);
-    let mut command = work.command(&["fast-import", "--quiet"]);
-    let file = fs::File::open(work.0.join("input")).unwrap();
-    assert!(command.stdin(file).status().unwrap().success());
-    let named = |(number, own)| (work.id(&format!("b{number}")), own);
+    work.git_with_input(&["fast-import", "--quiet"], input);
+    let named = |(number, own)| (work.object_id(&format!("b{number}")), own);
     let commits = parents.into_iter().enumerate().map(named).collect();
     (work, commits)
 }
@@ -75,8 +71,7 @@ fn tangled(sandbox: &Sandbox, seed: u64) -> (Work, Vec<(ObjectId, Vec<usize>)>) 
 #[test]
 fn ranges_are_complete_even_if_clocks_were_wrong() {
     for seed in 1..4 {
-        let sandbox = Sandbox::new();
-        let (work, commits) = tangled(&sandbox, seed);
+        let (work, commits) = tangled(seed);
         let repository = work.open();
         let reach = |from: usize| {
             let mut seen = vec![false; commits.len()];
@@ -120,10 +115,9 @@ fn ranges_are_complete_even_if_clocks_were_wrong() {
 
 #[test]
 fn a_missing_commit_is_an_error() {
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
+    let work = with_commit(&[]);
     let unknown: ObjectId = "1234567890123456789012345678901234567890".parse().unwrap();
-    let head = work.id("HEAD");
+    let head = work.object_id("HEAD");
     let repository = work.open();
     assert!(repository.commits(&[unknown], &[]).is_err());
     let error = repository.commits(&[head], &[unknown]).unwrap_err().to_string();
@@ -133,8 +127,7 @@ fn a_missing_commit_is_an_error() {
 #[test]
 fn revisions_are_resolved_to_commits() {
     for options in [&[][..], &["--object-format=sha256"], &["--ref-format=reftable"]] {
-        let sandbox = Sandbox::new();
-        let (work, [first, second, third, side]) = forked(&sandbox, options);
+        let (work, [first, second, third, side]) = forked(options);
         work.git(&["tag", "-a", "-m", "note", "v1", "main~1"]);
         let repository = work.open();
         let hex = first.to_string();
@@ -155,8 +148,7 @@ fn revisions_are_resolved_to_commits() {
 #[test]
 fn an_unknown_revision_is_an_error_and_never_an_option() {
     for options in [&[][..], &["--object-format=sha256"]] {
-        let sandbox = Sandbox::new();
-        let work = sandbox.with_commit_in(options);
+        let work = with_commit(options);
         let repository = work.open();
         for revision in
             ["none", "", "--all", "-h", "--git-dir", "HEAD^{tree}", "^HEAD", "HEAD..HEAD"]
@@ -170,11 +162,10 @@ fn an_unknown_revision_is_an_error_and_never_an_option() {
 
 #[test]
 fn replacements_and_grafts_are_ignored() {
-    let sandbox = Sandbox::new();
-    let (work, [first, second, third, side]) = forked(&sandbox, &[]);
+    let (work, [first, second, third, side]) = forked(&[]);
     work.git(&["replace", "-f", &third.to_string(), &first.to_string()]);
     let expected = [third, second, first];
     assert_eq!(work.open().commits(&[third], &[]).unwrap(), expected);
-    work.write(".git/info/grafts", &format!("{third} {side}\n"));
+    work.write(".git/info/grafts", format!("{third} {side}\n"));
     assert_eq!(work.open().commits(&[third], &[]).unwrap(), expected);
 }

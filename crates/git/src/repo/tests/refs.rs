@@ -24,9 +24,8 @@ fn all_kinds_of_refs_are_listed_in_every_storage() {
     ];
     for options in variants {
         for packed in [false, true] {
-            let sandbox = Sandbox::new();
-            let work = sandbox.with_commit_in(options);
-            let head = work.id("HEAD");
+            let work = with_commit(options);
+            let head = work.object_id("HEAD");
             work.git(&["tag", "light"]);
             work.git(&["tag", "-a", "-m", "note", "annotated"]);
             work.git(&["tag", "-a", "-m", "note", "twice", "annotated"]);
@@ -52,7 +51,7 @@ fn all_kinds_of_refs_are_listed_in_every_storage() {
             assert_eq!(names.len(), 11);
             for one in &refs.list {
                 let name = String::from_utf8(one.name.clone()).unwrap();
-                assert_eq!(one.target, work.id(&name), "{name}");
+                assert_eq!(one.target, work.object_id(&name), "{name}");
             }
             for name in ["heads/main", "tags/light", "tags/annotated", "tags/twice", "pull/1/head"]
             {
@@ -61,7 +60,7 @@ fn all_kinds_of_refs_are_listed_in_every_storage() {
             assert_ne!(find(&refs, "refs/tags/twice").target, head);
             assert_eq!(find(&refs, "refs/tags/blob").commit, None);
             assert_eq!(find(&refs, "refs/tags/tree").commit, None);
-            assert_eq!(find(&refs, "refs/stash").commit, Some(work.id("refs/stash")));
+            assert_eq!(find(&refs, "refs/stash").commit, Some(work.object_id("refs/stash")));
         }
     }
 }
@@ -69,18 +68,16 @@ fn all_kinds_of_refs_are_listed_in_every_storage() {
 #[test]
 fn before_the_first_commit_there_is_no_head() {
     for options in [&[][..], &["--object-format=sha256"], &["--ref-format=reftable"]] {
-        let sandbox = Sandbox::new();
-        let refs = sandbox.init(options).open().refs().unwrap();
+        let refs = Repo::init(options).open().refs().unwrap();
         assert_eq!((refs.head, refs.list, refs.broken), (None, vec![], vec![]));
     }
 }
 
 #[test]
 fn a_file_overrides_a_packed_ref() {
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
+    let work = with_commit(&[]);
     work.git(&["pack-refs", "--all"]);
-    let second = work.commit("second");
+    let second = work.new_commit("second");
     let refs = work.open().refs().unwrap();
     assert_eq!(find(&refs, "refs/heads/main").target, second);
     assert_eq!(refs.list.len(), 1);
@@ -89,12 +86,11 @@ fn a_file_overrides_a_packed_ref() {
 #[test]
 fn heads_and_own_refs_of_linked_work_trees_are_listed() {
     for options in [&[][..], &["--ref-format=reftable"]] {
-        let sandbox = Sandbox::new();
-        let work = sandbox.with_commit_in(options);
-        let first = work.id("HEAD");
-        let linked = Work(sandbox.path("linked"));
-        work.git(&["worktree", "add", "--quiet", "--detach", linked.0.to_str().unwrap()]);
-        let detached = linked.commit("detached");
+        let work = with_commit(options);
+        let first = work.object_id("HEAD");
+        let linked = work.at("linked");
+        work.git(&["worktree", "add", "--quiet", "--detach", linked.path().to_str().unwrap()]);
+        let detached = linked.new_commit("detached");
         linked.git(&["update-ref", "refs/worktree/mine", &first.to_string()]);
 
         let refs = work.open().refs().unwrap();
@@ -118,18 +114,17 @@ fn heads_and_own_refs_of_linked_work_trees_are_listed() {
 #[test]
 fn broken_refs_are_named_and_do_not_hide_the_others() {
     for options in [&[][..], &["--object-format=sha256"]] {
-        let sandbox = Sandbox::new();
-        let work = sandbox.with_commit_in(options);
-        let head = work.id("HEAD");
+        let work = with_commit(options);
+        let head = work.object_id("HEAD");
         let length = work.open().hash.len() * 2;
         let lost = "ab".repeat(length / 2);
         work.write(".git/refs/heads/empty", "");
         work.write(".git/refs/heads/garbage", "hello\n");
-        work.write(".git/refs/heads/lost", &format!("{lost}\n"));
+        work.write(".git/refs/heads/lost", format!("{lost}\n"));
         work.write(".git/refs/heads/dangling", "ref: refs/heads/none\n");
         work.write(".git/refs/heads/loop", "ref: refs/heads/loop\n");
         work.write(".git/refs/heads/passed.lock", "hello\n");
-        work.write(".git/packed-refs", &format!("# pack-refs with:\n{head} refs/tags/ok\nbad\n"));
+        work.write(".git/packed-refs", format!("# pack-refs with:\n{head} refs/tags/ok\nbad\n"));
         let refs = work.open().refs().unwrap();
         let names: Vec<_> = refs.list.iter().map(|one| one.name.as_slice()).collect();
         assert_eq!(names, [b"refs/heads/main".as_slice(), b"refs/tags/ok"]);
@@ -150,17 +145,13 @@ fn broken_refs_are_named_and_do_not_hide_the_others() {
 #[test]
 fn a_corrupt_object_breaks_only_the_refs_that_point_to_it() {
     for options in [&[][..], &["--object-format=sha256"]] {
-        let sandbox = Sandbox::new();
-        let work = sandbox.with_commit_in(options);
-        let first = work.id("HEAD");
+        let work = with_commit(options);
+        let first = work.object_id("HEAD");
         for name in ["a", "b", "c", "d"] {
             work.git(&["checkout", "--quiet", "-b", name, &first.to_string()]);
-            work.commit(name);
+            work.new_commit(name);
         }
-        let hex = work.id("c").to_string();
-        let object = work.0.join(".git/objects").join(&hex[..2]).join(&hex[2..]);
-        fs::remove_file(&object).unwrap();
-        fs::write(&object, "rubbish that no program can inflate").unwrap();
+        work.corrupt_object("c");
         let refs = work.open().refs().unwrap();
         assert_eq!(refs.list.len(), 4, "{options:?}");
         assert_eq!(refs.broken.len(), 1, "{options:?}");
@@ -170,9 +161,8 @@ fn a_corrupt_object_breaks_only_the_refs_that_point_to_it() {
 
 #[test]
 fn a_head_whose_commit_is_lost_is_broken_and_not_unborn() {
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
-    work.write(".git/refs/heads/main", &"ab".repeat(20));
+    let work = with_commit(&[]);
+    work.write(".git/refs/heads/main", "ab".repeat(20));
     let refs = work.open().refs().unwrap();
     assert_eq!(refs.head, None);
     assert!(matches!(problem(&refs, "HEAD"), Problem::Missing { .. }));
@@ -187,14 +177,13 @@ fn a_head_whose_commit_is_lost_is_broken_and_not_unborn() {
 #[cfg(unix)]
 #[test]
 fn links_and_pipes_among_refs_do_not_block() {
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
-    let heads = work.0.join(".git/refs/heads");
+    let work = with_commit(&[]);
+    let heads = work.path().join(".git/refs/heads");
     std::os::unix::fs::symlink("refs/heads/main", heads.join("old-style")).unwrap();
     std::os::unix::fs::symlink("..", heads.join("folder")).unwrap();
     std::os::unix::fs::symlink("nothing", heads.join("nothing")).unwrap();
     nix::unistd::mkfifo(&heads.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let refs = work.open().refs().unwrap();
-    assert_eq!(find(&refs, "refs/heads/old-style").commit, Some(work.id("main")));
+    assert_eq!(find(&refs, "refs/heads/old-style").commit, Some(work.object_id("main")));
     assert_eq!(refs.broken.len(), 3, "{:?}", refs.broken);
 }

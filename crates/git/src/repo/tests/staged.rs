@@ -28,12 +28,11 @@ fn brief(changes: &[StagedChange]) -> Vec<String> {
 
 #[test]
 fn the_index_is_compared_with_head_and_the_work_tree_is_not_read() {
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
+    let work = with_commit(&[]);
     work.write("gone.txt", "gone\n");
     work.write("same.txt", "same\n");
     work.git(&["add", "."]);
-    work.commit("second");
+    work.new_commit("second");
     work.write("new.txt", "staged\n");
     work.write("old.txt", "changed\n");
     work.git(&["add", "."]);
@@ -42,11 +41,11 @@ fn the_index_is_compared_with_head_and_the_work_tree_is_not_read() {
     work.write("same.txt", "not staged\n");
     let changes = staged(&work.open());
     assert_eq!(brief(&changes), ["Deleted gone.txt", "Added new.txt", "Modified old.txt"]);
-    let gone = Entry { id: work.id("HEAD:gone.txt"), mode: Mode::File };
+    let gone = Entry { id: work.object_id("HEAD:gone.txt"), mode: Mode::File };
     assert_eq!((changes[0].old, changes[0].new), (Some(gone), None));
-    let new = Entry { id: work.id(":new.txt"), mode: Mode::File };
+    let new = Entry { id: work.object_id(":new.txt"), mode: Mode::File };
     assert_eq!((changes[1].old, changes[1].new), (None, Some(new)));
-    let old = [work.id("HEAD:old.txt"), work.id(":old.txt")];
+    let old = [work.object_id("HEAD:old.txt"), work.object_id(":old.txt")];
     assert_eq!([changes[2].old.unwrap().id, changes[2].new.unwrap().id], old);
 }
 
@@ -54,14 +53,13 @@ fn the_index_is_compared_with_head_and_the_work_tree_is_not_read() {
 fn before_the_first_commit_every_entry_of_the_index_is_staged() {
     let variants: [&[&str]; 3] = [&[], &["--object-format=sha256"], &["--ref-format=reftable"]];
     for options in variants {
-        let sandbox = Sandbox::new();
-        let work = sandbox.init(options);
+        let work = Repo::init(options);
         assert_eq!(work.open().staged().unwrap(), []);
         work.write("a/new.txt", "new\n");
         work.git(&["add", "."]);
         let changes = work.open().staged().unwrap();
         assert_eq!(brief(&changes), ["Added a/new.txt"], "{options:?}");
-        assert_eq!(changes[0].new.unwrap().id, work.id(":a/new.txt"));
+        assert_eq!(changes[0].new.unwrap().id, work.object_id(":a/new.txt"));
         if options.is_empty() {
             staged(&work.open());
         }
@@ -71,8 +69,7 @@ fn before_the_first_commit_every_entry_of_the_index_is_staged() {
 #[test]
 fn changes_are_found_in_repositories_that_libgit2_cannot_open() {
     for options in [&["--object-format=sha256"], &["--ref-format=reftable"]] {
-        let sandbox = Sandbox::new();
-        let work = sandbox.with_commit_in(options);
+        let work = with_commit(options);
         work.write("new.txt", "new\n");
         work.git(&["add", "."]);
         assert!(with_library(&work.open()).is_err());
@@ -82,10 +79,9 @@ fn changes_are_found_in_repositories_that_libgit2_cannot_open() {
 
 #[test]
 fn a_moved_file_is_renamed_even_if_part_of_it_changed() {
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
+    let work = with_commit(&[]);
     work.git(&["mv", "old.txt", "moved.txt"]);
-    work.write("moved.txt", &(ten_lines("old") + "one more\n"));
+    work.write("moved.txt", ten_lines("old") + "one more\n");
     work.git(&["add", "."]);
     let changes = staged(&work.open());
     assert_eq!(brief(&changes), ["Renamed moved.txt from old.txt"]);
@@ -98,13 +94,12 @@ fn a_moved_file_is_renamed_even_if_part_of_it_changed() {
 
 #[test]
 fn a_linked_work_tree_has_its_own_index_and_head() {
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
-    let linked = Work(sandbox.path("linked"));
-    work.git(&["worktree", "add", "--quiet", linked.0.to_str().unwrap()]);
+    let work = with_commit(&[]);
+    let linked = work.at("linked");
+    work.git(&["worktree", "add", "--quiet", linked.path().to_str().unwrap()]);
     linked.write("new.txt", "new\n");
     linked.git(&["add", "."]);
-    linked.commit("second");
+    linked.new_commit("second");
     linked.write("newer.txt", "newer\n");
     linked.git(&["add", "."]);
     assert_eq!(brief(&staged(&linked.open())), ["Added newer.txt"]);
@@ -113,27 +108,26 @@ fn a_linked_work_tree_has_its_own_index_and_head() {
 
 #[test]
 fn renames_in_a_partial_clone_do_not_need_missing_blobs() {
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
+    let work = with_commit(&[]);
     work.write("same.txt", "same\n");
     work.git(&["add", "."]);
-    work.commit("second");
+    work.new_commit("second");
     work.git(&["config", "uploadpack.allowFilter", "true"]);
-    let url = format!("file://{}", work.0.display());
-    let partial = Work(sandbox.path("partial"));
-    let path = partial.0.to_str().unwrap();
+    let url = format!("file://{}", work.path().display());
+    let partial = work.at("partial");
+    let path = partial.path().to_str().unwrap();
     work.git(&["clone", "--quiet", "--filter=blob:none", "--no-checkout", &url, path]);
     partial.git(&["read-tree", "HEAD"]);
     partial.git(&["rm", "--quiet", "--cached", "old.txt", "same.txt"]);
-    let same = work.id("HEAD:same.txt");
+    let same = work.object_id("HEAD:same.txt");
     let moved = format!("100644,{same},moved.txt");
     partial.git(&["update-index", "--add", "--cacheinfo", &moved]);
-    partial.write("new.txt", &(ten_lines("old") + "one more\n"));
+    partial.write("new.txt", ten_lines("old") + "one more\n");
     partial.git(&["add", "new.txt"]);
     let changes = staged(&partial.open());
     let expected = ["Renamed moved.txt from same.txt", "Added new.txt", "Deleted old.txt"];
     assert_eq!(brief(&changes), expected);
-    let mut command = partial.command(&["cat-file", "-e", &same.to_string()]);
+    let mut command = partial.command(partial.path(), &["cat-file", "-e", &same.to_string()]);
     let fetched = command.env("GIT_NO_LAZY_FETCH", "1").output().unwrap().status.success();
     assert!(!fetched);
 }
@@ -141,14 +135,13 @@ fn renames_in_a_partial_clone_do_not_need_missing_blobs() {
 #[cfg(unix)]
 #[test]
 fn modes_and_kinds_are_distinguished() {
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
+    let work = with_commit(&[]);
     work.write("kind.txt", "x");
     work.git(&["add", "."]);
-    work.commit("second");
+    work.new_commit("second");
     work.git(&["update-index", "--chmod=+x", "old.txt"]);
-    fs::remove_file(work.0.join("kind.txt")).unwrap();
-    std::os::unix::fs::symlink("target", work.0.join("kind.txt")).unwrap();
+    fs::remove_file(work.path().join("kind.txt")).unwrap();
+    std::os::unix::fs::symlink("target", work.path().join("kind.txt")).unwrap();
     work.git(&["add", "kind.txt"]);
     let changes = staged(&work.open());
     assert_eq!(brief(&changes), ["TypeChanged kind.txt", "Modified old.txt"]);
@@ -160,9 +153,8 @@ fn modes_and_kinds_are_distinguished() {
 
 #[test]
 fn the_entry_of_a_submodule_is_not_a_blob() {
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
-    let head = work.id("HEAD").to_string();
+    let work = with_commit(&[]);
+    let head = work.object_id("HEAD").to_string();
     work.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{head},sub")]);
     work.git(&["config", "diff.ignoreSubmodules", "all"]);
     let changes = staged(&work.open());
@@ -173,8 +165,7 @@ fn the_entry_of_a_submodule_is_not_a_blob() {
 
 #[test]
 fn intent_to_add_entries_are_not_staged() {
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
+    let work = with_commit(&[]);
     work.git(&["rm", "--quiet", "--cached", "old.txt"]);
     work.write("later.txt", "later\n");
     work.write("empty.txt", "");
@@ -185,15 +176,21 @@ fn intent_to_add_entries_are_not_staged() {
 
 #[test]
 fn every_version_in_a_conflict_is_listed() {
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
+    let work = with_commit(&[]);
     work.git(&["checkout", "--quiet", "-b", "side"]);
     work.write("old.txt", "theirs\n");
     work.git(&["commit", "--quiet", "-a", "-m", "theirs"]);
     work.git(&["checkout", "--quiet", "main"]);
     work.write("old.txt", "ours\n");
     work.git(&["commit", "--quiet", "-a", "-m", "ours"]);
-    assert!(!work.command(&["merge", "--quiet", "side"]).output().unwrap().status.success());
+    assert!(
+        !work
+            .command(work.path(), &["merge", "--quiet", "side"])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
     work.write("other.txt", "other\n");
     work.git(&["add", "other.txt"]);
     let check = || {
@@ -201,24 +198,23 @@ fn every_version_in_a_conflict_is_listed() {
         let stages = [1, 2, 3].map(|stage| format!("Conflicted({stage}) old.txt"));
         let [base, ours, theirs] = stages;
         assert_eq!(brief(&changes), [base, ours, theirs, "Added other.txt".to_owned()]);
-        let ids = [1, 2, 3].map(|stage| work.id(&format!(":{stage}:old.txt")));
+        let ids = [1, 2, 3].map(|stage| work.object_id(&format!(":{stage}:old.txt")));
         assert_eq!([0, 1, 2].map(|at| changes[at].new.unwrap().id), ids);
     };
     check();
     // The git directory is inside the work tree, where git would list one folder only.
-    work.git(&["config", "core.worktree", work.0.to_str().unwrap()]);
+    work.git(&["config", "core.worktree", work.path().to_str().unwrap()]);
     check();
 }
 
 #[test]
 fn split_and_sparse_indexes_are_read() {
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
+    let work = with_commit(&[]);
     work.write("in/a.txt", "a\n");
     work.write("out/b.txt", "b\n");
     work.write("out/deep/c.txt", "c\n");
     work.git(&["add", "."]);
-    work.commit("second");
+    work.new_commit("second");
     work.git(&["update-index", "--split-index"]);
     work.write("in/a.txt", "changed\n");
     work.git(&["add", "."]);
@@ -236,16 +232,15 @@ fn split_and_sparse_indexes_are_read() {
 
 #[test]
 fn the_index_that_the_environment_names_is_read() {
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
+    let work = with_commit(&[]);
     work.write("new.txt", "new\n");
-    fs::copy(work.0.join(".git/index"), work.0.join("other-index")).unwrap();
-    let mut command = work.command(&["add", "new.txt"]);
+    fs::copy(work.path().join(".git/index"), work.path().join("other-index")).unwrap();
+    let mut command = work.command(work.path(), &["add", "new.txt"]);
     assert!(command.env("GIT_INDEX_FILE", "other-index").status().unwrap().success());
-    fs::create_dir(work.0.join("below")).unwrap();
+    fs::create_dir(work.path().join("below")).unwrap();
     let environment =
         Environment { index_file: Some("other-index".into()), ..Environment::default() };
-    for start in [work.0.clone(), work.0.join("below")] {
+    for start in [work.path().to_owned(), work.path().join("below")] {
         let repository = Repository::discover(&start, &environment).unwrap();
         assert_eq!(brief(&staged(&repository)), ["Added new.txt"]);
     }
@@ -256,25 +251,30 @@ fn the_index_that_the_environment_names_is_read() {
 #[test]
 fn a_hook_reads_the_index_of_a_partial_commit() {
     use std::os::unix::fs::PermissionsExt as _;
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
+    let work = with_commit(&[]);
     work.write("staged.txt", "staged\n");
     work.git(&["add", "staged.txt"]);
     work.write("old.txt", "changed\n");
     // The index of a partial commit is deleted when the hook returns, so a copy is kept.
     let script = "#!/bin/sh\npwd >seen\nenv >>seen\ncp \"$GIT_INDEX_FILE\" kept\nexit 1\n";
     work.write(".git/hooks/pre-commit", script);
-    let hook = work.0.join(".git/hooks/pre-commit");
+    let hook = work.path().join(".git/hooks/pre-commit");
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
-    assert!(!work.command(&["commit", "-m", "x", "--", "old.txt"]).status().unwrap().success());
-    let seen = fs::read_to_string(work.0.join("seen")).unwrap();
+    assert!(
+        !work
+            .command(work.path(), &["commit", "-m", "x", "--", "old.txt"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let seen = fs::read_to_string(work.path().join("seen")).unwrap();
     let start = PathBuf::from(seen.lines().next().unwrap());
     let variable = |name: &str| {
         let line = seen.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
         line.map(std::ffi::OsString::from)
     };
     let mut environment = Environment::read(variable);
-    let named = environment.index_file.replace(work.0.join("kept")).unwrap();
+    let named = environment.index_file.replace(work.path().join("kept")).unwrap();
     assert!(named.to_str().unwrap().contains("next-index"), "{named:?}");
     let repository = Repository::discover(&start, &environment).unwrap();
     assert_eq!(brief(&staged(&repository)), ["Modified old.txt"]);
@@ -285,10 +285,9 @@ fn a_hook_reads_the_index_of_a_partial_commit() {
 fn paths_are_bytes() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
+    let work = with_commit(&[]);
     let name = b"na\nme\t\"\xff.txt";
-    fs::write(work.0.join(OsStr::from_bytes(name)), "x\n").unwrap();
+    fs::write(work.path().join(OsStr::from_bytes(name)), "x\n").unwrap();
     work.git(&["add", "."]);
     let changes = staged(&work.open());
     assert_eq!((changes.len(), changes[0].path.as_slice()), (1, name.as_slice()));
@@ -298,12 +297,11 @@ fn paths_are_bytes() {
 #[test]
 fn programs_that_the_configuration_names_are_not_run() {
     use std::os::unix::fs::PermissionsExt as _;
-    let sandbox = Sandbox::new();
-    let work = sandbox.with_commit();
+    let work = with_commit(&[]);
     work.write("old.txt", "changed\n");
     work.git(&["add", "."]);
-    let trap = sandbox.path("trap");
-    let sprung = sandbox.path("sprung");
+    let trap = work.sibling("trap");
+    let sprung = work.sibling("sprung");
     fs::write(&trap, format!("#!/bin/sh\ntouch '{}'\n", sprung.display())).unwrap();
     fs::set_permissions(&trap, fs::Permissions::from_mode(0o755)).unwrap();
     let trap = trap.to_str().unwrap();

@@ -1,15 +1,17 @@
-//! Mints tokens from a seed. Shares no code with ddpatrol, so that it can serve as an oracle: a
-//! bit-by-bit CRC and digits by division.
+//! Mints tokens from a seed, for tests. Shares no code with ddpatrol, so that it can serve as an oracle:
+//! a bit-by-bit CRC and digits by division.
 
 const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const BASE36: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 const BASE64URL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// A small pseudo-random generator (SplitMix64).
-pub(crate) struct Random(pub(crate) u64);
+pub struct Random(pub u64);
 
 impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
+    /// Returns the next number.
+    #[expect(clippy::should_implement_trait, reason = "an endless sequence needs no `Option`")]
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -17,15 +19,18 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
+    /// Returns a number below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 
-    pub(crate) fn text(&mut self, alphabet: &[u8], len: usize) -> String {
+    /// Returns a text of characters of an alphabet.
+    pub fn text(&mut self, alphabet: &[u8], len: usize) -> String {
         (0..len).map(|_| char::from(alphabet[self.below(alphabet.len())])).collect()
     }
 
-    pub(crate) fn base62(&mut self, len: usize) -> String {
+    /// Returns a text of base62 digits.
+    pub fn base62(&mut self, len: usize) -> String {
         self.text(BASE62, len)
     }
 
@@ -35,7 +40,7 @@ impl Random {
 }
 
 /// Returns the CRC-32 of zlib, computed bit by bit.
-pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+pub fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for &byte in bytes {
         crc ^= u32::from(byte);
@@ -57,13 +62,14 @@ fn digits(mut value: u128, alphabet: &[u8], width: usize) -> String {
     String::from_utf8(text).expect("digits are ASCII")
 }
 
-pub(crate) fn crc62(text: &str) -> String {
+/// Returns the CRC-32 of a text in six base62 digits.
+pub fn crc62(text: &str) -> String {
     digits(u128::from(crc32(text.as_bytes())), BASE62, 6)
 }
 
 /// Returns a Datadog token with a secret of `len` characters. `coverage` selects the text of the
 /// checksum: 0: secret; 1: alias, `_` and secret; 2: alias and secret; 3: everything.
-pub(crate) fn datadog(random: &mut Random, prefix: &str, len: usize, coverage: usize) -> String {
+pub fn datadog(random: &mut Random, prefix: &str, len: usize, coverage: usize) -> String {
     let id = u128::from(random.next()) << 64 | u128::from(random.next());
     let alias = digits(id, BASE62, 22);
     let secret = random.base62(len);
@@ -77,19 +83,19 @@ pub(crate) fn datadog(random: &mut Random, prefix: &str, len: usize, coverage: u
 }
 
 /// Returns the valid Datadog token of a seed.
-pub(crate) fn token(seed: u64) -> String {
+pub fn token(seed: u64) -> String {
     datadog(&mut Random(seed), "ddpat_", 43, 0)
 }
 
 /// Returns the Datadog token of a seed with a wrong checksum.
-pub(crate) fn failed_candidate(seed: u64) -> String {
+pub fn failed_candidate(seed: u64) -> String {
     let token = token(seed);
     let (rest, checksum) = token.split_at(token.len() - 6);
     format!("{rest}{}", if checksum == "000000" { "000001" } else { "000000" })
 }
 
 /// Returns a token of the GitHub standard: prefix, body, checksum over the body.
-pub(crate) fn classic(random: &mut Random, prefix: &str, len: usize) -> String {
+pub fn classic(random: &mut Random, prefix: &str, len: usize) -> String {
     let body = random.base62(len);
     format!("{prefix}{body}{}", crc62(&body))
 }
@@ -128,7 +134,7 @@ fn fine_grained(random: &mut Random) -> String {
 }
 
 /// Returns the id and a token of every provable rule, and of every variant of Datadog's rules.
-pub(crate) fn all(random: &mut Random) -> Vec<(&'static str, String)> {
+pub fn all(random: &mut Random) -> Vec<(&'static str, String)> {
     let mut tokens = Vec::new();
     for (rule, prefix) in [("datadog-pat", "ddpat_"), ("datadog-service-account-token", "ddsat_")] {
         for len in [43, 32, 30] {
@@ -161,14 +167,14 @@ pub(crate) fn all(random: &mut Random) -> Vec<(&'static str, String)> {
 }
 
 /// Returns a token of a random rule.
-pub(crate) fn any(random: &mut Random) -> (&'static str, String) {
+pub fn any(random: &mut Random) -> (&'static str, String) {
     let tokens = all(random);
     let at = random.below(tokens.len());
     tokens.into_iter().nth(at).expect("an index below the length")
 }
 
 /// Returns text between tokens: words, other alphabets, escapes, raw bytes, heads, failed candidates.
-pub(crate) fn filler(random: &mut Random) -> Vec<u8> {
+pub fn filler(random: &mut Random) -> Vec<u8> {
     match random.below(9) {
         0 => random.pick(&[" ", "\n", "\\n", "=", "\"", "_", "-", ".", "\x1b[31m"]).into(),
         1 => random.pick(&["é日本", "😀", "\u{feff}", "key: ", "%3D", "Bearer "]).into(),
