@@ -6,6 +6,7 @@ use crate::auth::CachedToken;
 use crate::expiry::Expiry;
 use crate::permission::{Permission, Permissions};
 use crate::refusal::Refusal;
+use crate::store::sessions::SessionToken;
 use crate::store::tokens::Authority;
 use crate::token_kind::TokenKind;
 use ddpatrol_token::Uuid;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The credential and its permissions.
-    pub credential: Credential,
+    pub credential: CallerCredential,
     /// The method by which the caller was authenticated.
     pub auth_method: &'static str,
     /// The request, for the audit trail.
@@ -27,7 +28,7 @@ pub struct Caller {
 
 /// The credential of a caller.
 #[derive(Clone, Debug)]
-pub enum Credential {
+pub enum CallerCredential {
     /// A token that was presented with the request.
     Token(Arc<CachedToken>),
     /// A session of the web pages.
@@ -47,19 +48,6 @@ pub struct SessionCredential {
     pub token: Option<SessionToken>,
 }
 
-/// The token of a session.
-#[derive(Clone, Debug)]
-pub struct SessionToken {
-    /// The identifier.
-    pub id: Uuid,
-    /// The name.
-    pub name: String,
-    /// The scopes.
-    pub scopes: Vec<String>,
-    /// The expiry.
-    pub expires_at: Expiry,
-}
-
 impl Caller {
     /// Returns the caller as an actor in the audit trail.
     #[must_use]
@@ -76,8 +64,8 @@ impl Caller {
     #[must_use]
     pub fn user_ref(&self) -> &UserRef {
         match &self.credential {
-            Credential::Token(token) => &token.user,
-            Credential::Session(session) => &session.user,
+            CallerCredential::Token(token) => &token.user,
+            CallerCredential::Session(session) => &session.user,
         }
     }
 
@@ -91,8 +79,8 @@ impl Caller {
     #[must_use]
     pub fn token_id(&self) -> Option<Uuid> {
         match &self.credential {
-            Credential::Token(token) => Some(token.id),
-            Credential::Session(session) => session.token.as_ref().map(|token| token.id),
+            CallerCredential::Token(token) => Some(token.id),
+            CallerCredential::Session(session) => session.token.as_ref().map(|token| token.id),
         }
     }
 
@@ -100,8 +88,8 @@ impl Caller {
     #[must_use]
     pub fn credential_id(&self) -> Uuid {
         match &self.credential {
-            Credential::Token(token) => token.id,
-            Credential::Session(session) => session.id,
+            CallerCredential::Token(token) => token.id,
+            CallerCredential::Session(session) => session.id,
         }
     }
 
@@ -109,8 +97,8 @@ impl Caller {
     #[must_use]
     pub fn permissions(&self) -> Permissions {
         match &self.credential {
-            Credential::Token(token) => token.permissions,
-            Credential::Session(session) => session.permissions,
+            CallerCredential::Token(token) => token.permissions,
+            CallerCredential::Session(session) => session.permissions,
         }
     }
 
@@ -126,8 +114,8 @@ impl Caller {
     #[must_use]
     pub fn may_grant(&self, scope: &str) -> bool {
         let token_scopes = match &self.credential {
-            Credential::Token(token) => Some(&token.scopes),
-            Credential::Session(session) => session.token.as_ref().map(|token| &token.scopes),
+            CallerCredential::Token(token) => Some(&token.scopes),
+            CallerCredential::Session(session) => session.token.as_ref().map(|token| &token.scopes),
         };
         match token_scopes {
             Some(scopes) => scopes.iter().any(|own| own == scope),
@@ -139,8 +127,8 @@ impl Caller {
     #[must_use]
     pub fn expires_at(&self) -> Expiry {
         match &self.credential {
-            Credential::Token(token) => token.expires_at,
-            Credential::Session(session) => {
+            CallerCredential::Token(token) => token.expires_at,
+            CallerCredential::Session(session) => {
                 session.token.as_ref().map_or(Expiry::Never, |token| token.expires_at)
             }
         }
@@ -150,8 +138,8 @@ impl Caller {
     #[must_use]
     pub fn token_kind(&self) -> TokenKind {
         match &self.credential {
-            Credential::Token(token) => token.kind,
-            Credential::Session(_) => TokenKind::Personal,
+            CallerCredential::Token(token) => token.kind,
+            CallerCredential::Session(_) => TokenKind::Personal,
         }
     }
 
@@ -160,8 +148,8 @@ impl Caller {
     #[must_use]
     pub fn authority(&self) -> Authority {
         match &self.credential {
-            Credential::Token(token) => Authority::Token(token.id),
-            Credential::Session(session) => match &session.token {
+            CallerCredential::Token(token) => Authority::Token(token.id),
+            CallerCredential::Session(session) => match &session.token {
                 Some(token) => Authority::Token(token.id),
                 None => Authority::Session(session.id),
             },

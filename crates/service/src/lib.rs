@@ -39,3 +39,4 @@ pub mod token_kind;
 pub mod tokens;
 pub mod users;
 pub mod web;
+pub mod web_secret;

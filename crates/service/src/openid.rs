@@ -5,7 +5,7 @@
 
 use crate::network::is_loopback_host;
 use crate::permission::{Permission, Permissions};
-use crate::sessions::WebSecret;
+use crate::web_secret::WebSecret;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata};

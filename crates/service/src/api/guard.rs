@@ -8,7 +8,7 @@ use crate::audit::queue::{Capacity, Stalled};
 use crate::audit::tally::{Limit, Use, UseKind};
 use crate::audit::{self, Actor, name};
 use crate::auth::{CachedToken, Verdict};
-use crate::caller::{Caller, Credential};
+use crate::caller::{Caller, CallerCredential};
 use crate::rate::{Allowance, Class, Keys, Limits};
 use crate::service::Service;
 use axum::extract::{Request, State};
@@ -44,8 +44,12 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
     let keys = Keys::of_token(class, token.id, token.user.id);
     let allowance = service.limits.take(class, keys);
     let request = audit::Request::new(&parts, address.to_string());
-    let mut caller =
-        Caller { credential: Credential::Token(Arc::clone(&token)), auth_method, request, address };
+    let mut caller = Caller {
+        credential: CallerCredential::Token(Arc::clone(&token)),
+        auth_method,
+        request,
+        address,
+    };
     if let Some(allowance) = allowance.filter(|allowance| !allowance.allowed) {
         return count_response(&service, class, reject_limited(&service, &caller, &allowance));
     }
@@ -60,7 +64,7 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
     match service.queue.wait_for_capacity().await {
         Ok(Capacity::Immediate) => {}
         Ok(Capacity::AfterWait) => match reverify(&service, &token).await {
-            Ok(token) => caller.credential = Credential::Token(token),
+            Ok(token) => caller.credential = CallerCredential::Token(token),
             Err(error) => return reject_dead(&service, class, caller, error),
         },
         Err(Stalled) => {
@@ -112,10 +116,10 @@ pub async fn recheck(
     next: Next,
 ) -> Response {
     if let Some(caller) = request.extensions_mut().get_mut::<Caller>()
-        && let Credential::Token(token) = &caller.credential
+        && let CallerCredential::Token(token) = &caller.credential
     {
         match reverify(&service, token).await {
-            Ok(token) => caller.credential = Credential::Token(token),
+            Ok(token) => caller.credential = CallerCredential::Token(token),
             Err(error) => return error.into_response(),
         }
     }

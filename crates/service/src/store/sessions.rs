@@ -5,7 +5,6 @@ use super::events::insert_events;
 use super::token_rows::read_scopes;
 use super::{Store, StoreError, change, read};
 use crate::audit::{Actor, Event, UserRef, name};
-use crate::caller::SessionToken;
 use crate::expiry::Expiry;
 use crate::permission::Permissions;
 use crate::{id, time};
@@ -46,6 +45,19 @@ pub struct NewSession {
     pub ip: String,
     /// The declared user agent.
     pub user_agent: String,
+}
+
+/// The token of a session.
+#[derive(Clone, Debug)]
+pub struct SessionToken {
+    /// The identifier.
+    pub id: Uuid,
+    /// The name.
+    pub name: String,
+    /// The scopes.
+    pub scopes: Vec<String>,
+    /// The expiry.
+    pub expires_at: Expiry,
 }
 
 /// A session that has not ended.
@@ -246,54 +258,6 @@ impl Store {
         }))
     }
 
-    /// Returns the user of an identity at an OpenID Connect provider.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database fails or contains an invalid row.
-    pub async fn identity_user(
-        &self,
-        issuer: &str,
-        subject: &str,
-    ) -> Result<Option<Uuid>, StoreError> {
-        let row: Option<Vec<u8>> = read!(self, |pool| {
-            sqlx::query_scalar("SELECT user_id FROM identities WHERE issuer = $1 AND subject = $2")
-                .bind(issuer)
-                .bind(subject)
-                .fetch_optional(pool)
-                .await?
-        });
-        row.map(|row| id::from_row(&row).ok_or(StoreError::Row("identities"))).transpose()
-    }
-
-    /// Binds an identity to a user who has none at this issuer yet. Returns `false`, and writes
-    /// nothing, if either is bound already.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database fails; nothing was written.
-    pub async fn bind_identity(
-        &self,
-        issuer: &str,
-        subject: &str,
-        user: Uuid,
-        event: &Event,
-    ) -> Result<bool, StoreError> {
-        Ok(change!(self, |tx| {
-            let bound = sqlx::query("INSERT INTO identities (issuer, subject, user_id, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
-                .bind(issuer)
-                .bind(subject)
-                .bind(user.as_bytes().as_slice())
-                .bind(time::to_row(event.at))
-                .execute(&mut *tx)
-                .await?
-                .rows_affected()
-                == 1;
-            if bound {
-                insert_events!(tx, std::slice::from_ref(event));
-            }
-            bound
-        }))
-    }
-
     /// Returns the session of a cookie. Its user and its token are judged again by each call.
     ///
     /// # Errors
@@ -412,66 +376,5 @@ impl Store {
             });
         }
         Ok(ended)
-    }
-
-    /// Records that a form was sent. Returns `false` if it had been sent before.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database fails; nothing was written.
-    pub async fn claim_form(&self, form: &SecretDigest) -> Result<bool, StoreError> {
-        Ok(change!(self, |tx| {
-            sqlx::query(
-                "INSERT INTO sent_forms (digest, sent_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            )
-            .bind(form.as_slice())
-            .bind(time::to_row(time::now()))
-            .execute(&mut *tx)
-            .await?
-            .rows_affected()
-                == 1
-        }))
-    }
-
-    /// Records the token that a form created.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database fails; nothing was written.
-    pub async fn form_created(&self, form: &SecretDigest, token: Uuid) -> Result<(), StoreError> {
-        change!(self, |tx| {
-            sqlx::query("UPDATE sent_forms SET token_id = $1 WHERE digest = $2")
-                .bind(token.as_bytes().as_slice())
-                .bind(form.as_slice())
-                .execute(&mut *tx)
-                .await?;
-        });
-        Ok(())
-    }
-
-    /// Forgets a form whose request was refused, so that it can be sent again.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database fails; nothing was written.
-    pub async fn release_form(&self, form: &SecretDigest) -> Result<(), StoreError> {
-        change!(self, |tx| {
-            sqlx::query("DELETE FROM sent_forms WHERE digest = $1 AND token_id IS NULL")
-                .bind(form.as_slice())
-                .execute(&mut *tx)
-                .await?;
-        });
-        Ok(())
-    }
-
-    /// Returns the token that a form created, if any.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database fails or contains an invalid row.
-    pub async fn token_of_form(&self, form: &SecretDigest) -> Result<Option<Uuid>, StoreError> {
-        let row: Option<Option<Vec<u8>>> = read!(self, |pool| {
-            sqlx::query_scalar("SELECT token_id FROM sent_forms WHERE digest = $1")
-                .bind(form.as_slice())
-                .fetch_optional(pool)
-                .await?
-        });
-        Ok(row.flatten().and_then(|bytes| id::from_row(&bytes)))
     }
 }

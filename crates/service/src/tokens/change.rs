@@ -2,7 +2,7 @@
 
 use super::{TokenPath, UPDATE_ATTEMPTS, is_dead, require_own_permissions, require_own_scopes};
 use crate::audit::name;
-use crate::caller::{Caller, Credential};
+use crate::caller::{Caller, CallerCredential};
 use crate::permission::Permission::OrgAppKeysWrite;
 use crate::refusal::Refusal;
 use crate::service::Service;
@@ -117,8 +117,8 @@ impl Service {
         let event = caller.actor().event(name::REVOKED, Some(token.id))?;
         let event = event.of(token.kind).with_status(204);
         let by = match caller.credential {
-            Credential::Token(_) => RevokedBy::Api,
-            Credential::Session(_) => RevokedBy::Page,
+            CallerCredential::Token(_) => RevokedBy::Api,
+            CallerCredential::Session(_) => RevokedBy::Page,
         };
         match self.revoke(token.id, by, &event).await? {
             Revocation::Missing => Err(path.missing()),

@@ -4,12 +4,13 @@
 use super::error::PageError;
 use super::forms::Posted;
 use super::guard::host;
-use super::layout::{self, Page, Section};
+use super::layout::{self, Section, WebPage};
 use super::openid::{self, Step};
 use super::parts::{all_scopes, visible, whole_expiry};
-use super::token_form::{Draft, FormOwner, creation_form};
+use super::state::{PageResult, SharedWeb, Web};
+use super::token_draft::Draft;
+use super::token_form::{FormOwner, creation_form};
 use super::visitor::Visitor;
-use super::{PageResult, Shared, Web};
 use crate::expiry::Expiry;
 use crate::id;
 use crate::refusal::Refusal;
@@ -22,7 +23,7 @@ use ddpatrol_token::Uuid;
 use maud::{Markup, html};
 
 /// Creates a token and shows it.
-pub(super) async fn create(State(web): Shared, parts: Parts, posted: Posted) -> PageResult {
+pub(super) async fn create(State(web): SharedWeb, parts: Parts, posted: Posted) -> PageResult {
     let visitor = &posted.visitor;
     if let Some(page) = openid::ask_again(&web, visitor, Step::Send, "/tokens/new") {
         return Ok(page);
@@ -91,7 +92,7 @@ struct Panel<'a> {
 
 /// Creates a token for a service account and shows it.
 pub(super) async fn create_for_account(
-    State(web): Shared,
+    State(web): SharedWeb,
     Path(id): Path<String>,
     parts: Parts,
     posted: Posted,
@@ -171,7 +172,7 @@ pub(super) async fn shown(
             (buttons(&panel, visitor))
         }
     };
-    let page = Page {
+    let page = WebPage {
         title: "Token created",
         section: section(visitor, token.owner),
         notice: None,
@@ -245,7 +246,7 @@ pub(super) async fn repeated(web: &Web, posted: &Posted) -> PageResult {
             (buttons(&panel, visitor))
         }
     };
-    let page = Page {
+    let page = WebPage {
         title: "Token created",
         section: section(visitor, token.owner),
         notice: None,

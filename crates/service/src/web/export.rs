@@ -3,9 +3,9 @@
 
 use super::error::PageError;
 use super::params::Params;
-use super::tokens::token_query;
+use super::state::{PageResult, SharedWeb, Web};
+use super::token_parts::token_query;
 use super::visitor::Visitor;
-use super::{PageResult, Shared, Web};
 use crate::api::audit::resource;
 use crate::audit::{Event, Filter, Page as EventPage};
 use crate::caller::Caller;
@@ -63,33 +63,33 @@ fn file(parts: Receiver<io::Result<Bytes>>, media: &'static str, name: &str) -> 
 }
 
 /// The end of an export before all rows were read.
-enum Ended {
+enum ExportEnd {
     /// The browser no longer waits.
     Abandoned,
     /// The database failed, or the visitor may no longer read the rows.
     Failed(Refusal),
 }
 
-impl From<Refusal> for Ended {
+impl From<Refusal> for ExportEnd {
     fn from(refusal: Refusal) -> Self {
         Self::Failed(refusal)
     }
 }
 
-async fn send(parts: &Sender<io::Result<Bytes>>, text: String) -> Result<(), Ended> {
-    parts.send(Ok(text.into())).await.map_err(|_| Ended::Abandoned)
+async fn send(parts: &Sender<io::Result<Bytes>>, text: String) -> Result<(), ExportEnd> {
+    parts.send(Ok(text.into())).await.map_err(|_| ExportEnd::Abandoned)
 }
 
 /// Produces the parts of an export in the background.
 fn produce<F>(run: impl FnOnce(Sender<io::Result<Bytes>>) -> F) -> Receiver<io::Result<Bytes>>
 where
-    F: Future<Output = Result<(), Ended>> + Send + 'static,
+    F: Future<Output = Result<(), ExportEnd>> + Send + 'static,
 {
     let (sender, receiver) = channel(WAITING);
     let failing = sender.clone();
     let running = run(sender);
     tokio::spawn(async move {
-        if let Err(Ended::Failed(error)) = running.await {
+        if let Err(ExportEnd::Failed(error)) = running.await {
             tracing::error!(error = &error as &dyn std::error::Error, "export failed");
             // The receiver may be gone.
             let _ = failing.send(Err(io::Error::other("export failed"))).await;
@@ -100,7 +100,7 @@ where
 
 /// Exports the events of the audit page's filter as CSV.
 pub(super) async fn events_csv(
-    State(web): Shared,
+    State(web): SharedWeb,
     Extension(visitor): Extension<Visitor>,
     RawQuery(query): RawQuery,
 ) -> PageResult {
@@ -109,7 +109,7 @@ pub(super) async fn events_csv(
 
 /// Exports the events of the audit page's filter as JSON, in the format of the API.
 pub(super) async fn events_json(
-    State(web): Shared,
+    State(web): SharedWeb,
     Extension(visitor): Extension<Visitor>,
     RawQuery(query): RawQuery,
 ) -> PageResult {
@@ -130,7 +130,7 @@ fn events(
 ) -> PageResult {
     let params = Params::parse(query.unwrap_or_default())?;
     visitor.caller.require(&[AuditLogsRead])?;
-    let mut filter = super::audit::filter(&params)
+    let mut filter = super::audit_filter::filter(&params)
         .map_err(|problem| PageError::new(StatusCode::BAD_REQUEST, problem))?;
     // Events that are written while the export runs are not part of it.
     filter.to.get_or_insert_with(time::now);
@@ -151,7 +151,7 @@ async fn write_events(
     filter: &Filter,
     format: EventFormat,
     parts: &Sender<io::Result<Bytes>>,
-) -> Result<(), Ended> {
+) -> Result<(), ExportEnd> {
     const HEAD: &str = "time,event,action,actor,person,method,asset_type,asset_id,address,http_method,http_path,status,user_agent,metadata\r\n";
     let head = if format == EventFormat::Csv { HEAD } else { "[" };
     send(parts, head.to_owned()).await?;
@@ -204,7 +204,7 @@ fn event_row(event: &Event) -> String {
 
 /// Exports the tokens of the organization's list as CSV.
 pub(super) async fn tokens_csv(
-    State(web): Shared,
+    State(web): SharedWeb,
     Extension(visitor): Extension<Visitor>,
     RawQuery(query): RawQuery,
 ) -> PageResult {
@@ -225,7 +225,7 @@ async fn write_tokens(
     caller: &Caller,
     mut asked: TokenQuery,
     parts: &Sender<io::Result<Bytes>>,
-) -> Result<(), Ended> {
+) -> Result<(), ExportEnd> {
     let head =
         "token_id,alias,name,owner,state,scopes,created,expires,last_used,revoked,leaked\r\n";
     send(parts, head.to_owned()).await?;

@@ -1,12 +1,12 @@
 //! Forms that a visitor sent: checks the token of the session, and recognizes a form that is sent
 //! again.
 
-use super::Web;
 use super::error::PageError;
 use super::params::Params;
+use super::state::Web;
 use super::visitor::Visitor;
-use crate::sessions::WebSecret;
 use crate::store::sessions::SecretDigest;
+use crate::web_secret::WebSecret;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;

@@ -4,8 +4,8 @@
 use super::error::PageError;
 use super::layout::{self, Frame};
 use super::params::encode;
+use super::state::{SharedWeb, Web};
 use super::visitor::Visitor;
-use super::{Shared, Web};
 use crate::api::error::ApiError;
 use crate::openid::CALLBACK;
 use axum::extract::{Request, State};
@@ -35,7 +35,11 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// Handles a request for a page that requires a session.
-pub(super) async fn require_visitor(State(web): Shared, request: Request, next: Next) -> Response {
+pub(super) async fn require_visitor(
+    State(web): SharedWeb,
+    request: Request,
+    next: Next,
+) -> Response {
     let (mut parts, body) = request.into_parts();
     if let Err(error) = check_form(&web, &parts) {
         return finish(&web, error.into_response(), Frame::Outside);
@@ -56,7 +60,7 @@ pub(super) async fn require_visitor(State(web): Shared, request: Request, next: 
 }
 
 /// Handles a request for a page that requires no session.
-pub(super) async fn allow_anyone(State(web): Shared, request: Request, next: Next) -> Response {
+pub(super) async fn allow_anyone(State(web): SharedWeb, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let is_sign_in = parts.method == Method::POST || parts.uri.path() == CALLBACK;
     if is_sign_in && let Ok(Some(previous)) = Visitor::find(&web, &parts).await {

@@ -37,7 +37,7 @@ pub(super) enum Section {
 
 /// A page of a visitor.
 #[derive(Debug)]
-pub(super) struct Page<'a> {
+pub(super) struct WebPage<'a> {
     pub(super) title: &'a str,
     pub(super) section: Section,
     /// The notice that an action succeeded.
@@ -45,12 +45,12 @@ pub(super) struct Page<'a> {
     pub(super) content: Markup,
 }
 
-struct Group {
+struct NavigationGroup {
     title: &'static str,
-    entries: &'static [Entry],
+    entries: &'static [NavigationEntry],
 }
 
-struct Entry {
+struct NavigationEntry {
     section: Section,
     label: &'static str,
     path: &'static str,
@@ -58,17 +58,17 @@ struct Entry {
     permissions: &'static [Permission],
 }
 
-const GROUPS: [Group; 3] = [
-    Group {
+const GROUPS: [NavigationGroup; 3] = [
+    NavigationGroup {
         title: "Personal Settings",
         entries: &[
-            Entry {
+            NavigationEntry {
                 section: Section::OwnTokens,
                 label: "Access Tokens",
                 path: "/tokens",
                 permissions: &[UserAppKeys, OrgAppKeysRead],
             },
-            Entry {
+            NavigationEntry {
                 section: Section::Sessions,
                 label: "Sessions",
                 path: "/sessions",
@@ -76,22 +76,22 @@ const GROUPS: [Group; 3] = [
             },
         ],
     },
-    Group {
+    NavigationGroup {
         title: "Organization Settings",
         entries: &[
-            Entry {
+            NavigationEntry {
                 section: Section::AllTokens,
                 label: "Access Tokens",
                 path: "/organization/tokens",
                 permissions: &[OrgAppKeysRead],
             },
-            Entry {
+            NavigationEntry {
                 section: Section::Users,
                 label: "Users",
                 path: "/organization/users",
                 permissions: &[UserAccessRead, OrgAppKeysRead, OrgAppKeysWrite],
             },
-            Entry {
+            NavigationEntry {
                 section: Section::ServiceAccounts,
                 label: "Service Accounts",
                 path: "/organization/service-accounts",
@@ -99,16 +99,16 @@ const GROUPS: [Group; 3] = [
             },
         ],
     },
-    Group {
+    NavigationGroup {
         title: "Security",
         entries: &[
-            Entry {
+            NavigationEntry {
                 section: Section::Leaks,
                 label: "Leaks",
                 path: "/security/leaks",
                 permissions: &[OrgAppKeysRead],
             },
-            Entry {
+            NavigationEntry {
                 section: Section::Audit,
                 label: "Audit Trail",
                 path: "/security/audit",
@@ -119,12 +119,16 @@ const GROUPS: [Group; 3] = [
 ];
 
 /// Returns the response with a page.
-pub(super) fn page(visitor: &Visitor, page: Page<'_>) -> Response {
+pub(super) fn page(visitor: &Visitor, page: WebPage<'_>) -> Response {
     page_with_status(StatusCode::OK, visitor, page)
 }
 
 /// Returns the response with a page and a status.
-pub(super) fn page_with_status(status: StatusCode, visitor: &Visitor, page: Page<'_>) -> Response {
+pub(super) fn page_with_status(
+    status: StatusCode,
+    visitor: &Visitor,
+    page: WebPage<'_>,
+) -> Response {
     let content = html! {
         @if let Some(notice) = page.notice {
             p.notice role="status" { (notice) }
@@ -255,7 +259,7 @@ fn account(visitor: &Visitor) -> Markup {
 }
 
 fn navigation(visitor: &Visitor, current: Section, label: &str) -> Markup {
-    let is_visible = |entry: &&Entry| {
+    let is_visible = |entry: &&NavigationEntry| {
         entry.permissions.is_empty() || entry.permissions.iter().any(|&p| visitor.caller.has(p))
     };
     html! {

@@ -1,12 +1,12 @@
 //! Security > Leaks: the tokens that were reported as leaked.
 
 use super::forms::{Posted, hidden_fields};
-use super::layout::{self, Page, Section};
+use super::layout::{self, Section, WebPage};
 use super::params::Params;
 use super::parts::{Neighbours, duration, moment, relative, visible};
-use super::tokens::notice;
+use super::state::{PageResult, SharedWeb};
+use super::token_parts::notice;
 use super::visitor::Visitor;
-use super::{PageResult, Shared};
 use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite};
 use crate::store::leak_pages::{LeakCursor, LeakQuery, LeakedToken};
 use crate::time;
@@ -21,7 +21,7 @@ const PAGE: u32 = 25;
 
 /// Shows the leaked tokens.
 pub(super) async fn list(
-    State(web): Shared,
+    State(web): SharedWeb,
     Extension(visitor): Extension<Visitor>,
     RawQuery(query): RawQuery,
 ) -> PageResult {
@@ -62,7 +62,7 @@ pub(super) async fn list(
         }
     };
     let notice = notice(params.get("done"));
-    Ok(layout::page(&visitor, Page { title: "Leaks", section: Section::Leaks, notice, content }))
+    Ok(layout::page(&visitor, WebPage { title: "Leaks", section: Section::Leaks, notice, content }))
 }
 
 fn is_live(leak: &LeakedToken) -> bool {
@@ -153,7 +153,7 @@ fn actions(leak: &LeakedToken, visitor: &Visitor) -> Markup {
 
 /// Acknowledges the report of a leak.
 pub(super) async fn acknowledge(
-    State(web): Shared,
+    State(web): SharedWeb,
     Path(id): Path<String>,
     posted: Posted,
 ) -> PageResult {

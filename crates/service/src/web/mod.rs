@@ -7,6 +7,7 @@
 
 mod assets;
 mod audit;
+mod audit_filter;
 mod created;
 mod error;
 mod export;
@@ -19,48 +20,28 @@ mod organization;
 pub mod origin;
 mod params;
 mod parts;
+mod replacement;
+mod revocation;
 mod service_accounts;
 mod sessions;
 mod sign_in;
+mod state;
+mod token_draft;
 mod token_form;
+mod token_parts;
 mod tokens;
 mod users;
 mod visitor;
 
+pub use state::Web;
+
 use crate::api::payload::{BodyState, Payload, read_body};
-use crate::openid::{CALLBACK, OpenIdProvider};
-use crate::service::Service;
+use crate::openid::CALLBACK;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
-use axum::response::Response;
 use axum::routing::{any, get, post};
-use origin::PublicOrigin;
 use std::sync::Arc;
-
-/// The state of the pages.
-#[derive(Debug)]
-pub struct Web {
-    service: Arc<Service>,
-    origin: PublicOrigin,
-    openid: Option<Arc<OpenIdProvider>>,
-}
-
-impl Web {
-    /// Creates the pages of a service.
-    #[must_use]
-    pub const fn new(
-        service: Arc<Service>,
-        origin: PublicOrigin,
-        openid: Option<Arc<OpenIdProvider>>,
-    ) -> Self {
-        Self { service, origin, openid }
-    }
-}
-
-type Shared = axum::extract::State<Arc<Web>>;
-/// The response of a page.
-type PageResult = Result<Response, error::PageError>;
 
 /// Adds the pages to the routes of the API.
 pub fn router(web: &Arc<Web>, api: Router) -> Router {
@@ -74,8 +55,8 @@ pub fn router(web: &Arc<Web>, api: Router) -> Router {
         .route("/tokens/new", get(token_form::new))
         .route("/tokens/{id}", get(tokens::details))
         .route("/tokens/{id}/edit", get(token_form::edit).post(token_form::update))
-        .route("/tokens/{id}/replace", get(tokens::confirm_replacement).post(tokens::replace))
-        .route("/tokens/{id}/revoke", get(tokens::confirm_revocation).post(tokens::revoke))
+        .route("/tokens/{id}/replace", get(replacement::confirm).post(replacement::replace))
+        .route("/tokens/{id}/revoke", get(revocation::confirm).post(revocation::revoke))
         .route("/organization/tokens", get(organization::list))
         .route("/organization/tokens.csv", get(export::tokens_csv))
         .route("/organization/tokens/revoke", post(organization::revoke_many))

@@ -4,13 +4,12 @@ use super::error::{PageError, sentence};
 use super::guard::own_path;
 use super::layout;
 use super::params::Params;
-use super::sign_in::{browser, end_previous};
-use super::visitor::{Visitor, session_cookie};
-use super::{PageResult, Shared, Web};
+use super::state::{PageResult, SharedWeb, Web};
+use super::visitor::{Visitor, browser, end_previous, session_cookie};
 use crate::audit::method;
 use crate::openid::{OpenIdAnswer, OpenIdError, OpenIdProvider, Proof};
-use crate::sessions::WebSecret;
 use crate::time;
+use crate::web_secret::WebSecret;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
@@ -91,7 +90,7 @@ pub(super) async fn prepare(web: &Web) {
 }
 
 /// Sends the browser to the provider.
-pub(super) async fn start(State(web): Shared, jar: CookieJar, body: Bytes) -> PageResult {
+pub(super) async fn start(State(web): SharedWeb, jar: CookieJar, body: Bytes) -> PageResult {
     let params = Params::parse(std::str::from_utf8(&body).unwrap_or_default())?;
     let provider = Arc::clone(provider(&web)?);
     let origin = web.origin.of_request(None).unwrap_or_default();
@@ -133,7 +132,7 @@ impl Started {
 /// browsers do not send a new `Strict` cookie on a redirect that follows a navigation from another
 /// site.
 pub(super) async fn callback(
-    State(web): Shared,
+    State(web): SharedWeb,
     parts: Parts,
     jar: CookieJar,
     RawQuery(query): RawQuery,
@@ -190,7 +189,7 @@ pub(super) fn ask_again(web: &Web, visitor: &Visitor, step: Step, path: &str) ->
             (button(web, path, Proof::Fresh))
         }
     };
-    let page = layout::Page {
+    let page = layout::WebPage {
         title: "Confirm who you are",
         section: layout::Section::None,
         notice: None,

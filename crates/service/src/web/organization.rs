@@ -2,15 +2,15 @@
 
 use super::error::PageError;
 use super::forms::{Posted, hidden_fields};
-use super::layout::{self, Page, Section};
+use super::layout::{self, Section, WebPage};
 use super::params::Params;
 use super::parts::{scopes_in_row, select, sort_heading, visible};
-use super::tokens::{
+use super::state::{PageResult, SharedWeb, Web};
+use super::token_parts::{
     STATES, TokenAddress, changeable, expiry, last_use, name_cell, neighbours, notice, row_actions,
     token_query,
 };
 use super::visitor::Visitor;
-use super::{PageResult, Shared, Web};
 use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite};
 use crate::store::listing::StateFilter;
 use crate::store::token_pages::{TokenQuery, TokenSlice, Usage, UserName};
@@ -69,7 +69,7 @@ pub(super) async fn narrow(
 
 /// Shows the tokens of all users.
 pub(super) async fn list(
-    State(web): Shared,
+    State(web): SharedWeb,
     Extension(visitor): Extension<Visitor>,
     RawQuery(query): RawQuery,
 ) -> PageResult {
@@ -116,8 +116,12 @@ pub(super) async fn list(
         (neighbours(&slice, &asked, &params, PATH).markup())
     };
     let notice = notice(params.get("done"));
-    let page =
-        Page { title: "Access Tokens of all users", section: Section::AllTokens, notice, content };
+    let page = WebPage {
+        title: "Access Tokens of all users",
+        section: Section::AllTokens,
+        notice,
+        content,
+    };
     Ok(layout::page(&visitor, page))
 }
 
@@ -195,7 +199,7 @@ fn table(
 }
 
 /// Revokes the selected tokens. The first form gets a page that names them and asks again.
-pub(super) async fn revoke_many(State(web): Shared, posted: Posted) -> PageResult {
+pub(super) async fn revoke_many(State(web): SharedWeb, posted: Posted) -> PageResult {
     let visitor = &posted.visitor;
     let caller = &visitor.caller;
     caller.require(&[OrgAppKeysWrite])?;
@@ -244,6 +248,6 @@ fn confirmation(visitor: &Visitor, tokens: &[Token]) -> axum::response::Response
             }
         }
     };
-    let page = Page { title: &title, section: Section::AllTokens, notice: None, content };
+    let page = WebPage { title: &title, section: Section::AllTokens, notice: None, content };
     layout::page(visitor, page)
 }

@@ -3,17 +3,18 @@
 
 use super::error::{PageError, problem_text, sentence};
 use super::forms::{Posted, hidden_fields};
-use super::layout::{self, Page, Section};
+use super::layout::{self, Section, WebPage};
 use super::openid::{self, Step};
 use super::params::Params;
 use super::parts::{Neighbours, day, field, moment, moment_or_dash, relative, select, visible};
-use super::tokens::{neighbours, notice, own_table, search_form, token_query};
+use super::state::{PageResult, SharedWeb};
+use super::token_parts::{neighbours, notice, own_table, search_form, token_query};
 use super::visitor::Visitor;
-use super::{PageResult, Shared};
 use crate::permission::Permission::{OrgAppKeysRead, ServiceAccountWrite};
 use crate::refusal::Refusal;
 use crate::service_accounts::{AccountUpdate, NewAccount};
 use crate::sort::Direction;
+use crate::store::token_pages::UserActivity;
 use crate::store::user_listing::{UserListing, UserOrder, UserPage, UserState};
 use crate::store::users::User;
 use crate::token_kind::TokenKind;
@@ -23,6 +24,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
+use std::collections::HashMap;
 
 const PATH: &str = "/organization/service-accounts";
 /// Number of accounts per page.
@@ -32,7 +34,7 @@ const STATES: [(&str, &str); 3] = [("", "All"), ("enabled", "Enabled"), ("disabl
 
 /// Shows the service accounts.
 pub(super) async fn list(
-    State(web): Shared,
+    State(web): SharedWeb,
     Extension(visitor): Extension<Visitor>,
     RawQuery(query): RawQuery,
 ) -> PageResult {
@@ -88,6 +90,19 @@ pub(super) async fn list(
             @if users.is_empty() {
                 p.empty { "No service account matches. " a href=(PATH) { "Show all" } }
             } @else {
+                (table(&users, &activity))
+                (pages.markup())
+            }
+        }
+    };
+    let notice = notice(params.get("done"));
+    let page =
+        WebPage { title: "Service Accounts", section: Section::ServiceAccounts, notice, content };
+    Ok(layout::page(&visitor, page))
+}
+
+fn table(users: &[User], activity: &HashMap<[u8; 16], UserActivity>) -> Markup {
+    html! {
                 table.rows {
                     caption.off { "Service accounts" }
                     thead {
@@ -100,7 +115,7 @@ pub(super) async fn list(
                         }
                     }
                     tbody {
-                        @for user in &users {
+                        @for user in users {
                             @let seen = activity.get(user.id.as_bytes()).copied().unwrap_or_default();
                             tr.dead[user.disabled_at.is_some()] {
                                 td data-label="User" {
@@ -118,14 +133,7 @@ pub(super) async fn list(
                         }
                     }
                 }
-                (pages.markup())
-            }
-        }
-    };
-    let notice = notice(params.get("done"));
-    let page =
-        Page { title: "Service Accounts", section: Section::ServiceAccounts, notice, content };
-    Ok(layout::page(&visitor, page))
+    }
 }
 
 /// Returns the name of an account, or its address if it has none.
@@ -143,7 +151,10 @@ struct AccountDraft {
 }
 
 /// Shows the form that adds a service account.
-pub(super) async fn new(State(web): Shared, Extension(visitor): Extension<Visitor>) -> PageResult {
+pub(super) async fn new(
+    State(web): SharedWeb,
+    Extension(visitor): Extension<Visitor>,
+) -> PageResult {
     visitor.caller.require(&[ServiceAccountWrite])?;
     if let Some(page) =
         openid::ask_again(&web, &visitor, Step::Open, "/organization/service-accounts/new")
@@ -176,7 +187,7 @@ fn form(visitor: &Visitor, draft: &AccountDraft) -> Response {
         }
     };
     let status = if problem.is_none() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let page = Page {
+    let page = WebPage {
         title: "Add service account",
         section: Section::ServiceAccounts,
         notice: None,
@@ -186,7 +197,7 @@ fn form(visitor: &Visitor, draft: &AccountDraft) -> Response {
 }
 
 /// Adds a service account.
-pub(super) async fn add(State(web): Shared, posted: Posted) -> PageResult {
+pub(super) async fn add(State(web): SharedWeb, posted: Posted) -> PageResult {
     let visitor = &posted.visitor;
     if let Some(page) =
         openid::ask_again(&web, visitor, Step::Send, "/organization/service-accounts/new")
@@ -234,7 +245,7 @@ pub(super) async fn add(State(web): Shared, posted: Posted) -> PageResult {
 
 /// Shows a service account and its tokens.
 pub(super) async fn details(
-    State(web): Shared,
+    State(web): SharedWeb,
     Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
@@ -284,13 +295,14 @@ pub(super) async fn details(
         }
     };
     let notice = notice(params.get("done"));
-    let page = Page { title: title(&account), section: Section::ServiceAccounts, notice, content };
+    let page =
+        WebPage { title: title(&account), section: Section::ServiceAccounts, notice, content };
     Ok(layout::page(&visitor, page))
 }
 
 /// Asks for the confirmation that a service account is disabled or enabled.
 pub(super) async fn confirm_state(
-    State(web): Shared,
+    State(web): SharedWeb,
     Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
 ) -> PageResult {
@@ -313,13 +325,13 @@ pub(super) async fn confirm_state(
             }
         }
     };
-    let page = Page { title: heading, section: Section::ServiceAccounts, notice: None, content };
+    let page = WebPage { title: heading, section: Section::ServiceAccounts, notice: None, content };
     Ok(layout::page(&visitor, page))
 }
 
 /// Disables or enables a service account.
 pub(super) async fn set_state(
-    State(web): Shared,
+    State(web): SharedWeb,
     Path(id): Path<String>,
     posted: Posted,
 ) -> PageResult {

@@ -1,12 +1,12 @@
 //! Personal Settings > Sessions: the visitor's own sessions.
 
 use super::forms::{Posted, hidden_fields};
-use super::layout::{self, Page, Section};
+use super::layout::{self, Section, WebPage};
 use super::params::Params;
 use super::parts::{moment, relative, visible};
-use super::tokens::notice;
+use super::state::{PageResult, SharedWeb};
+use super::token_parts::notice;
 use super::visitor::{Visitor, ended_cookie};
-use super::{PageResult, Shared};
 use crate::audit::method;
 use crate::refusal::Refusal;
 use crate::sessions::is_person;
@@ -20,7 +20,7 @@ use maud::{Markup, html};
 
 /// Shows the visitor's sessions.
 pub(super) async fn list(
-    State(web): Shared,
+    State(web): SharedWeb,
     Extension(visitor): Extension<Visitor>,
     RawQuery(query): RawQuery,
 ) -> PageResult {
@@ -66,7 +66,7 @@ pub(super) async fn list(
         }
     };
     let notice = notice(params.get("done"));
-    let page = Page { title: "Sessions", section: Section::Sessions, notice, content };
+    let page = WebPage { title: "Sessions", section: Section::Sessions, notice, content };
     Ok(layout::page(&visitor, page))
 }
 
@@ -123,7 +123,7 @@ fn short_agent(agent: &str) -> String {
 
 /// Ends one of the visitor's sessions.
 pub(super) async fn end(
-    State(web): Shared,
+    State(web): SharedWeb,
     Path(id): Path<String>,
     jar: CookieJar,
     posted: Posted,

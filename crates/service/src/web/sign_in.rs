@@ -5,15 +5,15 @@ use super::forms::Posted;
 use super::guard::own_path;
 use super::params::{Params, encode};
 use super::parts::visible;
-use super::visitor::{Visitor, ended_cookie, session_cookie};
-use super::{PageResult, Shared, Web};
+use super::state::{PageResult, SharedWeb, Web};
+use super::visitor::{browser, end_previous, ended_cookie, session_cookie};
 use super::{layout, openid};
 use crate::api::authentication::{LookupResult, look_up};
-use crate::audit;
 use crate::openid::Proof;
 use crate::rate::Class;
-use crate::sessions::{Browser, WebSecret, live};
+use crate::sessions::live;
 use crate::token_kind::TokenKind;
+use crate::web_secret::WebSecret;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
@@ -23,7 +23,7 @@ use axum_extra::extract::cookie::CookieJar;
 use maud::{Markup, html};
 
 /// Shows the ways to sign in.
-pub(super) async fn page(State(web): Shared, RawQuery(query): RawQuery) -> PageResult {
+pub(super) async fn page(State(web): SharedWeb, RawQuery(query): RawQuery) -> PageResult {
     let params = Params::parse(query.as_deref().unwrap_or_default())?;
     openid::prepare(&web).await;
     let notice = (params.get("done") == "signed-out").then_some("You have signed out.");
@@ -69,7 +69,7 @@ fn sign_in_page(web: &Web, status: StatusCode, next: &str, note: SignInNote<'_>)
 
 /// Starts a session with a token.
 pub(super) async fn by_token(
-    State(web): Shared,
+    State(web): SharedWeb,
     parts: Parts,
     jar: CookieJar,
     body: Bytes,
@@ -129,22 +129,9 @@ fn too_many() -> PageError {
     PageError::new(StatusCode::TOO_MANY_REQUESTS, text)
 }
 
-pub(super) fn browser(web: &Web, parts: &Parts) -> Browser {
-    let address = web.service.caller_address(parts);
-    Browser { request: audit::Request::new(parts, address.to_string()) }
-}
-
-/// Ends the session that the browser had before it signed in again.
-pub(super) async fn end_previous(web: &Web, parts: &Parts) -> Result<(), PageError> {
-    if let Some(previous) = parts.extensions.get::<Visitor>() {
-        web.service.end_own_session(&previous.caller, previous.session.id).await?;
-    }
-    Ok(())
-}
-
 /// Shows the button that uses a sign-in link. Opening the link changes nothing, so that programs
 /// which follow links in messages do not use it up.
-pub(super) async fn link_page(State(web): Shared, RawQuery(query): RawQuery) -> PageResult {
+pub(super) async fn link_page(State(web): SharedWeb, RawQuery(query): RawQuery) -> PageResult {
     let params = Params::parse(query.as_deref().unwrap_or_default())?;
     let user = match WebSecret::parse(params.get("code")) {
         Some(code) => web.service.store.link_user(&code.digest()).await?,
@@ -167,7 +154,7 @@ pub(super) async fn link_page(State(web): Shared, RawQuery(query): RawQuery) -> 
 
 /// Starts a session with a sign-in link.
 pub(super) async fn by_link(
-    State(web): Shared,
+    State(web): SharedWeb,
     parts: Parts,
     jar: CookieJar,
     body: Bytes,
@@ -203,7 +190,7 @@ fn invalid_link() -> Response {
 }
 
 /// Ends the session.
-pub(super) async fn sign_out(State(web): Shared, jar: CookieJar, posted: Posted) -> PageResult {
+pub(super) async fn sign_out(State(web): SharedWeb, jar: CookieJar, posted: Posted) -> PageResult {
     let Posted { visitor, .. } = posted;
     web.service.end_own_session(&visitor.caller, visitor.session.id).await?;
     let jar = jar.add(ended_cookie(&web.origin));

@@ -3,13 +3,13 @@
 use super::error::{PageError, problem_text, sentence};
 use super::forms::{Posted, hidden_fields};
 use super::guard::host;
-use super::layout::{self, Page, Section};
+use super::layout::{self, Section, WebPage};
 use super::openid::{self, Step};
 use super::params::Params;
 use super::parts::{Neighbours, day, field, moment, moment_or_dash, relative, select, visible};
-use super::tokens::notice;
+use super::state::{PageResult, SharedWeb, Web};
+use super::token_parts::notice;
 use super::visitor::Visitor;
-use super::{PageResult, Shared, Web};
 use crate::caller::Caller;
 use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite, UserAccessRead};
 use crate::permission::{Permission, Permissions};
@@ -37,7 +37,7 @@ const STATES: [(&str, &str); 3] = [("", "All"), ("enabled", "Enabled"), ("disabl
 
 /// Shows the users.
 pub(super) async fn list(
-    State(web): Shared,
+    State(web): SharedWeb,
     Extension(visitor): Extension<Visitor>,
     RawQuery(query): RawQuery,
 ) -> PageResult {
@@ -90,7 +90,7 @@ pub(super) async fn list(
         }
     };
     let notice = notice(params.get("done"));
-    Ok(layout::page(&visitor, Page { title: "Users", section: Section::Users, notice, content }))
+    Ok(layout::page(&visitor, WebPage { title: "Users", section: Section::Users, notice, content }))
 }
 
 fn table(users: &[User], activity: &HashMap<[u8; 16], UserActivity>) -> Markup {
@@ -176,7 +176,10 @@ fn chosen_permissions(params: &Params) -> Permissions {
 }
 
 /// Shows the form that adds a user.
-pub(super) async fn new(State(web): Shared, Extension(visitor): Extension<Visitor>) -> PageResult {
+pub(super) async fn new(
+    State(web): SharedWeb,
+    Extension(visitor): Extension<Visitor>,
+) -> PageResult {
     visitor.caller.require(&[OrgAppKeysWrite])?;
     if let Some(page) = openid::ask_again(&web, &visitor, Step::Open, "/organization/users/new") {
         return Ok(page);
@@ -214,12 +217,12 @@ fn new_form(visitor: &Visitor, draft: &PersonDraft) -> Response {
         }
     };
     let status = if problem.is_none() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let page = Page { title: "Add user", section: Section::Users, notice: None, content };
+    let page = WebPage { title: "Add user", section: Section::Users, notice: None, content };
     layout::page_with_status(status, visitor, page)
 }
 
 /// Adds a user.
-pub(super) async fn add(State(web): Shared, posted: Posted) -> PageResult {
+pub(super) async fn add(State(web): SharedWeb, posted: Posted) -> PageResult {
     let visitor = &posted.visitor;
     if let Some(page) = openid::ask_again(&web, visitor, Step::Send, "/organization/users/new") {
         return Ok(page);
@@ -248,7 +251,7 @@ pub(super) async fn add(State(web): Shared, posted: Posted) -> PageResult {
 
 /// Shows a user.
 pub(super) async fn details(
-    State(web): Shared,
+    State(web): SharedWeb,
     Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
@@ -257,7 +260,10 @@ pub(super) async fn details(
     let user = web.service.visible_user(&visitor.caller, &id).await?;
     let content = user_content(&web, &visitor, &user, &html! {}).await?;
     let notice = notice(params.get("done"));
-    Ok(layout::page(&visitor, Page { title: &user.name, section: Section::Users, notice, content }))
+    Ok(layout::page(
+        &visitor,
+        WebPage { title: &user.name, section: Section::Users, notice, content },
+    ))
 }
 
 async fn user_content(
@@ -316,7 +322,7 @@ async fn user_content(
 
 /// Replaces a user's permissions.
 pub(super) async fn set_permissions(
-    State(web): Shared,
+    State(web): SharedWeb,
     Path(id): Path<String>,
     posted: Posted,
 ) -> PageResult {
@@ -331,7 +337,7 @@ pub(super) async fn set_permissions(
 
 /// Asks for the confirmation that a user is disabled or enabled.
 pub(super) async fn confirm_state(
-    State(web): Shared,
+    State(web): SharedWeb,
     Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
 ) -> PageResult {
@@ -354,13 +360,13 @@ pub(super) async fn confirm_state(
             }
         }
     };
-    let page = Page { title, section: Section::Users, notice: None, content };
+    let page = WebPage { title, section: Section::Users, notice: None, content };
     Ok(layout::page(&visitor, page))
 }
 
 /// Disables or enables a user.
 pub(super) async fn set_state(
-    State(web): Shared,
+    State(web): SharedWeb,
     Path(id): Path<String>,
     posted: Posted,
 ) -> PageResult {
@@ -379,7 +385,7 @@ pub(super) async fn set_state(
 
 /// Creates a sign-in link for a user and shows it once.
 pub(super) async fn sign_in_link(
-    State(web): Shared,
+    State(web): SharedWeb,
     Path(id): Path<String>,
     parts: Parts,
     posted: Posted,
@@ -411,6 +417,6 @@ pub(super) async fn sign_in_link(
         }
     };
     let content = user_content(&web, visitor, &user, &shown).await?;
-    let page = Page { title: &user.name, section: Section::Users, notice: None, content };
+    let page = WebPage { title: &user.name, section: Section::Users, notice: None, content };
     Ok(layout::page_with_status(StatusCode::CREATED, visitor, page))
 }

@@ -1,13 +1,14 @@
 //! The visitor of a page: the session of a cookie, judged again at each request.
 
-use super::Web;
 use super::error::PageError;
 use super::origin::PublicOrigin;
+use super::state::Web;
 use crate::audit::{self, method};
-use crate::caller::{Caller, Credential, SessionCredential};
-use crate::sessions::WebSecret;
+use crate::caller::{Caller, CallerCredential, SessionCredential};
+use crate::sessions::Browser;
 use crate::store::sessions::Session;
 use crate::store::token_pages::ExpiringToken;
+use crate::web_secret::WebSecret;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
@@ -41,7 +42,7 @@ impl Visitor {
             token: session.token.clone(),
         };
         let caller = Caller {
-            credential: Credential::Session(Arc::new(credential)),
+            credential: CallerCredential::Session(Arc::new(credential)),
             auth_method: method::SESSION,
             request: audit::Request::new(parts, address.to_string()),
             address,
@@ -90,4 +91,18 @@ fn cookie(value: String, origin: &PublicOrigin) -> Cookie<'static> {
         .secure(origin.is_secure())
         .same_site(SameSite::Strict)
         .build()
+}
+
+/// Returns the browser of a request that signs in.
+pub(super) fn browser(web: &Web, parts: &Parts) -> Browser {
+    let address = web.service.caller_address(parts);
+    Browser { request: audit::Request::new(parts, address.to_string()) }
+}
+
+/// Ends the session that the browser had before it signed in again.
+pub(super) async fn end_previous(web: &Web, parts: &Parts) -> Result<(), PageError> {
+    if let Some(previous) = parts.extensions.get::<Visitor>() {
+        web.service.end_own_session(&previous.caller, previous.session.id).await?;
+    }
+    Ok(())
 }
