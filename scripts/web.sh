@@ -4,9 +4,10 @@
 #   scripts/web.sh [PYTEST ARGUMENTS...]
 #
 # DDPATROLD and DDPATROL are the paths of the programs (default: the debug programs, after building
-# them). DDPATROL_TEST_POSTGRES is the URL of a PostgreSQL server (default: a temporary server). With
-# DDPATROL_WEB_PICTURES=FOLDER, screenshots are written there. Needs Debian's packages chromium, nodejs
-# and npm.
+# them). DDPATROL_TEST_POSTGRES is the URL of a PostgreSQL server (default: a temporary server).
+# DDPATROL_WEB_PICTURES=docs/web writes the screenshots of the documentation, and
+# DDPATROL_WEB_GALLERY=FOLDER one of every page, narrow and wide. Needs Debian's packages chromium,
+# nodejs and npm.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tests=$root/crates/service/tests/web

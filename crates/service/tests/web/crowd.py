@@ -43,6 +43,14 @@ def fill(service):
         create(service, root, name, ["dashboards_read"])
     for email, name in [("ada@example.com", "laptop"), ("grace@example.com", "ci"), ("linus@example.com", "grafana proxy")]:
         service.issue(email, name, ["dashboards_read", "metrics_read", "user_app_keys"])
+    body = {"data": {"type": "users", "attributes": {"email": "robots@example.com", "name": "Deployment robots", "title": "CI", "service_account": True}}}
+    status, answer = service.call("/api/v2/service_accounts", root, body)
+    assert status == 201, status
+    attributes = {"name": "nightly deployment", "scopes": ["dashboards_read"]}
+    body = {"data": {"type": "service_access_tokens", "attributes": attributes}}
+    path = f"/api/v2/service_accounts/{answer['data']['id']}/access_tokens"
+    status, _ = service.call(path, root, body)
+    assert status == 201, status
     leaked = [create(service, root, name, ["dashboards_read"])[1] for name in ("old ci token", "workshop")]
     service.call("/api/v2/validate_keys", leaked[0], headers={"user-agent": HOSTILE[1]})
     service.leak(leaked[0])

@@ -21,7 +21,14 @@ def pages(page):
     whole = page.locator("td .name a").first.get_attribute("href")
     page.goto("/tokens?q=very-long")
     long = page.locator("td .name a").first.get_attribute("href")
+    page.goto("/organization/service-accounts?q=robots")
+    account = page.locator("td .name a").first.get_attribute("href")
     return {
+        "service-accounts": "/organization/service-accounts",
+        "service-account": account,
+        "service-account-new": "/organization/service-accounts/new",
+        "service-account-token": f"{account}/tokens/new",
+        "token-replace": f"{token}/replace",
         "tokens": "/tokens",
         "tokens-all": "/tokens?state=all&sort=-created",
         "tokens-none": "/tokens?q=nothing-like-this",

@@ -73,7 +73,7 @@ def test_no_page_is_wider_than_the_window(crowded, person, width):
         page.goto(path)
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, name
-    folder = os.environ.get("DDPATROL_WEB_PICTURES")
+    folder = os.environ.get("DDPATROL_WEB_GALLERY")
     if folder:
         pictures.shoot(one, Path(folder), str(width))
 
