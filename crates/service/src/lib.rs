@@ -25,6 +25,7 @@ pub mod redact;
 pub mod refusal;
 pub mod reload;
 pub mod replaceable;
+pub mod request_log;
 pub mod scope;
 mod searches;
 pub mod server;

@@ -70,7 +70,7 @@ impl FromStr for IssuerAddress {
     }
 }
 
-/// The permissions of the members of a group: `GROUP=PERMISSION,PERMISSION`.
+/// The permissions of the members of a group: `GROUP=PERMISSION+PERMISSION`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupPermissions {
     /// The group, as in the claim.
@@ -83,9 +83,9 @@ impl FromStr for GroupPermissions {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (group, names) = text.rsplit_once('=').ok_or("expected GROUP=PERMISSION,PERMISSION")?;
+        let (group, names) = text.rsplit_once('=').ok_or("expected GROUP=PERMISSION+PERMISSION")?;
         let permissions = names
-            .split(',')
+            .split('+')
             .map(|name| {
                 Permission::from_name(name.trim()).ok_or_else(|| {
                     let names = Permission::ALL.map(Permission::name).join(", ");
@@ -351,7 +351,7 @@ mod tests {
 
     #[test]
     fn groups_name_permissions() {
-        let parsed: GroupPermissions = "a=b=user_app_keys, audit_logs_read".parse().expect("valid");
+        let parsed: GroupPermissions = "a=b=user_app_keys+audit_logs_read".parse().expect("valid");
         assert_eq!(parsed.group, "a=b");
         assert_eq!(parsed.permissions.iter().count(), 2);
         assert!("admins=everything".parse::<GroupPermissions>().is_err());

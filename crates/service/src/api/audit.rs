@@ -354,6 +354,7 @@ fn message(event: &Event, who: Option<&str>, asset: &str) -> String {
             return format!("The user {asset} signed in by OpenID Connect for the first time");
         }
         name::LINK_CREATED => return format!("A sign-in link for the user {asset} was created"),
+        name::RESTORED => return "A backup was restored".to_owned(),
         name::CLOCK_RESET => return "The trusted time was reset".to_owned(),
         other => return format!("{other} {asset}"),
     };

@@ -1,9 +1,13 @@
 //! `ddpatrold admin`: manages users and tokens directly in the database.
 
+use super::backup::{BackupArgs, RestoreArgs, migrate, restore_backup, write_backup};
 use super::bulk::{ListArgs, RevokeArgs, list_tokens, revoke_tokens};
 use super::database::Database;
+use super::handover::{Handover, Place};
 use super::lookup::{duration, find};
+use super::operator::operator;
 use super::output::{print_line, print_message};
+use crate::audit::operator::set_operator;
 use crate::audit::{Actor, name};
 use crate::expiry::Expiry;
 use crate::permission::{Permission, Permissions};
@@ -40,7 +44,12 @@ enum AdminCommand {
         /// Email address or UUID
         user: String,
         /// Address at which browsers reach the service, as for `serve`
-        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8200")]
+        #[arg(
+            long,
+            env = "DDPATROLD_PUBLIC_URL",
+            value_name = "URL",
+            default_value = "http://127.0.0.1:8200"
+        )]
         public_url: PublicUrl,
     },
     /// Manage users
@@ -52,6 +61,12 @@ enum AdminCommand {
     /// Show the service's clock, or reset its trusted time
     #[command(subcommand)]
     Clock(ClockCommand),
+    /// Write a backup of the database, which may be in use
+    Backup(BackupArgs),
+    /// Restore a backup to an empty database
+    Restore(RestoreArgs),
+    /// Create the tables, or migrate them to the version of this program
+    Migrate,
 }
 
 #[derive(Debug, Subcommand)]
@@ -128,6 +143,9 @@ struct Issue {
     /// Lifetime: a number followed by s, m, h or d, at most one year
     #[arg(long, value_name = "DURATION", default_value = "365d", value_parser = duration)]
     expires_in: Duration,
+    /// New file of mode 0600 for the token, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// File of allowed scopes, as for `serve`
     #[arg(long, value_name = "FILE")]
     scopes: Option<PathBuf>,
@@ -141,7 +159,18 @@ fn permission(text: &str) -> Result<Permission, String> {
 }
 
 pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
-    let store = Store::open(&args.database.url, Missing::Fail).await?;
+    set_operator(operator());
+    let url = &args.database.url;
+    match &args.command {
+        AdminCommand::Backup(backup) => return write_backup(url, backup).await,
+        AdminCommand::Restore(backup) => return restore_backup(url, backup).await,
+        AdminCommand::Migrate => return migrate(url).await,
+        AdminCommand::LoginLink { .. }
+        | AdminCommand::User(_)
+        | AdminCommand::Token(_)
+        | AdminCommand::Clock(_) => {}
+    }
+    let store = Store::open(url, Missing::Fail).await?;
     if store.users().await?.is_empty() {
         bail!("the database is empty: run `ddpatrold serve` once to create its administrator");
     }
@@ -154,6 +183,8 @@ pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
         AdminCommand::Token(TokenCommand::Issue(issue)) => issue_token(&store, issue).await?,
         AdminCommand::Token(TokenCommand::List(list)) => list_tokens(&store, list).await?,
         AdminCommand::Token(TokenCommand::Revoke(revoke)) => revoke_tokens(&store, revoke).await?,
+        // These do not need an open database.
+        AdminCommand::Backup(_) | AdminCommand::Restore(_) | AdminCommand::Migrate => {}
     }
     store.close().await;
     Ok(())
@@ -335,8 +366,10 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
         .with("scopes", token.scopes.as_slice())
         .with("owner", user.email.as_str())
         .with("expires_at", token.expires_at);
+    let place = issue.token_file.map_or(Place::Output, Place::File);
+    let handover = Handover::start(place, &secret)?;
     let _created = store.create_token(&token, Authority::Operator, &event).await?;
-    print_message(&format!("token {} of {}, until {}:", token.id, user.email, token.expires_at));
-    print_line(secret.expose())?;
+    handover
+        .complete(&format!("token {} of {}, until {},", token.id, user.email, token.expires_at))?;
     Ok(())
 }

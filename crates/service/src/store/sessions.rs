@@ -327,6 +327,19 @@ impl Store {
         }))
     }
 
+    /// Deletes all sessions and sign-in links, without events.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails; nothing was written.
+    pub async fn forget_sessions(&self) -> Result<(), StoreError> {
+        change!(self, |tx| {
+            for sql in ["DELETE FROM sessions", "DELETE FROM sign_in_links"] {
+                sqlx::query(sql).execute(&mut *tx).await?;
+            }
+        });
+        Ok(())
+    }
+
     /// Ends sessions that reached a limit, or whose user or token is no longer valid, and writes an
     /// event for each. Deletes old sessions, links and forms. Returns the number of sessions that
     /// ended.

@@ -74,6 +74,18 @@ pub(super) async fn allow_anyone(State(web): SharedWeb, request: Request, next: 
     finish(&web, response, Frame::Outside)
 }
 
+/// Responds to a request whose handler panicked.
+pub(super) fn panicked() -> Response {
+    tracing::error!("request panicked");
+    let text = "The page failed. Try again.";
+    let error = PageError::new(StatusCode::INTERNAL_SERVER_ERROR, text);
+    let mut response = layout::error_page(&error, Frame::Outside);
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
 /// Responds to a request for an unknown path: with a page to browsers, and otherwise as the API.
 pub(super) async fn missing(web: Arc<Web>, request: Request) -> Response {
     let accepts = request.headers().get(header::ACCEPT);

@@ -35,6 +35,7 @@ mod visitor;
 
 pub use state::Web;
 
+use crate::api::observation::observe;
 use crate::api::payload::{BodyState, Payload, read_body};
 use crate::openid::CALLBACK;
 use axum::Router;
@@ -42,6 +43,7 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
 
 /// Adds the pages to the routes of the API.
 pub fn router(web: &Arc<Web>, api: Router) -> Router {
@@ -96,12 +98,13 @@ pub fn router(web: &Arc<Web>, api: Router) -> Router {
         .route("/sign-in/link", get(sign_in::link_page).post(sign_in::by_link))
         .route_layer(body(Payload::Form))
         .route_layer(from_fn_with_state(Arc::clone(web), guard::allow_anyone));
+    let observed = || from_fn_with_state(Arc::clone(&web.service), observe);
     let missing = {
         let web = Arc::clone(web);
-        any(move |request: Request| guard::missing(web, request))
+        any(move |request: Request| guard::missing(web, request)).layer(observed())
     };
     let assets = Router::new().route("/assets/{name}", get(assets::serve));
-    api.merge(signed_in.merge(open).with_state(Arc::clone(web)))
-        .merge(assets)
-        .route("/{*path}", missing)
+    let pages = signed_in.merge(open).with_state(Arc::clone(web)).merge(assets);
+    let pages = pages.layer(CatchPanicLayer::custom(|_| guard::panicked())).layer(observed());
+    api.merge(pages).fallback_service(missing)
 }

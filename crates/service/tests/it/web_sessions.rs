@@ -1,9 +1,10 @@
 //! Sessions of the web pages: how they start, what they may do, and when they end.
 
 use crate::database::Database;
-use crate::server::{Server, admin, event_name};
+use crate::server::{Server, admin, ddpatrold, event_name};
 use crate::until;
 use crate::web::{ADMINISTRATOR, Browser, CREATION, link_code};
+use std::os::unix::fs::PermissionsExt as _;
 
 #[test]
 fn a_link_signs_in_once_and_opening_it_changes_nothing() {
@@ -183,4 +184,47 @@ fn a_page_that_another_site_links_to_is_opened_with_the_cookie() {
         let answer = browser.send("/sign-in/token", &[("token", &token), ("next", next)]);
         assert_eq!(answer.expect(303).header("location"), Some(location));
     }
+}
+
+#[test]
+fn the_first_start_leaves_a_link_that_only_its_owner_can_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("it.db").display());
+    let start = || {
+        let mut command = ddpatrold();
+        command.args(["serve", "--no-rate-limit", "--database", &url]);
+        Server::spawn_plain(command)
+    };
+    let server = start();
+    let file = dir.path().join("sign-in-link");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let link = std::fs::read_to_string(&file).unwrap();
+    let (origin, code) = link.trim_end().split_once("/sign-in/link?code=").unwrap();
+    assert_eq!(origin, format!("http://{}", server.address));
+    assert!(server.log().contains(&format!("is in the file {}", file.display())));
+    assert!(!server.log().contains(code), "logs are read by others");
+    let mut browser = Browser::new(&server);
+    browser.send("/sign-in/link", &[("code", code)]).expect(303);
+    browser.open("/organization/users").expect(200);
+    server.stop();
+    std::fs::remove_file(&file).unwrap();
+    start().stop();
+    assert!(!file.exists(), "only the first start creates a link");
+}
+
+#[test]
+fn a_restored_backup_continues_no_session() {
+    let (database, restored) = (Database::sqlite(), Database::sqlite());
+    let (server, _) = Server::first(&database, &[]);
+    let browser = Browser::signed_in(&server, &database, ADMINISTRATOR);
+    let code = link_code(&database, ADMINISTRATOR);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("backup");
+    admin(&database, &["backup", file.to_str().unwrap()]);
+    admin(&restored, &["restore", file.to_str().unwrap()]);
+    let server = Server::start(&restored, &[]);
+    let mut other = Browser::new(&server);
+    other.cookie = browser.cookie;
+    other.open("/tokens").expect(303);
+    other.send("/sign-in/link", &[("code", &code)]).expect(403);
 }

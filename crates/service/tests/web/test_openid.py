@@ -55,7 +55,7 @@ def with_provider(folder, database, program):
         required("DDPATROLD"), database, "--public-url", url,
         "--openid-issuer", provider.issuer, "--openid-client-id", "ddpatrold",
         "--openid-client-secret-file", str(secret),
-        "--openid-group", "auditors=user_app_keys,audit_logs_read", "--openid-group", "staff=user_app_keys",
+        "--openid-group", "auditors=user_app_keys+audit_logs_read", "--openid-group", "staff=user_app_keys",
         listen=f"127.0.0.1:{port}",
     )
     service.url = url
