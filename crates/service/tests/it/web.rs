@@ -367,11 +367,11 @@ fn link(page: &str, relation: &str) -> Option<String> {
 fn pages_of_tokens_follow_each_other(database: &Database) {
     let (server, root) = Server::first(database, &[]);
     for number in 0..60 {
-        server.mint(&root, &format!("token {number:02}"), &["dashboards_read"]);
+        server.mint(&root, &format!("item {number:02}"), &["dashboards_read"]);
     }
     let mut browser = Browser::signed_in(&server, database, ADMINISTRATOR);
     for sort in ["name", "-name", "created", "-created", "expires", "-expires", "used", "-used"] {
-        let path = format!("/tokens?q=token&sort={sort}");
+        let path = format!("/tokens?q=item&sort={sort}");
         let mut page = browser.open(&path).expect(200).text();
         let first = names(&page);
         let mut seen = first.clone();
@@ -381,11 +381,11 @@ fn pages_of_tokens_follow_each_other(database: &Database) {
             seen.extend(names(&page));
             pages += 1;
         }
-        assert_eq!((seen.len(), pages), (61, 3), "{sort}: with the administrator's first token");
+        assert_eq!((seen.len(), pages), (60, 3), "{sort}");
         let mut distinct = seen.clone();
         distinct.sort();
         distinct.dedup();
-        assert_eq!(distinct.len(), 61, "{sort}");
+        assert_eq!(distinct.len(), 60, "{sort}");
         for _ in 0..2 {
             page = browser.open(&link(&page, "prev").unwrap()).expect(200).text();
         }

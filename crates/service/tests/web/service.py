@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import urllib.error
 import urllib.request
@@ -24,9 +25,12 @@ class Service:
 
     def __init__(self, program, database, *options, listen="127.0.0.1:0"):
         self.program, self.database = program, database
+        # The first start leaves the administrator's token and link in the current folder.
+        self.folder = tempfile.TemporaryDirectory()
         self.process = subprocess.Popen(
             [program, "serve", "--listen", listen, "--database", database, "--no-rate-limit", *options],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(),
+            cwd=self.folder.name,
         )
         self.url, self.errors = None, []
         listening = threading.Event()
@@ -47,6 +51,7 @@ class Service:
         """Stops the process."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
+        self.folder.cleanup()
 
     def admin(self, *arguments):
         """Runs `ddpatrold admin` on the same database and returns its standard output."""
