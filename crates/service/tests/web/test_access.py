@@ -114,6 +114,7 @@ def test_the_keyboard_suffices(crowded, person):
     one = person()
     page = one.page
     page.goto(crowded.link())
+    expect(page.get_by_role("button", name="Sign in")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/tokens")
     page.keyboard.press("Tab")

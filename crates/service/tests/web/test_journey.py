@@ -45,6 +45,7 @@ def test_a_token_is_created_used_leaked_and_revoked(service, person, tmp_path):
     page.get_by_label(re.compile("^user_access_read")).check()
     page.get_by_label("Filter", exact=True).fill("")
     expect(page.locator("[data-summary=scopes]")).to_have_text("3 (1 with write access)")
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     picture(page, "new-token")
     page.get_by_role("button", name="Create token").click()
 
