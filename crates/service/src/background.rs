@@ -21,6 +21,8 @@ const EXPIRY_EVERY: Duration = Duration::from_secs(1);
 const DELETE_EVERY: Duration = Duration::from_secs(3_600);
 /// Interval between checks of the clock while it is not trusted with deletions.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
+/// Interval between searches for sessions that reached a limit.
+const SESSIONS_EVERY: Duration = Duration::from_secs(60);
 /// Interval between checks of the write-ahead log's size.
 const WAL_EVERY: Duration = Duration::from_secs(1);
 /// A failing disk fails every checkpoint.
@@ -70,6 +72,19 @@ async fn expire_due(service: &Service) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Ends the sessions that reached a limit, and deletes old ones; never returns. They are rejected
+/// even without this task.
+pub async fn end_sessions(service: &Service) {
+    let mut every = tokio::time::interval(SESSIONS_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        if let Err(error) = service.store.end_old_sessions().await {
+            warn("cannot end old sessions", &error);
+        }
+    }
 }
 
 /// Deletes events that are older than `retention` while the time is trusted; never returns.

@@ -3,6 +3,7 @@
 use crate::auth::AuthError;
 use crate::permission::Permission;
 use crate::store::StoreError;
+use crate::store::search::Busy;
 use ddpatrol_token::mint::RandomError;
 
 /// The reason why an operation was not carried out.
@@ -26,6 +27,9 @@ pub enum Refusal {
     /// Too many requests change the object at the same time.
     #[error("too many requests change this {0} at the same time; try again")]
     Contended(&'static str),
+    /// Too many searches run or wait.
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

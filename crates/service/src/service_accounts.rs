@@ -9,7 +9,6 @@ use crate::permission::Permissions;
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::store::service_accounts::{AccountChange, AccountOutcome};
-use crate::store::tokens::Authority;
 use crate::store::users::User;
 use crate::{id, time};
 use ddpatrol_token::Uuid;
@@ -68,7 +67,7 @@ impl Service {
             .with_status(201)
             .with("email", user.email.as_str())
             .with("service_account", true);
-        let authority = Authority::Token(caller.token.id);
+        let authority = caller.authority();
         match self.store.add_account(&user, authority, &event).await? {
             AccountOutcome::Done => Ok(user),
             AccountOutcome::Taken => Err(taken(&user.email)),
@@ -100,7 +99,7 @@ impl Service {
             if events.is_empty() {
                 return Ok(account);
             }
-            let authority = Authority::Token(caller.token.id);
+            let authority = caller.authority();
             let changed = self.store.change_account(&change, authority, &events).await;
             self.authenticator.invalidate_all();
             match changed? {

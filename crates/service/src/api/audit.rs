@@ -3,7 +3,6 @@
 use super::body;
 use super::error::{ApiError, Errors, JSON_API, JsonBodyErrors, TokenErrors, json};
 use super::query::Query;
-use super::searches;
 use super::validator::Validator;
 use crate::audit::{Event, Filter, FilterError, Page, name};
 use crate::caller::Caller;
@@ -199,7 +198,7 @@ async fn find(
     let asked = page.limit as usize;
     page.limit += 1;
     let search = service.store.events(filter, &page);
-    let mut events = searches::bounded(service, &service.searches, caller, search).await?;
+    let mut events = service.search(&service.searches, caller, search).await?;
     let more = events.len() > asked;
     events.truncate(asked);
     let after = events.last().filter(|_| more).map(|last| last.cursor().encode());
@@ -286,7 +285,8 @@ fn moment(query: &Query, field: &'static str) -> Result<Option<Timestamp>, ApiEr
     query.get(field).map(|text| search_time(text).ok_or_else(|| problem().into())).transpose()
 }
 
-fn resource(event: Event) -> EventResource {
+/// Returns an event in the format of the API.
+pub(crate) fn resource(event: Event) -> EventResource {
     let asset = event.asset.map(|id| id.to_string());
     let user = event.user.as_ref().map(|user| (user.id.to_string(), user.email.to_string()));
     let who = user.as_ref().map(|(_, email)| email.as_str());
@@ -347,6 +347,13 @@ fn message(event: &Event, who: Option<&str>, asset: &str) -> String {
         name::USER_UPDATED => return format!("The user {asset} was changed"),
         name::USER_DISABLED => return format!("The user {asset} was disabled"),
         name::USER_ENABLED => return format!("The user {asset} was enabled"),
+        name::LEAK_ACKNOWLEDGED => "had its leak report acknowledged",
+        name::SESSION_STARTED => return format!("The session {asset} was started"),
+        name::SESSION_ENDED => return format!("The session {asset} ended"),
+        name::IDENTITY_BOUND => {
+            return format!("The user {asset} signed in by OpenID Connect for the first time");
+        }
+        name::LINK_CREATED => return format!("A sign-in link for the user {asset} was created"),
         name::RESTORED => return "A backup was restored".to_owned(),
         name::CLOCK_RESET => return "The trusted time was reset".to_owned(),
         other => return format!("{other} {asset}"),

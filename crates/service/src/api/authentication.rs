@@ -4,7 +4,7 @@
 
 use super::error::{ApiError, TokenState};
 use crate::audit::method;
-use crate::auth::{CacheLookup, CachedToken, PresentedToken, Verdict};
+use crate::auth::{AuthError, CacheLookup, CachedToken, PresentedToken, Verdict};
 use crate::rate::{Allowance, Class, LookupOutcome};
 use crate::service::Service;
 use axum::http::{HeaderMap, header};
@@ -37,7 +37,7 @@ pub(super) struct Rejected {
 }
 
 /// The result of a lookup.
-enum LookupResult {
+pub(crate) enum LookupResult {
     Verified(Verdict),
     /// The address has no lookups left.
     Exhausted(Allowance),
@@ -95,11 +95,11 @@ pub(super) async fn authenticate(
 }
 
 /// Queries the database about a token if the address has a lookup left.
-async fn look_up(
+pub(crate) async fn look_up(
     service: &Service,
     presented: PresentedToken,
     address: IpAddr,
-) -> Result<LookupResult, ApiError> {
+) -> Result<LookupResult, AuthError> {
     let lookup = match service.limits.take_lookup(address) {
         Ok(lookup) => lookup,
         Err(exhausted) => return Ok(LookupResult::Exhausted(exhausted)),

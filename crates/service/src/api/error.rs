@@ -200,6 +200,10 @@ impl From<RandomError> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
+            Refusal::Store(error @ StoreError::SearchTime(_)) => {
+                return Self::bad_request(vec![error.to_string()]);
+            }
+            Refusal::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             Refusal::Store(_) | Refusal::Authentication(_) => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Unauthorized => return Self::unauthorized(),
             Refusal::Forbidden(why) => {

@@ -8,7 +8,7 @@ use crate::audit::queue::{Capacity, Stalled};
 use crate::audit::tally::{Limit, Use, UseKind};
 use crate::audit::{self, Actor, name};
 use crate::auth::{CachedToken, Verdict};
-use crate::caller::Caller;
+use crate::caller::{Caller, CallerCredential};
 use crate::rate::{Allowance, Class, Keys, Limits};
 use crate::service::Service;
 use axum::extract::{Request, State};
@@ -44,7 +44,12 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
     let keys = Keys::of_token(class, token.id, token.user.id);
     let allowance = service.limits.take(class, keys);
     let request = audit::Request::new(&parts, address.to_string());
-    let mut caller = Caller { token, auth_method, request, address };
+    let mut caller = Caller {
+        credential: CallerCredential::Token(Arc::clone(&token)),
+        auth_method,
+        request,
+        address,
+    };
     if let Some(allowance) = allowance.filter(|allowance| !allowance.allowed) {
         return count_response(&service, class, reject_limited(&service, &caller, &allowance));
     }
@@ -58,8 +63,8 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
     // audited.
     match service.queue.wait_for_capacity().await {
         Ok(Capacity::Immediate) => {}
-        Ok(Capacity::AfterWait) => match reverify(&service, &caller).await {
-            Ok(token) => caller.token = token,
+        Ok(Capacity::AfterWait) => match reverify(&service, &token).await {
+            Ok(token) => caller.credential = CallerCredential::Token(token),
             Err(error) => return reject_dead(&service, class, caller, error),
         },
         Err(Stalled) => {
@@ -86,8 +91,8 @@ pub async fn guard(State(service): State<Arc<Service>>, request: Request, next: 
 ///
 /// # Errors
 /// [`ApiError`] 401 if the token is no longer live.
-async fn reverify(service: &Service, caller: &Caller) -> Result<Arc<CachedToken>, ApiError> {
-    match service.authenticator.reverify(&caller.token).await? {
+async fn reverify(service: &Service, token: &CachedToken) -> Result<Arc<CachedToken>, ApiError> {
+    match service.authenticator.reverify(token).await? {
         Verdict::Live(token) => Ok(token),
         Verdict::Dead(token) => Err(ApiError::unauthorized_with(TokenState::of(&token))),
         Verdict::Unknown => Err(ApiError::unauthorized()),
@@ -110,9 +115,11 @@ pub async fn recheck(
     mut request: Request,
     next: Next,
 ) -> Response {
-    if let Some(caller) = request.extensions_mut().get_mut::<Caller>() {
-        match reverify(&service, caller).await {
-            Ok(token) => caller.token = token,
+    if let Some(caller) = request.extensions_mut().get_mut::<Caller>()
+        && let CallerCredential::Token(token) = &caller.credential
+    {
+        match reverify(&service, token).await {
+            Ok(token) => caller.credential = CallerCredential::Token(token),
             Err(error) => return error.into_response(),
         }
     }
@@ -125,7 +132,7 @@ fn reject_limited(service: &Service, caller: &Caller, allowance: &Allowance) -> 
     let mut response = too_many_requests();
     let status = response.status();
     allowance.write(status, response.headers_mut());
-    let token = caller.token.id;
+    let token = caller.credential_id();
     let token_use = Use {
         kind: UseKind::Limited,
         token,
@@ -134,7 +141,7 @@ fn reject_limited(service: &Service, caller: &Caller, allowance: &Allowance) -> 
         limit: Limit::Beyond,
     };
     let actor = Actor { token: None, ..caller.actor() };
-    let kind = caller.token.kind;
+    let kind = caller.token_kind();
     let event = || Ok(actor.event(name::USED, Some(token))?.of(kind).with_status(status.as_u16()));
     match service.queue.count(token_use, event) {
         Ok(()) => {
@@ -147,9 +154,9 @@ fn reject_limited(service: &Service, caller: &Caller, allowance: &Allowance) -> 
 
 /// Records the use of a token that was live when it was verified.
 fn record_use(service: &Service, caller: Caller, response: &Response) -> Result<(), ApiError> {
-    let (token, kind) = (caller.token.id, caller.token.kind);
+    let (token, kind) = (caller.credential_id(), caller.token_kind());
     let actor = Actor {
-        user: Some(caller.token.user.clone()),
+        user: Some(caller.user_ref().clone()),
         auth_method: caller.auth_method,
         token: None,
         request: Some(caller.request),

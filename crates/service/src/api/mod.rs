@@ -2,7 +2,7 @@
 //! the same list of routes.
 
 pub mod audit;
-mod authentication;
+pub(crate) mod authentication;
 pub mod body;
 mod budget;
 mod document;
@@ -13,7 +13,6 @@ pub mod jsonapi;
 pub mod observation;
 pub mod payload;
 pub mod query;
-mod searches;
 pub mod service_account_body;
 pub mod service_accounts;
 mod time_limit;

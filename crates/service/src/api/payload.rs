@@ -32,9 +32,9 @@ const MAX_VALUE: usize = 600;
 
 /// The state of [`read_body`].
 #[derive(Clone, Debug)]
-pub(super) struct BodyState {
-    pub(super) service: Arc<Service>,
-    pub(super) payload: Payload,
+pub(crate) struct BodyState {
+    pub(crate) service: Arc<Service>,
+    pub(crate) payload: Payload,
 }
 
 /// Counts and logs a body that was not read.
@@ -47,7 +47,7 @@ fn count_refusal(service: &Service, error: BodyError, address: IpAddr) {
 }
 
 /// Reads a request's body and passes it to the handler in one piece.
-pub(super) async fn read_body(
+pub(crate) async fn read_body(
     State(BodyState { service, payload }): State<BodyState>,
     request: Request,
     next: Next,
@@ -58,7 +58,7 @@ pub(super) async fn read_body(
     let (mut parts, body) = request.into_parts();
     let address = service.caller_address(&parts);
     let owner = match parts.extensions.get::<Caller>() {
-        Some(caller) => ReservationOwner::User(caller.token.user.id),
+        Some(caller) => ReservationOwner::User(caller.user()),
         None => {
             shrink(&mut parts, address);
             ReservationOwner::of_address(address)

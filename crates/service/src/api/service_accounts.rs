@@ -1,5 +1,6 @@
 //! Service accounts and their access tokens, and the changes of users that apply to them.
 
+use super::body;
 use super::error::{ApiError, Errors, JSON_API, JsonBodyErrors, TokenErrors, json};
 use super::jsonapi::{self, Include, TokenDocument, TokensDocument};
 use super::query::{self, ListQuery, Query};
@@ -8,7 +9,6 @@ use super::service_account_body::{
 };
 use super::tokens::{Shared, list_response};
 use super::users::{self, UserDocument};
-use super::{body, searches};
 use crate::caller::Caller;
 use crate::permission::Permission::{OrgAppKeysRead, ServiceAccountWrite};
 use crate::refusal::Refusal;
@@ -156,8 +156,7 @@ pub async fn list_tokens(
     listing.owners = vec![account.id];
     listing.kind = None;
     let search = service.store.tokens(&listing);
-    let TokenPage { tokens, total } =
-        searches::bounded(&service, &service.searches, &caller, search).await?;
+    let TokenPage { tokens, total } = service.search(&service.searches, &caller, search).await?;
     let shown: Vec<_> = tokens.iter().map(state_name).collect();
     let document = jsonapi::page_document(tokens, total, include);
     Ok(list_response(document, states.then_some(shown)))

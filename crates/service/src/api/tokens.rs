@@ -4,7 +4,6 @@ use super::body::{self, CreateBody, RotateBody, UpdateBody};
 use super::error::{ApiError, Errors, JSON_API, JsonBodyErrors, TokenErrors, json};
 use super::jsonapi::{self, TokenDocument, TokensDocument};
 use super::query::{self, ListQuery, Query};
-use super::searches;
 use crate::caller::Caller;
 use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite, UserAppKeys};
 use crate::refusal::Refusal;
@@ -54,7 +53,7 @@ pub async fn list(
     let search = service.store.tokens(&listing);
     let own_list = !listing.owners.is_empty() && listing.owners.iter().all(|&owner| owner == own);
     let slots = if own_list { &service.own_lists } else { &service.searches };
-    let TokenPage { tokens, total } = searches::bounded(&service, slots, &caller, search).await?;
+    let TokenPage { tokens, total } = service.search(slots, &caller, search).await?;
     let shown: Vec<_> = tokens.iter().map(state_name).collect();
     let document = jsonapi::page_document(tokens, total, include);
     Ok(list_response(document, states.then_some(shown)))

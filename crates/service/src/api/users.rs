@@ -2,7 +2,6 @@
 
 use super::error::{ApiError, Errors, TokenErrors, json};
 use super::query::{Query, page};
-use super::searches;
 use crate::caller::Caller;
 use crate::service::Service;
 use crate::sort::Direction;
@@ -177,7 +176,7 @@ pub async fn list(
     let listing = listing(query.as_deref())?;
     let search = service.store.user_page(&listing);
     let UserPage { users, total, filtered } =
-        searches::bounded(&service, &service.searches, &caller, search).await?;
+        service.search(&service.searches, &caller, search).await?;
     let organization = service.store.organization().await?;
     let document = UsersDocument {
         data: users.into_iter().map(|user| resource(user, organization)).collect(),
@@ -308,5 +307,13 @@ fn listing(query: Option<&str>) -> Result<UserListing, ApiError> {
     }
     let state = states.first().copied().filter(|&first| states.iter().all(|&it| it == first));
     let text = page.text.map(str::to_owned);
-    Ok(UserListing { text, state, order, direction, size: page.size, offset: page.offset })
+    Ok(UserListing {
+        text,
+        state,
+        kind: None,
+        order,
+        direction,
+        size: page.size,
+        offset: page.offset,
+    })
 }

@@ -195,8 +195,15 @@ impl EventCondition {
     /// Returns `true` if no use of a live token can match, because of a required condition.
     pub(super) fn excludes_uses(&self) -> bool {
         /// Authentication methods without a live token.
-        const OTHERS: [&str; 4] =
-            [method::POSSESSION, method::GITHUB_SIGNATURE, method::COMMAND_LINE, method::SYSTEM];
+        const OTHERS: [&str; 7] = [
+            method::POSSESSION,
+            method::GITHUB_SIGNATURE,
+            method::COMMAND_LINE,
+            method::SESSION,
+            method::SIGN_IN_LINK,
+            method::OPENID,
+            method::SYSTEM,
+        ];
         let text = |column| self.required_text(column);
         text(TextColumn::Name).is_some_and(|value| value != name::USED)
             || text(TextColumn::Action).is_some_and(|value| value != super::action(name::USED))

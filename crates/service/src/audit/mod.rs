@@ -49,6 +49,16 @@ pub mod name {
     pub const USER_DISABLED: &str = "user.disabled";
     /// A disabled user was enabled.
     pub const USER_ENABLED: &str = "user.enabled";
+    /// A person acknowledged a leak report.
+    pub const LEAK_ACKNOWLEDGED: &str = "access_token.leak_acknowledged";
+    /// A session of the web pages began.
+    pub const SESSION_STARTED: &str = "session.started";
+    /// A session of the web pages ended.
+    pub const SESSION_ENDED: &str = "session.ended";
+    /// A user was bound to an identity at an OpenID Connect provider.
+    pub const IDENTITY_BOUND: &str = "user.identity_bound";
+    /// A sign-in link for a user was created.
+    pub const LINK_CREATED: &str = "sign_in_link.created";
     /// The trusted time was reset.
     pub const CLOCK_RESET: &str = "clock.reset";
     /// A backup was restored to an empty database.
@@ -69,6 +79,12 @@ pub mod method {
     pub const COMMAND_LINE: &str = "command_line";
     /// Introspection of a token that was presented to another service.
     pub const INTROSPECTION: &str = "introspection";
+    /// A session of the web pages.
+    pub const SESSION: &str = "session";
+    /// A sign-in link that is valid once.
+    pub const SIGN_IN_LINK: &str = "sign_in_link";
+    /// OpenID Connect.
+    pub const OPENID: &str = "openid_connect";
     /// No authentication: the service itself.
     pub const SYSTEM: &str = "system";
 }
@@ -245,6 +261,14 @@ impl Event {
         self
     }
 
+    /// Sets a session as the asset of the event.
+    #[must_use]
+    pub fn about_session(mut self, session: Uuid) -> Self {
+        self.asset_type = "sessions".into();
+        self.asset = Some(session);
+        self
+    }
+
     /// Sets the service's clock as the asset of the event.
     #[must_use]
     pub fn about_clock(mut self) -> Self {
@@ -279,8 +303,14 @@ impl Event {
 
 fn action(name: &str) -> &'static str {
     match name {
-        self::name::CREATED | self::name::USER_CREATED => "created",
-        self::name::REVOKED | self::name::EXPIRED | self::name::USER_DISABLED => "deleted",
+        self::name::CREATED
+        | self::name::USER_CREATED
+        | self::name::SESSION_STARTED
+        | self::name::LINK_CREATED => "created",
+        self::name::REVOKED
+        | self::name::EXPIRED
+        | self::name::USER_DISABLED
+        | self::name::SESSION_ENDED => "deleted",
         self::name::USED => "accessed",
         self::name::DENIED => "denied",
         _ => "modified",

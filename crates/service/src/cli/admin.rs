@@ -13,12 +13,14 @@ use crate::expiry::Expiry;
 use crate::permission::{Permission, Permissions};
 use crate::scope::KnownScopes;
 use crate::service::{Minted, TokenRequest, a_year_after, mint};
+use crate::sessions::create_link;
 use crate::store::tokens::Authority;
 use crate::store::users::{User, UserChange};
 use crate::store::{Missing, Store};
 use crate::token_kind::TokenKind;
 use crate::tokens::fields::check_name;
 use crate::users::{check_email, check_text};
+use crate::web::origin::PublicUrl;
 use crate::{id, time};
 use anyhow::{anyhow, bail};
 use clap::Subcommand;
@@ -37,6 +39,19 @@ pub(super) struct AdminArgs {
 
 #[derive(Debug, Subcommand)]
 enum AdminCommand {
+    /// Create a link that signs a user in to the web pages once, within ten minutes
+    LoginLink {
+        /// Email address or UUID
+        user: String,
+        /// Address at which browsers reach the service, as for `serve`
+        #[arg(
+            long,
+            env = "DDPATROLD_PUBLIC_URL",
+            value_name = "URL",
+            default_value = "http://127.0.0.1:8200"
+        )]
+        public_url: PublicUrl,
+    },
     /// Manage users
     #[command(subcommand)]
     User(UserCommand),
@@ -150,13 +165,19 @@ pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
         AdminCommand::Backup(backup) => return write_backup(url, backup).await,
         AdminCommand::Restore(backup) => return restore_backup(url, backup).await,
         AdminCommand::Migrate => return migrate(url).await,
-        AdminCommand::User(_) | AdminCommand::Token(_) | AdminCommand::Clock(_) => {}
+        AdminCommand::LoginLink { .. }
+        | AdminCommand::User(_)
+        | AdminCommand::Token(_)
+        | AdminCommand::Clock(_) => {}
     }
     let store = Store::open(url, Missing::Fail).await?;
     if store.users().await?.is_empty() {
         bail!("the database is empty: run `ddpatrold serve` once to create its administrator");
     }
     match args.command {
+        AdminCommand::LoginLink { user, public_url } => {
+            login_link(&store, &user, &public_url).await?;
+        }
         AdminCommand::User(command) => user(&store, command).await?,
         AdminCommand::Clock(command) => clock(&store, &command).await?,
         AdminCommand::Token(TokenCommand::Issue(issue)) => issue_token(&store, issue).await?,
@@ -166,6 +187,17 @@ pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
         AdminCommand::Backup(_) | AdminCommand::Restore(_) | AdminCommand::Migrate => {}
     }
     store.close().await;
+    Ok(())
+}
+
+async fn login_link(store: &Store, user: &str, public_url: &PublicUrl) -> anyhow::Result<()> {
+    let user = find(store, user).await?;
+    if user.disabled_at.is_some() || user.service_account {
+        bail!("user {} cannot sign in: disabled, or a service account", user.email);
+    }
+    let link = create_link(store, &user, &Actor::OPERATOR).await?;
+    print_message(&format!("valid once, until {}:", link.expires_at));
+    print_line(link.url(public_url.as_str()).as_bytes())?;
     Ok(())
 }
 

@@ -99,6 +99,30 @@ impl Drop for Handover<'_> {
     }
 }
 
+/// Hands a text over that is secret only for a while, such as a sign-in link. `subject` describes
+/// it.
+///
+/// # Errors
+/// Fails if the file exists, or the place cannot be written.
+pub(super) fn deliver(place: Place, text: &str, subject: &str) -> anyhow::Result<()> {
+    let line = format!("{text}\n");
+    match place {
+        Place::File(path) => {
+            let path = std::path::absolute(path)?;
+            let failed = || format!("cannot create {}", path.display());
+            let mut file = create_private(&path).with_context(failed)?;
+            file.write_all(line.as_bytes()).with_context(failed)?;
+            print_message(&format!("{subject} is in the file {}", path.display()));
+        }
+        Place::Output => io::stdout().lock().write_all(line.as_bytes())?,
+        Place::Terminal => {
+            print_message(&format!("{subject} is:"));
+            io::stderr().lock().write_all(line.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
 /// Creates a file that only its owner can read. Fails if the path exists, even as a link.
 pub(super) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)

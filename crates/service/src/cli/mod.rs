@@ -12,6 +12,7 @@ mod notify;
 mod operator;
 mod output;
 mod serve;
+mod web;
 
 use clap::{Parser, Subcommand};
 use output::print_error;
@@ -39,7 +40,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the service
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Manage users and tokens directly in the database
     Admin(admin::AdminArgs),
 }
@@ -62,7 +63,7 @@ pub fn run() -> ExitCode {
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {
             match args.command {
-                Command::Serve(args) => serve::serve(args).await,
+                Command::Serve(args) => serve::serve(*args).await,
                 Command::Admin(args) => admin::admin(args).await,
             }
         })

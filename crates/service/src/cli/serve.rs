@@ -4,6 +4,7 @@ use super::database::Database;
 use super::handover::{Handover, Place};
 use super::notify::{ServiceState, notify};
 use super::output::print_message;
+use super::web::{NewAdministrator, Transport, WebArgs};
 use crate::api::Operations;
 use crate::api::observation::require_tls;
 use crate::leak::github_keys::{KEYS_URL, check_url};
@@ -16,6 +17,7 @@ use crate::server::{Config, ConnectionLimits, Server, Tls, TlsFiles, descriptors
 use crate::service::{FirstAdministrator, Service, Settings};
 use crate::store::leaks::OnLeak;
 use crate::store::{Missing, PoolSize, Store, sqlite_file};
+use crate::web::{self, Web};
 use crate::{api, background, clock, time};
 use anyhow::{Context as _, bail};
 use axum::middleware::from_fn;
@@ -118,9 +120,21 @@ pub(super) struct ServeArgs {
     /// Address of GitHub's public keys for secret-scanning alerts
     #[arg(long, env = "DDPATROLD_GITHUB_KEYS_URL", value_name = "URL", default_value = KEYS_URL)]
     github_keys_url: String,
+    #[command(flatten)]
+    web: WebArgs,
 }
 
 impl ServeArgs {
+    const fn transport(&self) -> Transport {
+        if self.tls_cert.is_some() {
+            Transport::Tls
+        } else if self.behind_proxy {
+            Transport::Proxy
+        } else {
+            Transport::Loopback
+        }
+    }
+
     /// Refuses options that exclude each other. A flag may be `false` in the environment, which
     /// clap would take for a conflict.
     fn check_combinations(&self) -> anyhow::Result<()> {
@@ -178,7 +192,11 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
             time::now()
         );
     }
-    create_administrator(&store, &scopes, &args).await?;
+    let web = args.web.pages(args.transport())?;
+    let administrator = create_administrator(&store, &scopes, &args).await?;
+    if let (Some(pages), Some(administrator)) = (&web, &administrator) {
+        pages.hand_over_link(&store, administrator, listener.local_addr()?).await;
+    }
     let trusted_proxies = trusted_proxies(&args);
     let rates = if args.no_rate_limit { Limits::none() } else { Limits::new(&args.rate_limit) };
     let settings = Settings {
@@ -197,7 +215,9 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let reload = Reload { tls, scopes: args.scopes, service: Arc::clone(&service) };
     others.push(tokio::spawn(reload_on_hangup(hangup, reload)));
     let config = Config { limits, trusted_proxies, tls: current_tls, stop_within: STOP_WITHIN };
-    let served = listen(Listeners { api: listener, operations }, config, &service).await;
+    let web = web.map(|pages| Arc::new(pages.of(Arc::clone(&service))));
+    let listeners = Listeners { api: listener, operations };
+    let served = listen(listeners, config, &service, web).await;
     for task in others {
         task.abort();
     }
@@ -229,9 +249,9 @@ async fn create_administrator(
     store: &Store,
     scopes: &KnownScopes,
     args: &ServeArgs,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<NewAdministrator>> {
     if !store.users().await?.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let first = FirstAdministrator::mint(scopes)?;
     let place = match &args.admin_token_file {
@@ -242,14 +262,15 @@ async fn create_administrator(
             Place::private(database.with_file_name(ADMIN_TOKEN_FILE))
         }
     };
-    let handover = Handover::start(place, &first.secret).context(
+    let handover = Handover::start(place.clone(), &first.secret).context(
         "cannot hand over the token of the new administrator (see --admin-token-file and --print-admin-token)",
     )?;
     if store.bootstrap(&first.user, &first.token).await? {
         let subject = format!("created the administrator {}; their token", first.user.email);
         handover.complete(&subject).context("cannot print the administrator's token; issue another one with `ddpatrold admin token issue`")?;
+        return Ok(Some(NewAdministrator { user: first.user, place }));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The tasks that run in the background.
@@ -264,9 +285,11 @@ fn start(service: &Arc<Service>, retention: Duration) -> Tasks {
     let writer = shared();
     let writer = tokio::spawn(async move { writer.queue.write(&writer.store).await });
     let (watching, expiring, forgetting, listening) = (shared(), shared(), shared(), shared());
+    let signing_out = shared();
     let mut others = vec![
         tokio::spawn(async move { watching.clock.watch(&watching.store).await }),
         tokio::spawn(async move { background::expire(&expiring).await }),
+        tokio::spawn(async move { background::end_sessions(&signing_out).await }),
         tokio::spawn(async move { background::delete_events(&forgetting, retention).await }),
     ];
     if service.store.wal_bytes().is_some() {
@@ -292,6 +315,7 @@ async fn listen(
     listeners: Listeners,
     config: Config,
     service: &Arc<Service>,
+    web: Option<Arc<Web>>,
 ) -> anyhow::Result<()> {
     let address = listeners.api.local_addr()?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
@@ -305,6 +329,9 @@ async fn listen(
     };
     let placed = if operations.is_some() { Operations::Separate } else { Operations::WithApi };
     let mut app = api::router(Arc::clone(service), placed);
+    if let Some(web) = web {
+        app = web::router(&web, app);
+    }
     if config.tls.is_some() {
         app = app.layer(from_fn(require_tls));
     }

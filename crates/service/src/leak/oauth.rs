@@ -195,14 +195,14 @@ fn record(
         kind,
         token: entry.id,
         address: caller.address,
-        caller: Some(caller.token.id),
+        caller: caller.token_id(),
         limit: Limit::Within,
     };
     let event = || {
         let actor = Actor {
             user: Some(entry.user.clone()),
             auth_method: method::INTROSPECTION,
-            token: Some(caller.token.id),
+            token: caller.token_id(),
             request: Some(caller.request.clone()),
         };
         let event = actor.event(name, Some(entry.id))?.of(entry.kind);

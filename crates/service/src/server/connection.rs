@@ -97,9 +97,15 @@ where
             async move {
                 let response = response.await?;
                 in_progress.responded();
-                Ok::<_, std::convert::Infallible>(
-                    response.map(|body| ResponseBody { body, in_progress }),
-                )
+                let length = match response.extensions().get() {
+                    Some(Streamed) => Length::Streamed,
+                    None => Length::Whole,
+                };
+                Ok::<_, std::convert::Infallible>(response.map(|body| ResponseBody {
+                    body,
+                    in_progress,
+                    length,
+                }))
             }
         })
     };
@@ -151,12 +157,25 @@ impl HttpBody for RequestBody {
     }
 }
 
+/// An extension of a response that is produced while it is sent, however long that takes. Its time
+/// limit starts anew with each part; the client must read as fast as it must read any response.
+#[derive(Clone, Copy, Debug)]
+pub struct Streamed;
+
 /// The body of a response. The request is in progress until this value is dropped.
 #[derive(Debug)]
 struct ResponseBody {
     body: Body,
-    #[expect(dead_code, reason = "ends the request when dropped")]
+    /// Ends the request when dropped.
     in_progress: InProgress,
+    length: Length,
+}
+
+/// Whether a response is produced while it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Length {
+    Whole,
+    Streamed,
 }
 
 impl HttpBody for ResponseBody {
@@ -167,7 +186,11 @@ impl HttpBody for ResponseBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if self.length == Length::Streamed && matches!(polled, Poll::Ready(Some(Ok(_)))) {
+            self.in_progress.progressed();
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

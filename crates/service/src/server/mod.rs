@@ -13,6 +13,7 @@ mod ticks;
 mod tls;
 mod watch;
 
+pub use connection::Streamed;
 pub use limits::ConnectionLimits;
 pub use tls::{Tls, TlsError, TlsFiles};
 

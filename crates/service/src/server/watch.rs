@@ -235,6 +235,14 @@ pub(super) struct InProgress {
 }
 
 impl InProgress {
+    /// Restarts the time limit of the request, because a part of its response was produced.
+    pub(super) fn progressed(&mut self) {
+        let slot = (self.watch.clock.now() / SLOT) as usize % SLOTS;
+        let began = std::mem::replace(&mut self.slot, slot);
+        self.watch.began[slot].fetch_add(1, Relaxed);
+        self.watch.began[began].fetch_sub(1, Relaxed);
+    }
+
     /// Records that the request has a response, which is not sent yet.
     pub(super) fn responded(&mut self) {
         if !std::mem::replace(&mut self.responded, true) {
@@ -322,6 +330,22 @@ mod tests {
         assert_eq!(first_overdue(&watch), Some((Overdue::Idle, 60)));
         watch.was_read();
         assert_eq!(first_overdue(&watch), Some((Overdue::Headers, 10)));
+    }
+
+    #[test]
+    fn each_part_of_a_streamed_response_restarts_the_time_limit() {
+        let watch = watch();
+        watch.ready();
+        let mut request = watch.begin(Protocol::Http1);
+        request.slot = (request.slot + 1) % SLOTS;
+        watch.began[request.slot].fetch_add(1, Relaxed);
+        let now = watch.clock.now() / SLOT;
+        watch.began[now as usize % SLOTS].fetch_sub(1, Relaxed);
+        request.progressed();
+        let (overdue, seconds) = first_overdue(&watch).expect("a deadline");
+        assert!(overdue == Overdue::Answer && (80..=90).contains(&seconds), "{seconds}");
+        drop(request);
+        assert!(watch.began.iter().all(|slot| slot.load(Relaxed) == 0));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub enum Order {
 }
 
 impl Order {
-    const fn column(self) -> &'static str {
+    pub(super) const fn column(self) -> &'static str {
         match self {
             Self::Name => "folded_name",
             Self::CreatedAt => "created_at",
@@ -117,7 +117,7 @@ pub struct Listing {
 impl Listing {
     /// Returns the index hint for SQLite where the planner, without statistics, may select another
     /// index.
-    const fn hint(&self, dialect: Dialect) -> &'static str {
+    pub(super) const fn hint(&self, dialect: Dialect) -> &'static str {
         match dialect {
             Dialect::Postgres => "",
             Dialect::Sqlite if !self.owners.is_empty() => " INDEXED BY tokens_by_owner",
@@ -173,6 +173,8 @@ macro_rules! push_conditions {
         }
     };
 }
+
+pub(super) use push_conditions as push_listing_conditions;
 
 /// Adds the query for the page of a listing. The identifiers of the page are read from an index in
 /// the order of the list, if there is one, so that a late page does not read the rows of earlier

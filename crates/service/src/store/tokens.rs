@@ -19,6 +19,8 @@ use sqlx::QueryBuilder;
 pub enum RevokedBy {
     /// The owner or an administrator, through the API.
     Api,
+    /// The owner or an administrator, on the web pages.
+    Page,
     /// A holder of the token, through RFC 7009.
     Holder,
     /// An operator on the command line.
@@ -35,6 +37,7 @@ impl RevokedBy {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
+            Self::Page => "page",
             Self::Holder => "holder",
             Self::Operator => "operator",
             Self::Leak => "leak",

@@ -5,6 +5,7 @@ use super::search::search;
 use super::users::{COLUMNS, User, UserRow};
 use super::{Store, StoreError};
 use crate::sort::Direction;
+use crate::token_kind::TokenKind;
 use sqlx::QueryBuilder;
 
 /// The sort key of a list of users.
@@ -44,6 +45,8 @@ pub struct UserListing {
     pub text: Option<String>,
     /// The state.
     pub state: Option<UserState>,
+    /// The kind of tokens that the users have; any if absent.
+    pub kind: Option<TokenKind>,
     /// The sort key.
     pub order: UserOrder,
     /// The direction of the order.
@@ -73,6 +76,9 @@ macro_rules! push_conditions {
             Some(UserState::Active) => " WHERE disabled_at IS NULL",
             Some(UserState::Disabled) => " WHERE disabled_at IS NOT NULL",
         });
+        if let Some(kind) = $listing.kind {
+            $query.push(" AND service_account = ").push_bind(kind.to_row());
+        }
         if let Some(text) = &$listing.text {
             let pattern = pattern(text);
             $query.push(" AND (folded_email LIKE ").push_bind(pattern.clone());

@@ -2,10 +2,11 @@
 
 use super::{TokenPath, UPDATE_ATTEMPTS, is_dead, require_own_permissions, require_own_scopes};
 use crate::audit::name;
-use crate::caller::Caller;
+use crate::caller::{Caller, CallerCredential};
+use crate::permission::Permission::OrgAppKeysWrite;
 use crate::refusal::Refusal;
 use crate::service::Service;
-use crate::store::tokens::{Authority, Change, Revocation, RevokedBy, Token, UpdateOutcome};
+use crate::store::tokens::{Change, Revocation, RevokedBy, Token, UpdateOutcome};
 use crate::token_kind::TokenKind;
 
 /// A request to update a token, with valid fields.
@@ -69,10 +70,25 @@ impl Service {
         }
         let (name, scopes) = (update.name.as_deref(), update.scopes.as_deref());
         let change = Change { previous: token, name, scopes };
-        let authority = Authority::Token(caller.token.id);
-        let updated = self.store.update_token(&change, authority, &event).await;
+        let updated = self.store.update_token(&change, caller.authority(), &event).await;
         self.authenticator.invalidate(token.id);
         Ok(updated?)
+    }
+
+    /// Acknowledges the leak report of a token. Acknowledging it again changes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the caller lacks `org_app_keys_write`, or the database fails.
+    pub async fn acknowledge_leak(&self, caller: &Caller, id: &str) -> Result<(), Refusal> {
+        caller.require(&[OrgAppKeysWrite])?;
+        let token = self.any_token(caller, id).await?;
+        if token.leak.is_none() {
+            return Err(Refusal::NotFound("leak report"));
+        }
+        let event = caller.actor().event(name::LEAK_ACKNOWLEDGED, Some(token.id))?;
+        let by = &caller.user_ref().email;
+        self.store.acknowledge_leak(token.id, by, &event.of(token.kind)).await?;
+        Ok(())
     }
 
     /// Checks that no added scope gives another user's token a permission that the caller's token
@@ -100,7 +116,11 @@ impl Service {
         let token = self.changeable_token(caller, path).await?;
         let event = caller.actor().event(name::REVOKED, Some(token.id))?;
         let event = event.of(token.kind).with_status(204);
-        match self.revoke(token.id, RevokedBy::Api, &event).await? {
+        let by = match caller.credential {
+            CallerCredential::Token(_) => RevokedBy::Api,
+            CallerCredential::Session(_) => RevokedBy::Page,
+        };
+        match self.revoke(token.id, by, &event).await? {
             Revocation::Missing => Err(path.missing()),
             Revocation::Done | Revocation::Already => Ok(()),
         }
@@ -114,7 +134,7 @@ fn require_addable(caller: &Caller, token: &Token, scopes: &[String]) -> Result<
     let mut added = scopes.iter().filter(|scope| !token.scopes.contains(scope)).peekable();
     let Some(&first) = added.peek() else { return Ok(()) };
     require_own_scopes(caller, added)?;
-    let (end, target) = (caller.token.expires_at, token.expires_at);
+    let (end, target) = (caller.expires_at(), token.expires_at);
     if token.kind == TokenKind::Personal && target > end {
         return Err(Refusal::Forbidden(format!(
             "data.attributes.scopes: cannot add {first:?}: the token in use expires at {end}, before the changed token at {target}"

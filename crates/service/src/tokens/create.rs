@@ -7,7 +7,7 @@ use crate::expiry::Expiry;
 use crate::permission::Permission::{OrgAppKeysWrite, ServiceAccountWrite, UserAppKeys};
 use crate::refusal::Refusal;
 use crate::service::{Minted, Service, TokenRequest, mint};
-use crate::store::tokens::{Authority, Creation};
+use crate::store::tokens::Creation;
 use crate::token_kind::TokenKind;
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
@@ -49,7 +49,7 @@ impl Service {
     ) -> Result<Minted, Refusal> {
         caller.require(&[UserAppKeys, OrgAppKeysWrite])?;
         require_own_scopes(caller, &creation.scopes)?;
-        let end = caller.token.expires_at;
+        let end = caller.expires_at();
         if Expiry::At(creation.expires_at) > end {
             return Err(Refusal::Forbidden(format!(
                 "data.attributes.expires_at: must not be later than the expiry of the token in use, {end}"
@@ -116,8 +116,8 @@ impl Service {
         if owner.id != caller.user() {
             event = event.with("owner", owner.email.as_ref());
         }
-        let authority = Authority::Token(caller.token.id);
-        if self.store.create_token(token, authority, &event).await? == Creation::Unauthorized {
+        let created = self.store.create_token(token, caller.authority(), &event).await?;
+        if created == Creation::Unauthorized {
             return Err(Refusal::Unauthorized);
         }
         self.authenticator.created(token, owner);
@@ -130,8 +130,8 @@ impl Service {
         const NO_PERSON: &str =
             "a service account has no personal access tokens; use its access_tokens";
         let Some(id) = creation.owner.filter(|&id| id != caller.user()) else {
-            return match caller.token.kind {
-                TokenKind::Personal => Ok(caller.token.user.clone()),
+            return match caller.token_kind() {
+                TokenKind::Personal => Ok(caller.user_ref().clone()),
                 TokenKind::ServiceAccount => Err(Refusal::Forbidden(NO_PERSON.to_owned())),
             };
         };

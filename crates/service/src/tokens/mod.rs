@@ -98,6 +98,24 @@ impl Service {
         }
     }
 
+    /// Returns a token of either kind, live or dead, that the caller may see: one of the caller's own,
+    /// any user's with `org_app_keys_read`, or a service account's with `service_account_write`.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the caller may not see the token, or the database fails.
+    pub async fn any_token(&self, caller: &Caller, id: &str) -> Result<Token, Refusal> {
+        caller.require(&[UserAppKeys, OrgAppKeysRead, OrgAppKeysWrite, ServiceAccountWrite])?;
+        let id = Uuid::parse(id).ok_or(Refusal::NO_TOKEN)?;
+        let token = self.store.token(id).await?.ok_or(Refusal::NO_TOKEN)?;
+        let own = token.owner == caller.user() && caller.has(UserAppKeys);
+        let administrator = caller.has(OrgAppKeysRead)
+            || match token.kind {
+                TokenKind::Personal => caller.has(OrgAppKeysWrite),
+                TokenKind::ServiceAccount => caller.has(ServiceAccountWrite),
+            };
+        if own || administrator { Ok(token) } else { Err(Refusal::NO_TOKEN) }
+    }
+
     /// Returns a token, live or dead, that the caller may change: one of the caller's own, any
     /// user's with `org_app_keys_write`, or a service account's with `service_account_write`.
     ///
@@ -146,7 +164,7 @@ fn require_own_scopes<'a>(
     caller: &Caller,
     scopes: impl IntoIterator<Item = &'a String>,
 ) -> Result<(), Refusal> {
-    match scopes.into_iter().find(|scope| !caller.token.scopes.contains(scope)) {
+    match scopes.into_iter().find(|scope| !caller.may_grant(scope)) {
         Some(scope) => Err(Refusal::Forbidden(format!(
             "data.attributes.scopes: the token in use does not have {scope:?}"
         ))),

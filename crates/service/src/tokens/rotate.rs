@@ -12,7 +12,7 @@ use crate::expiry::Expiry;
 use crate::refusal::Refusal;
 use crate::service::{Minted, Service, TokenRequest, a_year_after, mint};
 use crate::store::rotation::Rotation;
-use crate::store::tokens::{Authority, NewToken, RevokedBy, Token, UpdateOutcome};
+use crate::store::tokens::{NewToken, RevokedBy, Token, UpdateOutcome};
 use crate::store::users::User;
 use crate::time;
 use crate::token_kind::TokenKind;
@@ -78,7 +78,7 @@ impl Service {
 
     /// Checks that the caller may rotate a token. Returns its owner.
     async fn require_rotatable(&self, caller: &Caller, old: &Token) -> Result<User, Refusal> {
-        if old.id == caller.token.id {
+        if Some(old.id) == caller.token_id() {
             return Err(Refusal::Forbidden(
                 "a token cannot rotate itself; use another token".to_owned(),
             ));
@@ -111,7 +111,7 @@ impl Service {
         let end = Expiry::At(end).min(old.expires_at);
         let rotation = Rotation { old, new: &new.token, end, revoked_at };
         let events = events(caller, owner, &rotation)?;
-        let authority = Authority::Token(caller.token.id);
+        let authority = caller.authority();
         let replaced = self.store.rotate_token(&rotation, authority, &events).await;
         // Also after a failure, since the database may have committed the rotation.
         self.authenticator.invalidate(old.id);
@@ -148,7 +148,7 @@ fn next_expiry(old: &Token) -> Expiry {
 /// Checks that the caller's token expires no earlier than the new one, unless that is a service
 /// account's.
 fn require_outlived(caller: &Caller, new: &NewToken) -> Result<(), Refusal> {
-    let (end, expires_at) = (caller.token.expires_at, new.expires_at);
+    let (end, expires_at) = (caller.expires_at(), new.expires_at);
     if new.kind == TokenKind::Personal && expires_at > end {
         return Err(Refusal::Forbidden(format!(
             "the new token would expire at {expires_at}, later than the token in use at {end}"

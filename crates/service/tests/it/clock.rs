@@ -412,6 +412,13 @@ fn downgrade(database: &Database, killed: &str) {
         change(database, &format!("DROP INDEX tokens_{index}"));
     }
     change(database, "ALTER TABLE tokens DROP COLUMN kind");
+    for table in ["sessions", "sign_in_links", "sent_forms", "identities"] {
+        change(database, &format!("DROP TABLE {table}"));
+    }
+    change(database, "DROP INDEX tokens_of_owner_by_expiry");
+    for column in ["leak_acknowledged_at", "leak_acknowledged_by"] {
+        change(database, &format!("ALTER TABLE tokens DROP COLUMN {column}"));
+    }
     change(database, "DROP TABLE clock");
     change(database, "DROP TABLE clock_reference");
     change(database, "DROP INDEX users_by_state");

@@ -21,7 +21,8 @@ pub(crate) enum Database {
 }
 
 /// The tables of the service.
-const TABLES: [&str; 4] = ["organization", "users", "tokens", "audit_events"];
+const TABLES: [&str; 7] =
+    ["organization", "users", "tokens", "audit_events", "sessions", "sign_in_links", "sent_forms"];
 
 fn server() -> String {
     std::env::var("DDPATROL_TEST_POSTGRES").unwrap_or_else(|_| {

@@ -104,6 +104,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Iterates over the values of a header.
+    pub(crate) fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let same = self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
+        same.map(|(_, value)| value.as_str())
+    }
+
     /// Returns the value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -187,9 +193,28 @@ fn read_answer(stream: &mut BufReader<TcpStream>) -> io::Result<Answer> {
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
         answer.headers.push((name.to_owned(), value.trim().to_owned()));
     }
+    if answer.header("transfer-encoding") == Some("chunked") {
+        answer.body = read_chunks(stream)?;
+        return Ok(answer);
+    }
     let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
     assert!(answer.header("transfer-encoding").is_none(), "{answer:?}");
     answer.body.resize(length, 0);
     stream.read_exact(&mut answer.body)?;
     Ok(answer)
+}
+
+fn read_chunks(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line)?;
+        let length = usize::from_str_radix(line.trim_end(), 16).map_err(io::Error::other)?;
+        let mut chunk = vec![0; length + 2];
+        stream.read_exact(&mut chunk)?;
+        if length == 0 {
+            return Ok(body);
+        }
+        body.extend(&chunk[..length]);
+    }
 }

@@ -39,6 +39,9 @@ mod token_format;
 mod token_state;
 mod users;
 mod wall_clock;
+mod web;
+mod web_forms;
+mod web_sessions;
 mod write_ahead_log;
 
 use std::time::{Duration, Instant};

@@ -124,6 +124,8 @@ async fn record(store: &Store, summary: Summary) -> Result<(), RestoreError> {
         .map_err(StoreError::from)?
         .about_database()
         .with("backup_created_at", summary.created_at.to_string());
+    // A session that ended after the backup must not continue.
+    store.forget_sessions().await?;
     store.append_event(&event).await?;
     store.close().await;
     Ok(())

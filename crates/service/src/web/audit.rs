@@ -1,0 +1,347 @@
+//! Security > Compliance > Audit Trail: facets, a time range, and the events with their details.
+
+use super::audit_filter::{filter, time_range};
+use super::error::PageError;
+use super::layout::{self, Section, WebPage};
+use super::params::Params;
+use super::parts::{Neighbours, exact, moment, select, visible};
+use super::state::{PageResult, SharedWeb, Web};
+use super::visitor::Visitor;
+use crate::api::audit::resource;
+use crate::audit::{Event, Page as EventPage, method, name};
+use crate::permission::Permission::AuditLogsRead;
+use crate::store::audit_search::StoredEvent;
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use maud::{Markup, html};
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// Number of events per page.
+const PAGE: u32 = 50;
+
+/// The events of a filter, with their labels.
+const EVENTS: [(&str, &str); 20] = [
+    ("", "All events"),
+    ("access_token.*", "Access tokens: all"),
+    (name::CREATED, "Token created"),
+    (name::UPDATED, "Token changed"),
+    (name::REVOKED, "Token revoked"),
+    (name::EXPIRED, "Token expired"),
+    (name::USED, "Token used"),
+    (name::DENIED, "Token rejected"),
+    (name::LEAKED, "Leak reported"),
+    (name::LEAK_ACKNOWLEDGED, "Leak acknowledged"),
+    ("user.*", "Users: all"),
+    (name::USER_CREATED, "User created"),
+    (name::USER_UPDATED, "User changed"),
+    (name::USER_DISABLED, "User disabled"),
+    (name::USER_ENABLED, "User enabled"),
+    ("session.*", "Sessions: all"),
+    (name::SESSION_STARTED, "Session started"),
+    (name::SESSION_ENDED, "Session ended"),
+    (name::LINK_CREATED, "Sign-in link created"),
+    (name::CLOCK_RESET, "Clock reset"),
+];
+
+/// The authentication methods of a filter, with their labels.
+const METHODS: [(&str, &str); 12] = [
+    ("", "All methods"),
+    ("personal_access_token", "Personal Access Token"),
+    (method::BEARER, "Bearer header"),
+    (method::APPLICATION_KEY, "Application key header"),
+    (method::SESSION, "Session"),
+    (method::SIGN_IN_LINK, "Sign-in link"),
+    (method::OPENID, "OpenID Connect"),
+    (method::COMMAND_LINE, "Command line"),
+    (method::POSSESSION, "Possession of the token"),
+    (method::GITHUB_SIGNATURE, "GitHub signature"),
+    (method::INTROSPECTION, "Introspection"),
+    (method::SYSTEM, "System"),
+];
+
+/// The time ranges, with their labels and lengths in hours.
+const RANGES: [(&str, &str); 6] = [
+    ("1h", "Last hour"),
+    ("24h", "Last 24 hours"),
+    ("7d", "Last 7 days"),
+    ("30d", "Last 30 days"),
+    ("custom", "From … to …"),
+    ("all", "All time"),
+];
+
+/// Shows the events of a filter.
+pub(super) async fn trail(
+    State(web): SharedWeb,
+    Extension(visitor): Extension<Visitor>,
+    RawQuery(query): RawQuery,
+) -> PageResult {
+    let params = Params::parse(query.as_deref().unwrap_or_default())?;
+    let caller = &visitor.caller;
+    caller.require(&[AuditLogsRead])?;
+    let (events, problem, next) = match filter(&params) {
+        Err(problem) => (Vec::new(), Some(problem), None),
+        Ok(filter) => {
+            let after = Some(params.get("after")).filter(|after| !after.is_empty());
+            let page = EventPage::parse(None, after, Some("-timestamp"));
+            let mut page =
+                page.map_err(|error| PageError::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+            page.limit = PAGE + 1;
+            let search = web.service.store.events(&filter, &page);
+            let mut events = web.service.search(&web.service.searches, caller, search).await?;
+            let more = events.len() > PAGE as usize;
+            events.truncate(PAGE as usize);
+            let next = events.last().filter(|_| more).map(|last| last.cursor().encode());
+            (events, None, next)
+        }
+    };
+    let names = asset_names(&web, &events).await?;
+    let following = params.has("follow") && problem.is_none();
+    let next = next
+        .map(|next| format!("/security/audit{}", params.with(&[("after", &next), ("follow", "")])));
+    let first =
+        params.has("after").then(|| format!("/security/audit{}", params.with(&[("after", "")])));
+    let content = html! {
+        div.heading {
+            div {
+                h1 { "Audit Trail" }
+                p.lead { "Every creation, use, change and revocation of a token, and every change of a user. The trail is always on." }
+            }
+            div.buttons {
+                @let export = params.with(&[("after", ""), ("follow", "")]);
+                a.button href={ "/security/audit.csv" (export) } download { "Export CSV" }
+                a.button href={ "/security/audit.json" (export) } download { "Export JSON" }
+            }
+        }
+        (presets(&params))
+        (facets(&params, problem.as_deref()))
+        div data-follow[following] {
+            @if following { p.soft role="status" { "Following: the page shows new events every five seconds. " a href={ "/security/audit" (params.with(&[("follow", "")])) } { "Stop" } } }
+            @if events.is_empty() {
+                @if problem.is_none() { p.empty { "No event matches in this time range." } }
+            } @else {
+                (table(&events, &names))
+                @if !following { (Neighbours { previous: first, next }.markup()) }
+            }
+        }
+        @if following { noscript { p { a.button href={ "/security/audit" (params.with(&[])) } { "Show new events" } } } }
+    };
+    let page = WebPage { title: "Audit Trail", section: Section::Audit, notice: None, content };
+    Ok(layout::page(&visitor, page))
+}
+
+fn presets(params: &Params) -> Markup {
+    let presets = [
+        ("All", ""),
+        ("Personal Access Token", "personal_access_token"),
+        ("Sessions", method::SESSION),
+        ("Command line", method::COMMAND_LINE),
+    ];
+    html! {
+        nav.presets aria-label="Authentication method" {
+            @for (label, value) in presets {
+                a.chip-link href={ "/security/audit" (params.with(&[("method", value), ("after", "")])) }
+                    aria-current=[(params.get("method") == value).then_some("true")] { (label) }
+            }
+        }
+    }
+}
+
+fn facets(params: &Params, problem: Option<&str>) -> Markup {
+    let text = |name: &str, label: &str, hint: &str| {
+        html! {
+            div.field {
+                label for=(name) { (label) }
+                input id=(name) type="text" name=(name) value=(params.get(name)) placeholder=(hint) autocomplete="off" spellcheck="false";
+            }
+        }
+    };
+    html! {
+        form.filters.facets role="search" method="get" action="/security/audit" {
+            div.field { label for="event" { "Event" } (select("event", &EVENTS, params.get("event"))) }
+            div.field { label for="method" { "Authentication method" } (select("method", &METHODS, params.get("method"))) }
+            (text("person", "Person", "Email address"))
+            (text("token", "Token", "Token ID or alias"))
+            (text("address", "Address", "IP address"))
+            div.field { label for="range" { "Time" } (select("range", &RANGES, time_range(params))) }
+            div.field.custom-range hidden[time_range(params) != "custom"] data-custom-range {
+                label for="from" { "From (UTC)" }
+                input #from type="datetime-local" name="from" value=(params.get("from"));
+            }
+            div.field.custom-range hidden[time_range(params) != "custom"] data-custom-range {
+                label for="to" { "To (UTC)" }
+                input #to type="datetime-local" name="to" value=(params.get("to"));
+            }
+            div.field.grow.invalid[problem.is_some()] {
+                label for="q" { "Search" }
+                input #q type="search" name="q" value=(params.get("q")) placeholder="Text, or @http.status_code:>=400" autocomplete="off" spellcheck="false"
+                    aria-invalid=[problem.map(|_| "true")] aria-describedby=[problem.map(|_| "q-problem")];
+                @if let Some(problem) = problem { p.problem #q-problem role="alert" { (visible(problem)) } }
+            }
+            div.buttons {
+                button.primary { "Apply" }
+                button name="follow" value="1" { "Follow" }
+                a.button href="/security/audit" { "Reset" }
+            }
+        }
+    }
+}
+
+/// Returns the label of an event's name.
+pub(super) fn label(name: &str) -> &str {
+    EVENTS.iter().find(|event| event.0 == name).map_or(name, |event| event.1)
+}
+
+fn method_label(method: &str) -> &str {
+    METHODS.iter().find(|known| known.0 == method).map_or(method, |known| known.1)
+}
+
+/// Returns `true` for an event of which the status of the response is worth showing.
+fn is_use(event: &Event) -> bool {
+    matches!(event.name.as_ref(), name::USED | name::DENIED)
+}
+
+/// Returns the class of an event's mark.
+fn tone(event: &Event) -> &'static str {
+    match event.name.as_ref() {
+        name::LEAKED => "leaked",
+        name::DENIED | name::REVOKED | name::USER_DISABLED => "revoked",
+        name::CREATED | name::USER_CREATED => "live",
+        _ => "plain",
+    }
+}
+
+/// Returns the names of the tokens and the addresses of the users that events are about.
+async fn asset_names(
+    web: &Web,
+    events: &[StoredEvent],
+) -> Result<HashMap<[u8; 16], String>, PageError> {
+    let assets = || events.iter().filter_map(|stored| stored.event.asset);
+    let mut names = web.service.store.token_names(assets()).await?;
+    let users = web.service.store.user_names(assets()).await?;
+    names.extend(users.into_iter().map(|(id, user)| (id, user.email)));
+    Ok(names)
+}
+
+fn table(events: &[StoredEvent], names: &HashMap<[u8; 16], String>) -> Markup {
+    html! {
+        table.rows.events {
+            caption.off { "Events" }
+            thead {
+                tr {
+                    th scope="col" { "Time" }
+                    th scope="col" { "Event" }
+                    th scope="col" { "Person" }
+                    th scope="col" { "Method" }
+                    th scope="col" { "Address" }
+                }
+            }
+            tbody {
+                @for StoredEvent { event, .. } in events {
+                    tr {
+                        td data-label="Time" { (exact(event.at)) }
+                        td data-label="Event" {
+                            details {
+                                summary {
+                                    span class={ "dot " (tone(event)) } aria-hidden="true" {}
+                                    span { (label(&event.name)) }
+                                    @if let Some(status) = event.status.filter(|_| is_use(event)) { " " span.soft { (status) } }
+                                    @if let Some(name) = event.asset.and_then(|asset| names.get(asset.as_bytes())) { " " bdi.soft.about { (visible(name)) } }
+                                }
+                                (event_details(event))
+                            }
+                        }
+                        td data-label="Person" {
+                            @match &event.user {
+                                Some(user) => bdi.clip { (visible(&user.email)) },
+                                None => span.soft { (if event.auth_method == method::COMMAND_LINE { "operator" } else { "–" }) },
+                            }
+                        }
+                        td data-label="Method" { (method_label(&event.auth_method)) }
+                        td data-label="Address" {
+                            @match &event.request {
+                                Some(request) => code { (visible(&request.ip)) },
+                                None => span.soft { "–" },
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Returns the details of an event: the values before and after a change, and the event as JSON.
+fn event_details(event: &Event) -> Markup {
+    let changes = changes(event);
+    html! {
+        @if !changes.is_empty() {
+            dl.changes {
+                @for change in &changes {
+                    dt { (change.field) }
+                    dd { span.off { "before: " } del { (visible(&change.before)) } }
+                    dd { span.off { "after: " } ins { (visible(&change.after)) } }
+                }
+            }
+        }
+        pre tabindex="0" { code { (visible_json(event)) } }
+    }
+}
+
+fn visible_json(event: &Event) -> String {
+    let resource = resource(event.clone());
+    let text = serde_json::to_string_pretty(&resource).unwrap_or_default();
+    text.split('\n').map(|line| visible(line).into_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// A value that an event changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ValueChange {
+    field: String,
+    before: String,
+    after: String,
+}
+
+/// Returns the values that an event changed: those with a `previous_` value in the metadata.
+fn changes(event: &Event) -> Vec<ValueChange> {
+    let Some(Value::Object(metadata)) = &event.metadata else { return Vec::new() };
+    let text = |value: Option<&Value>| match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(values)) => {
+            values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+        }
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    let changed = metadata.iter().filter_map(|(key, before)| {
+        let field = key.strip_prefix("previous_")?;
+        let (before, after) = (text(Some(before)), text(metadata.get(field)));
+        Some(ValueChange { field: field.to_owned(), before, after })
+    });
+    changed.collect()
+}
+
+/// Returns a short list of events about a token.
+pub(super) fn short_list(events: &[StoredEvent]) -> Markup {
+    html! {
+        @if events.is_empty() {
+            p.soft { "There are no events." }
+        } @else {
+            ul.timeline {
+                @for StoredEvent { event, .. } in events {
+                    li {
+                        span class={ "dot " (tone(event)) } aria-hidden="true" {}
+                        span.what {
+                            (label(&event.name))
+                            @if let Some(status) = event.status.filter(|_| event.name == name::USED) { " " span.soft { (status) } }
+                            @if let Some(user) = &event.user { " " span.soft { "by " bdi { (visible(&user.email)) } } }
+                            @if let Some(request) = &event.request { " " span.soft { "from " (visible(&request.ip)) } }
+                        }
+                        (moment(event.at))
+                    }
+                }
+            }
+        }
+    }
+}
