@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(repository.owner.as_deref(), Some("o"));
 
         let line = serde_json::to_string(repository).unwrap();
-        assert_eq!(read(&line).unwrap(), [repository.clone()]);
+        assert_eq!(read(&line).unwrap(), std::slice::from_ref(repository));
 
         let urls = read("# ours\n\nhttps://h/a\r\ngit@h:b.git\nhttps://h/a.git\n").unwrap();
         assert_eq!(urls.len(), 2, "a repository that is listed twice counts once");
