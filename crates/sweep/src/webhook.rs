@@ -52,7 +52,7 @@ pub struct Deliveries {
 }
 
 /// Why a token could not be posted.
-enum Refusal {
+enum Undelivered {
     /// The receiver rejects this request.
     Rejected(String),
     /// The receiver does not work; further requests are in vain.
@@ -121,8 +121,8 @@ impl Webhook {
                 }
                 Err(refusal) => {
                     deliveries.failed.insert(token.fingerprint.clone());
-                    is_available = matches!(refusal, Refusal::Rejected(_));
-                    let (Refusal::Rejected(cause) | Refusal::Unavailable(cause)) = refusal;
+                    is_available = matches!(refusal, Undelivered::Rejected(_));
+                    let (Undelivered::Rejected(cause) | Undelivered::Unavailable(cause)) = refusal;
                     let host = self.url.host_str().unwrap_or_default();
                     deliveries.failure = Some(format!("{host}: {cause}"));
                 }
@@ -132,7 +132,12 @@ impl Webhook {
     }
 
     /// Posts one request; repeats it if the receiver is busy or unreachable.
-    async fn post(&self, sweep: &SweepName, token: &TokenRow, body: &str) -> Result<(), Refusal> {
+    async fn post(
+        &self,
+        sweep: &SweepName,
+        token: &TokenRow,
+        body: &str,
+    ) -> Result<(), Undelivered> {
         let signature = signature(&self.secret, body.as_bytes());
         let mut pause = PAUSE;
         for attempt in 1.. {
@@ -150,7 +155,7 @@ impl Webhook {
                     let status = response.status();
                     let cause = format!("status {}", status.as_u16());
                     if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS {
-                        return Err(Refusal::Rejected(cause));
+                        return Err(Undelivered::Rejected(cause));
                     }
                     let header = response.headers().get("retry-after");
                     let seconds = header.and_then(|it| it.to_str().ok()?.trim().parse().ok());
@@ -161,7 +166,7 @@ impl Webhook {
                 Err(_) => ("no valid response".to_owned(), None),
             };
             if attempt >= ATTEMPTS {
-                return Err(Refusal::Unavailable(cause));
+                return Err(Undelivered::Unavailable(cause));
             }
             tokio::time::sleep(requested.unwrap_or(pause).min(MAX_PAUSE)).await;
             pause *= 2;

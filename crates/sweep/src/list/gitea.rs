@@ -4,7 +4,7 @@ use super::choices::{Hosts, Protocol};
 use super::credential;
 use super::http::{Access, Api, Fetched, HostError, RequestSettings, Scheme, parse_base};
 use super::pages::Page;
-use super::walk::{Entry, clone_url, read_pages, with_page};
+use super::walk::{ListedEntry, clone_url, read_pages, with_page};
 use crate::repository::Repository;
 use serde::Deserialize;
 use url::Url;
@@ -25,15 +25,15 @@ pub(super) struct GiteaRepository {
     fork: bool,
     #[serde(default)]
     topics: Option<Vec<String>>,
-    owner: Option<Owner>,
+    owner: Option<GiteaAccount>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Owner {
+struct GiteaAccount {
     login: String,
 }
 
-impl Entry for GiteaRepository {
+impl ListedEntry for GiteaRepository {
     fn repository(self, protocol: Protocol) -> Result<Repository, String> {
         let url = match (protocol, self.ssh_url) {
             (Protocol::Ssh, Some(url)) => url,

@@ -4,7 +4,7 @@ use super::choices::{Hosts, Protocol};
 use super::credential;
 use super::http::{Access, Api, Fetched, RequestSettings, Scheme, parse_base};
 use super::pages::Page;
-use super::walk::{Entry, clone_url, next_link, read_pages};
+use super::walk::{ListedEntry, clone_url, next_link, read_pages};
 use crate::repository::Repository;
 use serde::Deserialize;
 use url::Url;
@@ -31,15 +31,15 @@ pub(super) struct GitHubRepository {
     fork: bool,
     #[serde(default)]
     topics: Option<Vec<String>>,
-    owner: Option<Account>,
+    owner: Option<GitHubAccount>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Account {
+struct GitHubAccount {
     login: String,
 }
 
-impl Entry for GitHubRepository {
+impl ListedEntry for GitHubRepository {
     fn repository(self, protocol: Protocol) -> Result<Repository, String> {
         let url = match (protocol, self.ssh_url) {
             (Protocol::Ssh, Some(url)) => url,
@@ -81,7 +81,7 @@ pub(super) async fn user(
     let is_self = api.has_credential() && {
         let url = api.url(&["user"], &[]);
         // Tokens of installations belong to no user.
-        let account = api.get::<Account>(&url).await;
+        let account = api.get::<GitHubAccount>(&url).await;
         account.is_ok_and(|it| it.login.eq_ignore_ascii_case(name))
     };
     let url = if is_self {

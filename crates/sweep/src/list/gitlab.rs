@@ -4,7 +4,7 @@ use super::choices::{Hosts, Protocol};
 use super::credential;
 use super::http::{Access, Api, Fetched, RequestSettings, Scheme, content_error, parse_base};
 use super::pages::Page;
-use super::walk::{Entry, clone_url, next_link, read_pages, with_page};
+use super::walk::{ListedEntry, clone_url, next_link, read_pages, with_page};
 use crate::repository::Repository;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -39,7 +39,7 @@ struct Statistics {
     repository_size: Option<u64>,
 }
 
-impl Entry for Project {
+impl ListedEntry for Project {
     fn repository(self, protocol: Protocol) -> Result<Repository, String> {
         let url = match (protocol, self.ssh_url_to_repo) {
             (Protocol::Ssh, Some(url)) => url,

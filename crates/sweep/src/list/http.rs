@@ -392,11 +392,11 @@ impl<'a> Api<'a> {
     /// Returns the message of a refusal: one short line, unless it repeats the credential.
     fn message(&self, body: &[u8]) -> String {
         #[derive(Deserialize)]
-        struct Refusal {
+        struct RefusalBody {
             message: Option<serde_json::Value>,
             error: Option<serde_json::Value>,
         }
-        let Ok(refusal) = serde_json::from_slice::<Refusal>(body) else { return String::new() };
+        let Ok(refusal) = serde_json::from_slice::<RefusalBody>(body) else { return String::new() };
         let text = match refusal.message.or(refusal.error) {
             Some(serde_json::Value::String(text)) => text,
             _ => return String::new(),

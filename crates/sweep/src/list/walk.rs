@@ -14,12 +14,12 @@ use url::Url;
 const MAX_PAGES: usize = 10_000;
 
 /// Converts an entry of a host; the error describes an entry that cannot be used.
-pub(super) trait Entry: DeserializeOwned {
+pub(super) trait ListedEntry: DeserializeOwned {
     fn repository(self, protocol: Protocol) -> Result<Repository, String>;
 }
 
 /// Reads all pages from `first` on. `next` returns the URL of the page after one.
-pub(super) async fn read_pages<E: Entry>(
+pub(super) async fn read_pages<E: ListedEntry>(
     api: &mut Api<'_>,
     first: Url,
     protocol: Protocol,

@@ -1,6 +1,6 @@
 //! Tests of the `ddpatrol-sweep` program.
 
-#![allow(missing_docs, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod list;
 mod server;
