@@ -43,10 +43,10 @@ impl UnicodeMap {
         let mut is_range = false;
         while let Some(token) = lexer.next_token() {
             match token {
-                Token::String(string) if is_range => {
-                    let is_array = lexer.is_in_array();
-                    range.add(&string, is_array, &mut map);
+                Token::String(string) if is_range && lexer.is_in_array() => {
+                    range.add_listed(&string, &mut map);
                 }
+                Token::String(string) if is_range => range.add(&string, &mut map),
                 Token::String(string) => strings.push(string),
                 Token::Operator(word) => {
                     match word {
@@ -127,16 +127,18 @@ struct RangeReader {
 }
 
 impl RangeReader {
-    fn add(&mut self, string: &[u8], is_array: bool, map: &mut UnicodeMap) {
-        if is_array {
-            if let &[first, last] = &self.codes[..]
-                && let Some(code) = first.checked_add(self.listed).filter(|&code| code <= last)
-            {
-                map.insert(code, characters(string));
-                self.listed += 1;
-            }
-            return;
+    /// Adds a character of the list of the current range.
+    fn add_listed(&mut self, string: &[u8], map: &mut UnicodeMap) {
+        if let &[first, last] = &self.codes[..]
+            && let Some(code) = first.checked_add(self.listed).filter(|&code| code <= last)
+        {
+            map.insert(code, characters(string));
+            self.listed += 1;
         }
+    }
+
+    /// Adds a string outside of lists: a code, or the first character of a range.
+    fn add(&mut self, string: &[u8], map: &mut UnicodeMap) {
         if self.listed > 0 {
             *self = Self::default();
         }
