@@ -196,6 +196,11 @@ browser() {
   build
   step "HTML reports in a browser"
   scripts/browser.sh "$DDPATROL"
+  need node nodejs
+  need npm npm
+  need_postgres
+  step "the web pages of the service in a browser"
+  scripts/web.sh
 }
 
 oracle() {

@@ -27,7 +27,7 @@ def git(folder, *arguments):
 
 
 def test_a_token_is_created_used_leaked_and_revoked(service, person, tmp_path):
-    one = person(viewport={"width": 1100, "height": 720})
+    one = person(viewport={"width": 1280, "height": 800})
     page = one.page
     page.goto(service.link())
     picture(page, "sign-in")
@@ -82,8 +82,8 @@ def test_a_token_is_created_used_leaked_and_revoked(service, person, tmp_path):
     git(repository, "add", "-A")
     git(repository, "commit", "-q", "-m", "Deploy the dashboards")
     scan = subprocess.run(
-        [os.environ["DDPATROL"], "scan", "--revoke", "--yes", "--issuer", service.url, str(repository)],
-        capture_output=True, text=True, check=False, env={k: v for k, v in os.environ.items() if "proxy" not in k.lower()},
+        [os.environ["DDPATROL"], "scan", "--revoke", "--yes", "--issuer", service.url, repository.name],
+        cwd=tmp_path, capture_output=True, text=True, check=False, env={k: v for k, v in os.environ.items() if "proxy" not in k.lower()},
     )
     assert "revoked" in scan.stdout + scan.stderr, scan.stdout + scan.stderr
     assert service.call("/api/v2/validate_keys", token)[0] == 401
