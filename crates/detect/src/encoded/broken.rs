@@ -93,6 +93,11 @@ impl BrokenHeads {
             .any(|at| self.is_gap(bytes, at))
     }
 
+    /// Returns `true` if a tag may begin after a part of a head.
+    pub(crate) fn has_tag(&self, bytes: &[u8]) -> bool {
+        memchr_iter(b'<', bytes).any(|at| self.is_gap(bytes, at))
+    }
+
     /// Returns `true` if a run of escaped text may contain a gap after a part of a head.
     pub(super) fn has_escaped_gap(&self, run: &[u8]) -> bool {
         memchr2_iter(b'&', b'\\', run)
@@ -105,7 +110,7 @@ impl BrokenHeads {
 
     /// Returns `true` if a gap may begin at `at`, after a part of a head. Bytes after the end are unknown, and
     /// so are bytes before the beginning.
-    fn is_gap(&self, bytes: &[u8], at: usize) -> bool {
+    pub(crate) fn is_gap(&self, bytes: &[u8], at: usize) -> bool {
         self.is_after_head(bytes, at)
             && match bytes[at] {
                 b'<' => bytes
@@ -155,7 +160,7 @@ impl BrokenHeads {
 
     /// Returns `true` if a run begins with the end of a head, and continues as a secret may.
     #[inline]
-    pub(super) fn is_rest(&self, run: &[u8]) -> bool {
+    pub(crate) fn is_rest(&self, run: &[u8]) -> bool {
         let Some(&[first, second]) = run.first_chunk() else { return false };
         let pair = usize::from(first) << 8 | usize::from(second);
         self.rests[pair >> 6] >> (pair & 63) & 1 == 1 && self.is_rest_of_head(run)

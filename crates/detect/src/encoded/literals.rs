@@ -124,20 +124,26 @@ impl Literals {
             && beginnings.iter().any(|it| it.len() >= least && text.ends_with(it))
     }
 
-    /// Returns `true` if a run may contain an encoded token.
+    /// Returns `true` if a run of escaped text may contain an encoded token.
     pub(crate) fn may_contain_token(&self, run: &[u8]) -> bool {
         let mut parts = run.split(|&byte| !is_run(byte)).filter(|it| it.len() >= MIN_RUN);
-        let is_encoded = |part: &[u8]| {
-            // One character at the end of an object id is no evidence of a literal.
-            let least = if ID_LENS.contains(&part.len()) { 2 } else { 1 };
-            looks_like_base64(part)
-                || self.prefilter.is_match(part)
-                || self.ends_as_hex(part, least)
-                || self.broken.is_rest(part)
-        };
-        parts.any(is_encoded)
+        parts.any(|part| self.may_contain_encoded(part))
             || self.broken.is_rest(run)
-            || self.escape_prefilter.is_match(run)
-            || self.broken.has_escaped_gap(run)
+            || self.may_contain_escaped(run)
+    }
+
+    /// Returns `true` if a run of the characters of base64 or hex may contain a part of an encoded token.
+    pub(crate) fn may_contain_encoded(&self, run: &[u8]) -> bool {
+        // One character at the end of an object id is no evidence of a literal.
+        let least = if ID_LENS.contains(&run.len()) { 2 } else { 1 };
+        looks_like_base64(run)
+            || self.prefilter.is_match(run)
+            || self.ends_as_hex(run, least)
+            || self.broken.is_rest(run)
+    }
+
+    /// Returns `true` if a run may contain an escaped character of a head, or an escaped gap in one.
+    pub(crate) fn may_contain_escaped(&self, run: &[u8]) -> bool {
+        self.escape_prefilter.is_match(run) || self.broken.has_escaped_gap(run)
     }
 }
