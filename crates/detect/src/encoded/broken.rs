@@ -18,7 +18,7 @@ use crate::encoding::Layer;
 use crate::matcher::Matcher;
 use crate::scratch::Scratch;
 use crate::search::Search;
-use memchr::{memchr_iter, memchr2_iter, memchr3_iter, memmem};
+use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
 use std::ops::Range;
 
 /// Maximum length of a gap that is found from its end, in bytes.
@@ -177,6 +177,10 @@ impl BrokenHeads {
 
 /// Returns `true` if the text after `<` is an inline tag, or may be one if it is cut off.
 fn is_inline(rest: &[u8]) -> bool {
+    // Most tags are capitalized: they are the parameters of generic types.
+    if rest.first().is_some_and(|byte| !byte.is_ascii_lowercase()) {
+        return false;
+    }
     INLINE_TAGS.iter().any(|name| match rest.strip_prefix(*name) {
         Some(after) => {
             name.ends_with(b":") || after.first().is_none_or(|it| b" />\t\r\n".contains(it))
@@ -189,7 +193,7 @@ fn is_inline(rest: &[u8]) -> bool {
 pub(super) fn is_markup(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(MARKUP_HEAD)];
     memchr_iter(b'<', head).any(|at| matches!(head.get(at + 1), Some(b'/' | b'?' | b'!')))
-        || memmem::find(head, b"/>").is_some()
+        || memchr_iter(b'>', head).any(|at| at > 0 && head[at - 1] == b'/')
 }
 
 /// The search for broken heads.

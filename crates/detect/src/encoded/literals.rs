@@ -7,7 +7,7 @@ use super::base64_run::looks_like_base64;
 use super::broken::BrokenHeads;
 use super::class::{MIN_RUN, is_run};
 use super::decode::Scheme;
-use super::needles::{self, Escape, EscapeNeedle, Form, RunNeedle};
+use super::needles::{self, Escape, EscapeNeedle, RunNeedle};
 use crate::prefilter::Prefilter;
 use aho_corasick::BuildError;
 
@@ -24,8 +24,12 @@ pub(crate) struct Literals {
     pub(crate) broken: BrokenHeads,
     /// The pairs of adjacent characters in literals, with the character before a literal that belongs to it.
     pairs: Box<[u64; 1024]>,
+    /// The beginnings of the literals, by their last character.
+    beginnings: Vec<Vec<Box<[u8]>>>,
     /// The beginnings of the literals of hex, by their last character.
     hex_beginnings: Vec<Vec<Box<[u8]>>>,
+    /// Finds the literals that the character before them belongs to.
+    second: Prefilter,
 }
 
 /// Lists the pairs of adjacent characters in literals.
@@ -44,11 +48,10 @@ fn pairs_of(needles: &[RunNeedle]) -> Box<[u64; 1024]> {
     pairs
 }
 
-/// Lists the proper beginnings of the literals of hex, by their last character.
-fn hex_beginnings_of(needles: &[RunNeedle]) -> Vec<Vec<Box<[u8]>>> {
+/// Lists the proper beginnings of literals, by their last character.
+fn beginnings_of<'a>(needles: impl Iterator<Item = &'a RunNeedle>) -> Vec<Vec<Box<[u8]>>> {
     let mut all: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); 256];
-    let is_hex = |form: &Form| form.scheme == Scheme::Hex;
-    for needle in needles.iter().filter(|needle| needle.forms.iter().any(is_hex)) {
+    for needle in needles {
         for len in 1..needle.text.len() {
             let beginning = &needle.text[..len];
             let same = &mut all[usize::from(beginning[len - 1])];
@@ -82,7 +85,13 @@ impl Literals {
         let texts: Vec<&[u8]> = escapes.iter().map(|needle| &*needle.text).collect();
         let escape_prefilter = Prefilter::new(&texts)?;
         let broken = BrokenHeads::new(&heads);
-        let (pairs, hex_beginnings) = (pairs_of(&needles), hex_beginnings_of(&needles));
+        let is_hex = |needle: &&RunNeedle| needle.forms.iter().any(|it| it.scheme == Scheme::Hex);
+        let hex_beginnings = beginnings_of(needles.iter().filter(is_hex));
+        let beginnings = beginnings_of(needles.iter());
+        let is_second = |needle: &&RunNeedle| needle.forms.iter().any(|it| it.back > 0);
+        let second: Vec<&[u8]> = needles.iter().filter(is_second).map(|it| &*it.text).collect();
+        let second = Prefilter::new(&second)?;
+        let pairs = pairs_of(&needles);
         Ok(Self {
             needles,
             prefilter,
@@ -92,7 +101,9 @@ impl Literals {
             before,
             broken,
             pairs,
+            beginnings,
             hex_beginnings,
+            second,
         })
     }
 
@@ -107,6 +118,13 @@ impl Literals {
     pub(super) fn may_join(&self, last: u8, next: u8) -> bool {
         let at = usize::from(last) << 8 | usize::from(next);
         self.pairs[at >> 6] >> (at & 63) & 1 == 1
+    }
+
+    /// Returns `true` if a literal, with the character before it that belongs to it, may begin at the end of a
+    /// line and end in the next one. `ahead` is the text up to the end of the next line.
+    pub(super) fn may_cross(&self, line: &[u8], ahead: &[u8]) -> bool {
+        let beginnings = line.last().map_or(&[][..], |&last| &self.beginnings[usize::from(last)]);
+        beginnings.iter().any(|it| line.ends_with(it)) || self.second.is_match(ahead)
     }
 
     /// Returns `true` if text ends with the beginning of a literal of hex. The literal may continue in the
