@@ -121,8 +121,7 @@ impl DeltaCheck<'_> {
         // UTF-16 contains zeros: without zeros in or next to the fresh bytes, no UTF-16 is new.
         if self.matcher.has_head(fresh)
             || is_text && memchr::memchr(0, fresh).is_some()
-            || self.has_new_runs(fresh)
-            || is_text && self.literals.broken.has_gap(fresh)
+            || self.has_new_runs(fresh, object.kind())
         {
             return true;
         }
@@ -224,27 +223,33 @@ impl DeltaCheck<'_> {
             .then_some(end)
     }
 
-    /// Returns `true` if a run in the fresh bytes may be an encoded token. Here all fresh bytes count as
+    /// Returns `true` if the fresh bytes may contain an encoded or broken token. Here all fresh bytes count as
     /// adjacent, which can only make runs longer.
     #[inline]
-    fn has_new_runs(&self, fresh: &[u8]) -> bool {
-        fresh.len() >= MIN_RUN && self.search_runs(fresh)
+    fn has_new_runs(&self, fresh: &[u8], kind: ContentKind) -> bool {
+        let (broken, is_text) = (&self.literals.broken, kind != ContentKind::TreeNames);
+        if fresh.len() < MIN_RUN {
+            return is_text && broken.has_gap(fresh);
+        }
+        self.search_runs(fresh, kind) || is_text && broken.has_tag(fresh)
     }
 
-    /// Returns `true` if a run in `bytes` may be an encoded token.
-    fn search_runs(&self, bytes: &[u8]) -> bool {
+    /// Returns `true` if a run in `bytes` may be an encoded token, or if a gap that is no tag may begin in a
+    /// head.
+    fn search_runs(&self, bytes: &[u8], kind: ContentKind) -> bool {
+        let (literals, is_text) = (self.literals, kind != ContentKind::TreeNames);
         let mut is_new = false;
-        runs::walk(bytes, 0..bytes.len(), |long| {
-            is_new |= match long {
-                EncodedRun::Base64OrHex(long)
-                | EncodedRun::Escaped(long)
-                | EncodedRun::Text(long)
-                | EncodedRun::Utf16(long) => {
-                    !is_new && self.literals.may_contain_token(&bytes[long])
-                }
-                // Gaps and zeros are searched for separately.
-                EncodedRun::Gap(_) | EncodedRun::Utf32(_) => false,
-            };
+        runs::walk(bytes, 0..bytes.len(), |found| {
+            is_new = is_new
+                || match found {
+                    EncodedRun::Base64OrHex(run) => literals.may_contain_encoded(&bytes[run]),
+                    EncodedRun::Escaped(run) => literals.may_contain_escaped(&bytes[run]),
+                    EncodedRun::Text(run) => literals.broken.is_rest(&bytes[run]),
+                    EncodedRun::Utf16(stretch) => literals.may_contain_token(&bytes[stretch]),
+                    EncodedRun::Gap(at) => is_text && literals.broken.is_gap(bytes, at),
+                    // Zeros are searched for separately.
+                    EncodedRun::Utf32(_) => false,
+                };
         });
         is_new
     }

@@ -18,7 +18,7 @@ use crate::encoding::Layer;
 use crate::matcher::Matcher;
 use crate::scratch::Scratch;
 use crate::search::Search;
-use memchr::{memchr_iter, memchr2_iter, memchr3_iter, memmem};
+use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
 use std::ops::Range;
 
 /// Maximum length of a gap that is found from its end, in bytes.
@@ -93,6 +93,11 @@ impl BrokenHeads {
             .any(|at| self.is_gap(bytes, at))
     }
 
+    /// Returns `true` if a tag may begin after a part of a head.
+    pub(crate) fn has_tag(&self, bytes: &[u8]) -> bool {
+        memchr_iter(b'<', bytes).any(|at| self.is_gap(bytes, at))
+    }
+
     /// Returns `true` if a run of escaped text may contain a gap after a part of a head.
     pub(super) fn has_escaped_gap(&self, run: &[u8]) -> bool {
         memchr2_iter(b'&', b'\\', run)
@@ -105,7 +110,7 @@ impl BrokenHeads {
 
     /// Returns `true` if a gap may begin at `at`, after a part of a head. Bytes after the end are unknown, and
     /// so are bytes before the beginning.
-    fn is_gap(&self, bytes: &[u8], at: usize) -> bool {
+    pub(crate) fn is_gap(&self, bytes: &[u8], at: usize) -> bool {
         self.is_after_head(bytes, at)
             && match bytes[at] {
                 b'<' => bytes
@@ -155,7 +160,7 @@ impl BrokenHeads {
 
     /// Returns `true` if a run begins with the end of a head, and continues as a secret may.
     #[inline]
-    pub(super) fn is_rest(&self, run: &[u8]) -> bool {
+    pub(crate) fn is_rest(&self, run: &[u8]) -> bool {
         let Some(&[first, second]) = run.first_chunk() else { return false };
         let pair = usize::from(first) << 8 | usize::from(second);
         self.rests[pair >> 6] >> (pair & 63) & 1 == 1 && self.is_rest_of_head(run)
@@ -172,6 +177,10 @@ impl BrokenHeads {
 
 /// Returns `true` if the text after `<` is an inline tag, or may be one if it is cut off.
 fn is_inline(rest: &[u8]) -> bool {
+    // Most tags are capitalized: they are the parameters of generic types.
+    if rest.first().is_some_and(|byte| !byte.is_ascii_lowercase()) {
+        return false;
+    }
     INLINE_TAGS.iter().any(|name| match rest.strip_prefix(*name) {
         Some(after) => {
             name.ends_with(b":") || after.first().is_none_or(|it| b" />\t\r\n".contains(it))
@@ -184,7 +193,7 @@ fn is_inline(rest: &[u8]) -> bool {
 pub(super) fn is_markup(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(MARKUP_HEAD)];
     memchr_iter(b'<', head).any(|at| matches!(head.get(at + 1), Some(b'/' | b'?' | b'!')))
-        || memmem::find(head, b"/>").is_some()
+        || memchr_iter(b'>', head).any(|at| at > 0 && head[at - 1] == b'/')
 }
 
 /// The search for broken heads.

@@ -7,7 +7,7 @@ use super::base64_run::looks_like_base64;
 use super::broken::BrokenHeads;
 use super::class::{MIN_RUN, is_run};
 use super::decode::Scheme;
-use super::needles::{self, Escape, EscapeNeedle, Form, RunNeedle};
+use super::needles::{self, Escape, EscapeNeedle, RunNeedle};
 use crate::prefilter::Prefilter;
 use aho_corasick::BuildError;
 
@@ -24,8 +24,12 @@ pub(crate) struct Literals {
     pub(crate) broken: BrokenHeads,
     /// The pairs of adjacent characters in literals, with the character before a literal that belongs to it.
     pairs: Box<[u64; 1024]>,
+    /// The beginnings of the literals, by their last character.
+    beginnings: Vec<Vec<Box<[u8]>>>,
     /// The beginnings of the literals of hex, by their last character.
     hex_beginnings: Vec<Vec<Box<[u8]>>>,
+    /// Finds the literals that the character before them belongs to.
+    second: Prefilter,
 }
 
 /// Lists the pairs of adjacent characters in literals.
@@ -44,11 +48,10 @@ fn pairs_of(needles: &[RunNeedle]) -> Box<[u64; 1024]> {
     pairs
 }
 
-/// Lists the proper beginnings of the literals of hex, by their last character.
-fn hex_beginnings_of(needles: &[RunNeedle]) -> Vec<Vec<Box<[u8]>>> {
+/// Lists the proper beginnings of literals, by their last character.
+fn beginnings_of<'a>(needles: impl Iterator<Item = &'a RunNeedle>) -> Vec<Vec<Box<[u8]>>> {
     let mut all: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); 256];
-    let is_hex = |form: &Form| form.scheme == Scheme::Hex;
-    for needle in needles.iter().filter(|needle| needle.forms.iter().any(is_hex)) {
+    for needle in needles {
         for len in 1..needle.text.len() {
             let beginning = &needle.text[..len];
             let same = &mut all[usize::from(beginning[len - 1])];
@@ -82,7 +85,13 @@ impl Literals {
         let texts: Vec<&[u8]> = escapes.iter().map(|needle| &*needle.text).collect();
         let escape_prefilter = Prefilter::new(&texts)?;
         let broken = BrokenHeads::new(&heads);
-        let (pairs, hex_beginnings) = (pairs_of(&needles), hex_beginnings_of(&needles));
+        let is_hex = |needle: &&RunNeedle| needle.forms.iter().any(|it| it.scheme == Scheme::Hex);
+        let hex_beginnings = beginnings_of(needles.iter().filter(is_hex));
+        let beginnings = beginnings_of(needles.iter());
+        let is_second = |needle: &&RunNeedle| needle.forms.iter().any(|it| it.back > 0);
+        let second: Vec<&[u8]> = needles.iter().filter(is_second).map(|it| &*it.text).collect();
+        let second = Prefilter::new(&second)?;
+        let pairs = pairs_of(&needles);
         Ok(Self {
             needles,
             prefilter,
@@ -92,7 +101,9 @@ impl Literals {
             before,
             broken,
             pairs,
+            beginnings,
             hex_beginnings,
+            second,
         })
     }
 
@@ -107,6 +118,13 @@ impl Literals {
     pub(super) fn may_join(&self, last: u8, next: u8) -> bool {
         let at = usize::from(last) << 8 | usize::from(next);
         self.pairs[at >> 6] >> (at & 63) & 1 == 1
+    }
+
+    /// Returns `true` if a literal, with the character before it that belongs to it, may begin at the end of a
+    /// line and end in the next one. `ahead` is the text up to the end of the next line.
+    pub(super) fn may_cross(&self, line: &[u8], ahead: &[u8]) -> bool {
+        let beginnings = line.last().map_or(&[][..], |&last| &self.beginnings[usize::from(last)]);
+        beginnings.iter().any(|it| line.ends_with(it)) || self.second.is_match(ahead)
     }
 
     /// Returns `true` if text ends with the beginning of a literal of hex. The literal may continue in the
@@ -124,20 +142,26 @@ impl Literals {
             && beginnings.iter().any(|it| it.len() >= least && text.ends_with(it))
     }
 
-    /// Returns `true` if a run may contain an encoded token.
+    /// Returns `true` if a run of escaped text may contain an encoded token.
     pub(crate) fn may_contain_token(&self, run: &[u8]) -> bool {
         let mut parts = run.split(|&byte| !is_run(byte)).filter(|it| it.len() >= MIN_RUN);
-        let is_encoded = |part: &[u8]| {
-            // One character at the end of an object id is no evidence of a literal.
-            let least = if ID_LENS.contains(&part.len()) { 2 } else { 1 };
-            looks_like_base64(part)
-                || self.prefilter.is_match(part)
-                || self.ends_as_hex(part, least)
-                || self.broken.is_rest(part)
-        };
-        parts.any(is_encoded)
+        parts.any(|part| self.may_contain_encoded(part))
             || self.broken.is_rest(run)
-            || self.escape_prefilter.is_match(run)
-            || self.broken.has_escaped_gap(run)
+            || self.may_contain_escaped(run)
+    }
+
+    /// Returns `true` if a run of the characters of base64 or hex may contain a part of an encoded token.
+    pub(crate) fn may_contain_encoded(&self, run: &[u8]) -> bool {
+        // One character at the end of an object id is no evidence of a literal.
+        let least = if ID_LENS.contains(&run.len()) { 2 } else { 1 };
+        looks_like_base64(run)
+            || self.prefilter.is_match(run)
+            || self.ends_as_hex(run, least)
+            || self.broken.is_rest(run)
+    }
+
+    /// Returns `true` if a run may contain an escaped character of a head, or an escaped gap in one.
+    pub(crate) fn may_contain_escaped(&self, run: &[u8]) -> bool {
+        self.escape_prefilter.is_match(run) || self.broken.has_escaped_gap(run)
     }
 }

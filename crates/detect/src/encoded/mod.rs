@@ -246,6 +246,13 @@ impl EncodedSearch<'_> {
         if tail.ends_with(b"=") || !looks_like_base64(tail) && !self.literals.may_begin_hex(tail) {
             return None;
         }
+        let lines = line_prefix::inspected(bytes, end);
+        let near = end + gap::MAX_GAP + self.literals.longest;
+        let inspected = lines.start..lines.end.max(near);
+        let ahead = &bytes[end..bytes.len().min(inspected.end)];
+        if !self.literals.may_cross(tail, ahead) {
+            return Some(inspected);
+        }
         let mut tried = [None; MAX_BORDERS];
         for (at, next) in borders(bytes, end).enumerate() {
             if tried.contains(&Some(next)) {
@@ -259,9 +266,7 @@ impl EncodedSearch<'_> {
             }
             self.line_border(search, Border { end, tail: tail.len(), next }, scratch, on);
         }
-        let lines = line_prefix::inspected(bytes, end);
-        let near = end + gap::MAX_GAP + self.literals.longest;
-        Some(lines.start..lines.end.max(near))
+        Some(inspected)
     }
 
     /// Searches for literals that cross from one line to the next.

@@ -5,7 +5,7 @@
 //! [`super::byte_class`] classifies many bytes at once. Only runs of sufficient length are read byte by
 //! byte, which makes the search for encoded tokens nearly free.
 
-use super::byte_class::{self, BLOCK, Masks, WIDTH};
+use super::byte_class::{self, BLOCK, Ends, Masks, WIDTH};
 use super::class::{CLASS, MARK, MIN_RUN, TEXT, is_run, is_text};
 use std::ops::Range;
 
@@ -43,17 +43,17 @@ pub(crate) fn walk(bytes: &[u8], part: Range<usize>, mut on_found: impl FnMut(En
     let last = bytes.len().min(part.end + MIN_RUN);
     let mut start = part.start.saturating_sub(MIN_RUN);
     let mut walk = Walk { bytes, part: part.clone(), from: part.start };
-    let mut masks = Masks::new();
+    let (mut masks, mut ends) = (Masks::new(), Ends::default());
     while start < last {
         let end = last.min(start + BLOCK);
-        let len = masks.ends(&bytes[start..end]).len();
+        let found = masks.ends(&bytes[start..end], &mut ends);
         masks.gaps().map(|at| start + at).filter(|at| part.contains(at)).for_each(|at| {
             on_found(EncodedRun::Gap(at));
         });
         masks.utf32().map(|at| start + at).filter(|&at| at < part.end).for_each(|at| {
             on_found(EncodedRun::Utf32(at));
         });
-        for (at, &ends) in (start..).step_by(WIDTH).zip(masks.last_ends(len)) {
+        for (at, &ends) in (start..).step_by(WIDTH).zip(found) {
             let mut ends = ends;
             while ends != 0 {
                 let first = at + 1 + ends.trailing_zeros() as usize - MIN_RUN;
