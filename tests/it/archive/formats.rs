@@ -216,7 +216,7 @@ fn archives_in_base64_are_opened_in_files_members_and_git_objects() {
         &tree,
         "git init -q . && git add -A && git -c user.name=a -c user.email=a@b commit -qm x && git rm -qr . ",
     );
-    let ran = tree.run(&["scan", "--git-history", "--report", "json"]);
+    let ran = tree.run(&["scan", "--history-only", "--report", "json"]);
     assert!(ran.stdout().contains("a.zip.eml!/base64 at 35!/x.env"), "{ran:?}");
 }
 
