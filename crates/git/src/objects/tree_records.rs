@@ -251,7 +251,7 @@ fn write(out: &mut Vec<u8>, mut number: u32) {
     out.push(number as u8);
 }
 
-/// Reads a number that [`write`] has written.
+/// Reads a number that [`write()`] has written.
 #[inline]
 fn read(bytes: &[u8], at: &mut usize) -> u32 {
     let (mut number, mut shift) = (0, 0);

@@ -26,7 +26,7 @@ const LINK_FILE: &str = "sign-in-link";
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Web pages")]
 pub(super) struct WebArgs {
-    /// Address at which browsers reach the service, such as https://tokens.example.com
+    /// Address at which browsers reach the service, such as `https://tokens.example.com`
     ///
     /// Required for the web pages behind a proxy. It decides links, the check of where a form comes
     /// from, and the attributes of cookies.

@@ -1,6 +1,6 @@
 //! The merged report of a sweep: one row per token, with all repositories that contain it.
 //!
-//! [`merge`] builds the data from the results of the store; one file per format writes them.
+//! [`merge()`] builds the data from the results of the store; one file per format writes them.
 
 pub mod csv;
 pub mod html;

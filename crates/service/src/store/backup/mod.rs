@@ -4,7 +4,7 @@
 //! SQLite writes its copy itself (`VACUUM INTO`). PostgreSQL's rows are read in one transaction and
 //! written to a file with the same tables, since both databases have the same tables and the column
 //! types have the same values. So a backup needs no other program, and it can be checked and
-//! migrated without a server. A [`manifest`] has the time of the backup and a digest of all rows.
+//! migrated without a server. The manifest has the time of the backup and a digest of all rows.
 
 mod error;
 mod file;
