@@ -123,24 +123,11 @@ pub fn read_line(text: &str, line: usize, redactor: &Redactor) -> Result<Reposit
 
 /// Fails for a URL that contains a token; masks tokens in the other fields.
 fn checked(
-    mut repository: Repository,
+    repository: Repository,
     line: usize,
     redactor: &Redactor,
 ) -> Result<Repository, ListError> {
-    let clean = |text: &str| redactor.clean(text.as_bytes()).text().into_owned();
-    if clean(repository.url.as_str()) != repository.url.as_str() {
-        return Err(ListError::Token { line });
-    }
-    let fields = [
-        &mut repository.id,
-        &mut repository.default_branch,
-        &mut repository.pushed_at,
-        &mut repository.owner,
-    ];
-    for text in fields.into_iter().flatten().chain(&mut repository.topics) {
-        *text = clean(text);
-    }
-    Ok(repository)
+    repository.masked(redactor).ok_or(ListError::Token { line })
 }
 
 fn from_entry(entry: Entry, line: usize) -> Result<Repository, ListError> {

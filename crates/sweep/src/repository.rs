@@ -3,6 +3,7 @@
 //! Input: untrusted text of lists. Output: records whose URLs have no credentials and a scheme that git may
 //! use.
 
+use ddpatrol::redact::Redactor;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -59,6 +60,19 @@ impl Repository {
     /// Returns the key under which its results are stored.
     pub fn key(&self) -> RepositoryKey {
         self.url.key()
+    }
+
+    /// Masks tokens in the fields. Returns `None` if the URL contains a token.
+    pub fn masked(mut self, redactor: &Redactor) -> Option<Self> {
+        let clean = |text: &str| redactor.clean(text.as_bytes()).text().into_owned();
+        if clean(self.url.as_str()) != self.url.as_str() {
+            return None;
+        }
+        let fields = [&mut self.id, &mut self.default_branch, &mut self.pushed_at, &mut self.owner];
+        for text in fields.into_iter().flatten().chain(&mut self.topics) {
+            *text = clean(text);
+        }
+        Some(self)
     }
 }
 

@@ -375,6 +375,11 @@ impl Compressed {
 }
 
 impl RepositoryResult {
+    /// Returns the number of tokens that are not suppressed.
+    pub fn count_tokens(&self) -> usize {
+        self.findings.iter().filter(|it| it.suppression.is_none()).count()
+    }
+
     /// Encodes the result for the store.
     ///
     /// # Errors

@@ -134,7 +134,7 @@ impl Context {
         let unverified = unverified.map(|it| self.clean(&it));
         let mut done = Done { unverified, ..Done::new(&result, effort, start.elapsed()) };
         if let (Effort::Unchanged, Some(earlier)) = (effort, &earlier) {
-            done.tokens = count_tokens(&earlier.result);
+            done.tokens = earlier.result.count_tokens();
         }
         if self.store.commit(&self.sweep, &result).await? == Created::Exists {
             // Another machine was faster. Its result counts.
@@ -226,14 +226,10 @@ impl Done {
         Self {
             status: result.status,
             reason: result.reason.clone(),
-            tokens: count_tokens(result),
+            tokens: result.count_tokens(),
             effort,
             elapsed,
             unverified: None,
         }
     }
-}
-
-fn count_tokens(result: &RepositoryResult) -> usize {
-    result.findings.iter().filter(|it| it.suppression.is_none()).count()
 }

@@ -99,7 +99,7 @@ async fn result(
 impl SweepStatus {
     fn add(&mut self, result: &RepositoryResult) {
         *self.statuses.entry(result.status.word()).or_default() += 1;
-        self.tokens += result.findings.iter().filter(|it| it.suppression.is_none()).count();
+        self.tokens += result.count_tokens();
         if result.status != Status::Complete {
             self.not_complete.push(NotComplete {
                 url: result.repository.url.to_string(),

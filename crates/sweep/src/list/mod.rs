@@ -88,13 +88,12 @@ pub async fn list(
 }
 
 impl Listing {
-    fn add(&mut self, mut repository: Repository, choices: Choices, redactor: &Redactor) {
-        let clean = |text: &str| redactor.clean(text.as_bytes()).text().into_owned();
-        let url = repository.url.as_str();
-        if clean(url) != url {
-            self.gaps.push(format!("the URL of {} contains a token: it is left out", clean(url)));
+    fn add(&mut self, repository: Repository, choices: Choices, redactor: &Redactor) {
+        let url = redactor.clean(repository.url.as_str().as_bytes());
+        let Some(repository) = repository.masked(redactor) else {
+            self.gaps.push(format!("the URL of {} contains a token: it is left out", url.text()));
             return;
-        }
+        };
         let is_excluded = |is_so: bool, selection| is_so && selection == Selection::Exclude;
         let is_other = |is_so: bool, selection| !is_so && selection == Selection::Only;
         if is_excluded(repository.archived, choices.archived) {
@@ -106,18 +105,6 @@ impl Listing {
         {
             self.others_left_out += 1;
         } else {
-            for text in [
-                &mut repository.id,
-                &mut repository.default_branch,
-                &mut repository.pushed_at,
-                &mut repository.owner,
-            ]
-            .into_iter()
-            .flatten()
-            .chain(&mut repository.topics)
-            {
-                *text = clean(text);
-            }
             self.repositories.push(repository);
         }
     }
