@@ -3,18 +3,19 @@
 //! Input: the findings of a scan, the arguments, and credentials from the environment. Output: the
 //! responses of issuers. It sends no requests itself: `respond` does.
 
-use super::args::{ActionArgs, VerifyArgs};
+use super::args::{ActionArgs, IssuerArgs, VerifyArgs};
 use super::known_verdicts::KnownVerdicts;
 use super::revocations::{ConsentedRevocations, PlannedRevocations, Revocations, Success};
 use crate::detect::Evidence;
 use crate::report::document::{Document, LocationRecord, Record};
 use crate::report::response::Response;
 use crate::report::text::place_name;
+use crate::respond::cloudflare::AccountId;
 use crate::respond::endpoint::{DATADOG_SITES, Endpoint};
 use crate::respond::http::Stop;
 use crate::respond::{
-    ISSUER_TOKEN, ProvenToken, Responder, Revocation, RevocationOutcome, SITE_TOKEN, Settings,
-    Verdict, VerifyStep,
+    AtlassianSettings, CloudflareSettings, ISSUER_TOKEN, ProvenToken, Responder, Revocation,
+    RevocationOutcome, SITE_TOKEN, Settings, UserName, Verdict, VerifyStep,
 };
 use crate::rules::line_column;
 use crate::source::Run;
@@ -216,8 +217,7 @@ impl ActionArgs {
 
     /// Returns the endpoints of issuers and the credentials for them, from arguments and environment.
     pub(super) fn settings(&self, pause: u16) -> anyhow::Result<Settings> {
-        let issuers = self.issuer.iter().map(|url| Endpoint::parse(url));
-        let issuers = unique(issuers.collect::<Result<_, _>>().context("invalid --issuer")?);
+        let issuers = endpoints("--issuer", &self.issuer)?;
         // Explicit endpoints replace the default ones.
         let sites: Vec<&str> = if self.datadog_site.is_empty() && issuers.is_empty() {
             DATADOG_SITES.to_vec()
@@ -233,16 +233,55 @@ impl ActionArgs {
             }
             None => None,
         };
+        let of = &self.issuers;
         Ok(Settings {
             sites,
             issuers,
-            github: Endpoint::parse(&self.github_api).context("invalid --github-api")?,
+            github: endpoint("--github-api", &of.github_api)?,
+            gitlab: endpoints("--gitlab-url", &of.gitlab_url)?,
+            npm: endpoint("--npm-registry", &of.npm_registry)?,
+            cloudflare: cloudflare(of)?,
+            vercel: endpoint("--vercel-api", &of.vercel_api)?,
+            atlassian: AtlassianSettings {
+                bitbucket: endpoint("--bitbucket-api", &of.bitbucket_api)?,
+                bitbucket_user: user("--bitbucket-user", of.bitbucket_user.as_deref())?,
+                sites: endpoints("--atlassian-url", &of.atlassian_url)?,
+                email: user("--atlassian-email", of.atlassian_email.as_deref())?,
+            },
+            grafana: endpoints("--grafana-url", &of.grafana_url)?,
+            wandb: endpoints("--wandb-url", &of.wandb_url)?,
             site_token: credential(SITE_TOKEN)?,
             issuer_token: credential(ISSUER_TOKEN)?,
             service_account,
             pause: Duration::from_secs(pause.into()),
         })
     }
+}
+
+/// Parses the address of an issuer.
+fn endpoint(option: &str, url: &str) -> anyhow::Result<Endpoint> {
+    Endpoint::parse(url).with_context(|| format!("invalid {option}"))
+}
+
+/// Parses the addresses of an issuer's installations; each is asked once.
+fn endpoints(option: &str, urls: &[String]) -> anyhow::Result<Vec<Endpoint>> {
+    let endpoints = urls.iter().map(|url| endpoint(option, url));
+    Ok(unique(endpoints.collect::<Result<_, _>>()?))
+}
+
+/// Parses the name or e-mail address of the user that tokens belong to.
+fn user(option: &str, name: Option<&str>) -> anyhow::Result<Option<UserName>> {
+    name.map(UserName::parse).transpose().with_context(|| format!("invalid {option}"))
+}
+
+fn cloudflare(of: &IssuerArgs) -> anyhow::Result<CloudflareSettings> {
+    let accounts = of.cloudflare_account.iter().map(|id| AccountId::parse(id));
+    let accounts: Result<_, _> = accounts.collect();
+    Ok(CloudflareSettings {
+        api: endpoint("--cloudflare-api", &of.cloudflare_api)?,
+        accounts: accounts.context("invalid --cloudflare-account")?,
+        email: user("--cloudflare-email", of.cloudflare_email.as_deref())?,
+    })
 }
 
 /// Fails for a name that is no site of Datadog: tokens must not be sent to a misspelt host.

@@ -93,7 +93,7 @@ fn revoke(finding: &Finding, rule: &Rule, context: &NextStepsContext) -> Draft {
         .advice_for(finding.token.uuid)
         .unwrap_or_else(|| format!("Revoke it where {} issued it.", rule.issuer));
     let is_proven = finding.evidence == Evidence::Proven;
-    let provider = Provider::of(&rule.id).filter(|_| is_proven);
+    let provider = Provider::of(&rule.id).filter(|it| is_proven && it.can_revoke());
     let is_by_id = || finding.token.uuid.is_some() && provider == Some(Provider::Datadog);
     let command = match (&context.revoke, &context.report) {
         _ if provider.is_none() => None,

@@ -4,10 +4,11 @@
 //! choose the endpoints.
 
 use super::endpoint::Endpoint;
-use super::http::{ApiRequest, ApiResponse, Client};
+use super::grant::Grant;
+use super::http::{ApiRequest, ApiResponse, Client, Credential};
 use super::outcome::{Revocation, RevocationOutcome};
 use super::provider::Provider;
-use super::verdict::{Answer, Grant};
+use super::verdict::Answer;
 use ddpatrol_token::{Secret, Uuid};
 use serde_json::Value;
 
@@ -29,14 +30,8 @@ pub(super) fn validate(
     endpoint: &Endpoint,
     token: &Secret,
 ) -> Result<ApiResponse, String> {
-    let request = ApiRequest {
-        method: "GET",
-        path: "/api/v2/validate_keys",
-        bearer: Some(token.expose()),
-        headers: &[],
-        body: None,
-    };
-    client.send(endpoint, request)
+    let credential = Credential::Bearer(token.expose());
+    client.send(endpoint, ApiRequest::new("GET", "/api/v2/validate_keys", credential))
 }
 
 fn answer(reply: &ApiResponse) -> Answer {
@@ -98,8 +93,7 @@ pub fn revocation_path(
 #[must_use]
 pub fn revoke(client: &Client, site: &Endpoint, path: &str, admin: &Secret) -> Revocation {
     let host = site.host();
-    let bearer = Some(admin.expose());
-    let request = ApiRequest { method: "DELETE", path, bearer, headers: &[], body: None };
+    let request = ApiRequest::new("DELETE", path, Credential::Bearer(admin.expose()));
     let failed = |why: String| Revocation::new(RevocationOutcome::Failed, format!("{host}: {why}"));
     match client.send(site, request) {
         Err(why) => failed(why),

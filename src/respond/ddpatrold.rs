@@ -5,10 +5,11 @@
 
 use super::datadog;
 use super::endpoint::Endpoint;
-use super::http::{ApiRequest, ApiResponse, Client};
+use super::grant::Grant;
+use super::http::{ApiRequest, ApiResponse, Client, Credential};
 use super::outcome::{Revocation, RevocationOutcome};
 use super::proven_token::ProvenToken;
-use super::verdict::{Answer, Grant, TokenEnd};
+use super::verdict::{Answer, TokenEnd};
 use ddpatrol_token::Secret;
 use serde_json::{Value, json};
 
@@ -64,11 +65,8 @@ fn report_batch(client: &Client, issuer: &Endpoint, batch: &[&ProvenToken]) -> V
         .collect();
     let body = json!({"reports": entries});
     let request = ApiRequest {
-        method: "POST",
-        path: "/leaks/v1/reports",
-        bearer: None,
-        headers: &[],
         body: Some(&body),
+        ..ApiRequest::new("POST", "/leaks/v1/reports", Credential::None)
     };
     let host = issuer.host();
     let failed = |why: &str| Revocation::new(RevocationOutcome::Failed, format!("{host}: {why}"));

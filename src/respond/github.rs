@@ -4,30 +4,24 @@
 //! Input: tokens. Output: an answer or a revocation for each. Source: <https://docs.github.com/en/rest/credentials/revoke>
 
 use super::endpoint::Endpoint;
-use super::http::{ApiRequest, ApiResponse, Client};
+use super::grant::{Grant, separated, shortened};
+use super::http::{ApiRequest, ApiResponse, Client, Credential};
 use super::outcome::{Revocation, RevocationOutcome};
-use super::verdict::{Answer, Grant};
+use super::verdict::Answer;
 use ddpatrol_token::Secret;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Maximum number of tokens per request.
 const BATCH_SIZE: usize = 1_000;
-/// Maximum number of scopes that are reported.
-const MAX_SCOPES: usize = 100;
-/// Maximum length of a login, a scope or an expiry, in characters.
-const MAX_TEXT_LEN: usize = 100;
 const HEADERS: [(&str, &str); 1] = [("x-github-api-version", "2022-11-28")];
 
 /// Asks GitHub about a token.
 #[must_use]
 pub fn verify(client: &Client, api: &Endpoint, token: &Secret) -> Answer {
     let request = ApiRequest {
-        method: "GET",
-        path: "/user",
-        bearer: Some(token.expose()),
         headers: &HEADERS,
-        body: None,
+        ..ApiRequest::new("GET", "/user", Credential::Bearer(token.expose()))
     };
     match client.send(api, request) {
         Err(why) => Answer::Inconclusive(why),
@@ -50,12 +44,9 @@ fn answer(reply: &ApiResponse) -> Answer {
 
 /// Reads what GitHub reports about a live token. Only classic and OAuth tokens have scopes.
 fn grant(reply: &ApiResponse, login: Option<&str>) -> Grant {
-    let scopes = reply.header("x-oauth-scopes").map(|list| {
-        let scopes = list.split(',').map(str::trim).filter(|scope| !scope.is_empty());
-        scopes.take(MAX_SCOPES).map(shortened).collect()
-    });
-    let expiry = reply.header("github-authentication-token-expiration");
-    Grant { login: login.map(shortened), scopes, expires_at: expiry.map(expiry_text) }
+    let scopes = reply.header("x-oauth-scopes").map(separated);
+    let expiry = reply.header("github-authentication-token-expiration").map(expiry_text);
+    Grant::of_owner(login).with_scopes(scopes).with_expiry(expiry.as_deref())
 }
 
 /// Converts GitHub's notation (`2026-12-31 23:59:59 UTC`, or with an offset) to RFC 3339. Any other text is
@@ -64,10 +55,6 @@ fn expiry_text(text: &str) -> String {
     let utc = text.strip_suffix(" UTC").map(|time| format!("{time} +0000"));
     Timestamp::strptime("%Y-%m-%d %H:%M:%S %z", utc.as_deref().unwrap_or(text))
         .map_or_else(|_| shortened(text), |time| time.to_string())
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(MAX_TEXT_LEN).collect()
 }
 
 /// Revokes tokens; returns an outcome for each. The request carries no credentials, because GitHub rejects
@@ -82,11 +69,9 @@ fn revoke_batch(client: &Client, api: &Endpoint, batch: &[&Secret]) -> Vec<Revoc
         batch.iter().map(|token| String::from_utf8_lossy(token.expose())).collect();
     let body = json!({"credentials": tokens});
     let request = ApiRequest {
-        method: "POST",
-        path: "/credentials/revoke",
-        bearer: None,
         headers: &HEADERS,
         body: Some(&body),
+        ..ApiRequest::new("POST", "/credentials/revoke", Credential::None)
     };
     let host = api.host();
     let outcome = match client.send(api, request) {

@@ -4,11 +4,13 @@
 
 use super::endpoint::Endpoint;
 use super::rate_limit::{self, RateLimiter, Turn};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use ureq::http::{HeaderMap, Request};
+use ureq::http::{HeaderMap, HeaderValue, Request};
 use ureq::tls::{RootCerts, TlsConfig};
 
 /// Time limit of one request.
@@ -48,6 +50,60 @@ impl fmt::Debug for Stop {
     }
 }
 
+/// The credential of a request.
+#[derive(Clone, Copy)]
+pub enum Credential<'a> {
+    /// None.
+    None,
+    /// `Authorization: Bearer`.
+    Bearer(&'a [u8]),
+    /// `Authorization: Basic`.
+    Basic {
+        /// The user name; without a colon.
+        user: &'a str,
+        /// The password or token.
+        password: &'a [u8],
+    },
+    /// A header that only this issuer uses.
+    Header {
+        /// The name of the header, in lower case.
+        name: &'static str,
+        /// The token.
+        value: &'a [u8],
+    },
+}
+
+impl fmt::Debug for Credential<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Bearer(_) => "Bearer(***)",
+            Self::Basic { .. } => "Basic(***)",
+            Self::Header { .. } => "Header(***)",
+        })
+    }
+}
+
+impl Credential<'_> {
+    /// Returns the name and the value of its header; `None` if there is none, or a character is not allowed
+    /// in a header.
+    fn header(self) -> Option<(&'static str, HeaderValue)> {
+        let (name, value) = match self {
+            Self::None => return None,
+            Self::Bearer(token) => ("authorization", [b"Bearer ", token].concat()),
+            Self::Basic { user, password } => {
+                let pair = [user.as_bytes(), b":", password].concat();
+                ("authorization", format!("Basic {}", BASE64.encode(pair)).into_bytes())
+            }
+            Self::Header { name, value } => (name, value.to_vec()),
+        };
+        let mut value = HeaderValue::from_bytes(&value).ok()?;
+        // Debug output, such as that of a transport's log, then does not contain the value.
+        value.set_sensitive(true);
+        Some((name, value))
+    }
+}
+
 /// A request to an issuer.
 #[derive(Clone, Copy, Debug)]
 pub struct ApiRequest<'a> {
@@ -55,12 +111,20 @@ pub struct ApiRequest<'a> {
     pub method: &'static str,
     /// The path at the endpoint.
     pub path: &'a str,
-    /// Credential for the `Authorization` header.
-    pub bearer: Option<&'a [u8]>,
+    /// The credential.
+    pub credential: Credential<'a>,
     /// Additional headers.
-    pub headers: &'a [(&'static str, &'static str)],
+    pub headers: &'a [(&'static str, &'a str)],
     /// JSON body.
     pub body: Option<&'a Value>,
+}
+
+impl<'a> ApiRequest<'a> {
+    /// Creates a request without further headers and body.
+    #[must_use]
+    pub const fn new(method: &'static str, path: &'a str, credential: Credential<'a>) -> Self {
+        Self { method, path, credential, headers: &[], body: None }
+    }
 }
 
 /// An issuer's response.
@@ -85,6 +149,25 @@ impl ApiResponse {
         let mut values = self.headers.get_all(name).iter();
         let first = values.next()?.to_str().ok()?;
         values.next().is_none().then_some(first)
+    }
+
+    /// Returns all values of a header as text.
+    #[must_use]
+    pub fn headers(&self, name: &str) -> Vec<String> {
+        let values = self.headers.get_all(name).iter();
+        values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+    }
+
+    /// Returns the text at a JSON pointer in the body.
+    #[must_use]
+    pub fn text(&self, pointer: &str) -> Option<&str> {
+        self.value(pointer).and_then(Value::as_str)
+    }
+
+    /// Returns the value at a JSON pointer in the body.
+    #[must_use]
+    pub fn value(&self, pointer: &str) -> Option<&Value> {
+        self.json.as_ref()?.pointer(pointer)
     }
 
     /// Describes an unexpected response.
@@ -206,14 +289,15 @@ impl Client {
         endpoint: &Endpoint,
         request: ApiRequest<'_>,
     ) -> Result<ApiResponse, String> {
-        let ApiRequest { method, path, bearer, headers, body } = request;
+        let ApiRequest { method, path, credential, headers, body } = request;
         let mut request = Request::builder().method(method).uri(endpoint.url(path));
         request = request.header("accept", "application/json");
         for &(name, value) in headers {
             request = request.header(name, value);
         }
-        if let Some(token) = bearer {
-            request = request.header("authorization", [b"Bearer ", token].concat());
+        if !matches!(credential, Credential::None) {
+            let (name, value) = credential.header().ok_or("the credential is no valid header")?;
+            request = request.header(name, value);
         }
         let body = match body {
             Some(json) => {
@@ -257,7 +341,26 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
-    use super::is_json;
+    use super::{Credential, is_json};
+
+    #[test]
+    fn credentials_are_headers_that_debug_output_does_not_show() {
+        let basic = Credential::Basic { user: "Aladdin", password: b"open sesame" };
+        for (credential, name, value) in [
+            (Credential::Bearer(b"abc"), "authorization", "Bearer abc"),
+            // The example of RFC 7617.
+            (basic, "authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
+            (Credential::Header { name: "private-token", value: b"abc" }, "private-token", "abc"),
+        ] {
+            let (found, header) = credential.header().expect("a header");
+            assert_eq!((found, header.as_bytes()), (name, value.as_bytes()));
+            assert!(header.is_sensitive());
+            let shown = format!("{credential:?} {header:?}");
+            assert!(!shown.contains("abc") && !shown.contains("sesame"), "{shown}");
+        }
+        assert!(Credential::Bearer(b"a\nb").header().is_none());
+        assert!(Credential::None.header().is_none());
+    }
 
     #[test]
     fn only_json_content_types_are_json() {

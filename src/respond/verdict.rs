@@ -3,6 +3,7 @@
 //! Input: the answers of issuers. Output: plain data for reports. This file sends no requests; which
 //! answers make a token dead is decided by [`super::Responder`].
 
+use super::grant::Grant;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -26,17 +27,6 @@ impl fmt::Display for Verdict {
             Self::Unknown => "unknown",
         })
     }
-}
-
-/// The facts that an issuer reports about a live token. All of it is untrusted text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grant {
-    /// The login of the account that the token belongs to.
-    pub login: Option<String>,
-    /// The scopes of the token; `None` if the issuer does not report them.
-    pub scopes: Option<Vec<String>>,
-    /// The time of its expiry.
-    pub expires_at: Option<String>,
 }
 
 /// The verdict on a token, and its reason.
@@ -80,10 +70,12 @@ pub enum Answer {
 /// Why a token that an endpoint issued is no longer live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenEnd {
-    /// It was revoked, or its owner disabled.
+    /// It was revoked, or its owner was disabled.
     Revoked,
     /// It has expired.
     Expired,
+    /// Its owner or the issuer disabled it.
+    Disabled,
 }
 
 impl fmt::Display for TokenEnd {
@@ -91,6 +83,7 @@ impl fmt::Display for TokenEnd {
         f.write_str(match self {
             Self::Revoked => "revoked",
             Self::Expired => "expired",
+            Self::Disabled => "disabled",
         })
     }
 }

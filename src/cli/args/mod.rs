@@ -2,6 +2,7 @@
 
 mod clean;
 mod hooks;
+mod issuers;
 mod listing;
 mod output;
 mod saved;
@@ -15,6 +16,7 @@ pub(super) use clean::{CleanArgs, CleanFilterArgs};
 pub(super) use hooks::{
     HookArgs, HookCommand, HookPlaceArgs, HookSetArgs, MessageArgs, PushArgs, ReceiveArgs,
 };
+pub(super) use issuers::IssuerArgs;
 pub(super) use listing::ListingArgs;
 pub(super) use output::OutputArgs;
 pub(super) use saved::{

@@ -1,6 +1,6 @@
 //! The arguments of verification and revocation.
 
-use super::OutputArgs;
+use super::{IssuerArgs, OutputArgs};
 use clap::Args as ClapArgs;
 use ddpatrol_scan::finding::FingerprintPrefix;
 use std::path::PathBuf;
@@ -42,7 +42,8 @@ impl VerifyArgs {
             (!issuer.is_empty()).then_some("--issuer"),
             service_account.as_ref().map(|_| "--service-account"),
         ];
-        let given: Vec<&str> = given.into_iter().flatten().collect();
+        let given = given.into_iter().flatten().chain(self.action.issuers.given());
+        let given: Vec<&str> = given.collect();
         let is_ineffective = !given.is_empty() && !self.verify && !self.revoke;
         is_ineffective.then(|| format!("no issuer is asked: {} needs --verify", given.join(", ")))
     }
@@ -74,24 +75,19 @@ pub(in crate::cli) struct ActionArgs {
     #[arg(long, value_name = "URL", hide_short_help = true)]
     pub(in crate::cli) issuer: Vec<String>,
 
-    /// Base URL of the GitHub API.
-    #[arg(
-        long,
-        value_name = "URL",
-        default_value = "https://api.github.com",
-        hide_short_help = true
-    )]
-    pub(in crate::cli) github_api: String,
-
     /// Service account that owns the ddsat_ tokens.
     #[arg(long, value_name = "UUID", hide_short_help = true)]
     pub(in crate::cli) service_account: Option<String>,
+
+    #[command(flatten)]
+    pub(in crate::cli) issuers: IssuerArgs,
 }
 
 /// Revoke the tokens of a saved report.
 ///
 /// A redacted report identifies Datadog tokens by their id, which suffices to revoke them with an
-/// administrator's token. GitHub and leak reports require the tokens themselves (--show-secrets).
+/// administrator's token. GitHub, GitLab, Vercel and leak reports require the tokens themselves
+/// (--show-secrets).
 /// The results are written as text or json.
 /// Exit codes: 0, all tokens are revoked or already dead; 2, a token is not revoked.
 #[derive(Debug, ClapArgs)]

@@ -1,7 +1,11 @@
 //! `--verify` and `--revoke` against stub issuers. No test contacts a real issuer;
 //! `scripts/journey.sh` tests the whole way with `ddpatrold`.
 
+mod issuers;
+mod own_rules;
+mod refusals;
 mod revoke;
+mod self_revocation;
 mod stub_issuer;
 mod tampered_reports;
 mod verify;

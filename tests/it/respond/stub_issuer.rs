@@ -1,4 +1,4 @@
-//! A stub for issuers (Datadog's sites, GitHub): an HTTP server on this machine that answers by a
+//! A stub for issuers: an HTTP server on this machine that answers by a
 //! script and records its requests.
 
 use serde_json::Value;
@@ -13,8 +13,17 @@ pub(super) struct Request {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) bearer: Option<String>,
+    /// All headers; the names are in lower case.
+    pub(super) headers: Vec<(String, String)>,
     pub(super) body: Value,
     pub(super) at: Instant,
+}
+
+impl Request {
+    /// Returns a header.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// A response of the server: status, further headers, body.
@@ -85,11 +94,12 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
     reader.read_line(&mut line).ok().filter(|&bytes| bytes > 0)?;
     let mut words = line.split_whitespace();
     let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let (mut length, mut bearer) = (0, None);
+    let (mut length, mut bearer, mut headers) = (0, None, Vec::new());
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).ok()?;
         let Some((name, value)) = header.trim_end().split_once(": ") else { break };
+        headers.push((name.to_ascii_lowercase(), value.to_owned()));
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.parse().ok()?,
             "authorization" => bearer = value.strip_prefix("Bearer ").map(str::to_owned),
@@ -99,5 +109,5 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    Some(Request { method, path, bearer, body, at: Instant::now() })
+    Some(Request { method, path, bearer, headers, body, at: Instant::now() })
 }

@@ -159,8 +159,10 @@ fn github_error_messages_determine_the_verdict() {
 #[test]
 fn tokens_without_an_issuer_api_are_unknown() {
     let issuer = Issuer::always(200, "", LIVE);
-    for token in [classic(&mut Random(1), "npm_", 30), classic(&mut Random(2), "ghr_", 30)] {
-        let args = ["--verify", "--issuer", &issuer.url, "--github-api", &issuer.url];
+    for token in [classic(&mut Random(1), "vcr_", 50), classic(&mut Random(2), "ghr_", 30)] {
+        let options = ["--issuer", "--github-api", "--vercel-api", "--npm-registry"];
+        let args = options.iter().flat_map(|it| [*it, &issuer.url]);
+        let args: Vec<&str> = ["--verify"].into_iter().chain(args).collect();
         let ran = scan(&tree_with(&token), &args);
         assert_eq!(only(&ran, "verification")["verdict"], "unknown", "{ran:?}");
     }
@@ -179,6 +181,16 @@ fn tokens_are_not_sent_unencrypted_to_other_hosts() {
         ["--issuer", "http://example.com"],
         ["--datadog-site", "http://example.com"],
         ["--github-api", "http://example.com"],
+        ["--gitlab-url", "http://example.com"],
+        ["--npm-registry", "http://registry.npmjs.org"],
+        ["--cloudflare-api", "http://example.com"],
+        ["--vercel-api", "http://example.com"],
+        ["--bitbucket-api", "http://example.com"],
+        ["--atlassian-url", "http://example.atlassian.net"],
+        ["--grafana-url", "http://grafana.example.com"],
+        ["--wandb-url", "http://example.com"],
+        ["--cloudflare-account", "../../user"],
+        ["--atlassian-email", "a:b@example.com"],
         ["--issuer", "https://user:word@example.com"],
         ["--datadog-site", "nowhere"],
     ] {
@@ -464,7 +476,7 @@ fn a_site_listed_twice_is_asked_once() {
 
 #[test]
 fn a_password_in_a_url_is_not_printed() {
-    for option in ["--issuer", "--datadog-site", "--github-api"] {
+    for option in ["--issuer", "--datadog-site", "--github-api", "--gitlab-url", "--grafana-url"] {
         let address = "https://admin:hunter2@example.com";
         let ran = scan(&tree_with("clean"), &["--verify", option, address]);
         assert_eq!(ran.code(), Some(2));
