@@ -4,6 +4,7 @@
 //! Unlike results, verdicts are replaced: the latest one counts. A verdict is a redacted text of the scanner;
 //! the token itself is never here.
 
+use crate::digest::PartsDigest;
 use crate::result::{Finding, Verdict, Verification};
 use crate::store::Store;
 use anyhow::Context;
@@ -34,14 +35,19 @@ pub struct CachedVerdict {
     pub fingerprint: String,
     /// The time of the issuer's answer.
     pub verified_at: Timestamp,
+    /// Digest of the options that configured the issuers; empty in verdicts of older versions. A verdict says
+    /// nothing about other hosts or accounts.
+    #[serde(default)]
+    pub issuers: String,
     /// The verdict.
     pub verification: Verification,
 }
 
 impl CachedVerdict {
     /// Creates a verdict of now.
-    pub fn now(fingerprint: String, verification: Verification) -> Self {
-        Self { schema: SCHEMA.to_owned(), fingerprint, verified_at: Timestamp::now(), verification }
+    pub fn now(fingerprint: String, issuers: String, verification: Verification) -> Self {
+        let verified_at = Timestamp::now();
+        Self { schema: SCHEMA.to_owned(), fingerprint, verified_at, issuers, verification }
     }
 
     /// Returns `true` if it is younger than `limit`. One from the future is not.
@@ -98,6 +104,8 @@ impl Store {
 pub struct Verifier {
     /// Options of the scanner that configure issuers.
     options: Vec<OsString>,
+    /// Digest of the options that configure the issuers.
+    issuers: String,
     /// Maximum age of a verdict.
     age: Duration,
     /// Verdicts that this process has seen.
@@ -119,7 +127,8 @@ pub struct Claim {
 impl Verifier {
     /// Creates a verifier whose verdicts are valid for `age`; `options` of the scanner configure the issuers.
     pub fn new(options: Vec<OsString>, age: Duration) -> Self {
-        Self { options, age, seen: Mutex::default(), locks: Mutex::default() }
+        let issuers = issuers(&options);
+        Self { options, issuers, age, seen: Mutex::default(), locks: Mutex::default() }
     }
 
     /// Returns the options of the scanner.
@@ -181,7 +190,8 @@ impl Verifier {
         for finding in verified {
             let Some(verification) = finding.verification else { continue };
             if open.remove(&finding.fingerprint) {
-                let verdict = CachedVerdict::now(finding.fingerprint, verification);
+                let verdict =
+                    CachedVerdict::now(finding.fingerprint, self.issuers.clone(), verification);
                 store.put_verdict(&verdict).await?;
                 lock(&self.seen).insert(verdict.fingerprint.clone(), verdict);
             }
@@ -210,12 +220,26 @@ impl Verifier {
         if let Some(verdict) = seen.filter(|it| it.is_fresh(self.age, now)) {
             return Ok(Some(verdict.verification));
         }
-        let verdict = store.verdict(fingerprint).await?.filter(|it| it.is_fresh(self.age, now));
+        let is_valid =
+            |it: &CachedVerdict| it.issuers == self.issuers && it.is_fresh(self.age, now);
+        let verdict = store.verdict(fingerprint).await?.filter(is_valid);
         if let Some(verdict) = &verdict {
             lock(&self.seen).insert(fingerprint.to_owned(), verdict.clone());
         }
         Ok(verdict.map(|it| it.verification))
     }
+}
+
+/// Returns a digest of the options that configure the issuers, in any order. The pause before the second check
+/// does not change a verdict.
+fn issuers(options: &[OsString]) -> String {
+    let mut options: Vec<&[u8]> = options.iter().map(|it| it.as_encoded_bytes()).collect();
+    options.retain(|it| !it.starts_with(b"--verify-pause="));
+    options.sort_unstable();
+    options.dedup();
+    let mut digest = PartsDigest::default();
+    options.into_iter().for_each(|it| digest.add(it));
+    digest.finish()
 }
 
 /// Returns the fingerprints of the tokens that are not suppressed.
@@ -246,7 +270,7 @@ mod tests {
             scopes: None,
             expires_at: None,
         };
-        let mut verdict = CachedVerdict::now("00".repeat(16), verification);
+        let mut verdict = CachedVerdict::now("00".repeat(16), issuers(&[]), verification);
         verdict.verified_at = Timestamp::now() - jiff::SignedDuration::from_secs(age);
         verdict
     }
@@ -259,6 +283,17 @@ mod tests {
         assert!(is_fresh(Verdict::Unknown, 3_000) && !is_fresh(Verdict::Unknown, 4_000));
         assert!(!is_fresh(Verdict::Dead, -600), "a verdict from the future is not trusted");
         assert!(!verdict(Verdict::Live, 0).is_fresh(Duration::ZERO, Timestamp::now()));
+    }
+
+    #[test]
+    fn the_order_of_options_and_the_pause_do_not_change_the_issuers() {
+        let of = |words: &[&str]| {
+            issuers(&words.iter().map(|it| OsString::from(*it)).collect::<Vec<_>>())
+        };
+        let (one, two) = ("--issuer=https://one.example", "--gitlab-url=https://two.example");
+        assert_eq!(of(&[one, two, "--verify-pause=2"]), of(&[two, one]));
+        assert_ne!(of(&[one]), of(&[one, two]));
+        assert_ne!(of(&[one]), of(&[]));
     }
 
     #[tokio::test]

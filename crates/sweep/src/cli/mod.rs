@@ -2,6 +2,7 @@
 
 mod args;
 mod exit;
+mod issuer_args;
 mod list;
 mod list_args;
 mod messages;

@@ -1,5 +1,6 @@
 //! The arguments of verification.
 
+use super::issuer_args::IssuerArgs;
 use super::values::parse_time;
 use crate::verdict::Verifier;
 use clap::Args;
@@ -30,13 +31,12 @@ pub(super) struct VerifyArgs {
     #[arg(long, value_name = "URL", requires = "verify")]
     pub(super) issuer: Vec<String>,
 
-    /// Base URL of the GitHub API.
-    #[arg(long, value_name = "URL", requires = "verify")]
-    pub(super) github_api: Option<String>,
-
     /// Seconds to wait before a rejected token is verified again.
     #[arg(long, value_name = "SECONDS", requires = "verify", hide_short_help = true, value_parser = clap::value_parser!(u16).range(2..=600))]
     pub(super) verify_pause: Option<u16>,
+
+    #[command(flatten)]
+    issuers: IssuerArgs,
 }
 
 impl VerifyArgs {
@@ -46,7 +46,7 @@ impl VerifyArgs {
         let mut add = |name: &str, value: &str| options.push(format!("{name}={value}").into());
         self.datadog_site.iter().for_each(|it| add("--datadog-site", it));
         self.issuer.iter().for_each(|it| add("--issuer", it));
-        self.github_api.iter().for_each(|it| add("--github-api", it));
+        self.issuers.options().for_each(|(name, value)| add(name, value));
         self.verify_pause.iter().for_each(|it| add("--verify-pause", &it.to_string()));
         self.verify.then(|| Verifier::new(options, self.verdict_age))
     }

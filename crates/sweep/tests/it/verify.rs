@@ -197,6 +197,39 @@ fn a_new_commit_asks_about_new_tokens_only() {
 }
 
 #[test]
+fn a_verdict_of_one_host_is_not_used_for_another() {
+    let token = token(9);
+    let sweeps = Sweeps::new(&[&token]);
+    let (one, two) = (Issuer::start(), Issuer::start());
+    two.answer(&token, 401);
+    assert_eq!(sweeps.run("w1", &one, &[]).status.code(), Some(0));
+    assert_eq!(sweeps.verdicts("w1"), ["live"]);
+    let output = sweeps.run("w2", &two, &[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!((one.asked(&token), two.asked(&token)), (1, 2), "{output:?}");
+    assert_eq!(sweeps.verdicts("w2"), ["dead"]);
+    // The same hosts, in another order: the verdict is fresh.
+    let both = ["--issuer", &one.server.url];
+    assert_eq!(sweeps.run("w3", &two, &both).status.code(), Some(0));
+    let both = ["--issuer", &two.server.url];
+    assert_eq!(sweeps.run("w4", &one, &both).status.code(), Some(0));
+    assert_eq!((one.asked(&token), two.asked(&token)), (2, 3));
+    assert_eq!(sweeps.verdicts("w4"), ["live"]);
+}
+
+#[test]
+fn options_of_single_issuers_reach_the_scanner() {
+    let token = ddpatrol_test_mint::classic(&mut Random(10), "npm_", 30);
+    let sweeps = Sweeps::new(&[&token]);
+    let issuer = Issuer::start();
+    let registry = Server::start(|_, _, _| Response::json(r#"{"username":"ada"}"#));
+    let output = sweeps.run("w1", &issuer, &["--npm-registry", &registry.url]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(sweeps.verdicts("w1"), ["live"], "{output:?}");
+    assert_eq!((registry.requests().len(), issuer.server.requests().len()), (1, 0));
+}
+
+#[test]
 fn an_inconclusive_answer_is_unknown_and_not_repeated_for_each_repository() {
     let token = token(7);
     let sweeps = Sweeps::new(&[&token, &token]);
