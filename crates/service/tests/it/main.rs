@@ -37,6 +37,7 @@ mod service_accounts;
 mod slow_senders;
 mod token_format;
 mod token_state;
+mod upgrade;
 mod users;
 mod wall_clock;
 mod web;
