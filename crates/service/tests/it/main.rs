@@ -23,6 +23,7 @@ mod http;
 mod introspection;
 mod leak_batches;
 mod limits;
+mod lookups;
 mod lost_answers;
 mod network;
 mod observability;
