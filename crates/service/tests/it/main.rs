@@ -43,6 +43,7 @@ mod users;
 mod wall_clock;
 mod web;
 mod web_forms;
+mod web_lists;
 mod web_sessions;
 mod write_ahead_log;
 
