@@ -5,7 +5,7 @@
 
 use super::search::search;
 use super::{Dialect, Store, StoreError};
-use crate::audit::condition::SqlPart;
+use crate::audit::condition::{NameSearch, SqlPart};
 use crate::audit::{Cursor, Event, Filter, Page, name};
 use crate::sort::Direction;
 use crate::{id, time};
@@ -107,7 +107,11 @@ macro_rules! push_conditions {
     ($query:ident, $alias:literal, $index:ident, $filter:ident, $page:ident) => {
         push_range!($query, $alias, $index, $filter, $page);
         $query.push(" AND ");
-        for part in $filter.condition().sql() {
+        let names = match $page.last {
+            Some(_) => NameSearch::EachEvent,
+            None => NameSearch::AllNames,
+        };
+        for part in $filter.condition().sql(names) {
             match part {
                 SqlPart::Sql(sql) => $query.push(sql),
                 SqlPart::Alias => $query.push($alias),

@@ -24,7 +24,7 @@ use std::collections::HashMap;
 const PAGE: u32 = 50;
 
 /// Number of events that the first page of a search reads; each further step reads more.
-const WINDOW: u32 = 20_000;
+const WINDOW: u32 = 10_000;
 /// The largest number of events that a step of a search reads.
 const MAX_WINDOW: u32 = 1_280_000;
 

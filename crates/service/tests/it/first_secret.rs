@@ -138,10 +138,10 @@ impl Drop for Terminal {
 fn on_a_terminal_the_first_sign_in_link_is_printed_there_and_signs_in_once() {
     let database = Database::sqlite();
     let mut terminal = Terminal::of_service(&database);
-    let line = terminal.line("listening on ");
-    let address = line.split_once("http://").unwrap().1;
     terminal.line("sign-in link");
     let link = terminal.line("/sign-in/link?code=");
+    let line = terminal.line("listening on ");
+    let address = line.split_once("http://").unwrap().1;
     let path = link.strip_prefix(&format!("http://{address}")).expect("the service's address");
     let mut browser = Browser::at(address.parse().unwrap());
     assert!(browser.open(path).expect(200).text().contains(ADMINISTRATOR));

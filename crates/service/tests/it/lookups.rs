@@ -34,7 +34,7 @@ fn statements_of(server: &Server, request: &Request) -> (u16, Vec<Statement>) {
             let field = line.pointer(&format!("/fields/{name}")).or_else(|| line.get(name));
             field.map(|field| field.as_str().map_or_else(|| field.to_string(), str::to_owned))
         };
-        let statement = [text("db.statement"), text("summary")].into_iter().flatten();
+        let mut statement = [text("db.statement"), text("summary")].into_iter().flatten();
         let statement = statement.find(|statement| !statement.is_empty())?;
         let statement = statement.split_whitespace().collect::<Vec<_>>().join(" ");
         let rows = text("rows_returned")?.parse().unwrap();

@@ -70,7 +70,7 @@ fn walk(browser: &mut Browser, start: &str, kind: u8, expected: usize) {
 }
 
 fn lists_of_users_are_complete_in_both_directions(database: &Database) {
-    let (server, _) = Server::first(database, &["--no-rate-limit"]);
+    let (server, _) = Server::first(database, &[]);
     crowd(database, 130, 0);
     crowd(database, 101, 1);
     let mut browser = Browser::signed_in(&server, database, ADMINISTRATOR);
@@ -96,7 +96,7 @@ fn lists_of_users_are_complete_in_both_directions_on_postgres() {
 #[test]
 fn every_session_of_a_person_is_listed() {
     let database = Database::sqlite();
-    let (server, _) = Server::first(&database, &["--no-rate-limit"]);
+    let (server, _) = Server::first(&database, &[]);
     let mut browser = Browser::signed_in(&server, &database, ADMINISTRATOR);
     database.execute(
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 119) INSERT INTO sessions (id, digest, user_id, method, created_at, used_at, ip, user_agent) SELECT randomblob(16), randomblob(32), user_id, method, created_at - i / 3, used_at, ip, user_agent FROM sessions, n",
@@ -120,10 +120,10 @@ fn events_of_pages_name_the_session() {
     let database = Database::sqlite();
     let (server, root) = Server::first(&database, &[]);
     let mut browser = Browser::signed_in(&server, &database, ADMINISTRATOR);
-    browser.submit("/tokens/new", "/tokens", &crate::web::CREATION).expect(200);
+    browser.submit("/tokens/new", "/tokens", &crate::web::CREATION).expect(201);
     let mut by_token = Browser::new(&server);
     by_token.send("/sign-in/token", &[("token", &root)]).expect(303);
-    by_token.submit("/tokens/new", "/tokens", &crate::web::CREATION).expect(200);
+    by_token.submit("/tokens/new", "/tokens", &crate::web::CREATION).expect(201);
     let sessions = server.events(&root, "@evt.name:session.started");
     let created = server.events(&root, "@evt.name:access_token.created @auth_method:session");
     assert_eq!((sessions.len(), created.len()), (2, 2), "{created:?}");
@@ -139,7 +139,7 @@ fn events_of_pages_name_the_session() {
 }
 
 fn a_search_continues_in_older_events(database: &Database) {
-    let (server, _) = Server::first(database, &["--no-rate-limit"]);
+    let (server, _) = Server::first(database, &[]);
     let mut browser = Browser::signed_in(&server, database, ADMINISTRATOR);
     let now = jiff::Timestamp::now().as_microsecond();
     // The only match is older than 45,000 other events.

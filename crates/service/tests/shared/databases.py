@@ -1,4 +1,4 @@
-"""What the suites in Python share: the variables that their scripts set, and databases of both kinds."""
+"""Shared by the suites in Python: variables that their scripts set, and databases of both kinds."""
 
 import itertools
 import os
