@@ -132,7 +132,7 @@ impl EventCondition {
                 push_joined(parts, all, Joint { empty: "1 = 1", with: " AND ", names });
             }
             Self::Any(any) => {
-                push_joined(parts, any, Joint { empty: "1 = 0", with: " OR ", names })
+                push_joined(parts, any, Joint { empty: "1 = 0", with: " OR ", names });
             }
             Self::Not(inner) => {
                 // A comparison with a missing value is null, and its negation must match.
