@@ -175,7 +175,7 @@ fn a_search_continues_in_older_events(database: &Database) {
         "/security/audit",
         "/security/audit?q=access_token.used",
         "/security/audit?event=test.needle",
-        "/security/audit?q=nothing-like-this&event=user.*",
+        "/security/audit?q=nothing-like-this&event=user.created",
     ] {
         let page = browser.open(path).expect(200);
         assert_eq!(link_to_older(&page), None, "{path}");
