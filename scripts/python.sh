@@ -22,6 +22,6 @@ fi
 python=$("$root/scripts/venv.sh" "$tests/requirements.txt")
 DDPATROL_TEST_NODE=$("$root/scripts/node.sh" "$tests")
 export DDPATROL_TEST_NODE
-export PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$root/crates/service/tests/shared
 cd "$tests"
 exec "$python" -m pytest -p no:cacheprovider --strict-markers -ra "$@"

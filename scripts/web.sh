@@ -6,7 +6,7 @@
 # DDPATROLD and DDPATROL are the paths of the programs (default: the debug programs, after building
 # them). DDPATROL_TEST_POSTGRES is the URL of a PostgreSQL server (default: a temporary server).
 # DDPATROL_WEB_PICTURES=docs/web writes the screenshots of the documentation, and
-# DDPATROL_WEB_GALLERY=FOLDER one of every page, narrow and wide. Needs Debian's packages chromium,
+# DDPATROL_WEB_GALLERY=FOLDER those of every page, at both widths and in both color schemes. Needs Debian's packages chromium,
 # nodejs and npm.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -28,6 +28,6 @@ fi
 
 python=$("$root/scripts/venv.sh" "$tests/requirements.txt")
 DDPATROL_TEST_NODE=$("$root/scripts/node.sh" "$tests")
-export DDPATROL_TEST_NODE PYTHONDONTWRITEBYTECODE=1
+export DDPATROL_TEST_NODE PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$root/crates/service/tests/shared
 cd "$tests"
 exec "$python" -m pytest -p no:cacheprovider --strict-markers -ra "$@"

@@ -56,6 +56,7 @@ impl Caller {
             user: Some(self.user_ref().clone()),
             auth_method: self.auth_method,
             token: self.token_id(),
+            session: self.session_id(),
             request: Some(self.request.clone()),
         }
     }
@@ -81,6 +82,15 @@ impl Caller {
         match &self.credential {
             CallerCredential::Token(token) => Some(token.id),
             CallerCredential::Session(session) => session.token.as_ref().map(|token| token.id),
+        }
+    }
+
+    /// Returns the caller's session of the web pages, if any.
+    #[must_use]
+    pub fn session_id(&self) -> Option<Uuid> {
+        match &self.credential {
+            CallerCredential::Token(_) => None,
+            CallerCredential::Session(session) => Some(session.id),
         }
     }
 

@@ -201,7 +201,7 @@ pub fn live(verdict: Verdict) -> Option<std::sync::Arc<CachedToken>> {
 
 fn openid_actor(user: &UserRef, browser: &Browser) -> Actor {
     let request = Some(browser.request.clone());
-    Actor { user: Some(user.clone()), auth_method: method::OPENID, token: None, request }
+    Actor { user: Some(user.clone()), request, ..Actor::without_user(method::OPENID) }
 }
 
 /// Returns the refusal for a person whom nobody invited. It is the same for every cause.
@@ -237,7 +237,7 @@ impl SessionStart {
             user_agent: browser.request.user_agent.clone(),
         };
         let request = Some(browser.request.clone());
-        let event = Actor { user: Some(user), auth_method: method, token, request }
+        let event = Actor { user: Some(user), auth_method: method, token, session: None, request }
             .event(name::SESSION_STARTED, None)?
             .about_session(session.id);
         Ok(Self { secret, session, event })

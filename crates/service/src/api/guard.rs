@@ -157,9 +157,8 @@ fn record_use(service: &Service, caller: Caller, response: &Response) -> Result<
     let (token, kind) = (caller.credential_id(), caller.token_kind());
     let actor = Actor {
         user: Some(caller.user_ref().clone()),
-        auth_method: caller.auth_method,
-        token: None,
         request: Some(caller.request),
+        ..Actor::without_user(caller.auth_method)
     };
     let status = response.status();
     if status == StatusCode::UNAUTHORIZED {
@@ -229,7 +228,7 @@ fn reject(service: &Service, rejected: Rejected, parts: &Parts, address: IpAddr)
     let event = || {
         let user = Some(token.user.clone());
         let request = Some(audit::Request::new(parts, address.to_string()));
-        let actor = Actor { user, auth_method, token: None, request };
+        let actor = Actor { user, request, ..Actor::without_user(auth_method) };
         let event = actor.event(name::DENIED, Some(token.id))?.of(token.kind);
         Ok(event.with_status(status.as_u16()))
     };

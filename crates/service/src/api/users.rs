@@ -5,7 +5,7 @@ use super::query::{Query, page};
 use crate::caller::Caller;
 use crate::service::Service;
 use crate::sort::Direction;
-use crate::store::user_listing::{UserListing, UserOrder, UserPage, UserState};
+use crate::store::user_listing::{UserFilter, UserListing, UserOrder, UserPage, UserState};
 use crate::store::users::User;
 use crate::users;
 use axum::Extension;
@@ -307,13 +307,6 @@ fn listing(query: Option<&str>) -> Result<UserListing, ApiError> {
     }
     let state = states.first().copied().filter(|&first| states.iter().all(|&it| it == first));
     let text = page.text.map(str::to_owned);
-    Ok(UserListing {
-        text,
-        state,
-        kind: None,
-        order,
-        direction,
-        size: page.size,
-        offset: page.offset,
-    })
+    let filter = UserFilter { text, state, kind: None };
+    Ok(UserListing { filter, order, direction, size: page.size, offset: page.offset })
 }

@@ -107,24 +107,37 @@ pub(crate) enum SqlPart<'a> {
     Number(i64),
 }
 
+/// How the names of tokens are searched for a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameSearch {
+    /// Once, in all names: fast for many events.
+    AllNames,
+    /// By the token of each event: fast for few events, however many tokens there are.
+    EachEvent,
+}
+
 impl EventCondition {
     /// Returns the SQL of the condition, an expression in parentheses.
-    pub(crate) fn sql(&self) -> Vec<SqlPart<'_>> {
+    pub(crate) fn sql(&self, names: NameSearch) -> Vec<SqlPart<'_>> {
         let mut parts = Vec::new();
-        self.push_sql(&mut parts);
+        self.push_sql(&mut parts, names);
         parts
     }
 
-    fn push_sql<'a>(&'a self, parts: &mut Vec<SqlPart<'a>>) {
+    fn push_sql<'a>(&'a self, parts: &mut Vec<SqlPart<'a>>, names: NameSearch) {
         use SqlPart::{Alias, Id, Number, Sql, Text};
         parts.push(Sql("("));
         match self {
-            Self::All(all) => push_joined(parts, all, Joint { empty: "1 = 1", with: " AND " }),
-            Self::Any(any) => push_joined(parts, any, Joint { empty: "1 = 0", with: " OR " }),
+            Self::All(all) => {
+                push_joined(parts, all, Joint { empty: "1 = 1", with: " AND ", names });
+            }
+            Self::Any(any) => {
+                push_joined(parts, any, Joint { empty: "1 = 0", with: " OR ", names });
+            }
             Self::Not(inner) => {
                 // A comparison with a missing value is null, and its negation must match.
                 parts.push(Sql("NOT COALESCE("));
-                inner.push_sql(parts);
+                inner.push_sql(parts, names);
                 parts.push(Sql(", FALSE)"));
             }
             Self::Text(column, value) => {
@@ -156,11 +169,25 @@ impl EventCondition {
                 parts.extend(like());
                 parts.extend([Sql(" OR LOWER("), Alias, Sql(".user_email) LIKE ")]);
                 parts.extend(like());
-                parts.extend([Sql(" OR "), Alias]);
-                parts.push(Sql(".user_id IN (SELECT id FROM users WHERE LOWER(name) LIKE "));
-                parts.extend(like());
-                parts.extend([Sql(") OR "), Alias]);
-                parts.push(Sql(".asset_id IN (SELECT id FROM tokens WHERE folded_name LIKE "));
+                match names {
+                    NameSearch::AllNames => {
+                        parts.extend([Sql(" OR "), Alias]);
+                        parts
+                            .push(Sql(".user_id IN (SELECT id FROM users WHERE LOWER(name) LIKE "));
+                        parts.extend(like());
+                        parts.extend([Sql(") OR "), Alias]);
+                        parts.push(Sql(
+                            ".asset_id IN (SELECT id FROM tokens WHERE folded_name LIKE ",
+                        ));
+                    }
+                    NameSearch::EachEvent => {
+                        parts.push(Sql(" OR EXISTS (SELECT 1 FROM users WHERE id = "));
+                        parts.extend([Alias, Sql(".user_id AND LOWER(name) LIKE ")]);
+                        parts.extend(like());
+                        parts.push(Sql(") OR EXISTS (SELECT 1 FROM tokens WHERE id = "));
+                        parts.extend([Alias, Sql(".asset_id AND folded_name LIKE ")]);
+                    }
+                }
                 parts.extend(like());
                 parts.push(Sql(")"));
             }
@@ -233,6 +260,7 @@ impl EventCondition {
 struct Joint {
     empty: &'static str,
     with: &'static str,
+    names: NameSearch,
 }
 
 fn push_joined<'a>(parts: &mut Vec<SqlPart<'a>>, conditions: &'a [EventCondition], joint: Joint) {
@@ -240,7 +268,7 @@ fn push_joined<'a>(parts: &mut Vec<SqlPart<'a>>, conditions: &'a [EventCondition
         if index > 0 {
             parts.push(SqlPart::Sql(joint.with));
         }
-        condition.push_sql(parts);
+        condition.push_sql(parts, joint.names);
     }
     if conditions.is_empty() {
         parts.push(SqlPart::Sql(joint.empty));

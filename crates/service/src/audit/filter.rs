@@ -55,6 +55,11 @@ impl Filter {
         &self.condition
     }
 
+    /// Returns `true` if the filter has a condition on the content of the events.
+    pub(crate) fn has_condition(&self) -> bool {
+        self.condition != EventCondition::All(Vec::new())
+    }
+
     /// Returns the name of the events.
     pub(crate) fn name(&self) -> Option<&str> {
         self.condition.required_text(TextColumn::Name)
@@ -111,6 +116,8 @@ pub struct Page {
     pub direction: Direction,
     /// The end of the previous page.
     pub after: Option<Cursor>,
+    /// The last place that is searched, in the direction of the order; the end if absent.
+    pub last: Option<Cursor>,
 }
 
 /// The position of an event in the order; marks the end of a page.
@@ -180,7 +187,7 @@ impl Page {
                 })
             })
             .transpose()?;
-        Ok(Self { limit, direction, after })
+        Ok(Self { limit, direction, after, last: None })
     }
 }
 
@@ -206,7 +213,10 @@ mod tests {
         let end = Cursor { at: 1_234_567, sequence: 89 };
         let page = Page::parse(Some("7"), Some(&end.encode()), Some("-timestamp"));
         let direction = Direction::Descending;
-        assert_eq!(page.expect("a page"), Page { limit: 7, direction, after: Some(end) });
+        assert_eq!(
+            page.expect("a page"),
+            Page { limit: 7, direction, after: Some(end), last: None }
+        );
         assert!(Page::parse(Some("0"), None, None).is_err());
         assert!(Page::parse(None, Some("zzz"), None).is_err());
         assert!(Page::parse(None, None, Some("name")).is_err());

@@ -194,17 +194,23 @@ pub struct Actor {
     pub auth_method: &'static str,
     /// The token that the user presented, if any.
     pub token: Option<Uuid>,
+    /// The session of the web pages, if any.
+    pub session: Option<Uuid>,
     /// The request, if any.
     pub request: Option<Request>,
 }
 
 impl Actor {
     /// An operator on the command line.
-    pub const OPERATOR: Self =
-        Self { user: None, auth_method: method::COMMAND_LINE, token: None, request: None };
+    pub const OPERATOR: Self = Self::without_user(method::COMMAND_LINE);
     /// The service itself.
-    pub const SYSTEM: Self =
-        Self { user: None, auth_method: method::SYSTEM, token: None, request: None };
+    pub const SYSTEM: Self = Self::without_user(method::SYSTEM);
+
+    /// Returns an actor without a user, a credential and a request.
+    #[must_use]
+    pub const fn without_user(auth_method: &'static str) -> Self {
+        Self { user: None, auth_method, token: None, session: None, request: None }
+    }
 
     /// Creates an event of this actor about a token, by default a personal access token.
     ///
@@ -232,11 +238,15 @@ impl Actor {
     }
 
     fn metadata(&self) -> Option<Value> {
-        if let Some(used) = self.token {
-            return Some(serde_json::json!({"used_token": token_metadata(used)}));
-        }
         let operator = operator::current().filter(|_| self.auth_method == method::COMMAND_LINE);
-        operator.map(|operator| serde_json::json!({"operator": operator}))
+        let entries = [
+            ("used_token", self.token.map(token_metadata)),
+            ("session", self.session.map(|session| session.to_string().into())),
+            ("operator", operator.map(|operator| serde_json::json!(operator))),
+        ];
+        let entries: serde_json::Map<String, Value> =
+            entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+        (!entries.is_empty()).then_some(Value::Object(entries))
     }
 }
 

@@ -43,14 +43,10 @@ enum AdminCommand {
     LoginLink {
         /// Email address or UUID
         user: String,
-        /// Address at which browsers reach the service, as for `serve`
-        #[arg(
-            long,
-            env = "DDPATROLD_PUBLIC_URL",
-            value_name = "URL",
-            default_value = "http://127.0.0.1:8200"
-        )]
-        public_url: PublicUrl,
+        /// Address at which browsers reach the service, as for `serve` [default:
+        /// http://127.0.0.1:8200]
+        #[arg(long, env = "DDPATROLD_PUBLIC_URL", value_name = "URL")]
+        public_url: Option<PublicUrl>,
     },
     /// Manage users
     #[command(subcommand)]
@@ -171,12 +167,12 @@ pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
         | AdminCommand::Clock(_) => {}
     }
     let store = Store::open(url, Missing::Fail).await?;
-    if store.users().await?.is_empty() {
+    if !store.has_users().await? {
         bail!("the database is empty: run `ddpatrold serve` once to create its administrator");
     }
     match args.command {
         AdminCommand::LoginLink { user, public_url } => {
-            login_link(&store, &user, &public_url).await?;
+            login_link(&store, &user, public_url).await?;
         }
         AdminCommand::User(command) => user(&store, command).await?,
         AdminCommand::Clock(command) => clock(&store, &command).await?,
@@ -190,14 +186,29 @@ pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn login_link(store: &Store, user: &str, public_url: &PublicUrl) -> anyhow::Result<()> {
+/// The address of a service that is started without options.
+const DEFAULT_URL: &str = "http://127.0.0.1:8200";
+
+async fn login_link(
+    store: &Store,
+    user: &str,
+    public_url: Option<PublicUrl>,
+) -> anyhow::Result<()> {
     let user = find(store, user).await?;
     if user.disabled_at.is_some() || user.service_account {
         bail!("user {} cannot sign in: disabled, or a service account", user.email);
     }
     let link = create_link(store, &user, &Actor::OPERATOR).await?;
-    print_message(&format!("valid once, until {}:", link.expires_at));
-    print_line(link.url(public_url.as_str()).as_bytes())?;
+    if public_url.is_none() {
+        print_message(&format!("the link is for {DEFAULT_URL}; --public-url sets another address"));
+    }
+    print_message(&format!(
+        "link for {}, valid once, until {}:",
+        user.email,
+        link.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    ));
+    let url = public_url.as_ref().map_or(DEFAULT_URL, PublicUrl::as_str);
+    print_line(link.url(url).as_bytes())?;
     Ok(())
 }
 
@@ -232,7 +243,7 @@ async fn user(store: &Store, command: UserCommand) -> anyhow::Result<()> {
         }
         UserCommand::List => {
             for user in store.users().await? {
-                let names: Vec<_> = user.permissions.iter().map(Permission::name).collect();
+                let names = names(user.permissions);
                 let state = if user.disabled_at.is_some() { "disabled" } else { "enabled" };
                 let permissions =
                     if names.is_empty() { "none".to_owned() } else { names.join(",") };
@@ -271,13 +282,13 @@ async fn user(store: &Store, command: UserCommand) -> anyhow::Result<()> {
             let event = Actor::OPERATOR
                 .event(name::USER_UPDATED, None)?
                 .about_user(user.id)
-                .with("permissions", after.iter().map(Permission::name).collect::<Vec<_>>());
+                .with("permissions", names(after))
+                .with("previous_permissions", names(user.permissions));
             let changed = store.set_permissions(user.id, after, &event).await?;
             if changed == UserChange::LastAdministrator {
                 bail!(last_administrator(&user));
             }
-            let names: Vec<_> = after.iter().map(Permission::name).collect();
-            print_message(&format!("permissions of {}: {}", user.email, names.join(", ")));
+            print_message(&format!("permissions of {}: {}", user.email, names(after).join(", ")));
             Ok(())
         }
     }
@@ -312,12 +323,17 @@ async fn add_user(
         .event(name::USER_CREATED, None)?
         .about_user(user.id)
         .with("email", user.email.as_str())
-        .with("permissions", user.permissions.iter().map(Permission::name).collect::<Vec<_>>());
+        .with("permissions", names(user.permissions));
     if !store.add_user(&user, &event).await? {
         bail!("user {} already exists", user.email);
     }
     print_line(user.id.to_string().as_bytes())?;
     Ok(())
+}
+
+/// Returns the names of permissions.
+fn names(permissions: Permissions) -> Vec<&'static str> {
+    permissions.iter().map(Permission::name).collect()
 }
 
 fn last_administrator(user: &User) -> String {

@@ -107,7 +107,8 @@ pub(super) async fn revoke_tokens(store: &Store, args: RevokeArgs) -> anyhow::Re
         }
     }
     let what = if args.dry_run { "would revoke" } else { "revoked" };
-    print_message(&format!("{what} {count} tokens"));
+    let tokens = if count == 1 { "token" } else { "tokens" };
+    print_message(&format!("{what} {count} {tokens}"));
     Ok(())
 }
 

@@ -186,7 +186,7 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         None => None,
     };
     let store = Store::open_with(&args.database.url, Missing::Create, size).await?;
-    if time::now() < clock::EARLIEST && store.users().await?.is_empty() {
+    if time::now() < clock::EARLIEST && !store.has_users().await? {
         bail!(
             "cannot initialize the database at {}: the clock is earlier than the release of this program; set the clock",
             time::now()
@@ -250,7 +250,7 @@ async fn create_administrator(
     scopes: &KnownScopes,
     args: &ServeArgs,
 ) -> anyhow::Result<Option<NewAdministrator>> {
-    if !store.users().await?.is_empty() {
+    if store.has_users().await? {
         return Ok(None);
     }
     let first = FirstAdministrator::mint(scopes)?;

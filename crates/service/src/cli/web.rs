@@ -151,7 +151,7 @@ impl Pages {
         let given = async {
             let link = create_link(store, user, &Actor::SYSTEM).await?;
             let subject = format!(
-                "the link that signs {} in to the web pages, once and until {},",
+                "the sign-in link of {} for the web pages, valid once and until {},",
                 user.email,
                 link.expires_at.strftime("%H:%M UTC")
             );

@@ -47,7 +47,7 @@ pub(crate) fn anonymous_actor(
 ) -> Actor {
     let address = service.caller_address(parts).to_string();
     let request = Some(audit::Request::new(parts, address));
-    Actor { user: None, auth_method, token: None, request }
+    Actor { request, ..Actor::without_user(auth_method) }
 }
 
 /// Returns the URL of a report if its scheme is `http` or `https`, and an empty text otherwise: a

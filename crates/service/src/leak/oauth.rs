@@ -201,9 +201,9 @@ fn record(
     let event = || {
         let actor = Actor {
             user: Some(entry.user.clone()),
-            auth_method: method::INTROSPECTION,
             token: caller.token_id(),
             request: Some(caller.request.clone()),
+            ..Actor::without_user(method::INTROSPECTION)
         };
         let event = actor.event(name, Some(entry.id))?.of(entry.kind);
         Ok(event.with_status(StatusCode::OK.as_u16()))

@@ -5,7 +5,7 @@
 
 use super::search::search;
 use super::{Dialect, Store, StoreError};
-use crate::audit::condition::SqlPart;
+use crate::audit::condition::{NameSearch, SqlPart};
 use crate::audit::{Cursor, Event, Filter, Page, name};
 use crate::sort::Direction;
 use crate::{id, time};
@@ -76,8 +76,8 @@ fn indexes(filter: &Filter) -> Vec<Index> {
     indexes
 }
 
-/// Adds the conditions of a filter and a page on the events with an alias in the query.
-macro_rules! push_conditions {
+/// Adds the range of events that a filter and a page select in an index.
+macro_rules! push_range {
     ($query:ident, $alias:literal, $index:ident, $filter:ident, $page:ident) => {
         if let Some(condition) = $index.condition() {
             $query.push(concat!(" AND ", $alias, ".")).push(condition);
@@ -88,8 +88,30 @@ macro_rules! push_conditions {
         if let Some(to) = $filter.to {
             $query.push(concat!(" AND ", $alias, ".at < ")).push_bind(time::to_row(to));
         }
+        let (beyond, up_to) = match $page.direction {
+            Direction::Ascending => (">", "<="),
+            Direction::Descending => ("<", ">="),
+        };
+        for (place, comparison) in [($page.after, beyond), ($page.last, up_to)] {
+            if let Some(Cursor { at, sequence }) = place {
+                $query.push(concat!(" AND (", $alias, ".at, ", $alias, ".sequence) "));
+                $query.push(comparison).push(" (").push_bind(at);
+                $query.push(", ").push_bind(sequence).push(")");
+            }
+        }
+    };
+}
+
+/// Adds the conditions of a filter and a page on the events with an alias in the query.
+macro_rules! push_conditions {
+    ($query:ident, $alias:literal, $index:ident, $filter:ident, $page:ident) => {
+        push_range!($query, $alias, $index, $filter, $page);
         $query.push(" AND ");
-        for part in $filter.condition().sql() {
+        let names = match $page.last {
+            Some(_) => NameSearch::EachEvent,
+            None => NameSearch::AllNames,
+        };
+        for part in $filter.condition().sql(names) {
             match part {
                 SqlPart::Sql(sql) => $query.push(sql),
                 SqlPart::Alias => $query.push($alias),
@@ -98,16 +120,26 @@ macro_rules! push_conditions {
                 SqlPart::Number(number) => $query.push_bind(number),
             };
         }
-        if let Some(Cursor { at, sequence }) = $page.after {
-            let beyond = match $page.direction {
-                Direction::Ascending => ">",
-                Direction::Descending => "<",
-            };
-            $query.push(concat!(" AND (", $alias, ".at, ", $alias, ".sequence) "));
-            $query.push(beyond).push(" (").push_bind(at);
-            $query.push(", ").push_bind(sequence).push(")");
-        }
     };
+}
+
+/// Completes the query for the last of a number of events in an index.
+macro_rules! push_window {
+    ($query:ident, $index:expr, $filter:expr, $page:expr, $window:expr, $dialect:expr) => {{
+        let (index, filter, page): (Index, &Filter, &Page) = ($index, $filter, $page);
+        let order = page.direction.sql();
+        $query.push("SELECT e.at, e.sequence FROM audit_events AS e");
+        if $dialect == Dialect::Sqlite {
+            $query.push(" INDEXED BY ").push(index.name());
+        }
+        $query.push(" WHERE 1 = 1");
+        if let Some(asset) = filter.asset() {
+            $query.push(" AND e.asset_id = ").push_bind(asset.as_bytes().to_vec());
+        }
+        push_range!($query, "e", index, filter, page);
+        $query.push(format!(" ORDER BY e.at {order}, e.sequence {order} LIMIT 1 OFFSET "));
+        $query.push_bind(i64::from($window) - 1);
+    }};
 }
 
 /// Completes a query for one index.
@@ -189,7 +221,52 @@ impl StoredEvent {
     }
 }
 
+/// A part of the events that match a filter.
+#[derive(Clone, Debug)]
+pub struct EventSlice {
+    /// The events, in order.
+    pub events: Vec<StoredEvent>,
+    /// The last place that was searched, if there are events beyond it.
+    pub searched_to: Option<Cursor>,
+}
+
 impl Store {
+    /// Returns a page of the events that match a filter, and reads at most `window` events of the
+    /// index for it, so that the time does not depend on the length of the trail. Filters that an
+    /// index answers are not limited.
+    ///
+    /// # Errors
+    /// [`StoreError::SearchTime`] if the search takes too long; another [`StoreError`] if the
+    /// database fails or contains an invalid row.
+    pub async fn events_within(
+        &self,
+        filter: &Filter,
+        page: &Page,
+        window: u32,
+    ) -> Result<EventSlice, StoreError> {
+        let dialect = self.dialect();
+        let last: Option<(i64, i64)> = match indexes(filter).as_slice() {
+            &[index @ (Index::Time | Index::Changes | Index::Asset)] if filter.has_condition() => {
+                search!(self, |connection| {
+                    let mut query = QueryBuilder::new("");
+                    push_window!(query, index, filter, page, window, dialect);
+                    query.build_query_as().fetch_optional(&mut *connection).await?
+                })
+            }
+            _ => None,
+        };
+        let searched_to = last.map(|(at, sequence)| Cursor { at, sequence });
+        let mut narrowed = filter.clone();
+        if let (Some(place), Direction::Descending) = (searched_to, page.direction) {
+            // SQLite searches the index for one start only, and compares the other place with
+            // every event in the time range.
+            narrowed.from = Some(time::from_row(place.at));
+        }
+        let page = Page { last: searched_to, ..page.clone() };
+        let events = self.events(&narrowed, &page).await?;
+        Ok(EventSlice { events, searched_to })
+    }
+
     /// Returns a page of the events that match a filter.
     ///
     /// # Errors

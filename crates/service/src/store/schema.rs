@@ -2,6 +2,7 @@
 //! migrates. Both databases have the same versions.
 
 use super::error::StoreError;
+use super::token_rows::fold;
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
@@ -13,6 +14,9 @@ pub(super) static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// The table that records the migrations of a database.
 pub(super) const MIGRATIONS: &str = "_sqlx_migrations";
+
+/// The version that folds email addresses, by a function of the database.
+const FOLDED_EMAILS: i64 = 5;
 
 /// PostgreSQL's code for a statement that the role may not execute.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
@@ -93,12 +97,47 @@ fn compare(applied: &[AppliedMigration], migrator: &Migrator) -> Result<TablesSt
     })
 }
 
+/// Folds the email addresses of a migrated database again: `LOWER` changes only ASCII letters in
+/// SQLite, and in PostgreSQL as far as the locale of the database goes. An address that another user
+/// has in the folded form remains as it is.
+macro_rules! fold_emails {
+    ($connection:ident) => {
+        let rows: Vec<(Vec<u8>, String, String)> =
+            sqlx::query_as("SELECT id, email, folded_email FROM users")
+                .fetch_all(&mut *$connection)
+                .await?;
+        for (id, email, folded) in rows {
+            let whole = fold(&email);
+            if whole != folded {
+                sqlx::query("UPDATE users SET folded_email = $1 WHERE id = $2 AND NOT EXISTS (SELECT 1 FROM users WHERE folded_email = $1)")
+                    .bind(whole)
+                    .bind(id)
+                    .execute(&mut *$connection)
+                    .await?;
+            }
+        }
+    };
+}
+
 /// Migrates an SQLite database to the version of this program.
 pub(super) async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    if of_sqlite(connection).await? != TablesState::Current {
-        SQLITE.run(&mut *connection).await?;
+    let state = of_sqlite(connection).await?;
+    if state == TablesState::Current {
+        return Ok(());
+    }
+    SQLITE.run(&mut *connection).await?;
+    if let TablesState::Outdated(version) = state {
+        if version < FOLDED_EMAILS {
+            fold_emails!(connection);
+        }
+        report_migration(version);
     }
     Ok(())
+}
+
+fn report_migration(from: i64) {
+    let to = needed();
+    tracing::info!("migrated the tables from version {from} to version {to}");
 }
 
 /// Migrates a PostgreSQL database to the version of this program. A role that may not change tables
@@ -125,5 +164,12 @@ pub(super) async fn migrate_postgres(connection: &mut PgConnection) -> Result<()
             }
             _ => error.into(),
         }
-    })
+    })?;
+    if version > 0 {
+        if version < FOLDED_EMAILS {
+            fold_emails!(connection);
+        }
+        report_migration(version);
+    }
+    Ok(())
 }

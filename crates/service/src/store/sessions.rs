@@ -22,8 +22,6 @@ const TOUCH: SignedDuration = SignedDuration::from_secs(60);
 const KEEP: SignedDuration = SignedDuration::from_hours(24);
 /// Maximum number of sessions that one transaction ends.
 const END_BATCH: i64 = 100;
-/// Maximum number of sessions that a list shows.
-const MAX_LISTED: i64 = 100;
 
 /// A digest of a secret of the web pages.
 pub type SecretDigest = [u8; 32];
@@ -285,16 +283,29 @@ impl Store {
         Ok(session)
     }
 
-    /// Returns the sessions of a user that have not ended, the newest first.
+    /// Returns up to `at_most` sessions of a user that have not ended, the newest first: those that
+    /// follow a session, if one is given.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails or contains an invalid row.
-    pub async fn sessions_of(&self, user: Uuid) -> Result<Vec<Session>, StoreError> {
+    pub async fn sessions_of(
+        &self,
+        user: Uuid,
+        after: Option<Uuid>,
+        at_most: u32,
+    ) -> Result<Vec<Session>, StoreError> {
         let rows: Vec<SessionRow> = read!(self, |pool| {
             let mut query = QueryBuilder::new(COLUMNS);
             query.push(" WHERE s.user_id = ").push_bind(user.as_bytes().as_slice());
             push_open!(query, time::now());
-            query.push(" ORDER BY s.created_at DESC LIMIT ").push_bind(MAX_LISTED);
+            if let Some(after) = after {
+                query.push(
+                    " AND (s.created_at, s.id) < (SELECT created_at, id FROM sessions WHERE id = ",
+                );
+                query.push_bind(after.as_bytes().to_vec()).push(" AND user_id = s.user_id)");
+            }
+            query.push(" ORDER BY s.created_at DESC, s.id DESC LIMIT ");
+            query.push_bind(i64::from(at_most));
             query.build_query_as().fetch_all(pool).await?
         });
         rows.into_iter().map(SessionRow::session).collect()

@@ -10,6 +10,7 @@ use super::token_rows::{COLUMNS, TokenRow, fold, insert_token, lock_tokens, writ
 use super::{Dialect, Store, StoreError, change, read};
 use crate::audit::Event;
 use crate::time;
+use crate::token_kind::TokenKind;
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
@@ -44,6 +45,15 @@ impl RevokedBy {
             Self::Rotation => "rotation",
         }
     }
+}
+
+/// The tokens that a look-up can find.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// The owner of whom it finds all tokens.
+    pub owner: Uuid,
+    /// The kinds of which it finds the tokens of all owners.
+    pub kinds: &'static [TokenKind],
 }
 
 /// The result of a creation.
@@ -133,6 +143,24 @@ impl Store {
             let mut query = QueryBuilder::new(COLUMNS);
             query.push(" WHERE id = ").push_bind(id.as_bytes().as_slice());
             query.build_query_as().fetch_optional(pool).await?
+        });
+        row.map(TokenRow::token).transpose()
+    }
+
+    /// Returns a token, whether live or dead, if it is within the reach of the look-up. A token
+    /// beyond it takes the same statements, rows and checks as one that does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails or contains an invalid row.
+    pub async fn token_within(&self, id: Uuid, reach: Reach) -> Result<Option<Token>, StoreError> {
+        let row: Option<TokenRow> = read!(self, |pool| {
+            let mut query = QueryBuilder::new(COLUMNS);
+            query.push(" WHERE id = ").push_bind(id.as_bytes().as_slice());
+            query.push(" AND (owner = ").push_bind(reach.owner.as_bytes().as_slice());
+            for kind in reach.kinds {
+                query.push(" OR kind = ").push_bind(kind.to_row());
+            }
+            query.push(")").build_query_as().fetch_optional(pool).await?
         });
         row.map(TokenRow::token).transpose()
     }

@@ -164,6 +164,19 @@ impl Store {
         Ok(added)
     }
 
+    /// Returns `true` if there is a user.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn has_users(&self) -> Result<bool, StoreError> {
+        let row: Option<i64> = read!(self, |pool| {
+            sqlx::query_scalar("SELECT CAST(1 AS BIGINT) FROM users LIMIT 1")
+                .fetch_optional(pool)
+                .await?
+        });
+        Ok(row.is_some())
+    }
+
     /// Returns all users, ordered by email address.
     ///
     /// # Errors

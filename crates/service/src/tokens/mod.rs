@@ -18,7 +18,7 @@ use crate::permission::Permissions;
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::store::listing::Listing;
-use crate::store::tokens::Token;
+use crate::store::tokens::{Reach, Token};
 use crate::token_kind::TokenKind;
 use ddpatrol_token::Uuid;
 
@@ -70,6 +70,20 @@ pub fn restrict(caller: &Caller, listing: &mut Listing) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Returns the tokens whose existence the caller may learn. Look-ups are limited to them in the
+/// query, so that another person's token takes as long as an unknown identifier.
+fn reach(caller: &Caller) -> Reach {
+    let personal = caller.has(OrgAppKeysRead) || caller.has(OrgAppKeysWrite);
+    let of_accounts = caller.has(OrgAppKeysRead) || caller.has(ServiceAccountWrite);
+    let kinds: &[TokenKind] = match (personal, of_accounts) {
+        (true, true) => &[TokenKind::Personal, TokenKind::ServiceAccount],
+        (true, false) => &[TokenKind::Personal],
+        (false, true) => &[TokenKind::ServiceAccount],
+        (false, false) => &[],
+    };
+    Reach { owner: caller.user(), kinds }
+}
+
 impl Service {
     /// Returns a token that the caller may see: one of the caller's own, or any user's with
     /// `org_app_keys_read`. The tokens of service accounts also require one of that and
@@ -90,7 +104,7 @@ impl Service {
             TokenPath::Personal(_) => &[UserAppKeys, OrgAppKeysRead],
             TokenPath::OfAccount { .. } => &[ServiceAccountWrite, OrgAppKeysRead],
         })?;
-        let token = self.find_token(path).await?;
+        let token = self.find_token(caller, path).await?;
         if visible(&token) && (!is_dead(&token) || token.leak.is_some()) {
             Ok(token)
         } else {
@@ -106,7 +120,7 @@ impl Service {
     pub async fn any_token(&self, caller: &Caller, id: &str) -> Result<Token, Refusal> {
         caller.require(&[UserAppKeys, OrgAppKeysRead, OrgAppKeysWrite, ServiceAccountWrite])?;
         let id = Uuid::parse(id).ok_or(Refusal::NO_TOKEN)?;
-        let token = self.store.token(id).await?.ok_or(Refusal::NO_TOKEN)?;
+        let token = self.store.token_within(id, reach(caller)).await?.ok_or(Refusal::NO_TOKEN)?;
         let own = token.owner == caller.user() && caller.has(UserAppKeys);
         let administrator = caller.has(OrgAppKeysRead)
             || match token.kind {
@@ -128,10 +142,10 @@ impl Service {
     ) -> Result<Token, Refusal> {
         if let TokenPath::OfAccount { .. } = path {
             caller.require(&[ServiceAccountWrite])?;
-            return self.find_token(path).await;
+            return self.find_token(caller, path).await;
         }
         caller.require(&[UserAppKeys, OrgAppKeysWrite])?;
-        let token = self.find_token(path).await?;
+        let token = self.find_token(caller, path).await?;
         let own = token.owner == caller.user();
         if (own && caller.has(UserAppKeys)) || caller.has(OrgAppKeysWrite) {
             Ok(token)
@@ -142,7 +156,7 @@ impl Service {
         }
     }
 
-    async fn find_token(&self, path: TokenPath<'_>) -> Result<Token, Refusal> {
+    async fn find_token(&self, caller: &Caller, path: TokenPath<'_>) -> Result<Token, Refusal> {
         let (id, owner) = match path {
             TokenPath::Personal(id) => (id, None),
             TokenPath::OfAccount { account, token } => {
@@ -150,7 +164,7 @@ impl Service {
             }
         };
         let id = Uuid::parse(id).ok_or(path.missing())?;
-        let token = self.store.token(id).await?.ok_or(path.missing())?;
+        let token = self.store.token_within(id, reach(caller)).await?.ok_or(path.missing())?;
         let found = match owner {
             None => token.kind == TokenKind::Personal,
             Some(owner) => token.kind == TokenKind::ServiceAccount && token.owner == owner,

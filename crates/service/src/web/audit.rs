@@ -10,10 +10,12 @@ use super::visitor::Visitor;
 use crate::api::audit::resource;
 use crate::audit::{Event, Page as EventPage, method, name};
 use crate::permission::Permission::AuditLogsRead;
-use crate::store::audit_search::StoredEvent;
+use crate::store::audit_search::{EventSlice, StoredEvent};
+use crate::time;
 use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use maud::{Markup, html};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -21,12 +23,18 @@ use std::collections::HashMap;
 /// Number of events per page.
 const PAGE: u32 = 50;
 
+/// Number of events that the first page of a search reads; each further step reads more.
+const WINDOW: u32 = 10_000;
+/// The largest number of events that a step of a search reads.
+const MAX_WINDOW: u32 = 1_280_000;
+
 /// The events of a filter, with their labels.
-const EVENTS: [(&str, &str); 20] = [
+const EVENTS: [(&str, &str); 23] = [
     ("", "All events"),
     ("access_token.*", "Access tokens: all"),
     (name::CREATED, "Token created"),
     (name::UPDATED, "Token changed"),
+    (name::ROTATED, "Token rotated"),
     (name::REVOKED, "Token revoked"),
     (name::EXPIRED, "Token expired"),
     (name::USED, "Token used"),
@@ -38,11 +46,13 @@ const EVENTS: [(&str, &str); 20] = [
     (name::USER_UPDATED, "User changed"),
     (name::USER_DISABLED, "User disabled"),
     (name::USER_ENABLED, "User enabled"),
+    (name::IDENTITY_BOUND, "User bound to an identity"),
     ("session.*", "Sessions: all"),
     (name::SESSION_STARTED, "Session started"),
     (name::SESSION_ENDED, "Session ended"),
     (name::LINK_CREATED, "Sign-in link created"),
     (name::CLOCK_RESET, "Clock reset"),
+    (name::RESTORED, "Database restored"),
 ];
 
 /// The authentication methods of a filter, with their labels.
@@ -80,28 +90,40 @@ pub(super) async fn trail(
     let params = Params::parse(query.as_deref().unwrap_or_default())?;
     let caller = &visitor.caller;
     caller.require(&[AuditLogsRead])?;
-    let (events, problem, next) = match filter(&params) {
-        Err(problem) => (Vec::new(), Some(problem), None),
+    let window = window(&params);
+    let (events, problem, next, older) = match filter(&params) {
+        Err(problem) => (Vec::new(), Some(problem), None, None),
         Ok(filter) => {
             let after = Some(params.get("after")).filter(|after| !after.is_empty());
             let page = EventPage::parse(None, after, Some("-timestamp"));
             let mut page =
                 page.map_err(|error| PageError::new(StatusCode::BAD_REQUEST, error.to_string()))?;
             page.limit = PAGE + 1;
-            let search = web.service.store.events(&filter, &page);
-            let mut events = web.service.search(&web.service.searches, caller, search).await?;
+            let search = web.service.store.events_within(&filter, &page, window);
+            let EventSlice { mut events, searched_to } =
+                web.service.search(&web.service.searches, caller, search).await?;
             let more = events.len() > PAGE as usize;
             events.truncate(PAGE as usize);
             let next = events.last().filter(|_| more).map(|last| last.cursor().encode());
-            (events, None, next)
+            let older = searched_to.filter(|_| !more);
+            (events, None, next, older)
         }
     };
     let names = asset_names(&web, &events).await?;
     let following = params.has("follow") && problem.is_none();
     let next = next
         .map(|next| format!("/security/audit{}", params.with(&[("after", &next), ("follow", "")])));
-    let first =
-        params.has("after").then(|| format!("/security/audit{}", params.with(&[("after", "")])));
+    let wider = (window.saturating_mul(4)).min(MAX_WINDOW).to_string();
+    let older = older.map(|place| OlderEvents {
+        searched_to: time::from_row(place.at),
+        link: format!(
+            "/security/audit{}",
+            params.with(&[("after", &place.encode()), ("window", &wider), ("follow", "")])
+        ),
+    });
+    let first = params
+        .has("after")
+        .then(|| format!("/security/audit{}", params.with(&[("after", ""), ("window", "")])));
     let content = html! {
         div.heading {
             div {
@@ -109,7 +131,7 @@ pub(super) async fn trail(
                 p.lead { "Every creation, use, change and revocation of a token, and every change of a user. The trail is always on." }
             }
             div.buttons {
-                @let export = params.with(&[("after", ""), ("follow", "")]);
+                @let export = params.with(&[("after", ""), ("window", ""), ("follow", "")]);
                 a.button href={ "/security/audit.csv" (export) } download { "Export CSV" }
                 a.button href={ "/security/audit.json" (export) } download { "Export JSON" }
             }
@@ -117,18 +139,52 @@ pub(super) async fn trail(
         (presets(&params))
         (facets(&params, problem.as_deref()))
         div data-follow[following] {
-            @if following { p.soft role="status" { "Following: the page shows new events every five seconds. " a href={ "/security/audit" (params.with(&[("follow", "")])) } { "Stop" } } }
+            @if following { p.soft.above role="status" { "Following: the page shows new events every five seconds. " a href={ "/security/audit" (params.with(&[("follow", "")])) } { "Stop" } } }
             @if events.is_empty() {
-                @if problem.is_none() { p.empty { "No event matches in this time range." } }
+                @if problem.is_none() && older.is_none() { p.empty { "No event matches in this time range." } }
             } @else {
                 (table(&events, &names))
-                @if !following { (Neighbours { previous: first, next }.markup()) }
             }
+            @if let Some(older) = older.filter(|_| !following) { (older.markup(if events.is_empty() { Found::Nothing } else { Found::Some })) }
+            @if !following { (Neighbours { first, previous: None, next }.markup()) }
         }
         @if following { noscript { p { a.button href={ "/security/audit" (params.with(&[])) } { "Show new events" } } } }
     };
     let page = WebPage { title: "Audit Trail", section: Section::Audit, notice: None, content };
     Ok(layout::page(&visitor, page))
+}
+
+/// Returns the number of events that a step of the search reads.
+fn window(params: &Params) -> u32 {
+    params.get("window").parse().unwrap_or(WINDOW).clamp(WINDOW, MAX_WINDOW)
+}
+
+/// Whether a part of the trail had matching events.
+#[derive(Clone, Copy, Debug)]
+enum Found {
+    Some,
+    Nothing,
+}
+
+/// The end of the part of the trail that was searched, and the link to the part before.
+#[derive(Clone, Debug)]
+struct OlderEvents {
+    searched_to: Timestamp,
+    link: String,
+}
+
+impl OlderEvents {
+    fn markup(&self, found: Found) -> Markup {
+        html! {
+            div.older {
+                p role="status" {
+                    (match found { Found::Nothing => "No event matches since ", Found::Some => "No further event matches since " })
+                    (exact(self.searched_to)) "."
+                }
+                a.button href=(self.link) { "Search older events" }
+            }
+        }
+    }
 }
 
 fn presets(params: &Params) -> Markup {
@@ -141,7 +197,7 @@ fn presets(params: &Params) -> Markup {
     html! {
         nav.presets aria-label="Authentication method" {
             @for (label, value) in presets {
-                a.chip-link href={ "/security/audit" (params.with(&[("method", value), ("after", "")])) }
+                a.chip-link href={ "/security/audit" (params.with(&[("method", value), ("after", ""), ("window", "")])) }
                     aria-current=[(params.get("method") == value).then_some("true")] { (label) }
             }
         }
@@ -246,8 +302,8 @@ fn table(events: &[StoredEvent], names: &HashMap<[u8; 16], String>) -> Markup {
                                 summary {
                                     span class={ "dot " (tone(event)) } aria-hidden="true" {}
                                     span { (label(&event.name)) }
-                                    @if let Some(status) = event.status.filter(|_| is_use(event)) { " " span.soft { (status) } }
                                     @if let Some(name) = event.asset.and_then(|asset| names.get(asset.as_bytes())) { " " bdi.soft.about { (visible(name)) } }
+                                    @if let Some(status) = event.status.filter(|_| is_use(event)) { " " code.status { (status) } }
                                 }
                                 (event_details(event))
                             }
@@ -334,7 +390,7 @@ pub(super) fn short_list(events: &[StoredEvent]) -> Markup {
                         span class={ "dot " (tone(event)) } aria-hidden="true" {}
                         span.what {
                             (label(&event.name))
-                            @if let Some(status) = event.status.filter(|_| event.name == name::USED) { " " span.soft { (status) } }
+                            @if let Some(status) = event.status.filter(|_| is_use(event)) { " " code.status { (status) } }
                             @if let Some(user) = &event.user { " " span.soft { "by " bdi { (visible(&user.email)) } } }
                             @if let Some(request) = &event.request { " " span.soft { "from " (visible(&request.ip)) } }
                         }

@@ -4,12 +4,13 @@
 use super::error::PageError;
 use super::forms::Posted;
 use super::guard::host;
-use super::layout::{self, Section, WebPage};
+use super::layout::{self, WebPage};
 use super::openid::{self, Step};
 use super::parts::{all_scopes, visible, whole_expiry};
 use super::state::{PageResult, SharedWeb, Web};
 use super::token_draft::Draft;
 use super::token_form::{FormOwner, creation_form};
+use super::token_parts::TokenHome;
 use super::visitor::Visitor;
 use crate::expiry::Expiry;
 use crate::id;
@@ -83,6 +84,8 @@ async fn owner_of(
 
 /// A token in the panel.
 struct Panel<'a> {
+    /// The address of the list that has the token.
+    list: String,
     id: Uuid,
     name: &'a str,
     owner: &'a str,
@@ -144,7 +147,9 @@ pub(super) async fn shown(
     let Minted { token, secret } = minted;
     let owner = web.service.store.user_names([token.owner]).await?;
     let owner = owner.into_values().next().map(|user| user.email).unwrap_or_default();
+    let home = TokenHome::of(&visitor.caller, token.kind, token.owner);
     let panel = Panel {
+        list: home.list,
         id: token.id,
         name: &token.name,
         owner: &owner,
@@ -169,20 +174,11 @@ pub(super) async fn shown(
             p { "Send it as a bearer token, or in the header of an application key. No API key is needed." }
             (example(&url, "Authorization: Bearer", &secret))
             (example(&url, "dd-application-key:", &secret))
-            (buttons(&panel, visitor))
+            (buttons(&panel))
         }
     };
-    let page = WebPage {
-        title: "Token created",
-        section: section(visitor, token.owner),
-        notice: None,
-        content,
-    };
+    let page = WebPage { title: "Token created", section: home.section, notice: None, content };
     Ok(layout::page_with_status(StatusCode::CREATED, visitor, page))
-}
-
-fn section(visitor: &Visitor, owner: Uuid) -> Section {
-    if owner == visitor.caller.user() { Section::OwnTokens } else { Section::AllTokens }
 }
 
 fn panel_facts(panel: &Panel<'_>) -> Markup {
@@ -199,19 +195,17 @@ fn panel_facts(panel: &Panel<'_>) -> Markup {
     }
 }
 
-/// Returns a `curl` command with the token.
+/// Returns a `curl` command with the token, which works with any scopes.
 fn example(url: &str, header: &str, secret: &str) -> Markup {
     html! {
-        pre tabindex="0" { code { "curl " (url) "/api/v2/users \\\n  -H \"" (header) " " (secret) "\"" } }
+        pre tabindex="0" { code { "curl " (url) "/api/v2/current_user \\\n  -H \"" (header) " " (secret) "\"" } }
     }
 }
 
-fn buttons(panel: &Panel<'_>, visitor: &Visitor) -> Markup {
-    let list =
-        if section(visitor, visitor.caller.user()) == Section::OwnTokens { "/tokens" } else { "/" };
+fn buttons(panel: &Panel<'_>) -> Markup {
     html! {
         div.buttons {
-            a.button href=(list) { "Done" }
+            a.button href=(panel.list) { "Done" }
             a.button href={ "/tokens/" (panel.id) "/edit" } { "Edit" }
             a.button.danger href={ "/tokens/" (panel.id) "/revoke" } { "Revoke" }
         }
@@ -231,7 +225,9 @@ pub(super) async fn repeated(web: &Web, posted: &Posted) -> PageResult {
     };
     let owner = web.service.store.user_names([token.owner]).await?;
     let owner = owner.into_values().next().map(|user| user.email).unwrap_or_default();
+    let home = TokenHome::of(&visitor.caller, token.kind, token.owner);
     let panel = Panel {
+        list: home.list,
         id: token.id,
         name: &token.name,
         owner: &owner,
@@ -243,14 +239,9 @@ pub(super) async fn repeated(web: &Web, posted: &Posted) -> PageResult {
             h1 { "Token created" }
             p.warning { "The form was sent again, so no second token was created. The token was shown once and cannot be shown again." }
             (panel_facts(&panel))
-            (buttons(&panel, visitor))
+            (buttons(&panel))
         }
     };
-    let page = WebPage {
-        title: "Token created",
-        section: section(visitor, token.owner),
-        notice: None,
-        content,
-    };
+    let page = WebPage { title: "Token created", section: home.section, notice: None, content };
     Ok(layout::page(visitor, page))
 }

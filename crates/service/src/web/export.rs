@@ -155,7 +155,8 @@ async fn write_events(
     const HEAD: &str = "time,event,action,actor,person,method,asset_type,asset_id,address,http_method,http_path,status,user_agent,metadata\r\n";
     let head = if format == EventFormat::Csv { HEAD } else { "[" };
     send(parts, head.to_owned()).await?;
-    let mut page = EventPage { limit: CHUNK, direction: Direction::Descending, after: None };
+    let mut page =
+        EventPage { limit: CHUNK, direction: Direction::Descending, after: None, last: None };
     let mut is_first = true;
     loop {
         let search = web.service.store.events(filter, &page);

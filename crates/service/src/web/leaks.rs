@@ -58,7 +58,7 @@ pub(super) async fn list(
             }
         } @else {
             (table(&leaks, &visitor))
-            (Neighbours { previous: first, next }.markup())
+            (Neighbours { first, previous: None, next }.markup())
         }
     };
     let notice = notice(params.get("done"));
@@ -77,7 +77,7 @@ fn table(leaks: &[LeakedToken], visitor: &Visitor) -> Markup {
             thead {
                 tr {
                     th scope="col" { "Token" }
-                    th scope="col" { "Reported" }
+                    th.moment scope="col" { "Reported" }
                     th.place scope="col" { "Found at" }
                     th scope="col" { "State" }
                     th.last scope="col" { span.off { "Actions" } }

@@ -30,6 +30,7 @@ mod token_draft;
 mod token_form;
 mod token_parts;
 mod tokens;
+mod user_lists;
 mod users;
 mod visitor;
 

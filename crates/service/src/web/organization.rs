@@ -15,8 +15,8 @@ use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite};
 use crate::store::listing::StateFilter;
 use crate::store::token_pages::{TokenQuery, TokenSlice, Usage, UserName};
 use crate::store::tokens::Token;
-use crate::time;
 use crate::tokens::is_dead;
+use crate::{id, time};
 use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
@@ -236,7 +236,7 @@ fn confirmation(visitor: &Visitor, tokens: &[Token]) -> axum::response::Response
             p { "Requests with these tokens are rejected within a second. A revocation cannot be undone." }
             ul.plain-list {
                 @for token in tokens {
-                    li { bdi.clip { (visible(&token.name)) } " " span.soft { "last used " (last_use(token)) } }
+                    li { span.clip { bdi { (visible(&token.name)) } " " code.soft { (id::alias(token.id)) } } " " span.soft { "last used " (last_use(token)) } }
                 }
             }
             form.buttons method="post" action={ (PATH) "/revoke" } {

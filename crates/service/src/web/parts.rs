@@ -187,6 +187,8 @@ pub(super) fn sort_heading(params: &Params, label: &str, key: &str, path: &str) 
 /// The links to the neighbours of a page.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Neighbours {
+    /// The first page, in lists that are read in one direction.
+    pub(super) first: Option<String>,
     pub(super) previous: Option<String>,
     pub(super) next: Option<String>,
 }
@@ -195,8 +197,9 @@ impl Neighbours {
     /// Returns the navigation between pages; nothing if there is only one.
     pub(super) fn markup(&self) -> Markup {
         html! {
-            @if self.previous.is_some() || self.next.is_some() {
+            @if self.first.is_some() || self.previous.is_some() || self.next.is_some() {
                 nav.pages aria-label="Pages" {
+                    @if let Some(first) = &self.first { a.button href=(first) rel="first" { "⇤ First page" } }
                     @if let Some(previous) = &self.previous { a.button href=(previous) rel="prev" { "← Previous" } }
                     @if let Some(next) = &self.next { a.button href=(next) rel="next" { "Next →" } }
                 }

@@ -6,16 +6,15 @@ use super::forms::{Posted, hidden_fields};
 use super::layout::{self, Section, WebPage};
 use super::openid::{self, Step};
 use super::params::Params;
-use super::parts::{Neighbours, day, field, moment, moment_or_dash, relative, select, visible};
+use super::parts::{day, field, moment, moment_or_dash, relative, visible};
 use super::state::{PageResult, SharedWeb};
 use super::token_parts::{neighbours, notice, own_table, search_form, token_query};
+use super::user_lists::{self, list_users};
 use super::visitor::Visitor;
 use crate::permission::Permission::{OrgAppKeysRead, ServiceAccountWrite};
 use crate::refusal::Refusal;
 use crate::service_accounts::{AccountUpdate, NewAccount};
-use crate::sort::Direction;
 use crate::store::token_pages::UserActivity;
-use crate::store::user_listing::{UserListing, UserOrder, UserPage, UserState};
 use crate::store::users::User;
 use crate::token_kind::TokenKind;
 use crate::users::{check_email, check_text};
@@ -27,11 +26,6 @@ use maud::{Markup, html};
 use std::collections::HashMap;
 
 const PATH: &str = "/organization/service-accounts";
-/// Number of accounts per page.
-const PAGE: u32 = 50;
-/// The states of a list, with their labels.
-const STATES: [(&str, &str); 3] = [("", "All"), ("enabled", "Enabled"), ("disabled", "Disabled")];
-
 /// Shows the service accounts.
 pub(super) async fn list(
     State(web): SharedWeb,
@@ -41,57 +35,26 @@ pub(super) async fn list(
     let params = Params::parse(query.as_deref().unwrap_or_default())?;
     let caller = &visitor.caller;
     caller.require(&[ServiceAccountWrite, OrgAppKeysRead])?;
-    let number: u32 = params.get("page").parse().unwrap_or(0).min(1_000_000);
-    let text = params.get("q").trim();
-    let listing = UserListing {
-        text: (!text.is_empty()).then(|| text.chars().take(255).collect()),
-        state: match params.get("state") {
-            "enabled" => Some(UserState::Active),
-            "disabled" => Some(UserState::Disabled),
-            _ => None,
-        },
-        kind: Some(TokenKind::ServiceAccount),
-        order: UserOrder::Email,
-        direction: Direction::Ascending,
-        size: PAGE,
-        offset: u64::from(number) * u64::from(PAGE),
-    };
-    let search = web.service.store.user_page(&listing);
-    let UserPage { users, filtered, .. } =
-        web.service.search(&web.service.searches, caller, search).await?;
-    let ids: Vec<_> = users.iter().map(|user| user.id).collect();
-    let activity = web.service.store.user_activity(&ids).await?;
-    let link = |number: u32| {
-        format!("{PATH}{}", params.with(&[("page", &number.to_string()), ("done", "")]))
-    };
-    let more = i64::from(number + 1) * i64::from(PAGE) < filtered;
-    let pages = Neighbours {
-        previous: number.checked_sub(1).map(link),
-        next: more.then(|| link(number + 1)),
-    };
-    let is_filtered = !text.is_empty() || listing.state.is_some();
+    let kind = TokenKind::ServiceAccount;
+    let listed = list_users(&web, caller, kind, &params, PATH).await?;
     let content = html! {
         div.heading {
             div { h1 { "Service Accounts" } p.lead { "Programs that call the API on their own behalf. Their tokens may live without an end." } }
             @if caller.has(ServiceAccountWrite) { a.button.primary href={ (PATH) "/new" } { span aria-hidden="true" { "+ " } "Add service account" } }
         }
-        @if users.is_empty() && !is_filtered {
+        @if listed.users.is_empty() && !listed.is_filtered {
             div.blank {
                 h2 { "There are no service accounts" }
                 p { "A service account owns tokens that do not belong to a person, so they stay valid when a person leaves." }
                 @if caller.has(ServiceAccountWrite) { a.button.primary href={ (PATH) "/new" } { "Add service account" } }
             }
         } @else {
-            form.filters role="search" method="get" action=(PATH) {
-                div.field.grow { label for="q" { "Search" } input #q type="search" name="q" value=(params.get("q")) maxlength="255" placeholder="Name or email address"; }
-                div.field { label for="state" { "State" } (select("state", &STATES, params.get("state"))) }
-                button { "Search" }
-            }
-            @if users.is_empty() {
+            (user_lists::search_form(PATH, &params))
+            @if listed.users.is_empty() {
                 p.empty { "No service account matches. " a href=(PATH) { "Show all" } }
             } @else {
-                (table(&users, &activity))
-                (pages.markup())
+                (table(&listed.users, &listed.activity))
+                (listed.neighbours.markup())
             }
         }
     };

@@ -2,8 +2,8 @@
 
 use super::forms::{Posted, hidden_fields};
 use super::layout::{self, Section, WebPage};
-use super::params::Params;
-use super::parts::{moment, relative, visible};
+use super::params::{Params, encode};
+use super::parts::{Neighbours, moment, relative, visible};
 use super::state::{PageResult, SharedWeb};
 use super::token_parts::notice;
 use super::visitor::{Visitor, ended_cookie};
@@ -18,6 +18,9 @@ use axum_extra::extract::cookie::CookieJar;
 use ddpatrol_token::Uuid;
 use maud::{Markup, html};
 
+/// Number of sessions per page.
+const PAGE: u32 = 50;
+
 /// Shows the visitor's sessions.
 pub(super) async fn list(
     State(web): SharedWeb,
@@ -25,10 +28,20 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> PageResult {
     let params = Params::parse(query.as_deref().unwrap_or_default())?;
-    let mut sessions = web.service.store.sessions_of(visitor.caller.user()).await?;
-    if !is_person(&visitor.caller) {
-        sessions.retain(|session| session.id == visitor.session.id);
-    }
+    let after = Uuid::parse(params.get("after"));
+    let mut sessions = if is_person(&visitor.caller) {
+        web.service.store.sessions_of(visitor.caller.user(), after, PAGE + 1).await?
+    } else {
+        vec![visitor.session.clone()]
+    };
+    let more = sessions.len() > PAGE as usize;
+    sessions.truncate(PAGE as usize);
+    let next = sessions.last().filter(|_| more).map(|last| last.id.to_string());
+    let neighbours = Neighbours {
+        first: after.map(|_| "/sessions".to_owned()),
+        previous: None,
+        next: next.map(|after| format!("/sessions{}", encode([("after", &*after)].into_iter()))),
+    };
     let content = html! {
         div.heading {
             div {
@@ -64,6 +77,7 @@ pub(super) async fn list(
                 }
             }
         }
+        (neighbours.markup())
     };
     let notice = notice(params.get("done"));
     let page = WebPage { title: "Sessions", section: Section::Sessions, notice, content };

@@ -75,6 +75,13 @@ impl FormOwner {
         }
     }
 
+    const fn section(&self) -> Section {
+        match self {
+            Self::Person => Section::OwnTokens,
+            Self::Account(_) => Section::ServiceAccounts,
+        }
+    }
+
     fn action(&self) -> String {
         match self {
             Self::Person => "/tokens".to_owned(),
@@ -135,8 +142,8 @@ pub(super) fn creation_form(
     };
     let status =
         if draft.problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let page =
-        WebPage { title: "New Access Token", section: Section::OwnTokens, notice: None, content };
+    let section = owner.section();
+    let page = WebPage { title: "New Access Token", section, notice: None, content };
     layout::page_with_status(status, visitor, page)
 }
 
@@ -217,7 +224,9 @@ fn expiry_field(caller: &Caller, owner: &FormOwner, draft: &Draft) -> Markup {
             }
             (problem_markup("expiry", problem))
             p.hint #expiry-hint {
-                "At least 24 hours and at most one year. A date ends at 23:59 UTC. The expiration cannot be changed later."
+                "At least 24 hours and at most one year"
+                @if matches!(owner, FormOwner::Account(_)) { ", or never" }
+                ". A date ends at 23:59 UTC. The expiration cannot be changed later."
                 @if let Some(end) = own_end.time() { " Not later than the token of this session, " (moment(end)) "." }
             }
         }

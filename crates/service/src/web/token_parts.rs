@@ -10,13 +10,16 @@ use super::parts::{
 use super::state::Web;
 use crate::caller::Caller;
 use crate::id;
-use crate::permission::Permission::{OrgAppKeysWrite, ServiceAccountWrite, UserAppKeys};
+use crate::permission::Permission::{
+    OrgAppKeysRead, OrgAppKeysWrite, ServiceAccountWrite, UserAppKeys,
+};
 use crate::sort::Direction;
 use crate::store::listing::{Listing, Order, StateFilter};
 use crate::store::token_pages::{TokenCursor, TokenPosition, TokenQuery, TokenSlice, Usage};
 use crate::store::tokens::Token;
 use crate::token_kind::TokenKind;
 use crate::tokens::{TokenPath, is_dead};
+use ddpatrol_token::Uuid;
 use maud::{Markup, html};
 
 /// Number of tokens per page.
@@ -88,6 +91,7 @@ pub(super) fn neighbours(
     let previous = cursor(slice.tokens.first()).filter(|_| slice.has_previous);
     let next = cursor(slice.tokens.last()).filter(|_| slice.has_next);
     Neighbours {
+        first: None,
         previous: previous.map(|cursor| link("before", "after", cursor)),
         next: next.map(|cursor| link("after", "before", cursor)),
     }
@@ -238,26 +242,39 @@ pub(super) fn may_change(caller: &Caller, token: &Token) -> bool {
     permitted && !is_dead(token)
 }
 
+/// The entry of the navigation and the list that a token belongs to.
+#[derive(Clone, Debug)]
+pub(super) struct TokenHome {
+    pub(super) section: Section,
+    /// The path of the list, or of the start page if the visitor may not see the list.
+    pub(super) list: String,
+}
+
+impl TokenHome {
+    pub(super) fn of(caller: &Caller, kind: TokenKind, owner: Uuid) -> Self {
+        let list = match kind {
+            TokenKind::ServiceAccount => format!("/organization/service-accounts/{owner}"),
+            TokenKind::Personal if owner == caller.user() => "/tokens".to_owned(),
+            TokenKind::Personal if caller.has(OrgAppKeysRead) => "/organization/tokens".to_owned(),
+            TokenKind::Personal => "/".to_owned(),
+        };
+        let section = match kind {
+            TokenKind::ServiceAccount => Section::ServiceAccounts,
+            TokenKind::Personal if owner == caller.user() => Section::OwnTokens,
+            TokenKind::Personal => Section::AllTokens,
+        };
+        Self { section, list }
+    }
+}
+
 /// Returns the entry of the navigation that a token belongs to.
 pub(super) fn section(caller: &Caller, token: &Token) -> Section {
-    if token.kind == TokenKind::ServiceAccount {
-        Section::ServiceAccounts
-    } else if token.owner == caller.user() {
-        Section::OwnTokens
-    } else {
-        Section::AllTokens
-    }
+    TokenHome::of(caller, token.kind, token.owner).section
 }
 
 /// Returns the path of the list that a token belongs to.
 pub(super) fn list_path(caller: &Caller, token: &Token) -> String {
-    if token.kind == TokenKind::ServiceAccount {
-        format!("/organization/service-accounts/{}", token.owner)
-    } else if token.owner == caller.user() {
-        "/tokens".to_owned()
-    } else {
-        "/organization/tokens".to_owned()
-    }
+    TokenHome::of(caller, token.kind, token.owner).list
 }
 
 pub(super) async fn owner_name(web: &Web, token: &Token) -> Result<String, PageError> {

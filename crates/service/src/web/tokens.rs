@@ -172,7 +172,8 @@ async fn token_events(
     }
     let filter = Filter::parse(&format!("@asset.id:{}", token.id), "query")
         .map_err(|error| Refusal::Invalid(vec![error.to_string()]))?;
-    let page = EventPage { limit: EVENTS, direction: Direction::Descending, after: None };
+    let page =
+        EventPage { limit: EVENTS, direction: Direction::Descending, after: None, last: None };
     let search = web.service.store.events(&filter, &page);
     Ok(web.service.search(&web.service.own_lists, caller, search).await?)
 }

@@ -6,18 +6,17 @@ use super::guard::host;
 use super::layout::{self, Section, WebPage};
 use super::openid::{self, Step};
 use super::params::Params;
-use super::parts::{Neighbours, day, field, moment, moment_or_dash, relative, select, visible};
+use super::parts::{day, field, moment, moment_or_dash, relative, visible};
 use super::state::{PageResult, SharedWeb, Web};
 use super::token_parts::notice;
+use super::user_lists::{list_users, search_form};
 use super::visitor::Visitor;
 use crate::caller::Caller;
 use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite, UserAccessRead};
 use crate::permission::{Permission, Permissions};
 use crate::refusal::Refusal;
 use crate::sessions::is_person;
-use crate::sort::Direction;
 use crate::store::token_pages::UserActivity;
-use crate::store::user_listing::{UserListing, UserOrder, UserPage, UserState};
 use crate::store::users::User;
 use crate::token_kind::TokenKind;
 use crate::users::{AccountState, NewPerson};
@@ -30,11 +29,6 @@ use maud::{Markup, html};
 use std::collections::HashMap;
 
 const PATH: &str = "/organization/users";
-/// Number of users per page.
-const PAGE: u32 = 50;
-/// The states of a list, with their labels.
-const STATES: [(&str, &str); 3] = [("", "All"), ("enabled", "Enabled"), ("disabled", "Disabled")];
-
 /// Shows the users.
 pub(super) async fn list(
     State(web): SharedWeb,
@@ -44,49 +38,19 @@ pub(super) async fn list(
     let params = Params::parse(query.as_deref().unwrap_or_default())?;
     let caller = &visitor.caller;
     caller.require(&[UserAccessRead, OrgAppKeysRead, OrgAppKeysWrite])?;
-    let number: u32 = params.get("page").parse().unwrap_or(0).min(1_000_000);
-    let text = params.get("q").trim();
-    let listing = UserListing {
-        kind: Some(TokenKind::Personal),
-        text: (!text.is_empty()).then(|| text.chars().take(255).collect()),
-        state: match params.get("state") {
-            "enabled" => Some(UserState::Active),
-            "disabled" => Some(UserState::Disabled),
-            _ => None,
-        },
-        order: UserOrder::Email,
-        direction: Direction::Ascending,
-        size: PAGE,
-        offset: u64::from(number) * u64::from(PAGE),
-    };
-    let search = web.service.store.user_page(&listing);
-    let UserPage { users, filtered, .. } =
-        web.service.search(&web.service.searches, caller, search).await?;
-    let ids: Vec<_> = users.iter().map(|user| user.id).collect();
-    let activity = web.service.store.user_activity(&ids).await?;
-    let page_link = |number: u32| {
-        format!("{PATH}{}", params.with(&[("page", &number.to_string()), ("done", "")]))
-    };
-    let shown = i64::from(number + 1) * i64::from(PAGE);
-    let neighbours = Neighbours {
-        previous: number.checked_sub(1).map(page_link),
-        next: (shown < filtered).then(|| page_link(number + 1)),
-    };
+    let kind = TokenKind::Personal;
+    let listed = list_users(&web, caller, kind, &params, PATH).await?;
     let content = html! {
         div.heading {
             div { h1 { "Users" } p.lead { "People who can sign in and own access tokens." } }
             @if caller.has(OrgAppKeysWrite) { a.button.primary href={ (PATH) "/new" } { span aria-hidden="true" { "+ " } "Add user" } }
         }
-        form.filters role="search" method="get" action=(PATH) {
-            div.field.grow { label for="q" { "Search" } input #q type="search" name="q" value=(params.get("q")) maxlength="255" placeholder="Name or email address"; }
-            div.field { label for="state" { "State" } (select("state", &STATES, params.get("state"))) }
-            button { "Search" }
-        }
-        @if users.is_empty() {
+        (search_form(PATH, &params))
+        @if listed.users.is_empty() {
             p.empty { "No user matches. " a href=(PATH) { "Show all users" } }
         } @else {
-            (table(&users, &activity))
-            (neighbours.markup())
+            (table(&listed.users, &listed.activity))
+            (listed.neighbours.markup())
         }
     };
     let notice = notice(params.get("done"));

@@ -4,12 +4,13 @@
 use crate::database::Database;
 use crate::server::{Server, admin, check, ddpatrold, permissive, try_admin};
 use crate::until;
+use crate::web::{ADMINISTRATOR, Browser};
 use nix::pty::openpty;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 fn folder(database: &Database) -> &Path {
     let Database::Sqlite(dir) = database else { panic!("not SQLite") };
@@ -95,28 +96,72 @@ fn a_file_that_exists_is_neither_overwritten_nor_followed_and_no_administrator_i
     server.call(&check(&read_token(&file))).expect(200);
 }
 
+/// The lines of a terminal that a service writes its messages to.
+struct Terminal {
+    service: Child,
+    lines: Box<dyn Iterator<Item = String>>,
+}
+
+impl Terminal {
+    /// Starts the service on a database, with a terminal as standard error.
+    fn of_service(database: &Database) -> Self {
+        let terminal = openpty(None, None).unwrap();
+        let mut command = ddpatrold();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--database", &database.url()])
+            .stdout(Stdio::piped())
+            .stderr(terminal.slave);
+        let service = command.spawn().unwrap();
+        // The command holds the terminal's other side open.
+        drop(command);
+        let lines = BufReader::new(File::from(terminal.master)).lines().map_while(Result::ok);
+        let lines = lines.map(|line| line.trim_end().to_owned());
+        Self { service, lines: Box::new(lines) }
+    }
+
+    /// Returns the next line with a text.
+    #[track_caller]
+    fn line(&mut self, text: &str) -> String {
+        self.lines.find(|line| line.contains(text)).unwrap()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let pid = nix::unistd::Pid::from_raw(self.service.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        until("the server ends", || self.service.try_wait().unwrap());
+    }
+}
+
+#[test]
+fn on_a_terminal_the_first_sign_in_link_is_printed_there_and_signs_in_once() {
+    let database = Database::sqlite();
+    let mut terminal = Terminal::of_service(&database);
+    terminal.line("sign-in link");
+    let link = terminal.line("/sign-in/link?code=");
+    let line = terminal.line("listening on ");
+    let address = line.split_once("http://").unwrap().1;
+    let path = link.strip_prefix(&format!("http://{address}")).expect("the service's address");
+    let mut browser = Browser::at(address.parse().unwrap());
+    assert!(browser.open(path).expect(200).text().contains(ADMINISTRATOR));
+    let code = path.split_once("code=").unwrap().1;
+    browser.send("/sign-in/link", &[("code", code)]).expect(303);
+    assert!(browser.open("/tokens").expect(200).text().contains(ADMINISTRATOR));
+    Browser::at(address.parse().unwrap()).send("/sign-in/link", &[("code", code)]).expect(403);
+    assert!(!folder(&database).join("sign-in-link").exists());
+}
+
 #[test]
 fn on_a_terminal_the_first_token_is_printed_there_and_not_written_to_a_file() {
     let database = Database::sqlite();
-    let terminal = openpty(None, None).unwrap();
-    let mut command = ddpatrold();
-    command
-        .args(["serve", "--listen", "127.0.0.1:0", "--database", &database.url()])
-        .stdout(Stdio::piped())
-        .stderr(terminal.slave);
-    let mut child = command.spawn().unwrap();
-    // The command holds the terminal's other side open.
-    drop(command);
-    let mut lines = BufReader::new(File::from(terminal.master)).lines().map_while(Result::ok);
-    let token = lines.by_ref().find(|line| line.starts_with("ddpat_"));
-    let listening = lines.by_ref().find(|line| line.contains("listening on "));
-    let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-    until("the server ends", || child.try_wait().unwrap());
-    assert!(listening.is_some());
+    let mut terminal = Terminal::of_service(&database);
+    let token = terminal.line("ddpat_");
+    terminal.line("listening on ");
+    drop(terminal);
     assert!(!folder(&database).join("admin-token").exists());
     let server = Server::start(&database, &[]);
-    assert_eq!(server.check(token.unwrap().trim_end()), 200);
+    assert_eq!(server.check(&token), 200);
 }
 
 #[test]

@@ -16,7 +16,11 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) fn new(server: &Server) -> Self {
-        Self { address: server.address, cookie: None }
+        Self::at(server.address)
+    }
+
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self { address, cookie: None }
     }
 
     /// Signs in with a link from the command line.

@@ -1,26 +1,16 @@
 """Fixtures: the binary, a database of each kind, and servers on them. A missing requirement is a failure."""
 
-import itertools
 import os
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
+from databases import KINDS, new_database, required  # noqa: F401 (a fixture)
 from github import GitHub
 from server import Server
 
 CLASSES = "tokens_read tokens_write tokens_revoke validate audit leaks introspect authentication".split()
 # High enough that no test reaches them, while the headers are still sent.
 HIGH_LIMITS = [part for name in CLASSES for part in ("--rate-limit", f"{name}=1000000/60")]
-NUMBERS = itertools.count()
-
-
-def required(name):
-    """Returns an environment variable that scripts/python.sh sets."""
-    value = os.environ.get(name)
-    assert value, f"{name} is not set: run scripts/python.sh"
-    return value
 
 
 @pytest.fixture(scope="session")
@@ -31,29 +21,7 @@ def binary():
     return path
 
 
-@pytest.fixture(scope="session")
-def new_database(tmp_path_factory):
-    """Returns a function that creates empty databases; those on PostgreSQL are dropped at the end."""
-    made = []
-
-    def make(kind):
-        if kind == "sqlite":
-            return f"sqlite:{tmp_path_factory.mktemp('data')}/ddpatrol.db"
-        cluster = required("DDPATROL_TEST_POSTGRES")
-        name = f"proofs_{os.getpid()}_{next(NUMBERS)}"
-        with psycopg.connect(cluster, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        made.append(name)
-        return urlsplit(cluster)._replace(path=f"/{name}").geturl()
-
-    yield make
-    if made:
-        with psycopg.connect(required("DDPATROL_TEST_POSTGRES"), autocommit=True) as connection:
-            for name in made:
-                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module", params=KINDS)
 def server(request, binary, new_database):
     """A server with rate limits that no test reaches, on each kind of database."""
     options = [*HIGH_LIMITS, "--clock-agreement", "1"]

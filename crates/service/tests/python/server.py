@@ -10,6 +10,8 @@ from datetime import datetime, timedelta, timezone
 
 import requests
 
+from databases import environment
+
 LISTENING = re.compile(r"ddpatrold: listening on (http://127\.0\.0\.1:\d+)")
 TOKENS = "/api/v2/personal_access_tokens"
 VALIDATE = "/api/v2/validate_keys"
@@ -28,11 +30,6 @@ def creation(name, scopes=("dashboards_read",), expires_at=None):
     """Returns the body of a request that creates a token."""
     attributes = {"name": name, "scopes": list(scopes), "expires_at": expires_at or in_days(30)}
     return {"data": {"type": "personal_access_tokens", "attributes": attributes}}
-
-
-def environment():
-    """Returns the environment without variables that configure the service or a client."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("DD_", "DDPATROLD_", "DATABASE_"))}
 
 
 class Server:

@@ -1,51 +1,18 @@
 """Fixtures: the service on each kind of database, and Chromium. A missing requirement is a failure."""
 
-import itertools
-import os
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from playwright.sync_api import sync_playwright
 
+from databases import KINDS, new_database, required  # noqa: F401 (a fixture)
 from service import Service
 
-NUMBERS = itertools.count()
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
 
-def required(name):
-    """Returns an environment variable that scripts/web.sh sets."""
-    value = os.environ.get(name)
-    assert value, f"{name} is not set: run scripts/web.sh"
-    return value
-
-
-@pytest.fixture(scope="session")
-def new_database(tmp_path_factory):
-    """Returns a function that creates empty databases; those on PostgreSQL are dropped at the end."""
-    made = []
-
-    def make(kind):
-        if kind == "sqlite":
-            return f"sqlite:{tmp_path_factory.mktemp('data')}/ddpatrol.db"
-        cluster = required("DDPATROL_TEST_POSTGRES")
-        name = f"web_{os.getpid()}_{next(NUMBERS)}"
-        with psycopg.connect(cluster, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        made.append(name)
-        return urlsplit(cluster)._replace(path=f"/{name}").geturl()
-
-    yield make
-    if made:
-        with psycopg.connect(required("DDPATROL_TEST_POSTGRES"), autocommit=True) as connection:
-            for name in made:
-                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module", params=KINDS)
 def service(request, new_database):
     """A service with an empty database of each kind."""
     running = Service(required("DDPATROLD"), new_database(request.param))

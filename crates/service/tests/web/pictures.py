@@ -1,14 +1,19 @@
-"""Writes screenshots of every page at desktop and phone width, light and dark."""
+"""Writes screenshots of every page, at desktop and phone width, light and dark."""
 
 import re
-import sys
 from pathlib import Path
 
-VIEWS = {
-    "desktop": {"viewport": {"width": 1280, "height": 900}},
-    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": False},
-    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
-}
+WIDTHS = {"desktop": 1280, "phone": 390}
+SCHEMES = ["light", "dark"]
+
+
+def views():
+    """Returns the options of a browser for each width and color scheme, by name."""
+    return {
+        f"{name}-{scheme}": {"viewport": {"width": width, "height": 844}, "color_scheme": scheme}
+        for name, width in WIDTHS.items()
+        for scheme in SCHEMES
+    }
 
 
 def pages(page):
@@ -43,9 +48,15 @@ def pages(page):
         "user-new": "/organization/users/new",
         "user-details": user,
         "user-disable": f"{user}/state",
+        "users-none": "/organization/users?q=nobody-like-this",
+        "service-account-disable": f"{account}/state",
+        "organization-tokens-all": "/organization/tokens?state=all",
         "leaks": "/security/leaks",
+        "leaks-open": "/security/leaks?show=open",
         "audit": "/security/audit",
         "audit-custom": "/security/audit?range=custom&method=personal_access_token",
+        "audit-none": "/security/audit?event=clock.reset",
+        "audit-follow": "/security/audit?follow=1",
         "audit-problem": "/security/audit?q=%40nothing%3A1",
         "sessions": "/sessions",
         "missing": "/no/such/page",
@@ -53,26 +64,42 @@ def pages(page):
 
 
 def shoot(person, folder, view):
-    """Writes a screenshot of every page."""
+    """Writes a screenshot of every page of an administrator, from the sign-in to the panels that forms show."""
     page = person.page
+
+    def picture(name):
+        page.screenshot(path=Path(folder, f"{name}-{view}.png"), full_page=True)
+
+    page.goto("/sign-in")
+    picture("sign-in")
+    page.goto("/sign-in/link?code=x")
+    picture("sign-in-invalid")
+    page.goto(person.service.link())
+    picture("sign-in-link")
+    person.sign_in()
     for name, path in pages(page).items():
         page.goto(path)
-        if name.startswith("audit") and page.locator(".events details").count():
+        if name == "audit":
             page.locator(".events details summary").first.click()
-        page.screenshot(path=Path(folder, f"{name}-{view}.png"), full_page=True)
-        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        if wide > 0:
-            print(f"{name}-{view}: {wide} pixels too wide", file=sys.stderr)
-
-
-def created(person, folder, view):
-    """Creates a token and writes a screenshot of its panel and of a form with problems."""
-    page = person.page
+        picture(name)
     page.goto("/tokens/new")
     page.get_by_role("button", name="Create token").click()
-    page.screenshot(path=Path(folder, f"token-problems-{view}.png"), full_page=True)
+    picture("token-problems")
     page.get_by_label("Name", exact=True).fill("laptop")
     page.get_by_label(re.compile("^dashboards_read")).check()
     page.get_by_role("button", name="Create token").click()
-    page.screenshot(path=Path(folder, f"token-created-{view}.png"), full_page=True)
-    page.get_by_role("button", name="Copy").click()
+    picture("token-created")
+    page.get_by_role("button", name="Copy").first.click()
+    page.goto("/organization/tokens")
+    for box in page.get_by_role("checkbox", name=re.compile("^Select (deploy|nightly|terraform)")).all():
+        box.check()
+    picture("organization-tokens-selected")
+    page.get_by_role("button", name="Revoke selected").click()
+    picture("organization-tokens-revoke")
+    page.goto("/organization/users?q=ada")
+    page.locator("td .name a").first.click()
+    page.get_by_role("button", name="Create sign-in link").click()
+    picture("user-link")
+    page.goto("/tokens")
+    page.get_by_role("button", name="Sign out").click()
+    picture("signed-out")

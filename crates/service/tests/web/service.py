@@ -10,14 +10,11 @@ import threading
 import urllib.error
 import urllib.request
 
+from databases import environment
+
 LISTENING = re.compile(r"ddpatrold: listening on (http://127\.0\.0\.1:\d+)")
 START_SECONDS = 30
 ADMINISTRATOR = "admin@localhost"
-
-
-def environment():
-    """Returns the environment without variables that configure the service."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("DD_", "DATABASE_", "DDPATROLD_"))}
 
 
 class Service:

@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import sqlite3
 import subprocess
 import time
 import urllib.parse
@@ -11,7 +10,8 @@ import urllib.parse
 import pytest
 from playwright.sync_api import expect
 
-from conftest import Person, required
+from conftest import Person
+from databases import KINDS, execute, required
 from service import Service
 
 
@@ -66,16 +66,16 @@ def with_provider(folder, database, program):
     provider.process.wait(10)
 
 
-@pytest.fixture(scope="module")
-def signing(tmp_path_factory, new_database):
-    """A service with a certified provider."""
-    yield from with_provider(tmp_path_factory.mktemp("openid"), new_database("sqlite"), "provider.mjs")
+@pytest.fixture(scope="module", params=KINDS)
+def signing(request, tmp_path_factory, new_database):
+    """A service with a certified provider, on each kind of database."""
+    yield from with_provider(tmp_path_factory.mktemp("openid"), new_database(request.param), "provider.mjs")
 
 
-@pytest.fixture(scope="module")
-def forging(tmp_path_factory, new_database):
-    """A service with a provider whose tokens are faulty."""
-    yield from with_provider(tmp_path_factory.mktemp("forged"), new_database("sqlite"), "forger.mjs")
+@pytest.fixture(scope="module", params=KINDS)
+def forging(request, tmp_path_factory, new_database):
+    """A service with a provider whose tokens are faulty, on each kind of database."""
+    yield from with_provider(tmp_path_factory.mktemp("forged"), new_database(request.param), "forger.mjs")
 
 
 @pytest.fixture
@@ -220,10 +220,7 @@ def test_a_sensitive_change_asks_again_after_a_while(forging, chromium):
     one.page.wait_for_url("**/tokens")
     one.page.goto("/tokens/new")
     expect(one.page.get_by_role("heading", name="New Access Token")).to_be_visible()
-    path = forging.database.removeprefix("sqlite:")
-    with sqlite3.connect(path) as database:
-        database.execute("UPDATE sessions SET created_at = created_at - 16 * 60000000 WHERE ended_at IS NULL")
-    database.close()
+    execute(forging.database, "UPDATE sessions SET created_at = created_at - 16 * 60000000 WHERE ended_at IS NULL")
     one.page.goto("/tokens/new")
     expect(one.page.get_by_role("heading", name="Confirm who you are")).to_be_visible()
     # The provider does not say when it asked: that is not enough.

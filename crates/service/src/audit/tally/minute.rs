@@ -188,7 +188,7 @@ mod tests {
     }
 
     fn count(minute: &mut Minute, token_use: Use) -> Counted {
-        let actor = Actor { user: None, auth_method: method::BEARER, token: None, request: None };
+        let actor = Actor::without_user(method::BEARER);
         let event = || actor.event(name::DENIED, Some(token_use.token));
         minute.count(token_use, event).expect("random bytes")
     }
