@@ -6,7 +6,7 @@ use super::members::{ArchiveContent, IsArchive, Reporting, Walk};
 use super::options::Scan;
 use super::sightings::{Novelty, Sightings};
 use crate::detect::{Evidence, Haystack, Match, Scratch};
-use crate::source::{Run, add};
+use crate::source::{Run, Turn, add};
 use ddpatrol_scan::finding::{Collector, Finding, Tokens, WorkerCollector};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::place::Place;
@@ -14,6 +14,7 @@ use ddpatrol_scan::sighting::{
     EncodedSpan, Holder, Placement, ShapedSighting, Sighting, TokenKey, TokenNo,
 };
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The state that all workers of a scan share.
@@ -21,16 +22,24 @@ pub(super) struct Engine<'a> {
     pub(super) scan: &'a Scan<'a>,
     pub(super) collector: Collector,
     sightings: Mutex<Sightings>,
+    /// The number of turns that sources have reserved.
+    turns: AtomicU64,
     pub(super) run: &'a Run,
 }
 
 impl<'a> Engine<'a> {
     pub(super) fn new(scan: &'a Scan<'a>, run: &'a Run) -> Self {
-        Self { scan, collector: Collector::default(), sightings: Mutex::default(), run }
+        let (collector, sightings) = (Collector::default(), Mutex::default());
+        Self { scan, collector, sightings, turns: AtomicU64::new(0), run }
     }
 
     pub(super) fn sightings(&self) -> MutexGuard<'_, Sightings> {
         lock(&self.sightings)
+    }
+
+    /// Reserves consecutive turns; returns the first.
+    pub(super) fn reserve(&self, entries: usize) -> Turn {
+        Turn(self.turns.fetch_add(entries as u64, Ordering::Relaxed))
     }
 
     /// Takes the sightings since the last call.

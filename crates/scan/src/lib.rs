@@ -37,4 +37,4 @@ pub use code::Code;
 pub use issue::{Issue, Severity};
 pub use read_full::{Filled, read_full};
 pub use run::{Acknowledgment, Diagnostic, Run, ScannedRepo, Tally, add};
-pub use sink::{ArchiveHint, BlobSink, ScannedObject, Sink, Sinks, Source};
+pub use sink::{ArchiveHint, BlobSink, PushOrder, ScannedObject, Sink, Sinks, Source, Turn};

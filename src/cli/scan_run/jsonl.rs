@@ -1,26 +1,54 @@
 //! JSONL reports, which are written while the scan runs.
 //!
-//! Input: matches of all workers, and the document at the end. Output: a line for each.
+//! Input: matches of all workers, and the document at the end. Output: a line for each, in the order of the files
+//! and git objects that contain the matches, whatever the number of workers.
 
+use super::turns::Turns;
 use crate::cli::output::Output;
 use crate::cli::policy::Policy;
 use crate::report::document::{Document, DocumentBuilder, Record};
 use crate::report::json;
 use crate::rules::RuleSet;
-use ddpatrol_scan::finding::{Finding, Fingerprint, Location, Occurrence};
+use crate::scan::is_excluded;
+use ddpatrol_scan::Turn;
+use ddpatrol_scan::finding::{
+    ChangeStatus, Finding, Fingerprint, Location, MatchListener, Occurrence,
+};
 use ddpatrol_scan::lock::lock;
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex, MutexGuard};
+
+/// The number of bytes of lines whose turn has not come at which workers wait.
+const MAX_KEPT: usize = 16 << 20;
+
+/// The matches that are written.
+#[derive(Clone, Copy)]
+pub(super) struct JsonlFilter<'a> {
+    pub(super) policy: &'a Policy,
+    /// Whether preexisting tokens are written, too.
+    pub(super) all: bool,
+}
+
+impl JsonlFilter<'_> {
+    fn has(&self, place: &Location) -> bool {
+        let is_shown = self.all || place.change_status != Some(ChangeStatus::Preexisting);
+        is_shown && !is_excluded(place, &self.policy.exclude, &self.policy.decisions.roots)
+    }
+}
 
 /// The JSONL reports of a scan.
 pub(super) struct JsonlStreams<'a> {
     /// All workers write to the same outputs, so the record of a match is also created under this lock.
     state: Mutex<JsonlState<'a>>,
+    /// Notified when a turn ends.
+    turn_ended: Condvar,
     rules: &'a RuleSet,
+    filter: JsonlFilter<'a>,
 }
 
 struct JsonlState<'a> {
     outputs: Vec<Output>,
     builder: DocumentBuilder<'a>,
+    turns: Turns,
     /// The first write error.
     failure: Option<anyhow::Error>,
     /// The last written match.
@@ -48,41 +76,91 @@ impl JsonlState<'_> {
     }
 }
 
+impl JsonlState<'_> {
+    /// Returns the record of a match.
+    fn record(&mut self, found: Occurrence<'_>, streams: &JsonlStreams<'_>) -> Option<&Record> {
+        if self.repeated(found, streams.rules).is_none() {
+            let mut finding = [Finding::from(found)];
+            streams.filter.policy.suppress(&mut finding, self.builder.masker());
+            let [finding] = &finding;
+            let record = self.builder.occurrence(finding);
+            self.last = Some(LastMatch {
+                fingerprint: found.token.fingerprint,
+                location: found.location.clone(),
+                record,
+            });
+        }
+        self.last.as_ref().map(|last| &last.record)
+    }
+
+    /// Writes lines to all outputs.
+    fn write(&mut self, lines: &[u8]) {
+        if lines.is_empty() || self.failure.is_some() {
+            return;
+        }
+        for output in &mut self.outputs {
+            let writer = output.writer();
+            if let Err(error) = writer.write_all(lines).and_then(|()| writer.flush()) {
+                self.failure.get_or_insert(error.into());
+            }
+        }
+    }
+}
+
+impl MatchListener for JsonlStreams<'_> {
+    /// Writes one match, or keeps its line until its turn; does nothing after a write error.
+    fn found(&self, turn: Option<Turn>, occurrence: Occurrence<'_>) {
+        if !self.filter.has(occurrence.location) {
+            return;
+        }
+        let mut state = self.wait(turn);
+        if state.failure.is_some() {
+            return;
+        }
+        let mut line = Vec::new();
+        let written = state.record(occurrence, self).map(|it| json::write_match(it, &mut line));
+        if let Some(Err(error)) = written {
+            state.failure.get_or_insert(error.into());
+            return;
+        }
+        match turn.filter(|turn| !state.turns.is_due(*turn)) {
+            Some(turn) => state.turns.keep(turn, &line),
+            None => state.write(&line),
+        }
+    }
+
+    fn end(&self, turn: Turn) {
+        let mut state = lock(&self.state);
+        let due = state.turns.end(turn);
+        state.write(&due);
+        drop(state);
+        self.turn_ended.notify_all();
+    }
+}
+
 impl<'a> JsonlStreams<'a> {
     /// Creates the state of the reports that are written to `outputs`.
     pub(super) fn new(
         outputs: Vec<Output>,
         builder: DocumentBuilder<'a>,
         rules: &'a RuleSet,
+        filter: JsonlFilter<'a>,
     ) -> Self {
-        let state = JsonlState { outputs, builder, failure: None, last: None };
-        Self { state: Mutex::new(state), rules }
+        let turns = Turns::default();
+        let state = JsonlState { outputs, builder, turns, failure: None, last: None };
+        Self { state: Mutex::new(state), turn_ended: Condvar::new(), rules, filter }
     }
 
-    /// Writes one match; does nothing after a write error.
-    pub(super) fn write(&self, found: Occurrence<'_>, policy: &Policy) {
-        let mut state = lock(&self.state);
-        if state.failure.is_some() {
-            return;
-        }
-        if state.repeated(found, self.rules).is_none() {
-            let mut finding = [Finding::from(found)];
-            policy.suppress(&mut finding, state.builder.masker());
-            let [finding] = &finding;
-            let record = state.builder.occurrence(finding);
-            state.last = Some(LastMatch {
-                fingerprint: found.token.fingerprint,
-                location: found.location.clone(),
-                record,
-            });
-        }
-        let JsonlState { outputs, failure, last, .. } = &mut *state;
-        let Some(last) = last else { return };
-        for output in outputs {
-            if let Err(error) = json::write_match(&last.record, output.writer()) {
-                failure.get_or_insert(error.into());
-            }
-        }
+    /// Waits until a turn comes if the lines of later turns take too much memory. The worker whose turn it is
+    /// never waits.
+    fn wait(&self, turn: Option<Turn>) -> MutexGuard<'_, JsonlState<'a>> {
+        let state = lock(&self.state);
+        let Some(turn) = turn else { return state };
+        let is_early = |state: &mut JsonlState<'_>| {
+            state.failure.is_none() && state.turns.kept() > MAX_KEPT && !state.turns.is_due(turn)
+        };
+        let waited = self.turn_ended.wait_while(state, is_early);
+        waited.unwrap_or_else(|poison| poison.into_inner())
     }
 
     /// Writes the lines after the matches.

@@ -63,9 +63,6 @@ pub struct Occurrence<'a> {
     pub location: &'a Location,
 }
 
-/// Receives every match as it is found, on the worker that found it.
-pub type OnMatch<'a> = &'a (dyn Fn(Occurrence<'_>) + Sync);
-
 impl From<Occurrence<'_>> for Finding {
     fn from(occurrence: Occurrence<'_>) -> Self {
         let mut finding = Self::from(occurrence.token);

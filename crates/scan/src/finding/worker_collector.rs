@@ -6,12 +6,13 @@
 
 use super::spots::{MatchPosition, Spots, TokenLocations};
 use super::{
-    ChangeStatus, Collector, Location, MatchDescriber, Matched, Occurrence, OnMatch, Part, Token,
-    Trace, WindowMatches,
+    ChangeStatus, Collector, Location, MatchDescriber, MatchOutput, Matched, Occurrence, Part,
+    Token, Trace, WindowMatches,
 };
 use crate::blob::Blob;
 use crate::commit::MessageStart;
 use crate::place::Place;
+use crate::sink::Turn;
 use ddpatrol_detect::redact::Clean;
 use ddpatrol_detect::{Detector, Match};
 use std::collections::HashMap;
@@ -96,28 +97,28 @@ pub struct WindowMatch<'a, 'w> {
 }
 
 impl LocationContext {
-    /// Adds a match to the locations of its token, and calls `on_match` with it.
+    /// Adds a match to the locations of its token, and reports it to `output`.
     pub fn add_match(
         &self,
         locations: &mut TokenLocations,
         describer: &mut MatchDescriber<'_>,
         seen: WindowMatch<'_, '_>,
-        on_match: Option<OnMatch<'_>>,
+        output: Option<MatchOutput<'_>>,
     ) {
         let WindowMatch { token, window, matched } = seen;
         let mut position = window.position(describer, self.part, &matched);
         if let Some(message) = &self.message {
             position.count_from(message);
         }
-        let bare = on_match.map(|on_match| (on_match, position.clone()));
+        let bare = output.map(|output| (output, position.clone()));
         let added = locations
             .add(position, |position| self.location(position, window.snippet(describer, &matched)));
-        let Some((on_match, position)) = bare else { return };
+        let Some((output, position)) = bare else { return };
         match added {
-            Some(location) => on_match(Occurrence { token, location }),
+            Some(location) => output.report(Occurrence { token, location }),
             None => {
                 let location = &self.location(position, Clean::default());
-                on_match(Occurrence { token, location });
+                output.report(Occurrence { token, location });
             }
         }
     }
@@ -197,21 +198,22 @@ impl ByToken {
 pub struct WorkerCollector<'a> {
     describer: MatchDescriber<'a>,
     collector: &'a Collector,
-    on_match: Option<OnMatch<'a>>,
+    output: Option<MatchOutput<'a>>,
     tokens: Tokens,
     /// The contents that may have more windows, the most recent last.
     open: Vec<Content>,
 }
 
 impl<'a> WorkerCollector<'a> {
-    /// Creates a collector that forwards locations to `collector`, and calls `on_match` with each match.
+    /// Creates a collector that forwards locations to `collector`, and reports each match to
+    /// `output`.
     #[must_use]
     pub fn new(
         describer: MatchDescriber<'a>,
         collector: &'a Collector,
-        on_match: Option<OnMatch<'a>>,
+        output: Option<MatchOutput<'a>>,
     ) -> Self {
-        Self { describer, collector, on_match, tokens: Tokens::default(), open: Vec::new() }
+        Self { describer, collector, output, tokens: Tokens::default(), open: Vec::new() }
     }
 
     /// Adds a match in a window.
@@ -220,13 +222,13 @@ impl<'a> WorkerCollector<'a> {
         if !std::mem::replace(is_entered, true) {
             self.enter(blob);
         }
-        let Self { describer, tokens, open, on_match, .. } = self;
+        let Self { describer, tokens, open, output, .. } = self;
         let Some(content) = open.last_mut() else { return };
         let number = tokens.number(describer.detector, found, secret);
         let matched = Matched { range: found.start..found.end, encoding: found.encoding };
         let seen = WindowMatch { token: tokens.get(number), window: matches, matched };
         let Content { common, tokens: by_token } = content;
-        common.add_match(by_token.of(number), describer, seen, *on_match);
+        common.add_match(by_token.of(number), describer, seen, *output);
     }
 
     /// Makes the content of a window the current one, and begins it if it is new.
@@ -260,6 +262,20 @@ impl<'a> WorkerCollector<'a> {
         self.open.push(Content { common, tokens: ByToken::default() });
     }
 
+    /// Begins an entry in the order of output.
+    pub fn begin(&mut self, turn: Turn) {
+        if let Some(output) = &mut self.output {
+            output.begin(turn);
+        }
+    }
+
+    /// Ends the entry that was begun.
+    pub fn end(&mut self) {
+        if let Some(output) = &mut self.output {
+            output.end();
+        }
+    }
+
     fn close(&self, content: Content) {
         for (token, locations) in content.tokens.into_list() {
             self.collector.add(self.tokens.get(token), locations);
@@ -275,6 +291,7 @@ impl<'a> WorkerCollector<'a> {
 
 impl Drop for WorkerCollector<'_> {
     fn drop(&mut self) {
+        self.end();
         self.close_all();
     }
 }
