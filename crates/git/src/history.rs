@@ -27,6 +27,8 @@ use std::sync::Arc;
 
 /// Maximum total size of the buffers of all workers in bytes.
 const BUDGET: usize = 192 << 20;
+/// Blobs above this length in bytes are read in windows.
+const LARGE: u64 = 64 << 20;
 /// Maximum number of commits that the issue of a shallow clone names.
 const MOST_NAMED: usize = 3;
 
@@ -206,8 +208,8 @@ impl<'a> OpenHistory<'a> {
 
     /// Pushes the objects that recalling the places needs.
     pub fn push_recalled(&mut self, recall: &Recall<'_>, sinks: &dyn Sinks) {
-        let (reader, ids) = (self.object_reader(Some(sinks)), recall.objects());
-        reader.search_again(&self.store, &mut Objects::default(), &ids);
+        let (reader, holders) = (self.object_reader(Some(sinks)), recall.holders());
+        reader.search_again(&self.store, &mut Objects::default(), &holders);
     }
 
     /// Returns the results of the earlier scan, if the sightings in the pushed objects agree with them.
@@ -349,7 +351,7 @@ impl<'a> OpenHistory<'a> {
 
     fn resources(&self) -> WalkResources<'a> {
         let HistoryOptions { workers, context, .. } = &self.history.options;
-        WalkResources { workers, budget: BUDGET, context: *context }
+        WalkResources { workers, budget: BUDGET, context: *context, large: LARGE }
     }
 
     fn object_reader<'b>(&self, sinks: Option<&'b dyn Sinks>) -> ObjectReader<'b>

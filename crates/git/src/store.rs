@@ -6,7 +6,7 @@
 use super::commits::tag_target;
 use super::repo::guard::check_folder;
 use super::repo::{Repository, SpecialFile};
-use ddpatrol_pack::{Fault, HashKind, Kind, ObjectId, Pack, PackError, Reader};
+use ddpatrol_pack::{BlobStream, Fault, HashKind, Kind, ObjectId, Pack, PackError, Reader};
 use ddpatrol_scan::Run;
 use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::place::Place;
@@ -307,6 +307,18 @@ impl Store {
         failure.map_or(Ok(None), Err)
     }
 
+    /// Opens a blob longer than `min` bytes as a stream, unless its first copy is a delta.
+    pub(super) fn stream_blob(&self, id: &ObjectId, min: u64) -> Option<LargeBlob<'_>> {
+        for pack in &self.packs {
+            let position = pack.index().find(id.as_bytes());
+            if let Some(offset) = position.and_then(|at| pack.index().offset(at)) {
+                return pack.stream_blob(offset, min).map(LargeBlob::Packed);
+            }
+        }
+        let loose = self.open_loose(id).ok().flatten()?;
+        (loose.kind == Kind::Blob && loose.len > min).then(|| LargeBlob::Loose(Box::new(loose)))
+    }
+
     /// Reads an object from its first intact copy.
     ///
     /// # Errors
@@ -428,6 +440,32 @@ fn unquote(text: &[u8]) -> Vec<u8> {
         }
     }
     plain
+}
+
+/// A blob that is read as a stream.
+pub(super) enum LargeBlob<'a> {
+    Packed(BlobStream<'a>),
+    Loose(Box<Loose>),
+}
+
+impl LargeBlob<'_> {
+    /// Returns `true` if the blob was read to its end and is intact.
+    pub(super) fn is_intact(self) -> bool {
+        match self {
+            Self::Packed(content) => content.finish().is_ok(),
+            // It fails while it is read.
+            Self::Loose(_) => true,
+        }
+    }
+}
+
+impl Read for LargeBlob<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Packed(content) => content.read(buffer),
+            Self::Loose(content) => content.read(buffer),
+        }
+    }
 }
 
 /// A loose object, read as a stream. Content that is longer or shorter than its header gives is an error.

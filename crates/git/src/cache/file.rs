@@ -75,6 +75,13 @@ pub(crate) struct Known {
     pub(crate) shaped: BTreeSet<KnownShaped>,
 }
 
+/// Objects that hold tokens.
+pub(crate) struct Holders {
+    pub(crate) objects: BTreeSet<ObjectId>,
+    /// The archives in whose members an earlier scan found tokens; not all of them are among `objects`.
+    pub(crate) archives: BTreeSet<ObjectId>,
+}
+
 /// A match that is shaped only. It is only counted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct KnownShaped {
@@ -330,9 +337,13 @@ impl Known {
     }
 
     /// Returns the objects that hold tokens.
-    pub(crate) fn holders(&self) -> BTreeSet<ObjectId> {
-        let objects = self.tokens.iter().flat_map(|token| &token.objects);
-        objects.filter_map(|object| object.id.parse().ok()).collect()
+    pub(crate) fn holders(&self) -> Holders {
+        let objects = || self.tokens.iter().flat_map(|token| &token.objects);
+        let id = |object: &KnownObject| object.id.parse().ok();
+        Holders {
+            objects: objects().filter_map(id).collect(),
+            archives: objects().filter(|it| it.in_members).filter_map(id).collect(),
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 mod file;
 
 pub use file::State;
-pub(super) use file::{Known, KnownShaped, pack_name};
+pub(super) use file::{Holders, Known, KnownShaped, pack_name};
 
 use super::commits::describe;
 use super::lfs::{Lfs, Pointer};
@@ -215,13 +215,14 @@ pub struct Recalled {
 
 impl Recall<'_> {
     /// Returns the objects to search again, since a state does not contain the tokens.
-    pub(super) fn objects(&self) -> BTreeSet<ObjectId> {
+    pub(super) fn holders(&self) -> Holders {
         let first = self.known.tokens.iter().filter_map(|token| token.objects.first());
         let ids = first.map(|it| &it.id).chain(self.places.iter().map(|it| &it.object));
-        ids.filter_map(|id| id.parse().ok()).collect()
+        let objects = ids.filter_map(|id| id.parse().ok()).collect();
+        Holders { objects, ..self.known.holders() }
     }
 
-    /// Compares the sightings in [`Recall::objects`] with the state, and returns the results of the
+    /// Compares the sightings in [`Recall::holders`] with the state, and returns the results of the
     /// earlier scan; `None` if something differs.
     pub(super) fn resolve(
         &self,

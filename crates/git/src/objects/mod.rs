@@ -7,19 +7,22 @@
 
 mod links;
 pub(super) mod tree_records;
+#[cfg(test)]
+mod tests;
 mod worker;
 
-use super::cache::{Known, pack_name};
+use super::cache::{Holders, Known, pack_name};
 use super::lfs::Pointer;
 use super::numbers::ObjectNo;
 use super::object_index::ObjectIndex;
 use super::store::Store;
 use ddpatrol_pack::{DeltaForest, Kind, Kinds, ObjectId, PackError, Reader, WalkOptions};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
+use ddpatrol_scan::window::{End, Windows};
 use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Run, Sinks, add};
 use links::ObjectLinks;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use worker::Worker;
@@ -33,6 +36,8 @@ pub(super) struct WalkResources<'a> {
     pub(super) workers: &'a Workers,
     pub(super) budget: usize,
     pub(super) context: Context,
+    /// Loose blobs above this length in bytes are read in windows, and blobs that are searched again.
+    pub(super) large: u64,
 }
 
 /// The objects of a store, and their links.
@@ -81,7 +86,7 @@ impl ObjectReader<'_> {
     fn worker<'a>(&'a self, index: &'a ObjectIndex, first: ObjectNo, kinds: Kinds) -> Worker<'a> {
         let sinks = self.sinks.filter(|_| kinds == Kinds::ALL);
         let sink = sinks.map(|sinks| sinks.sink());
-        Worker::new(sink, self.run, self.resources.context, index, first)
+        Worker::new(sink, self.run, self.resources, index, first)
     }
 
     /// Adds the packs and loose objects that an earlier scan has read. They are not read again.
@@ -123,16 +128,27 @@ impl ObjectReader<'_> {
         objects.links.merge(links);
     }
 
-    /// Pushes objects again that hold tokens according to an earlier scan.
-    pub(super) fn search_again(
-        &self,
-        store: &Store,
-        objects: &mut Objects,
-        ids: &BTreeSet<ObjectId>,
-    ) {
+    /// Pushes objects again that hold tokens according to an earlier scan. Large blobs are pushed in windows, as in
+    /// the first scan, unless that scan has opened them as archives.
+    pub(super) fn search_again(&self, store: &Store, objects: &mut Objects, holders: &Holders) {
         let Some(mut sink) = self.sinks.map(|sinks| sinks.sink()) else { return };
         let mut reader = Reader::default();
-        for id in ids {
+        let mut windows = Windows::new(self.resources.context);
+        for id in &holders.objects {
+            if self.run.is_interrupted() {
+                return;
+            }
+            let is_opened = holders.archives.contains(id);
+            let large = if is_opened { None } else { store.stream_blob(id, self.resources.large) };
+            if let Some(mut blob) = large {
+                let origin = Origin::Object(*id, Kind::Blob);
+                match windows.push_all(origin, &mut blob, &mut *sink, self.run) {
+                    End::Whole(_) if blob.is_intact() => continue,
+                    End::Interrupted => return,
+                    // There may be an intact copy.
+                    End::Whole(_) | End::Failed(_) => {}
+                }
+            }
             // An object that no longer exists holds no tokens.
             if let Ok((kind, bytes)) = store.read(id, &mut reader) {
                 sink.blob(&Blob::whole(Origin::Object(*id, kind), &bytes));
