@@ -112,7 +112,7 @@ pub enum Issue {
         /// The cause.
         source: io::Error,
     },
-    /// A program that was read as a stream is too long to search for an archive at its end.
+    /// A stream is too long to open the archive at its end, or to search for one.
     StreamSpool {
         /// The limit in bytes.
         limit: u64,
