@@ -87,7 +87,9 @@ impl Acknowledgments {
                     IssueTarget::Path(_) => {
                         diagnostic.places().any(|place| concerns(paths, place, roots))
                     }
-                    IssueTarget::Object(id) => diagnostic.object().as_ref() == Some(id),
+                    IssueTarget::Object(id) => {
+                        diagnostic.object().is_some_and(|object| object.to_string() == *id)
+                    }
                 };
                 if is_meant && !has_expired {
                     let (reason, expires) = (entry.reason.clone(), entry.expires);

@@ -5,7 +5,7 @@
 //! nothing and creates no findings.
 
 use super::attribution::{Attributor, Partial};
-use super::cache::{Cache, KeyOf, Known, KnownShaped, Read, Recall, Recalled, State};
+use super::cache::{Cache, KeyOf, Known, KnownGap, KnownShaped, Read, Recall, Recalled, State};
 use super::lfs::{Content, Lfs, Pointer};
 use super::lfs_objects::LfsObjects;
 use super::objects::{ObjectReader, Objects, WalkResources};
@@ -20,7 +20,7 @@ use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{Holder, Placement, ShapedSighting, Sighting, TokenKey};
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Run, ScannedRepo, Sinks};
+use ddpatrol_scan::{Run, ScannedRepo, Sinks};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -70,8 +70,8 @@ pub struct OpenHistory<'a> {
     known: Option<&'a Known>,
     /// The counts of the run before this history.
     before: Before,
-    /// The issues about missing objects: code and message.
-    gaps: Vec<(Code, String)>,
+    /// The issues about missing objects.
+    gaps: Vec<KnownGap>,
     /// The places of objects with issues.
     issue_places: PlacesByObject,
     lacks_lfs: bool,
@@ -173,7 +173,10 @@ impl History {
             let (name, source) = (broken.name.clone(), broken.problem.clone().into());
             let issue = match broken.problem {
                 Problem::Dangling(_) => GitIssue::RefDangling { name, source },
-                _ => GitIssue::RefBroken { name, source },
+                Problem::Missing { target, .. } => {
+                    GitIssue::RefBroken { name, target: Some(target), source }
+                }
+                Problem::Unreadable(_) => GitIssue::RefBroken { name, target: None, source },
             };
             self.report(run, issue);
         }
@@ -338,7 +341,8 @@ impl<'a> OpenHistory<'a> {
     /// for texts.
     pub fn read(&self, holder: Holder, reader: &mut Reader) -> Option<Content> {
         let report = |error: ReadError| {
-            self.report(GitIssue::ObjectUnreadable { source: error.into() });
+            let object = Some(error.id());
+            self.report(GitIssue::ObjectUnreadable { object, source: error.into() });
         };
         self.lfs.read(holder, &self.store, reader)?.map_err(report).ok()
     }
@@ -369,7 +373,8 @@ impl<'a> OpenHistory<'a> {
     fn report_broken(&self, places: &PlacesByObject) {
         let broken: BTreeSet<_> = self.objects.broken.iter().collect();
         for (id, message) in broken {
-            let issue = GitIssue::ObjectUnreadable { source: message.clone().into() };
+            let source = message.clone().into();
+            let issue = GitIssue::ObjectUnreadable { object: *id, source };
             let has_path = |it: &Vec<IssuePlace>| it.iter().any(|place| place.path.is_some());
             let id = id.filter(|id| places.get(id).is_some_and(has_path));
             match id {

@@ -51,6 +51,16 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// Returns the id of the object.
+    #[must_use]
+    pub fn id(&self) -> ObjectId {
+        match self {
+            Self::Missing(id) | Self::Broken { id, .. } => *id,
+        }
+    }
+}
+
 /// A part of a store that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

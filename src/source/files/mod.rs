@@ -73,8 +73,9 @@ impl Files {
             let object = store.as_ref().and_then(|store| store.path(&pointer));
             let issue = match object {
                 None => {
-                    let error = LfsError::Missing(pointer.oid().to_owned());
-                    Issue::LfsMissing { source: error.into() }
+                    let oid = pointer.oid().to_owned();
+                    let source = LfsError::Missing(oid.clone()).into();
+                    Issue::LfsMissing { oid, source }
                 }
                 // It is scanned with the repository.
                 Some(_) if self.options.repositories.is_some() => continue,

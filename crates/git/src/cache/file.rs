@@ -12,6 +12,7 @@ use ddpatrol_detect::rules::RuleSet;
 use ddpatrol_pack::{Kind, ObjectId, Pack};
 use ddpatrol_scan::finding::{Fingerprint, HeldObject, Part, Span, Trace};
 use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::issue::ObjectName;
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::regular::{self, Links};
 use ddpatrol_scan::sighting::TokenKey;
@@ -26,7 +27,7 @@ use std::sync::{Arc, Mutex};
 /// Size limit of a state file, in bytes.
 const MAX_LEN: u64 = 1 << 30;
 
-const SCHEMA: &str = "ddpatrol-state/8";
+const SCHEMA: &str = "ddpatrol-state/9";
 
 /// The repositories of a state file, and those of this scan.
 #[derive(Debug)]
@@ -65,8 +66,8 @@ pub(crate) struct Known {
     pub(crate) refs: String,
     /// The places of the tokens; `None` if a place cannot be written without a token.
     pub(crate) places: Option<Vec<KnownPlace>>,
-    /// Opaque issues about missing objects: code and message.
-    pub(crate) gaps: Vec<(Code, String)>,
+    /// Opaque issues about missing objects.
+    pub(crate) gaps: Vec<KnownGap>,
     /// Issues in objects that were read, such as damaged archives.
     pub(crate) issues: BTreeSet<KnownIssue>,
     /// The places of the objects of these issues; `None` if one cannot be written without a secret.
@@ -151,6 +152,29 @@ impl KnownObject {
     }
 }
 
+/// An issue about missing objects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KnownGap {
+    code: Code,
+    message: String,
+    /// The first missing object.
+    object: Option<String>,
+}
+
+impl KnownGap {
+    pub(crate) fn new(issue: &Issue) -> Self {
+        let object = issue.object().map(|object| object.to_string());
+        Self { code: issue.code(), message: issue.to_string(), object }
+    }
+
+    /// Returns the issue, to be reported again.
+    pub(crate) fn issue(&self) -> Issue {
+        let object = self.object.as_ref().and_then(|id| id.parse().ok()).map(ObjectName::Git);
+        let (severity, code, message) = (Severity::Opaque, self.code, self.message.clone());
+        Issue::Recorded { severity, code, message, object }
+    }
+}
+
 /// An issue about an object or a member of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct KnownIssue {
@@ -208,7 +232,8 @@ impl KnownIssue {
     /// Returns the issue, without the places of its object.
     pub(crate) fn diagnostic(&self) -> Diagnostic {
         let (severity, code, message) = (Severity::Opaque, self.code, self.message.clone());
-        let issue = Issue::Recorded { severity, code, message };
+        // The place names the object.
+        let issue = Issue::Recorded { severity, code, message, object: None };
         Diagnostic::new(self.place(), Arc::new(issue))
     }
 }

@@ -7,7 +7,7 @@
 mod file;
 
 pub use file::State;
-pub(super) use file::{Holders, Known, KnownShaped, pack_name};
+pub(super) use file::{Holders, Known, KnownGap, KnownShaped, pack_name};
 
 use super::commits::describe;
 use super::lfs::{Lfs, Pointer};
@@ -301,10 +301,7 @@ impl Recall<'_> {
             "nothing is new in {} since the state was written",
             self.root.path().display()
         ));
-        for (code, gap) in gaps {
-            let (severity, code, message) = (Severity::Opaque, *code, gap.clone());
-            run.report(Issue::Recorded { severity, code, message }, Some(self.root));
-        }
+        gaps.iter().for_each(|gap| run.report(gap.issue(), Some(self.root)));
     }
 
     fn trace(&self, place: &KnownPlace, empty: Trace, commits: &mut Commits<'_>) -> Option<Trace> {

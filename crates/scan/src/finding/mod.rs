@@ -5,6 +5,7 @@
 
 pub mod baseline;
 mod collect;
+pub mod coverage;
 mod dedup;
 mod fingerprint;
 mod inline;

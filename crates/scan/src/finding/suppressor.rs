@@ -4,7 +4,8 @@
 //! no finding needed. No finding is removed: suppressed findings are still reported. An entry whose abbreviated
 //! fingerprint matches several tokens suppresses none of them.
 
-use super::baseline::{Baseline, Coverage, Roots};
+use super::baseline::{Baseline, Roots};
+use super::coverage::Coverage;
 use super::suppression::{AllowlistEntry, Suppression, SuppressionKind, UnusedSuppression};
 use super::{Finding, Fingerprint, FingerprintPrefix, Location, Part};
 use crate::place::Place;
@@ -158,6 +159,7 @@ fn inline(finding: &Finding) -> Option<Suppression> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::coverage::CoveredPath;
     use crate::finding::Inline;
     use crate::finding::tests::{clean, finding, location, redactor, token};
 
@@ -279,10 +281,13 @@ mod tests {
         assert_eq!(of(Coverage::Unknown), []);
         // An expired entry is unused, whatever was scanned.
         assert_eq!(
-            of(Coverage::Below(vec!["x".to_owned()])),
+            of(Coverage::Below(vec![CoveredPath::Folder("x".into())])),
             [SuppressionKind::Allow, SuppressionKind::Baseline]
         );
-        assert_eq!(of(Coverage::Below(vec!["y".to_owned()])), [SuppressionKind::Allow]);
+        assert_eq!(
+            of(Coverage::Below(vec![CoveredPath::Folder("y".into())])),
+            [SuppressionKind::Allow]
+        );
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn every_count_has_its_field() {
 }
 
 fn message(severity: Severity, message: String) -> Issue {
-    Issue::Recorded { severity, code: Code::FileMissing, message }
+    Issue::Recorded { severity, code: Code::FileMissing, message, object: None }
 }
 
 #[test]
