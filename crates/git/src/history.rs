@@ -4,33 +4,33 @@
 //! git objects to the sinks, then attributes the sightings to commits and paths. The history searches
 //! nothing and creates no findings.
 
+mod issues;
+
 use super::attribution::{Attributor, Partial};
 use super::cache::{Cache, KeyOf, Known, KnownGap, KnownShaped, Read, Recall, Recalled, State};
-use super::lfs::{Content, Lfs, Pointer};
+use super::lfs::Content;
 use super::lfs_objects::LfsObjects;
 use super::objects::{ObjectReader, Objects, WalkResources};
-use super::repo::{Problem, Refs, Repository};
+use super::repo::{Refs, Repository};
 use super::staged_places;
 use super::store::{ReadError, Store};
 use ddpatrol_detect::redact::Redactor;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::issue::GitIssue;
-use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
+use ddpatrol_scan::issue_object::PlacesByObject;
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{Holder, Placement, ShapedSighting, Sighting, TokenKey};
 use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Run, ScannedRepo, Sinks};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Maximum total size of the buffers of all workers in bytes.
 const BUDGET: usize = 192 << 20;
 /// Blobs above this length in bytes are read in windows.
 const LARGE: u64 = 64 << 20;
-/// Maximum number of commits that the issue of a shallow clone names.
-const MOST_NAMED: usize = 3;
 
 /// Options for reading histories.
 #[derive(Clone, Debug)]
@@ -146,41 +146,6 @@ impl History {
     fn cache(&self) -> Option<Cache<'_>> {
         let (state, redactor) = self.options.state.as_deref().zip(self.options.redactor)?;
         Some(Cache { state, redactor, root: &self.root, repository: &self.repository })
-    }
-
-    /// Lists the commits at which a shallow clone ends, and reports the shallow clone.
-    fn read_shallow(&self, run: &Run) -> Vec<ObjectId> {
-        let shallow = self.repository.shallow_commits().unwrap_or_else(|error| {
-            self.report(run, GitIssue::RepositoryUnreadable { source: error.into() });
-            Vec::new()
-        });
-        if shallow.is_empty() {
-            return shallow;
-        }
-        let first = shallow.iter().take(MOST_NAMED).copied().collect();
-        self.report(run, GitIssue::ShallowClone { count: shallow.len(), first });
-        shallow
-    }
-
-    /// Lists the references, and reports broken ones.
-    fn read_refs(&self, run: &Run) -> Refs {
-        let refs = self.repository.refs().unwrap_or_else(|error| {
-            self.report(run, GitIssue::RefsUnreadable { source: error.into() });
-            Refs::default()
-        });
-        for broken in &refs.broken {
-            // A name without an object, such as that of a remote's former HEAD, loses no content.
-            let (name, source) = (broken.name.clone(), broken.problem.clone().into());
-            let issue = match broken.problem {
-                Problem::Dangling(_) => GitIssue::RefDangling { name, source },
-                Problem::Missing { target, .. } => {
-                    GitIssue::RefBroken { name, target: Some(target), source }
-                }
-                Problem::Unreadable(_) => GitIssue::RefBroken { name, target: None, source },
-            };
-            self.report(run, issue);
-        }
-        refs
     }
 }
 
@@ -367,46 +332,6 @@ impl<'a> OpenHistory<'a> {
 
     fn report(&self, issue: GitIssue) {
         self.history.report(self.run, issue);
-    }
-
-    /// Reports objects that could not be read, blobs at their first paths.
-    fn report_broken(&self, places: &PlacesByObject) {
-        let broken: BTreeSet<_> = self.objects.broken.iter().collect();
-        for (id, message) in broken {
-            let source = message.clone().into();
-            let issue = GitIssue::ObjectUnreadable { object: *id, source };
-            let has_path = |it: &Vec<IssuePlace>| it.iter().any(|place| place.path.is_some());
-            let id = id.filter(|id| places.get(id).is_some_and(has_path));
-            match id {
-                Some(id) => self.run.report(issue, Some(Place::Object(id, Kind::Blob))),
-                None => self.report(issue),
-            }
-        }
-    }
-
-    /// Reports references to objects that were not read.
-    fn report_unread_refs(&self) {
-        let Self { refs, objects, .. } = self;
-        for reference in &refs.list {
-            let id = &reference.target;
-            let is_broken = || objects.broken.iter().any(|it| it.0 == Some(*id));
-            if objects.index.find(id.as_bytes()).is_none() && !is_broken() {
-                let name = reference.name.clone();
-                self.report(GitIssue::RefNotRead { name, target: *id });
-            }
-        }
-    }
-
-    /// Reports missing Git LFS objects to which the history points; returns `true` if there are any.
-    fn report_missing_lfs(&self) -> bool {
-        let store = Lfs::new(&self.history.repository);
-        let pointers: BTreeSet<&Pointer> = self.objects.links.pointers.iter().collect();
-        let lost: Vec<&Pointer> =
-            pointers.into_iter().filter(|it| store.path(it).is_none()).collect();
-        let Some(first) = lost.first() else { return false };
-        let first = first.oid().to_owned();
-        self.report(GitIssue::LfsObjectsMissing { count: lost.len(), first });
-        true
     }
 }
 

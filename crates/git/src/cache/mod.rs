@@ -5,9 +5,13 @@
 //! scan, the new state. Nothing is searched here.
 
 mod file;
+mod known;
+mod known_issue;
+mod known_place;
 
 pub use file::State;
-pub(super) use file::{Holders, Known, KnownGap, KnownShaped, pack_name};
+pub(super) use known::{Holders, Known, KnownShaped, pack_name};
+pub(super) use known_issue::KnownGap;
 
 use super::commits::describe;
 use super::lfs::{Lfs, Pointer};
@@ -22,8 +26,10 @@ use ddpatrol_scan::finding::{HeldObject, Part, Removed, Trace};
 use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{Holder, Placement, ShapedSighting, Sighting, TokenKey, TokenNo};
-use ddpatrol_scan::{Diagnostic, Issue, Run, Severity};
-use file::{KnownIssue, KnownObject, KnownPlace, KnownToken, pack_names};
+use ddpatrol_scan::{Diagnostic, Run, Severity};
+use known::{KnownObject, KnownToken, pack_names};
+use known_issue::KnownIssue;
+use known_place::KnownPlace;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
