@@ -4,7 +4,7 @@
 //! and the entries that no issue needed. No issue is removed.
 
 use super::{Exclude, ExcludePatternError, PathKind};
-use ddpatrol_scan::finding::baseline::Roots;
+use ddpatrol_scan::finding::roots::Roots;
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::{Acknowledgment, Code, Diagnostic};
 use jiff::civil::Date;

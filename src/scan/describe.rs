@@ -173,7 +173,7 @@ fn report_each(token: &Token, location: &Location, output: MatchOutput<'_>) {
     let mut bare = Location { further: Spots::default(), ..location.clone() };
     for spot in location.further.list() {
         bare.snippet = Clean::default();
-        bare.end = end_of(spot, (bare.start, bare.end));
+        bare.end = end_of(spot, bare.start, bare.end);
         (bare.offset, bare.start) = (spot.offset, spot.start);
         output.report(Occurrence { token, location: &bare });
     }

@@ -59,7 +59,7 @@ impl<'a> Engine<'a> {
         let key = |it: &Placement| TokenKey::from(&**sightings.token(it.token));
         let introduced = |it: &Placement| {
             let trace = it.trace.as_deref()?;
-            Some((trace.date, trace.introduced.as_ref().map(|commit| commit.id)))
+            Some((trace.order, trace.introduced.as_ref().map(|commit| commit.id)))
         };
         placements.sort_by(|a, b| {
             let by_holder = (a.holder, &a.name, a.part).cmp(&(b.holder, &b.name, b.part));
@@ -149,7 +149,7 @@ impl<'a> Engine<'a> {
         let mut matches = WorkerCollector::new(self.scan.describer(), &collector, None);
         walk.content(&content, place, &mut |window, found, secret| {
             if found.evidence == Evidence::Proven || self.scan.keep_shaped {
-                matches.add(window, (found, secret));
+                matches.add(window, found, secret);
             }
         });
         drop(matches);

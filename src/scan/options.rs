@@ -18,8 +18,8 @@ pub struct Scan<'a> {
     pub archives: Option<ArchiveOptions>,
     /// Whether shaped matches become findings, or are only counted.
     pub keep_shaped: bool,
-    /// Receives every match that becomes a finding while the scan runs. With a listener, files are read in the
-    /// order of their paths.
+    /// Receives every match that becomes a finding while the scan runs. With a listener, files are
+    /// read in the order of their paths.
     pub listener: Option<&'a dyn MatchListener>,
 }
 

@@ -87,7 +87,7 @@ impl BlobSink for Worker<'_> {
                     return;
                 }
             }
-            gatherer.add(&mut window, (found, token));
+            gatherer.add(&mut window, found, token);
         };
         let haystack = Haystack { bytes: blob.bytes, kind: within };
         scan.detector.find(haystack, blob.own.clone(), scratch, &mut on_match);
@@ -100,7 +100,7 @@ impl BlobSink for Worker<'_> {
             let place = EncodedPlace { blob: &place, offset: blob.offset };
             let on_member = &mut |window: &mut MatchWindow<'_>, found: Match, token: &[u8]| {
                 if found.evidence == Evidence::Proven || scan.keep_shaped {
-                    gatherer.add(window, (found, token));
+                    gatherer.add(window, found, token);
                 }
             };
             walk.encoded(&archives, &place, on_member);

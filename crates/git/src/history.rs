@@ -10,7 +10,7 @@ use super::attribution::{Attributor, Partial};
 use super::cache::{Cache, KeyOf, Known, KnownGap, KnownShaped, Read, Recall, Recalled, State};
 use super::lfs::Content;
 use super::lfs_objects::LfsObjects;
-use super::objects::{ObjectReader, Objects, WalkResources};
+use super::objects::{ObjectError, ObjectReader, Objects, WalkResources};
 use super::repo::{Refs, Repository};
 use super::staged_places;
 use super::store::{ReadError, Store};
@@ -244,7 +244,7 @@ impl<'a> OpenHistory<'a> {
         self.gaps = attributor.missing(if is_partial { Partial::Yes } else { Partial::No });
         let opened = self.before.opened;
         let mut objects = self.run.objects_to_place(opened);
-        let broken = self.objects.broken.iter().filter_map(|it| it.0);
+        let broken = self.objects.broken.iter().filter_map(ObjectError::id);
         objects.extend(broken.map(|id| (id, Kind::Blob)));
         let (placements, places) = attributor.attribute(sightings, &objects);
         self.report_broken(&places);

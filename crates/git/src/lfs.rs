@@ -175,11 +175,7 @@ impl Lfs {
         let missing = || LfsError::Missing(pointer.oid.clone());
         let path = self.path(pointer).ok_or_else(missing)?;
         // Git LFS itself fetches an object again if its size is wrong.
-        let read = |source| LfsError::Read {
-            oid: pointer.oid.clone(),
-            path: path.clone(),
-            source,
-        };
+        let read = |source| LfsError::Read { oid: pointer.oid.clone(), path: path.clone(), source };
         let file = File::open(&path).map_err(read)?;
         let metadata = file.metadata().map_err(read)?;
         if !metadata.is_file() {

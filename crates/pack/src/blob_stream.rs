@@ -1,14 +1,14 @@
 //! The content of a blob that is stored whole, as a stream.
 //!
-//! Input: the compressed data of an entry, and the length that its header states. Output: the inflated bytes.
-//! Deltas are not applied here.
+//! Input: the compressed data of an entry, and the length that its header states. Output: the
+//! inflated bytes. Deltas are not applied here.
 
 use crate::Fault;
 use flate2::bufread::ZlibDecoder;
 use std::io::{self, Read};
 
-/// A blob of a pack that is read as a stream. Content that is longer or shorter than its header states is an
-/// error.
+/// A blob of a pack that is read as a stream. Content that is longer or shorter than its header
+/// states is an error.
 pub struct BlobStream<'a> {
     content: ZlibDecoder<&'a [u8]>,
     len: u64,
@@ -34,8 +34,8 @@ impl<'a> BlobStream<'a> {
         self.len == 0
     }
 
-    /// Checks that the stated length was read and that the data end there. This also verifies the checksum,
-    /// which follows the data.
+    /// Checks that the stated length was read and that the data end there. This also verifies the
+    /// checksum, which follows the data.
     ///
     /// # Errors
     /// The [`Fault`] of the entry.

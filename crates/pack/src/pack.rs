@@ -171,8 +171,8 @@ impl Pack {
         }
     }
 
-    /// Opens the entry at `offset` as a stream, if it is a blob that is stored whole and longer than `min`
-    /// bytes.
+    /// Opens the entry at `offset` as a stream, if it is a blob that is stored whole and longer
+    /// than `min` bytes.
     #[must_use]
     pub fn stream_blob(&self, offset: u64, min: u64) -> Option<BlobStream<'_>> {
         let header = self.header(offset).ok().filter(|it| it.size > min)?;

@@ -3,13 +3,13 @@
 //! Input: a plan and its jobs. Output: calls of the visitor. It decides neither which objects are wanted
 //! nor which worker gets a job.
 
+use crate::Fault;
 use crate::delta_stack::{BaseUse, DeltaStack};
 use crate::inflate::LARGE;
 use crate::layout::{Children, Entry, EntryNo};
 use crate::plan::{Job, Plan};
 use crate::source::Source;
 use crate::visitor::{Object, Visitor};
-use crate::Fault;
 
 /// A worker and its visitor.
 pub(crate) struct Worker<'a, V: Visitor> {

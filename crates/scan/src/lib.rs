@@ -23,6 +23,7 @@ pub mod issue;
 pub mod issue_object;
 pub mod label;
 pub mod lock;
+pub mod path;
 pub mod place;
 pub mod quantity;
 mod read_full;

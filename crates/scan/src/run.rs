@@ -255,7 +255,7 @@ impl Diagnostic {
     /// Returns the date and the commit at which the object was introduced.
     fn introduced(&self) -> Option<(i64, Option<ObjectId>)> {
         let trace = self.git.as_ref()?.trace.as_ref()?;
-        Some((trace.date, trace.introduced.as_ref().map(|commit| commit.id)))
+        Some((trace.order, trace.introduced.as_ref().map(|commit| commit.id)))
     }
 }
 

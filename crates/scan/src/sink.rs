@@ -80,7 +80,8 @@ pub trait Sinks: Sync {
         PushOrder::Any
     }
 
-    /// Reserves consecutive turns for a number of entries; returns the first. Each must be begun and ended.
+    /// Reserves consecutive turns for a number of entries; returns the first. Each must be begun
+    /// and ended.
     fn reserve_turns(&self, _entries: usize) -> Turn {
         Turn::default()
     }

@@ -1,7 +1,7 @@
 //! JSONL reports, which are written while the scan runs.
 //!
-//! Input: matches of all workers, and the document at the end. Output: a line for each, in the order of the files
-//! and git objects that contain the matches, whatever the number of workers.
+//! Input: matches of all workers, and the document at the end. Output: a line for each, in the
+//! order of the files and git objects that contain the matches, whatever the number of workers.
 
 use super::turns::Turns;
 use crate::cli::output::Output;
@@ -151,8 +151,8 @@ impl<'a> JsonlStreams<'a> {
         Self { state: Mutex::new(state), turn_ended: Condvar::new(), rules, filter }
     }
 
-    /// Waits until a turn comes if the lines of later turns take too much memory. The worker whose turn it is
-    /// never waits.
+    /// Waits until a turn comes if the lines of later turns take too much memory. The worker whose
+    /// turn it is never waits.
     fn wait(&self, turn: Option<Turn>) -> MutexGuard<'_, JsonlState<'a>> {
         let state = lock(&self.state);
         let Some(turn) = turn else { return state };

@@ -1,7 +1,8 @@
 //! Lines of entries that workers read at the same time, in the order of the entries.
 //!
-//! Input: lines and ends of entries, in any order. Output: the lines that are due: the entry whose turn it is
-//! is output as it is read, later ones are kept until the entries before them have ended.
+//! Input: lines and ends of entries, in any order. Output: the lines that are due: the entry whose
+//! turn it is is output as it is read, later ones are kept until the entries before them have
+//! ended.
 
 use ddpatrol_scan::Turn;
 use std::collections::BTreeMap;

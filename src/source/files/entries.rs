@@ -1,8 +1,10 @@
-//! Entries of a walk: read as the walk reaches them, or listed and read in the order of their paths.
+//! Entries of a walk: read as the walk reaches them, or listed and read in the order of their
+//! paths.
 //!
-//! Input: the entries that a walk does not skip. Output: the entries, to a reader. Nothing is skipped here.
+//! Input: the entries that a walk does not skip. Output: the entries, to a reader. Nothing is
+//! skipped here.
 
-use super::reader::FileReader;
+use super::reader::{EntryScope, FileReader};
 use crate::source::{Run, Sinks, Turn};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::workers::Workers;
@@ -11,15 +13,6 @@ use std::sync::{Mutex, PoisonError};
 
 /// Maximum number of entries for which no thread is started.
 const FEW: usize = 1;
-
-/// The parts of an entry to scan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum EntryScope {
-    /// Its name.
-    Name,
-    /// Its name and its content.
-    File,
-}
 
 /// A listed entry.
 #[derive(Debug)]
@@ -84,8 +77,8 @@ struct OrderedEntry {
 }
 
 impl EntryList {
-    /// Reads the entries in the order of their paths, each in its turn. If the run is interrupted, the remaining
-    /// turns are begun and ended, but not read.
+    /// Reads the entries in the order of their paths, each in its turn. If the run is interrupted,
+    /// the remaining turns are begun and ended, but not read.
     pub(super) fn read<'a>(
         self,
         workers: &Workers,

@@ -1,5 +1,5 @@
-//! Source of files and folders: a parallel walk. Files are read as the walk reaches them, or after it in the
-//! order of their paths if the output needs an order.
+//! Source of files and folders: a parallel walk. Files are read as the walk reaches them, or after
+//! it in the order of their paths if the output needs an order.
 //!
 //! Hidden files are read, `.git` folders are not. Inside a git work tree the files that `.gitignore`
 //! and other ignore files exclude are counted but not read, unless git tracks them. Symbolic links are not

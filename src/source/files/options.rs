@@ -40,7 +40,8 @@ pub struct FilesOptions {
 }
 
 impl FilesOptions {
-    /// Returns `true` if git has removed one of its administrative files, which can happen at any time.
+    /// Returns `true` if git has removed one of its administrative files, which can happen at any
+    /// time.
     pub(super) fn is_removed_by_git(&self, error: &io::Error) -> bool {
         self.is_store && error.kind() == io::ErrorKind::NotFound
     }

@@ -1,10 +1,9 @@
 //! Reader of the files of a walk: one reused buffer per worker.
 //!
-//! Input: paths. Output: names and contents as blobs, to its sink. A file that is an archive is scanned as a file
-//! first, then unpacked.
+//! Input: paths. Output: names and contents as blobs, to its sink. A file that is an archive is
+//! scanned as a file first, then unpacked.
 
 use super::change_guard::{ArchiveHint, ChangeGuard, has_changed};
-use super::entries::EntryScope;
 use super::options::FilesOptions;
 use crate::source::archive::{self, ArchiveFile, Input, RunSink, image};
 use crate::source::git::lfs::Pointer;
@@ -22,9 +21,18 @@ use std::sync::Mutex;
 /// many terabytes takes no room in an archive.
 const MAX_STORE_FILE: u64 = 256 << 20;
 
-/// The length of the longest name that is not scanned, in bytes. The shortest prefix of a token has three bytes,
-/// so such a name cannot contain a token.
+/// The length of the longest name that is not scanned, in bytes. The shortest prefix of a token has
+/// three bytes, so such a name cannot contain a token.
 const SHORT_NAME: usize = 8;
+
+/// The parts of an entry to scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum EntryScope {
+    /// Its name.
+    Name,
+    /// Its name and its content.
+    File,
+}
 
 /// A file that is a Git LFS pointer.
 #[derive(Debug)]

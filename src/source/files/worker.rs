@@ -1,19 +1,20 @@
 //! Worker of a walk over files.
 //!
-//! Input: the entries of the walk. Output: those that are neither ignored nor excluded, to its sink. Links are
-//! not followed.
+//! Input: the entries of the walk. Output: those that are neither ignored nor excluded, to its
+//! sink. Links are not followed.
 
-use super::entries::{EntryScope, EntrySink};
+use super::entries::EntrySink;
 use super::exclusion::Exclusion;
 use super::folders::is_git_folder;
 use super::ignored::{Ignored, PathEntry, Rules};
 use super::ignored_count::IgnoredCount;
 use super::options::FilesOptions;
+use super::reader::EntryScope;
 use super::tracked::Tracked;
 use crate::config::PathKind;
 use crate::source::{Issue, Run, add};
-use ddpatrol_scan::finding::baseline::lexical;
 use ddpatrol_scan::lock::lock;
+use ddpatrol_scan::path::lexical;
 use ddpatrol_scan::regular;
 use ignore::{DirEntry, WalkState};
 use std::path::{Path, PathBuf};

@@ -64,7 +64,10 @@ fn issues_in_moved_and_untouched_files_of_the_base_are_not_reported() {
     let repo = repo();
     repo.git(&["mv", "locked.zip", "moved"]);
     repo.git(&["rm", "-q", "cut"]);
-    repo.write("moved", [std::fs::read(repo.path().join("moved")).expect("a file"), token(1).into()].concat());
+    repo.write(
+        "moved",
+        [std::fs::read(repo.path().join("moved")).expect("a file"), token(1).into()].concat(),
+    );
     repo.write("new", "no token");
     for ran in reports(&repo) {
         let issues = codes(&ran);

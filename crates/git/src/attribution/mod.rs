@@ -23,11 +23,11 @@ use super::commits::describe;
 use super::numbers::{CommitNo, ObjectNo};
 use compare::Compare;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
+use ddpatrol_scan::Issue;
 use ddpatrol_scan::finding::Part;
 use ddpatrol_scan::issue::{GitIssue, NamedBy};
 use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenNo};
-use ddpatrol_scan::Issue;
 use held::{BlobSightings, NameMatch, NameSightings};
 use history::CommitHistory;
 use marks::TreeTable;
@@ -50,7 +50,7 @@ impl Attributor<'_> {
     /// Reports missing objects that other objects refer to; returns the issues for the state.
     pub(super) fn missing(&self, is_partial: Partial) -> Vec<KnownGap> {
         let is_missing = |(id, _): &&(ObjectId, ObjectNo)| {
-            self.number(id).is_none() && !self.objects.broken.iter().any(|it| it.0 == Some(*id))
+            self.number(id).is_none() && !self.objects.broken.iter().any(|it| it.id() == Some(*id))
         };
         let mut from: BTreeMap<ObjectId, Vec<ObjectNo>> = BTreeMap::new();
         for &(id, parent) in self.objects.links.missing.iter().filter(is_missing) {
@@ -208,7 +208,7 @@ impl Attributor<'_> {
                 Part::Commit
             } else {
                 tracer.name_tags(&mut trace, id);
-                trace.date = described.committer.time;
+                trace.order = described.committer.time;
                 Part::Tag
             };
             let trace = Arc::new(trace);

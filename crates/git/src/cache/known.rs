@@ -1,6 +1,7 @@
 //! The state of one repository: objects, tokens and places that an earlier scan has found.
 //!
-//! Input: the results of a scan. Output: the form of the state file, and back. No text of it contains a token.
+//! Input: the results of a scan. Output: the form of the state file, and back. No text of it
+//! contains a token.
 
 use super::known_issue::{KnownGap, KnownIssue};
 use super::known_place::KnownPlace;
@@ -40,7 +41,8 @@ pub(crate) struct Known {
 /// Objects that hold tokens.
 pub(crate) struct Holders {
     pub(crate) objects: BTreeSet<ObjectId>,
-    /// The archives in whose members an earlier scan found tokens; not all of them are among `objects`.
+    /// The archives in whose members an earlier scan found tokens; not all of them are among
+    /// `objects`.
     pub(crate) archives: BTreeSet<ObjectId>,
 }
 
@@ -119,8 +121,8 @@ impl Known {
         self.loose.iter().any(|id| id.parse().is_ok_and(|id: ObjectId| !store.has(&id)))
     }
 
-    /// Returns `true` if every object that is stored with a shaped match still exists. Without one of
-    /// them nothing is known about the match: other objects may contain it, or none.
+    /// Returns `true` if every object that is stored with a shaped match still exists. Without one
+    /// of them nothing is known about the match: other objects may contain it, or none.
     pub(crate) fn has_shaped(&self, store: &Store) -> bool {
         self.shaped.iter().all(|shaped| shaped.object().is_some_and(|id| store.has(&id)))
     }

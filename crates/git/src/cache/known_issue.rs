@@ -1,7 +1,7 @@
 //! Issues in the state of a repository.
 //!
-//! Input: the issues of a scan. Output: the form of the state file, and back. An issue whose text contains a token
-//! is not converted.
+//! Input: the issues of a scan. Output: the form of the state file, and back. An issue whose text
+//! contains a token is not converted.
 
 use ddpatrol_detect::redact::Redactor;
 use ddpatrol_pack::{Kind, ObjectId};

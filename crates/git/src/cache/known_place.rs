@@ -1,7 +1,7 @@
 //! Places of tokens and issues in the state of a repository.
 //!
-//! Input: traces. Output: the form of the state file. A place whose path or references contain a token is not
-//! converted.
+//! Input: traces. Output: the form of the state file. A place whose path or references contain a
+//! token is not converted.
 
 use ddpatrol_detect::redact::Redactor;
 use ddpatrol_pack::{Kind, ObjectId};
@@ -32,8 +32,8 @@ pub(crate) struct KnownPlace {
 }
 
 impl KnownPlace {
-    /// Converts a place without its tokens; `None` if it cannot be written: it is in a name, a reference is
-    /// not UTF-8, or the result would contain a secret.
+    /// Converts a place without its tokens; `None` if it cannot be written: it is in a name, a
+    /// reference is not UTF-8, or the result would contain a secret.
     pub(crate) fn new(
         redactor: &Redactor,
         part: Part,
@@ -64,14 +64,13 @@ impl KnownPlace {
             reachable: trace.reachable,
             refs,
             refs_total: trace.refs_total,
-            date: trace.date,
+            date: trace.order,
         })
     }
 
     /// Decodes the path.
-    pub(crate) fn path(&self) -> Option<Option<Vec<u8>>> {
-        let Some(path) = &self.path else { return Some(None) };
-        hex::decode(path).ok().map(Some)
+    pub(crate) fn path(&self) -> Result<Option<Vec<u8>>, hex::FromHexError> {
+        self.path.as_ref().map(hex::decode).transpose()
     }
 
     /// Returns `true` if the place is in this part.

@@ -263,7 +263,7 @@ impl Recall<'_> {
                 Trace::new(self.repository.reported_path(), id, kind),
                 &mut commits,
             )?);
-            let path = place.path()?.map(|path| join(self.root, &path));
+            let path = place.path().ok()?.map(|path| join(self.root, &path));
             for &token in &place.tokens {
                 let sighting = found.get(&id)?.get(&self.known.tokens.get(token)?.key())?;
                 recalled.placements.push(Placement {
@@ -286,7 +286,7 @@ impl Recall<'_> {
             let (id, kind) = place.object()?;
             let trace =
                 self.trace(place, Trace::new(Place::File(PathBuf::new()), id, kind), commits)?;
-            let path = place.path()?.map(|path| join(self.root, &path));
+            let path = place.path().ok()?.map(|path| join(self.root, &path));
             let place = IssuePlace { path, trace: Some(Arc::new(trace)) };
             places.entry(id).or_default().push(place);
         }
@@ -324,7 +324,7 @@ impl Recall<'_> {
             reachable: place.reachable,
             refs: place.refs.iter().map(|name| name.clone().into_bytes()).collect(),
             refs_total: place.refs_total,
-            date: place.date,
+            order: place.date,
             ..empty
         })
     }

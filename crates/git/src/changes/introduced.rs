@@ -228,6 +228,6 @@ impl RangeReader<'_> {
 
     pub(super) fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {
         let trace = Trace::new(self.repository.reported_path(), object, kind);
-        Trace { reachable: true, date: rank as i64, ..trace }
+        Trace { reachable: true, order: rank as i64, ..trace }
     }
 }

@@ -10,7 +10,7 @@ use ddpatrol_scan::Run;
 use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
 use ddpatrol_scan::place::Place;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Maximum number of commits that the issue of a shallow clone names.
 const MOST_NAMED: usize = 3;
@@ -54,14 +54,14 @@ impl History {
 
 impl OpenHistory<'_> {
     /// Reports objects that could not be read, blobs at their first paths.
-    pub(super) fn report_broken(&self, places: &PlacesByObject) {
-        let broken: BTreeSet<_> = self.objects.broken.iter().collect();
-        for (id, message) in broken {
-            let source = message.clone().into();
-            let issue = GitIssue::ObjectUnreadable { object: *id, source };
+    pub(super) fn report_broken(&mut self, places: &PlacesByObject) {
+        let broken = std::mem::take(&mut self.objects.broken);
+        let broken: BTreeMap<_, _> =
+            broken.into_iter().map(|error| ((error.id(), error.to_string()), error)).collect();
+        for ((object, _), error) in broken {
+            let issue = GitIssue::ObjectUnreadable { object, source: error.into() };
             let has_path = |it: &Vec<IssuePlace>| it.iter().any(|place| place.path.is_some());
-            let id = id.filter(|id| places.get(id).is_some_and(has_path));
-            match id {
+            match object.filter(|id| places.get(id).is_some_and(has_path)) {
                 Some(id) => self.run.report(issue, Some(Place::Object(id, Kind::Blob))),
                 None => self.report(issue),
             }
@@ -73,7 +73,7 @@ impl OpenHistory<'_> {
         let Self { refs, objects, .. } = self;
         for reference in &refs.list {
             let id = &reference.target;
-            let is_broken = || objects.broken.iter().any(|it| it.0 == Some(*id));
+            let is_broken = || objects.broken.iter().any(|it| it.id() == Some(*id));
             if objects.index.find(id.as_bytes()).is_none() && !is_broken() {
                 let name = reference.name.clone();
                 self.report(GitIssue::RefNotRead { name, target: *id });
@@ -81,7 +81,8 @@ impl OpenHistory<'_> {
         }
     }
 
-    /// Reports missing Git LFS objects to which the history points; returns `true` if there are any.
+    /// Reports missing Git LFS objects to which the history points; returns `true` if there are
+    /// any.
     pub(super) fn report_missing_lfs(&self) -> bool {
         let store = Lfs::new(&self.history.repository);
         let pointers: BTreeSet<&Pointer> = self.objects.links.pointers.iter().collect();

@@ -48,7 +48,8 @@ impl Sink for PushedSink<'_> {
 
 /// Returns bytes that do not repeat.
 fn content(len: usize) -> Vec<u8> {
-    let lines = (0..).map(|number: u64| format!("{:x}\n", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+    let lines =
+        (0..).map(|number: u64| format!("{:x}\n", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
     lines.flat_map(String::into_bytes).take(len).collect()
 }
 

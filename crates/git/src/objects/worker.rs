@@ -1,6 +1,7 @@
 //! One worker: pushes objects to its sink, and collects their links. It searches nothing.
 
 use super::links::ObjectLinks;
+use super::resources::WalkResources;
 use super::tree_records::{OpenRecord, Parsed, TreeRecords};
 use crate::commits::{self, Node};
 use crate::lfs::Pointer;
@@ -9,7 +10,6 @@ use crate::object_index::{Lookup, ObjectIndex, Pending, PendingEntry};
 use crate::store::Store;
 use crate::trees::{self, Entries, EntryKind, KnownEntries, Starts, Tree, Window};
 use ddpatrol_pack::{Fault, Kind, Object, ObjectId, PackError, Piece, Visitor};
-use super::WalkResources;
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::window::{End, Windows};
 use ddpatrol_scan::{Run, ScannedObject, Sink, add};

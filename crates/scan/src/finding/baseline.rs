@@ -4,11 +4,11 @@
 //! report new ones. Files are read and written elsewhere.
 
 use super::coverage::Coverage;
-use super::{Finding, Fingerprint, FingerprintPrefix, Location, Part};
+use super::roots::{Roots, masked};
+use super::{Finding, Fingerprint, FingerprintPrefix};
 use ddpatrol_detect::redact::Masker;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
 
 /// The name and version of the format.
 pub const SCHEMA: &str = "ddpatrol-baseline/1";
@@ -196,7 +196,7 @@ impl Baseline {
             if replaced.contains(&fingerprint) {
                 continue;
             }
-            if coverage.covers_all(&entry) {
+            if coverage.covers_all(&entry.places) {
                 changed.dropped += 1;
             } else {
                 changed.kept += 1;
@@ -217,68 +217,6 @@ pub struct BaselineScan<'a> {
     pub roots: &'a Roots,
     /// The places that the scan covered.
     pub coverage: &'a Coverage,
-}
-
-/// The folders that paths in a baseline are relative to: the roots of the scanned work trees, so that paths do
-/// not depend on the current directory.
-#[derive(Clone, Debug, Default)]
-pub struct Roots {
-    /// The current directory of the scan.
-    pub here: PathBuf,
-    /// The roots of the scanned work trees.
-    pub tops: Vec<PathBuf>,
-}
-
-impl Roots {
-    /// Returns the name of a place in a baseline; tokens in paths are masked.
-    #[must_use]
-    pub fn key(&self, place: &Location, masker: &mut Masker<'_>) -> String {
-        match (&place.path, place.part) {
-            // A commit's id would not survive a rebase.
-            (_, Part::Commit) => "(a commit message)".to_owned(),
-            (_, Part::Tag) => "(a tag message)".to_owned(),
-            (_, Part::Ref) => "(a reference's name)".to_owned(),
-            (Some(path), _) => masked(&self.below(&path.path()), masker),
-            (None, _) if place.trace.is_some() => "(no path)".to_owned(),
-            (None, _) => "(standard input)".to_owned(),
-        }
-    }
-
-    /// Returns the absolute path.
-    #[must_use]
-    pub fn whole(&self, path: &Path) -> PathBuf {
-        lexical(&self.here.join(path))
-    }
-
-    /// Returns the name of a path in a baseline.
-    #[must_use]
-    pub fn below(&self, path: &Path) -> String {
-        let whole = self.whole(path);
-        let below = self.tops.iter().filter_map(|top| whole.strip_prefix(top).ok());
-        let below = below.min_by_key(|below| below.as_os_str().len());
-        let below = below.filter(|below| !below.as_os_str().is_empty()).unwrap_or(path);
-        let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
-        parts.join("/").replacen("//", "/", 1)
-    }
-}
-
-fn masked(place: &str, masker: &mut Masker<'_>) -> String {
-    masker.clean(place.as_bytes()).text().into_owned()
-}
-
-/// Resolves `.` and `..` without the file system: paths of a history may no longer exist.
-pub fn lexical(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                plain.pop();
-            }
-            part => plain.push(part),
-        }
-    }
-    plain
 }
 
 #[cfg(test)]

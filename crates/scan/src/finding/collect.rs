@@ -199,8 +199,8 @@ impl Collector {
 /// objects without a commit, files; each by date.
 fn leading(location: &Location) -> (u8, i64) {
     match location.trace.as_deref() {
-        Some(trace) if trace.introduced.is_some() => (u8::from(!trace.reachable), trace.date),
-        Some(trace) => (2, trace.date),
+        Some(trace) if trace.introduced.is_some() => (u8::from(!trace.reachable), trace.order),
+        Some(trace) => (2, trace.order),
         None => (3, 0),
     }
 }

@@ -1,12 +1,13 @@
 //! The places of a baseline that a scan covered.
 //!
-//! Input: the scanned paths, and the places of known tokens. Output: whether the scan would have found a token at
-//! a place. Nothing is read here.
+//! Input: the scanned paths, and the places of known tokens. Output: whether the scan would have
+//! found a token at a place. Nothing is read here.
 
-use super::baseline::BaselineEntry;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// The places that a scan covered: tokens that it did not find there are gone, those elsewhere may remain.
+/// The places that a scan covered: tokens that it did not find there are gone, those elsewhere may
+/// remain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Coverage {
     /// Every place that the baseline may list.
@@ -38,11 +39,10 @@ impl Coverage {
         }
     }
 
-    /// Returns `true` if the scan covered all places of an entry.
+    /// Returns `true` if the scan covered all places of a token.
     #[must_use]
-    pub fn covers_all(&self, entry: &BaselineEntry) -> bool {
-        *self == Self::All
-            || !entry.places.is_empty() && entry.places.iter().all(|place| self.covers(place))
+    pub fn covers_all(&self, places: &BTreeSet<String>) -> bool {
+        *self == Self::All || !places.is_empty() && places.iter().all(|place| self.covers(place))
     }
 }
 

@@ -1,14 +1,15 @@
 //! Receives matches while a scan runs.
 //!
-//! Input: occurrences, from all workers. Output: calls of the listener, each with the turn of the entry that
-//! contains the match. Nothing is collected or sorted here.
+//! Input: occurrences, from all workers. Output: calls of the listener, each with the turn of the
+//! entry that contains the match. Nothing is collected or sorted here.
 
 use super::Occurrence;
 use crate::sink::Turn;
 
 /// Receives every match as it is found, on the worker that found it.
 pub trait MatchListener: Sync {
-    /// Receives a match. Matches without a turn are found in the order in which they are to be output.
+    /// Receives a match. Matches without a turn are found in the order in which they are to be
+    /// output.
     fn found(&self, turn: Option<Turn>, occurrence: Occurrence<'_>);
 
     /// The entry with this turn has no more matches.

@@ -10,6 +10,7 @@ mod dedup;
 mod fingerprint;
 mod inline;
 mod listener;
+pub mod roots;
 mod snippet;
 mod spots;
 pub mod suppression;
@@ -185,8 +186,9 @@ pub struct Trace {
     pub refs_total: usize,
     /// How the index contains the blob, if no reference reaches it.
     pub staged: Option<Staged>,
-    /// A date for ordering locations; never earlier than those of the parents of the commit.
-    pub date: i64,
+    /// The order among locations: in a history a date that is never earlier than those of the
+    /// parents of the commit, in a change the number of the commit.
+    pub order: i64,
 }
 
 /// How the index contains a blob that is not committed.
@@ -214,7 +216,7 @@ impl Trace {
             refs: Vec::new(),
             refs_total: 0,
             staged: None,
-            date: 0,
+            order: 0,
         }
     }
 }

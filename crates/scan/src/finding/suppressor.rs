@@ -4,8 +4,9 @@
 //! no finding needed. No finding is removed: suppressed findings are still reported. An entry whose abbreviated
 //! fingerprint matches several tokens suppresses none of them.
 
-use super::baseline::{Baseline, Roots};
+use super::baseline::Baseline;
 use super::coverage::Coverage;
+use super::roots::Roots;
 use super::suppression::{AllowlistEntry, Suppression, SuppressionKind, UnusedSuppression};
 use super::{Finding, Fingerprint, FingerprintPrefix, Location, Part};
 use crate::place::Place;
@@ -124,7 +125,8 @@ impl Suppressor {
         let known = self.baseline.iter().flat_map(Baseline::entries);
         let known = known.filter(|it| {
             let is_unused = || !is_needed(SuppressionKind::Baseline, &it.fingerprint);
-            is_ambiguous(&it.fingerprint) || is_known && self.coverage.covers_all(it) && is_unused()
+            is_ambiguous(&it.fingerprint)
+                || is_known && self.coverage.covers_all(&it.places) && is_unused()
         });
         let known = known.map(|it| UnusedSuppression {
             by: SuppressionKind::Baseline,
@@ -159,8 +161,8 @@ fn inline(finding: &Finding) -> Option<Suppression> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::coverage::CoveredPath;
     use crate::finding::Inline;
+    use crate::finding::coverage::CoveredPath;
     use crate::finding::tests::{clean, finding, location, redactor, token};
 
     #[test]

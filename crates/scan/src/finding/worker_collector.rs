@@ -216,8 +216,8 @@ impl<'a> WorkerCollector<'a> {
         Self { describer, collector, output, tokens: Tokens::default(), open: Vec::new() }
     }
 
-    /// Adds a match in a window.
-    pub fn add(&mut self, window: &mut MatchWindow<'_>, (found, secret): (Match, &[u8])) {
+    /// Adds a match in a window; `secret` is the token.
+    pub fn add(&mut self, window: &mut MatchWindow<'_>, found: Match, secret: &[u8]) {
         let MatchWindow { blob, matches, is_entered } = window;
         if !std::mem::replace(is_entered, true) {
             self.enter(blob);

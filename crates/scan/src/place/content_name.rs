@@ -1,12 +1,13 @@
 //! The names of the contents of compressed files.
 //!
-//! Input: the name of a compressed file. Output: the name of its content. The format of the file is not needed.
+//! Input: the name of a compressed file. Output: the name of its content. The format of the file is
+//! not needed.
 
 /// The name of the content of a compressed file whose own name says nothing about it.
 pub(super) const UNNAMED: &str = "content";
 
-/// The suffixes of compressed files, and what the names of their contents have instead. They do not depend on
-/// the format, which places do not contain.
+/// The suffixes of compressed files, and what the names of their contents have instead. They do not
+/// depend on the format, which places do not contain.
 const COMPRESSED: [(&[u8], &[u8]); 22] = [
     (b".gz", b""),
     (b".tgz", b".tar"),
@@ -32,8 +33,8 @@ const COMPRESSED: [(&[u8], &[u8]); 22] = [
     (b".br", b""),
 ];
 
-/// Derives the name of the content of a compressed file from the name of the file: `d.env` for `d.env.gz`. It
-/// is empty if the file has no name.
+/// Derives the name of the content of a compressed file from the name of the file: `d.env` for
+/// `d.env.gz`. It is empty if the file has no name.
 #[must_use]
 pub fn content_name(file: &[u8]) -> Vec<u8> {
     if file.is_empty() {

@@ -1,6 +1,7 @@
 //! The order of places.
 //!
-//! Input: two places. Output: their order, which is that of the paths that reports show. Nothing is read here.
+//! Input: two places. Output: their order, which is that of the paths that reports show. Nothing is
+//! read here.
 
 use super::Place;
 use std::cmp::Ordering;

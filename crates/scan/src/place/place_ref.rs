@@ -1,6 +1,7 @@
 //! Borrowed places.
 //!
-//! Input: paths and places. Output: references to them, and owned copies. Nothing is formatted here.
+//! Input: paths and places. Output: references to them, and owned copies. Nothing is formatted
+//! here.
 
 use super::{Place, plain};
 use std::path::{Path, PathBuf};

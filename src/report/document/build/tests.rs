@@ -11,7 +11,7 @@ use crate::report::tests::{
 use crate::scan::Counts;
 use crate::source::{Code, Issue, Severity};
 use ddpatrol_pack::Kind;
-use ddpatrol_scan::finding::baseline::Roots;
+use ddpatrol_scan::finding::roots::Roots;
 use ddpatrol_scan::finding::suppression::SuppressionKind;
 use ddpatrol_scan::finding::{HeldObject, Inline, Part, Span};
 use std::path::PathBuf;
