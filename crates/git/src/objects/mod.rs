@@ -136,7 +136,7 @@ impl ObjectReader<'_> {
             if let Some(mut blob) = large {
                 let origin = Origin::Object(*id, Kind::Blob);
                 match windows.push_all(origin, &mut blob, &mut *sink, self.run) {
-                    End::Whole(_) if blob.is_intact() => continue,
+                    End::Whole(_) if blob.ends_intact() => continue,
                     End::Interrupted => return,
                     // There may be an intact copy.
                     End::Whole(_) | End::Failed(_) => {}
