@@ -3,7 +3,7 @@
 //! Input: matches of all workers, and the document at the end. Output: a line for each, in the
 //! order of the files and git objects that contain the matches, whatever the number of workers.
 
-use super::turns::Turns;
+use super::turns::{TurnLock, TurnState};
 use crate::cli::output::Output;
 use crate::cli::policy::Policy;
 use crate::report::document::{Document, DocumentBuilder, Record};
@@ -14,8 +14,6 @@ use ddpatrol_scan::Turn;
 use ddpatrol_scan::finding::{
     ChangeStatus, Finding, Fingerprint, Location, MatchListener, Occurrence,
 };
-use ddpatrol_scan::lock::lock;
-use std::sync::{Condvar, Mutex, MutexGuard};
 
 /// The number of bytes of lines whose turn has not come at which workers wait.
 const MAX_KEPT: usize = 16 << 20;
@@ -38,9 +36,7 @@ impl JsonlFilter<'_> {
 /// The JSONL reports of a scan.
 pub(super) struct JsonlStreams<'a> {
     /// All workers write to the same outputs, so the record of a match is also created under this lock.
-    state: Mutex<JsonlState<'a>>,
-    /// Notified when a turn ends.
-    turn_ended: Condvar,
+    state: TurnLock<JsonlState<'a>>,
     rules: &'a RuleSet,
     filter: JsonlFilter<'a>,
 }
@@ -48,7 +44,6 @@ pub(super) struct JsonlStreams<'a> {
 struct JsonlState<'a> {
     outputs: Vec<Output>,
     builder: DocumentBuilder<'a>,
-    turns: Turns,
     /// The first write error.
     failure: Option<anyhow::Error>,
     /// The last written match.
@@ -113,28 +108,25 @@ impl MatchListener for JsonlStreams<'_> {
         if !self.filter.has(occurrence.location) {
             return;
         }
-        let mut state = self.wait(turn);
-        if state.failure.is_some() {
+        let mut state = self.state.lock(turn);
+        let TurnState { turns, output } = &mut *state;
+        if output.failure.is_some() {
             return;
         }
         let mut line = Vec::new();
-        let written = state.record(occurrence, self).map(|it| json::write_match(it, &mut line));
+        let written = output.record(occurrence, self).map(|it| json::write_match(it, &mut line));
         if let Some(Err(error)) = written {
-            state.failure.get_or_insert(error.into());
+            output.failure.get_or_insert(error.into());
             return;
         }
-        match turn.filter(|turn| !state.turns.is_due(*turn)) {
-            Some(turn) => state.turns.keep(turn, &line),
-            None => state.write(&line),
+        match turn.filter(|turn| !turns.is_due(*turn)) {
+            Some(turn) => turns.keep(turn, &line),
+            None => output.write(&line),
         }
     }
 
     fn end(&self, turn: Turn) {
-        let mut state = lock(&self.state);
-        let due = state.turns.end(turn);
-        state.write(&due);
-        drop(state);
-        self.turn_ended.notify_all();
+        self.state.end(turn, |output, due| output.write(due));
     }
 }
 
@@ -146,27 +138,13 @@ impl<'a> JsonlStreams<'a> {
         rules: &'a RuleSet,
         filter: JsonlFilter<'a>,
     ) -> Self {
-        let turns = Turns::default();
-        let state = JsonlState { outputs, builder, turns, failure: None, last: None };
-        Self { state: Mutex::new(state), turn_ended: Condvar::new(), rules, filter }
-    }
-
-    /// Waits until a turn comes if the lines of later turns take too much memory. The worker whose
-    /// turn it is never waits.
-    fn wait(&self, turn: Option<Turn>) -> MutexGuard<'_, JsonlState<'a>> {
-        let state = lock(&self.state);
-        let Some(turn) = turn else { return state };
-        let is_early = |state: &mut JsonlState<'_>| {
-            state.failure.is_none() && state.turns.kept() > MAX_KEPT && !state.turns.is_due(turn)
-        };
-        let waited = self.turn_ended.wait_while(state, is_early);
-        waited.unwrap_or_else(|poison| poison.into_inner())
+        let state = JsonlState { outputs, builder, failure: None, last: None };
+        Self { state: TurnLock::new(state, MAX_KEPT), rules, filter }
     }
 
     /// Writes the lines after the matches.
     pub(super) fn finish(self, document: &Document) -> anyhow::Result<()> {
-        let state = self.state.into_inner().unwrap_or_else(|poison| poison.into_inner());
-        let JsonlState { outputs, failure, .. } = state;
+        let JsonlState { outputs, failure, .. } = self.state.into_output();
         if let Some(error) = failure {
             return Err(error);
         }

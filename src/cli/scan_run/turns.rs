@@ -5,7 +5,9 @@
 //! ended.
 
 use ddpatrol_scan::Turn;
+use ddpatrol_scan::lock::lock;
 use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The turn that is output, and the lines of later turns.
 #[derive(Debug, Default)]
@@ -60,9 +62,57 @@ impl Turns {
     }
 }
 
+/// An output that workers share, and the turn that is output.
+pub(super) struct TurnLock<T> {
+    state: Mutex<TurnState<T>>,
+    /// Notified when a turn ends.
+    turn_ended: Condvar,
+    /// The number of bytes of lines whose turn has not come at which workers wait.
+    max_kept: usize,
+}
+
+/// The state of a [`TurnLock`].
+pub(super) struct TurnState<T> {
+    pub(super) turns: Turns,
+    pub(super) output: T,
+}
+
+impl<T> TurnLock<T> {
+    /// Creates a lock; workers wait for their turns if more than `max_kept` bytes are kept.
+    pub(super) fn new(output: T, max_kept: usize) -> Self {
+        let state = TurnState { turns: Turns::default(), output };
+        Self { state: Mutex::new(state), turn_ended: Condvar::new(), max_kept }
+    }
+
+    /// Locks the output for lines of a turn. Waits until the turn comes if the lines of later turns
+    /// take too much memory; the worker whose turn it is never waits.
+    pub(super) fn lock(&self, turn: Option<Turn>) -> MutexGuard<'_, TurnState<T>> {
+        let state = lock(&self.state);
+        let Some(turn) = turn else { return state };
+        let is_early = |TurnState { turns, .. }: &mut TurnState<T>| {
+            turns.kept() > self.max_kept && !turns.is_due(turn)
+        };
+        self.turn_ended.wait_while(state, is_early).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends a turn, and calls `on_due` with the lines that are due after it.
+    pub(super) fn end(&self, turn: Turn, on_due: impl FnOnce(&mut T, &[u8])) {
+        let mut state = lock(&self.state);
+        let due = state.turns.end(turn);
+        on_due(&mut state.output, &due);
+        drop(state);
+        self.turn_ended.notify_all();
+    }
+
+    /// Returns the output.
+    pub(super) fn into_output(self) -> T {
+        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).output
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Turns;
+    use super::{TurnLock, TurnState, Turns};
     use ddpatrol_scan::Turn;
 
     /// Outputs a line of a turn, or keeps it.
@@ -101,5 +151,42 @@ mod tests {
         end(&mut turns, &mut output, 0);
         line(&mut turns, &mut output, 2, "c");
         assert_eq!((output.as_str(), turns.kept()), ("c", 0));
+    }
+
+    #[test]
+    fn workers_wait_for_their_turn_if_too_much_is_kept() {
+        const LINES: u64 = 200;
+        let output = TurnLock::new(Vec::new(), 10);
+        let entry = |turn: Turn| {
+            for _ in 0..LINES {
+                let mut state = output.lock(Some(turn));
+                let TurnState { turns, output } = &mut *state;
+                match turns.is_due(turn) {
+                    true => output.push(turn.0 as u8),
+                    false => turns.keep(turn, &[turn.0 as u8]),
+                }
+                assert!(turns.kept() <= 11, "{}", turns.kept());
+                drop(state);
+                std::thread::yield_now();
+            }
+            output.end(turn, |output, due| output.extend_from_slice(due));
+        };
+        // Each thread takes the entries in order, as the workers of a scan do.
+        let next = std::sync::atomic::AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    loop {
+                        let turn = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        if turn >= 9 {
+                            return;
+                        }
+                        entry(Turn(turn));
+                    }
+                });
+            }
+        });
+        let expected: Vec<u8> = (0..9).flat_map(|turn| [turn; LINES as usize]).collect();
+        assert!(output.into_output() == expected);
     }
 }
