@@ -169,7 +169,7 @@ impl TokenNumbers {
     /// Returns the shared number of a token.
     pub(super) fn of(&mut self, engine: &Engine<'_>, found: Match, secret: &[u8]) -> TokenNo {
         let own = self.tokens.number(engine.scan.detector, found, secret);
-        if let Some(&known) = self.shared.get(own) {
+        if let Some(&known) = self.shared.get(own.index()) {
             return known;
         }
         let (number, novelty) = engine.sightings().number(self.tokens.get(own));

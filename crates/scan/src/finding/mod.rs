@@ -31,7 +31,9 @@ use snippet::around;
 pub use spots::{Spot, Spots};
 pub use spots::{TokenLocations, end_of};
 pub use window_matches::{Matched, WindowMatches};
-pub use worker_collector::{LocationContext, MatchWindow, Tokens, WindowMatch, WorkerCollector};
+pub use worker_collector::{
+    LocalTokenNo, LocationContext, MatchWindow, Tokens, WindowMatch, WorkerCollector,
+};
 
 use crate::blob::{Origin, Position};
 use crate::commit::{Commit, MessageStart};

@@ -24,36 +24,49 @@ const MAX_OPEN: usize = 8;
 /// Maximum number of token descriptions kept when the next content begins.
 const MAX_TOKENS: usize = 4096;
 
+/// The number of a token among those that one worker knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LocalTokenNo(usize);
+
+impl LocalTokenNo {
+    /// Returns the number as an index.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// Numbered descriptions of tokens.
 #[derive(Debug, Default)]
 pub struct Tokens {
     list: Vec<Token>,
-    by_hash: HashMap<u64, Vec<usize>>,
+    by_hash: HashMap<u64, Vec<LocalTokenNo>>,
     hasher: RandomState,
-    last: Option<usize>,
+    last: Option<LocalTokenNo>,
 }
 
 impl Tokens {
     /// Returns the number of a token with these bytes, from 0.
-    pub fn number(&mut self, detector: &Detector, found: Match, bytes: &[u8]) -> usize {
+    pub fn number(&mut self, detector: &Detector, found: Match, bytes: &[u8]) -> LocalTokenNo {
         let is_it = |token: &Token| token.rule == found.rule && token.secret.expose() == bytes;
-        if let Some(last) = self.last.filter(|&last| is_it(&self.list[last])) {
+        if let Some(last) = self.last.filter(|&last| is_it(&self.list[last.0])) {
             return last;
         }
         let same = self.by_hash.entry(self.hasher.hash_one((found.rule, bytes))).or_default();
-        let known = same.iter().copied().find(|&at| is_it(&self.list[at]));
+        let known = same.iter().copied().find(|&at| is_it(&self.list[at.0]));
         let number = known.unwrap_or_else(|| {
-            same.push(self.list.len());
+            let next = LocalTokenNo(self.list.len());
+            same.push(next);
             self.list.push(Token::new(detector, found, bytes));
-            self.list.len() - 1
+            next
         });
         self.last = Some(number);
         number
     }
 
     /// Returns the token with a number.
-    pub fn get(&self, number: usize) -> &Token {
-        &self.list[number]
+    pub fn get(&self, number: LocalTokenNo) -> &Token {
+        &self.list[number.0]
     }
 
     /// Returns the number of tokens.
@@ -170,13 +183,14 @@ impl<'a> MatchWindow<'a> {
 /// The locations of each token, by its number.
 #[derive(Debug, Default)]
 pub(crate) struct ByToken {
-    list: Vec<(usize, TokenLocations)>,
-    by_number: HashMap<usize, usize>,
+    list: Vec<(LocalTokenNo, TokenLocations)>,
+    /// The indices in the list.
+    by_number: HashMap<LocalTokenNo, usize>,
 }
 
 impl ByToken {
     /// Returns the locations of a token.
-    pub(crate) fn of(&mut self, token: usize) -> &mut TokenLocations {
+    pub(crate) fn of(&mut self, token: LocalTokenNo) -> &mut TokenLocations {
         let next = self.list.len();
         let at = match self.list.last() {
             Some((last, _)) if *last == token => next - 1,
@@ -189,7 +203,7 @@ impl ByToken {
     }
 
     /// Returns the locations of all tokens.
-    pub(crate) fn into_list(self) -> Vec<(usize, TokenLocations)> {
+    pub(crate) fn into_list(self) -> Vec<(LocalTokenNo, TokenLocations)> {
         self.list
     }
 }
