@@ -29,8 +29,6 @@ FOLDERS = [
     "src/scan",
     "src/source",
 ]
-# Files in these folders that are not free of them yet.
-EXCEPTIONS = ["crates/scan/src/finding/worker_collector.rs", "crates/scan/src/finding/spots.rs"]
 
 TOKENS = re.compile(
     r"""//[^\n]*|/\*.*?\*/|b?r(#*)".*?"\1|b?"(?:\\.|[^"\\])*"|b?'(?:\\(?:u\{\w+\}|x\w\w|.)|[^\\'\n])'""",
@@ -131,14 +129,11 @@ def rust_files(folder):
 
 
 def main(folders):
-    exceptions = [] if folders else [Path(it) for it in EXCEPTIONS]
     sources = [it for root in (Path("src"), Path("crates")) for it in root.rglob("*.rs")]
     own_traits = {name for it in sources for name in TRAIT.findall(blanked(it.read_text()))}
     count = 0
     for folder in folders or FOLDERS:
         for path in rust_files(folder):
-            if path in exceptions:
-                continue
             for line, function, parameter, problem in faults(path, own_traits):
                 count += 1
                 print(f"{path}:{line}: {function}: `{parameter}` {problem}", file=sys.stderr)

@@ -36,7 +36,7 @@
 //!     inline: InlineAllow::Counts,
 //!     archives: None,
 //!     keep_shaped: false,
-//!     on_match: None,
+//!     listener: None,
 //! };
 //! let files = Files::new(FilesOptions {
 //!     paths: vec![folder.to_owned()],

@@ -18,7 +18,8 @@ use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Stag
 use crate::source::git::repo::{Environment, Operation, Progress, Repository};
 use anyhow::{Context, bail};
 use ddpatrol_pack::ObjectId;
-use ddpatrol_scan::finding::baseline::{Coverage, Roots};
+use ddpatrol_scan::finding::coverage::Coverage;
+use ddpatrol_scan::finding::roots::Roots;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;

@@ -20,7 +20,8 @@ use crate::source::repositories::Repositories;
 use crate::source::stdin::Stdin;
 use anyhow::{Context, bail};
 use ddpatrol_scan::Issue;
-use ddpatrol_scan::finding::baseline::{Coverage, Roots};
+use ddpatrol_scan::finding::coverage::{Coverage, CoveredPath};
+use ddpatrol_scan::finding::roots::Roots;
 use ddpatrol_scan::issue::GitIssue;
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -99,7 +100,9 @@ fn reach(args: &ScanArgs, roots: &Roots) -> Coverage {
     for path in args.paths.iter().filter(|path| path.as_os_str() != "-") {
         let whole = path.canonicalize().unwrap_or_else(|_| roots.whole(path));
         if !roots.tops.iter().any(|top| whole.starts_with(top)) {
-            plain.push(roots.below(path));
+            let name = roots.below(path).into();
+            let is_folder = path.is_dir();
+            plain.push(if is_folder { CoveredPath::Folder(name) } else { CoveredPath::File(name) });
         }
         paths.push(whole);
     }

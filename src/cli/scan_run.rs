@@ -6,8 +6,9 @@
 
 mod jsonl;
 mod response;
+mod turns;
 
-use self::jsonl::JsonlStreams;
+use self::jsonl::{JsonlFilter, JsonlStreams};
 use super::args::{ReportFormat, RunArgs, SharedArgs};
 use super::exit::{Exit, is_closed_pipe};
 use super::messages::{install_redactor, print_error};
@@ -23,12 +24,13 @@ use crate::report::document::{self, Document, DocumentBuilder, DocumentOptions, 
 use crate::report::escape;
 use crate::report::next_steps::NextStepsContext;
 use crate::rules::RuleSet;
-use crate::scan::{Input, Outcome, Scan, is_excluded};
+use crate::scan::{Input, Outcome, Scan};
 use crate::source::Run;
 use anyhow::bail;
 use ddpatrol_scan::blob::Context;
-use ddpatrol_scan::finding::baseline::{Coverage, Roots};
-use ddpatrol_scan::finding::{ChangeStatus, Finding, Occurrence, context};
+use ddpatrol_scan::finding::coverage::Coverage;
+use ddpatrol_scan::finding::roots::Roots;
+use ddpatrol_scan::finding::{Finding, context};
 use ddpatrol_scan::workers::Workers;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -165,23 +167,15 @@ impl ScanRun<'_> {
         let policy = self.policy;
         let is_streamed = !streams.is_empty();
         let builder = DocumentBuilder::new(options, paths.clone());
-        let streams = JsonlStreams::new(streams, builder, options.rules);
-        let all = self.job.all;
-        let on_match = |found: Occurrence<'_>| {
-            let place = found.location;
-            if (all || place.change_status != Some(ChangeStatus::Preexisting))
-                && !is_excluded(place, &policy.exclude, &policy.decisions.roots)
-            {
-                streams.write(found, policy);
-            }
-        };
+        let filter = JsonlFilter { policy, all: self.job.all };
+        let streams = JsonlStreams::new(streams, builder, options.rules, filter);
         let scan = Scan {
             detector: self.detector,
             redactor: self.redactor,
             inline: policy.inline,
             archives: self.args.archives.options(context(self.detector, self.redactor)),
             keep_shaped: self.args.show_shaped || policy.fail_on == FailLevel::Shaped,
-            on_match: is_streamed.then_some(&on_match),
+            listener: is_streamed.then_some(&streams),
         };
         let workers = workers(&self.args.run);
         let actions = IssuerActions::new(&self.args.responding, run)?;

@@ -13,7 +13,7 @@ use crate::source::files::{Files, FilesOptions};
 use crate::source::git::repo::{StagedChange, Status};
 use crate::source::text::TextSource;
 use anyhow::Context;
-use ddpatrol_scan::finding::baseline::lexical;
+use ddpatrol_scan::path::lexical;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,7 @@
 //! and the entries that no issue needed. No issue is removed.
 
 use super::{Exclude, ExcludePatternError, PathKind};
-use ddpatrol_scan::finding::baseline::Roots;
+use ddpatrol_scan::finding::roots::Roots;
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::{Acknowledgment, Code, Diagnostic};
 use jiff::civil::Date;
@@ -87,7 +87,9 @@ impl Acknowledgments {
                     IssueTarget::Path(_) => {
                         diagnostic.places().any(|place| concerns(paths, place, roots))
                     }
-                    IssueTarget::Object(id) => diagnostic.object().as_ref() == Some(id),
+                    IssueTarget::Object(id) => {
+                        diagnostic.object().is_some_and(|object| object.to_string() == *id)
+                    }
                 };
                 if is_meant && !has_expired {
                     let (reason, expires) = (entry.reason.clone(), entry.expires);

@@ -196,7 +196,7 @@ fn clean_history(
         let id = masker.clean(text.as_bytes());
         if !commits.iter().any(|it| it.id == id) {
             let short = masker.clean(short(&text).as_bytes());
-            commits.push(EditedCommit { date: trace.date, id, short });
+            commits.push(EditedCommit { date: trace.order, id, short });
         }
     }
     if !commits.is_empty() {

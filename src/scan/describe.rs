@@ -9,8 +9,8 @@ use crate::redact::Clean;
 use ddpatrol_scan::blob::Position;
 use ddpatrol_scan::commit::MessageStart;
 use ddpatrol_scan::finding::{
-    Finding, Location, LocationContext, MatchDescriber, Matched, Occurrence, OnMatch, Spots, Token,
-    TokenLocations, WindowMatch, WindowMatches, end_of,
+    Finding, Location, LocationContext, MatchDescriber, MatchOutput, Matched, Occurrence, Spots,
+    Token, TokenLocations, WindowMatch, WindowMatches, end_of,
 };
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, Placement, TokenKey};
@@ -79,7 +79,7 @@ impl<'a> Describer<'a> {
             }
             let matched = content.matched(span);
             let seen = WindowMatch { token: &token, window: &mut content.window, matched };
-            common.add_match(&mut collected, &mut self.describer, seen, scan.on_match);
+            common.add_match(&mut collected, &mut self.describer, seen, scan.output());
         }
         let mut locations = collected.finish();
         locations.extend(self.in_members(placement, content, &token));
@@ -112,8 +112,8 @@ impl<'a> Describer<'a> {
         let members = content.members(self.engine, archive);
         let locations: Vec<Location> =
             members.get(&TokenKey::from(token)).into_iter().flatten().map(place).collect();
-        if let Some(on_match) = self.engine.scan.on_match {
-            locations.iter().for_each(|location| report_each(token, location, on_match));
+        if let Some(output) = self.engine.scan.output() {
+            locations.iter().for_each(|location| report_each(token, location, output));
         }
         locations
     }
@@ -167,14 +167,14 @@ impl<'a> Content<'a> {
     }
 }
 
-/// Calls `on_match` with each location that a location represents.
-fn report_each(token: &Token, location: &Location, on_match: OnMatch<'_>) {
-    on_match(Occurrence { token, location });
+/// Reports each location that a location represents.
+fn report_each(token: &Token, location: &Location, output: MatchOutput<'_>) {
+    output.report(Occurrence { token, location });
     let mut bare = Location { further: Spots::default(), ..location.clone() };
     for spot in location.further.list() {
         bare.snippet = Clean::default();
-        bare.end = end_of(spot, (bare.start, bare.end));
+        bare.end = end_of(spot, bare.start, bare.end);
         (bare.offset, bare.start) = (spot.offset, spot.start);
-        on_match(Occurrence { token, location: &bare });
+        output.report(Occurrence { token, location: &bare });
     }
 }

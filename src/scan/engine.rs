@@ -6,7 +6,7 @@ use super::members::{ArchiveContent, IsArchive, Reporting, Walk};
 use super::options::Scan;
 use super::sightings::{Novelty, Sightings};
 use crate::detect::{Evidence, Haystack, Match, Scratch};
-use crate::source::{Run, add};
+use crate::source::{Run, Turn, add};
 use ddpatrol_scan::finding::{Collector, Finding, Tokens, WorkerCollector};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::place::Place;
@@ -14,6 +14,7 @@ use ddpatrol_scan::sighting::{
     EncodedSpan, Holder, Placement, ShapedSighting, Sighting, TokenKey, TokenNo,
 };
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The state that all workers of a scan share.
@@ -21,16 +22,24 @@ pub(super) struct Engine<'a> {
     pub(super) scan: &'a Scan<'a>,
     pub(super) collector: Collector,
     sightings: Mutex<Sightings>,
+    /// The number of turns that sources have reserved.
+    turns: AtomicU64,
     pub(super) run: &'a Run,
 }
 
 impl<'a> Engine<'a> {
     pub(super) fn new(scan: &'a Scan<'a>, run: &'a Run) -> Self {
-        Self { scan, collector: Collector::default(), sightings: Mutex::default(), run }
+        let (collector, sightings) = (Collector::default(), Mutex::default());
+        Self { scan, collector, sightings, turns: AtomicU64::new(0), run }
     }
 
     pub(super) fn sightings(&self) -> MutexGuard<'_, Sightings> {
         lock(&self.sightings)
+    }
+
+    /// Reserves consecutive turns; returns the first.
+    pub(super) fn reserve(&self, entries: usize) -> Turn {
+        Turn(self.turns.fetch_add(entries as u64, Ordering::Relaxed))
     }
 
     /// Takes the sightings since the last call.
@@ -50,7 +59,7 @@ impl<'a> Engine<'a> {
         let key = |it: &Placement| TokenKey::from(&**sightings.token(it.token));
         let introduced = |it: &Placement| {
             let trace = it.trace.as_deref()?;
-            Some((trace.date, trace.introduced.as_ref().map(|commit| commit.id)))
+            Some((trace.order, trace.introduced.as_ref().map(|commit| commit.id)))
         };
         placements.sort_by(|a, b| {
             let by_holder = (a.holder, &a.name, a.part).cmp(&(b.holder, &b.name, b.part));
@@ -140,7 +149,7 @@ impl<'a> Engine<'a> {
         let mut matches = WorkerCollector::new(self.scan.describer(), &collector, None);
         walk.content(&content, place, &mut |window, found, secret| {
             if found.evidence == Evidence::Proven || self.scan.keep_shaped {
-                matches.add(window, (found, secret));
+                matches.add(window, found, secret);
             }
         });
         drop(matches);
@@ -160,7 +169,7 @@ impl TokenNumbers {
     /// Returns the shared number of a token.
     pub(super) fn of(&mut self, engine: &Engine<'_>, found: Match, secret: &[u8]) -> TokenNo {
         let own = self.tokens.number(engine.scan.detector, found, secret);
-        if let Some(&known) = self.shared.get(own) {
+        if let Some(&known) = self.shared.get(own.index()) {
             return known;
         }
         let (number, novelty) = engine.sightings().number(self.tokens.get(own));

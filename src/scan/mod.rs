@@ -2,7 +2,7 @@
 //!
 //! Input: sources, and options. Output: an [`Outcome`], which does not depend on the number of
 //! workers. It prints nothing; matches are reported during the scan through
-//! [`Scan::on_match`].
+//! [`Scan::listener`].
 
 mod change;
 mod describe;

@@ -4,7 +4,7 @@ use crate::detect::Detector;
 use crate::redact::Redactor;
 use crate::source::archive::ArchiveOptions;
 use ddpatrol_scan::blob::Context;
-use ddpatrol_scan::finding::{InlineAllow, MatchDescriber, OnMatch, context};
+use ddpatrol_scan::finding::{InlineAllow, MatchDescriber, MatchListener, MatchOutput, context};
 
 /// The detector and the settings of a scan.
 pub struct Scan<'a> {
@@ -18,8 +18,9 @@ pub struct Scan<'a> {
     pub archives: Option<ArchiveOptions>,
     /// Whether shaped matches become findings, or are only counted.
     pub keep_shaped: bool,
-    /// Called for every match that becomes a finding, immediately and in no particular order.
-    pub on_match: Option<OnMatch<'a>>,
+    /// Receives every match that becomes a finding while the scan runs. With a listener, files are
+    /// read in the order of their paths.
+    pub listener: Option<&'a dyn MatchListener>,
 }
 
 impl Scan<'_> {
@@ -27,6 +28,10 @@ impl Scan<'_> {
     #[must_use]
     pub fn context(&self) -> Context {
         context(self.detector, self.redactor)
+    }
+
+    pub(super) fn output(&self) -> Option<MatchOutput<'_>> {
+        self.listener.map(MatchOutput::new)
     }
 
     pub(super) fn describer(&self) -> MatchDescriber<'_> {

@@ -2,7 +2,7 @@
 
 use crate::config::{Exclude, UnusedAcknowledgment};
 use crate::source::{Diagnostic, ScannedRepo, Severity, Tally};
-use ddpatrol_scan::finding::baseline::Roots;
+use ddpatrol_scan::finding::roots::Roots;
 use ddpatrol_scan::finding::suppression::UnusedSuppression;
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part, Trace};
 use ddpatrol_scan::place::Place;

@@ -9,7 +9,9 @@ use super::version::ObjectVersion;
 use crate::detect::delta::{DeltaCandidate, DeltaCandidates, DeltaMatch};
 use crate::detect::{Evidence, Haystack, Match, Scratch};
 use crate::source::archive::{Format, Parts};
-use crate::source::{ArchiveHint, BlobSink, ScannedObject, Sink, Sinks, add, archive};
+use crate::source::{
+    ArchiveHint, BlobSink, PushOrder, ScannedObject, Sink, Sinks, Turn, add, archive,
+};
 use ddpatrol_pack::{Fault, Kind, Object, PieceSource};
 use ddpatrol_scan::Issue;
 use ddpatrol_scan::blob::{Blob, Origin};
@@ -38,7 +40,7 @@ impl<'a> Worker<'a> {
             engine,
             scratch: engine.scratch(),
             part: Vec::new(),
-            gatherer: WorkerCollector::new(scan.describer(), collector, scan.on_match),
+            gatherer: WorkerCollector::new(scan.describer(), collector, scan.output()),
             numbers: TokenNumbers::default(),
             found: Vec::new(),
         }
@@ -48,6 +50,14 @@ impl<'a> Worker<'a> {
 impl Sinks for Engine<'_> {
     fn sink(&self) -> Box<dyn Sink + '_> {
         Box::new(Worker::new(self))
+    }
+
+    fn order(&self) -> PushOrder {
+        if self.scan.listener.is_some() { PushOrder::ByPath } else { PushOrder::Any }
+    }
+
+    fn reserve_turns(&self, entries: usize) -> Turn {
+        self.reserve(entries)
     }
 }
 
@@ -77,7 +87,7 @@ impl BlobSink for Worker<'_> {
                     return;
                 }
             }
-            gatherer.add(&mut window, (found, token));
+            gatherer.add(&mut window, found, token);
         };
         let haystack = Haystack { bytes: blob.bytes, kind: within };
         scan.detector.find(haystack, blob.own.clone(), scratch, &mut on_match);
@@ -90,7 +100,7 @@ impl BlobSink for Worker<'_> {
             let place = EncodedPlace { blob: &place, offset: blob.offset };
             let on_member = &mut |window: &mut MatchWindow<'_>, found: Match, token: &[u8]| {
                 if found.evidence == Evidence::Proven || scan.keep_shaped {
-                    gatherer.add(window, (found, token));
+                    gatherer.add(window, found, token);
                 }
             };
             walk.encoded(&archives, &place, on_member);
@@ -180,6 +190,14 @@ impl Worker<'_> {
 }
 
 impl Sink for Worker<'_> {
+    fn begin(&mut self, turn: Turn) {
+        self.gatherer.begin(turn);
+    }
+
+    fn end(&mut self) {
+        self.gatherer.end();
+    }
+
     fn object(
         &mut self,
         object: &mut Object<'_>,

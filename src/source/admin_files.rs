@@ -4,7 +4,7 @@
 //! Input: a repository. Output: these files as [`Files`]. Git objects and references are read elsewhere.
 
 use crate::source::files::{Files, FilesOptions};
-use ddpatrol_scan::finding::baseline::lexical;
+use ddpatrol_scan::path::lexical;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 

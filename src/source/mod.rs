@@ -15,6 +15,6 @@ pub use ddpatrol_git as git;
 pub(crate) use ddpatrol_scan::add;
 pub use ddpatrol_scan::window;
 pub use ddpatrol_scan::{
-    ArchiveHint, BlobSink, Code, Diagnostic, Issue, Run, ScannedObject, ScannedRepo, Severity,
-    Sink, Sinks, Source, Tally,
+    ArchiveHint, BlobSink, Code, Diagnostic, Issue, PushOrder, Run, ScannedObject, ScannedRepo,
+    Severity, Sink, Sinks, Source, Tally, Turn,
 };

@@ -5,13 +5,14 @@
 //! read; it is not stored, except for formats that need random access.
 
 use super::archive::{
-    self, ArchiveFile, ArchiveSettings, Capture, CaptureKind, HEAD, Input, RunSink,
+    self, ArchiveFile, ArchiveSettings, Capture, CaptureKind, Captured, CapturedArchive, HEAD,
+    Input, RunSink,
 };
 use super::chunks::Chunks;
 use super::window::{End, Windows};
 use super::{Issue, Run, Sink, Sinks, Source, add};
 use ddpatrol_scan::blob::{Context, Origin};
-use ddpatrol_scan::issue::Stream;
+use ddpatrol_scan::issue::{ArchiveIssue, Stream};
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::{Filled, read_full};
 use std::io::{self, Cursor, Read};
@@ -96,13 +97,21 @@ impl StreamScan<'_> {
         let room = options.limits.spool;
         let mut capture = Capture::new(&mut whole, CaptureKind::of(head), room);
         self.scan_plain(&mut capture, &mut *sink)?;
-        if capture.is_cut() {
-            self.run.report(Issue::StreamSpool { limit: room }, Some(&place));
-        }
-        let Some((format, mut kept)) = capture.finish()? else { return Ok(()) };
+        let CapturedArchive { format, mut bytes } = match capture.finish() {
+            Ok(Captured::Archive(archive)) => archive,
+            Ok(Captured::Nothing) => return Ok(()),
+            Ok(Captured::TooLong) => {
+                self.run.report(Issue::StreamSpool { limit: room }, Some(&place));
+                return Ok(());
+            }
+            Err(error) => {
+                self.run.report(ArchiveIssue::Unreadable(error), Some(&place));
+                return Ok(());
+            }
+        };
         let found = ArchiveFile { place, format, layer: None };
         let mut sink = RunSink { sink: &mut *sink, run: self.run, repositories };
-        archive::walk(Input::Whole(&mut kept), &found, options, &mut sink)
+        archive::walk(Input::Whole(&mut bytes), &found, options, &mut sink)
     }
 
     /// Scans bytes without unpacking.

@@ -8,6 +8,8 @@
 
 use super::elsewhere::{TRAILER, detect_trailer, detect_whole};
 use super::format::{Format, is_program};
+use super::header::{ISO_DESCRIPTOR, is_iso_descriptor};
+use super::zip_directory::{END_REACH, ends_with_record};
 use std::collections::VecDeque;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -21,14 +23,49 @@ const ENTRY: &[u8] = b"PK\x03\x04";
 /// A reader that keeps what may be an archive.
 pub struct Capture<'r> {
     inner: &'r mut dyn Read,
-    kept: Option<Kept>,
+    state: CaptureState,
     /// The number of bytes that were read.
     len: u64,
-    /// The last bytes that were read.
+    /// The last bytes that were read: those of a trailer, or of the end record of a zip if the
+    /// content is not kept.
     tail: VecDeque<u8>,
     room: u64,
     kind: CaptureKind,
-    is_cut: bool,
+}
+
+/// The bytes that are kept.
+enum CaptureState {
+    /// None: nothing yet looks like an archive.
+    Waiting,
+    /// The bytes from an offset on.
+    Keeping(CapturedBytes),
+    /// None: there are more than the limit.
+    Cut(CutContent),
+    /// None: they could not be written to a temporary file.
+    Failed(io::Error),
+}
+
+/// Content of which more bytes would have been kept than the limit.
+struct CutContent {
+    has_iso_descriptor: bool,
+}
+
+/// The archive that follows the content of a stream.
+pub enum Captured {
+    /// No archive.
+    Nothing,
+    /// An archive.
+    Archive(CapturedArchive),
+    /// An archive that exceeds the limit, or a program that may contain one.
+    TooLong,
+}
+
+/// An archive that follows other content.
+pub struct CapturedArchive {
+    /// Its format.
+    pub format: Format,
+    /// The content. The bytes that were not kept are zeros.
+    pub bytes: CapturedBytes,
 }
 
 /// The kind of content, by its first bytes.
@@ -56,66 +93,120 @@ impl CaptureKind {
     }
 }
 
-/// The bytes of a stream from an offset.
-struct Kept {
+/// The bytes of a stream from an offset on.
+pub struct CapturedBytes {
     spool: SpooledTempFile,
     start: u64,
     at: u64,
 }
 
+/// The position of the signature of a zip entry in a read.
+struct EntryStart<'a> {
+    offset: u64,
+    /// The part of the signature in the read before.
+    before: Vec<u8>,
+    bytes: &'a [u8],
+}
+
 impl<'r> Capture<'r> {
     /// Wraps a stream, of which at most `limit` bytes are kept.
     pub fn new(inner: &'r mut dyn Read, kind: CaptureKind, limit: u64) -> Self {
-        let kept = (kind != CaptureKind::Other).then(|| Kept::new(0));
+        let state = match kind {
+            CaptureKind::Program | CaptureKind::Disk => {
+                CaptureState::Keeping(CapturedBytes::new(0))
+            }
+            CaptureKind::Other => CaptureState::Waiting,
+        };
         let tail = VecDeque::with_capacity(TRAILER);
-        Self { inner, kept, len: 0, tail, room: limit, kind, is_cut: false }
+        Self { inner, state, len: 0, tail, room: limit, kind }
     }
 
-    /// Returns `true` if a program is longer than the limit, so that its end was not kept.
-    #[must_use]
-    pub fn is_cut(&self) -> bool {
-        self.is_cut && self.kind == CaptureKind::Program
-    }
-
-    /// Returns the archive and its format, after the stream was read.
+    /// Returns the archive, after the stream was read.
     ///
     /// # Errors
     /// Errors of the temporary file.
-    pub fn finish(mut self) -> io::Result<Option<(Format, impl Read + Seek)>> {
-        let Some(mut kept) = self.kept.take().filter(|_| !self.is_cut) else {
-            let format = detect_trailer(self.tail.make_contiguous()).map(Format::Unopened);
-            return Ok(format.map(|format| (format, Kept::new(self.len))));
+    pub fn finish(mut self) -> io::Result<Captured> {
+        let tail = self.tail.make_contiguous();
+        let trailer = &tail[tail.len().saturating_sub(TRAILER)..];
+        let cut = match self.state {
+            CaptureState::Failed(error) => return Err(error),
+            CaptureState::Keeping(mut bytes) => {
+                let format = detect_whole(&mut bytes, Path::new(""))?;
+                bytes.seek(SeekFrom::Start(0))?;
+                let archive = format.map(|format| CapturedArchive { format, bytes });
+                return Ok(archive.map_or(Captured::Nothing, Captured::Archive));
+            }
+            CaptureState::Cut(_) if self.kind == CaptureKind::Program => {
+                return Ok(Captured::TooLong);
+            }
+            CaptureState::Cut(cut) => Some(cut),
+            CaptureState::Waiting => None,
         };
-        let format = detect_whole(&mut kept, Path::new(""))?;
-        kept.seek(SeekFrom::Start(0))?;
-        Ok(format.map(|format| (format, kept)))
+        if let Some(format) = detect_trailer(trailer).map(Format::Unopened) {
+            let bytes = CapturedBytes::new(self.len);
+            return Ok(Captured::Archive(CapturedArchive { format, bytes }));
+        }
+        let is_archive =
+            |cut: CutContent| cut.has_iso_descriptor || ends_with_record(tail, self.len);
+        Ok(if cut.is_some_and(is_archive) { Captured::TooLong } else { Captured::Nothing })
     }
 
-    /// Keeps bytes that were read.
-    fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.kept.is_none() && !self.is_cut {
-            self.begin(bytes);
-        } else if let Some(kept) = &mut self.kept {
-            if self.room < bytes.len() as u64 {
-                (self.kept, self.is_cut) = (None, true);
-            } else {
-                kept.spool.write_all(bytes)?;
-                self.room -= bytes.len() as u64;
-            }
-        }
+    /// Keeps bytes that were read, as far as they are needed.
+    fn keep(&mut self, bytes: &[u8]) {
+        let is_waiting = matches!(self.state, CaptureState::Waiting);
+        let entry = if is_waiting { self.find_entry(bytes) } else { None };
         self.len += bytes.len() as u64;
-        let last = &bytes[bytes.len().saturating_sub(TRAILER)..];
-        let surplus = (self.tail.len() + last.len()).saturating_sub(TRAILER);
+        self.push_tail(bytes);
+        match entry {
+            Some(EntryStart { offset, before, bytes }) => {
+                self.state = CaptureState::Keeping(CapturedBytes::new(offset));
+                self.store(&[&before, bytes].concat());
+            }
+            None => self.store(bytes),
+        }
+    }
+
+    /// Adds bytes to the last bytes that were read.
+    fn push_tail(&mut self, bytes: &[u8]) {
+        let reach = match self.state {
+            CaptureState::Cut(_) => END_REACH,
+            _ => TRAILER,
+        };
+        let last = &bytes[bytes.len().saturating_sub(reach)..];
+        let surplus = (self.tail.len() + last.len()).saturating_sub(reach);
         self.tail.drain(..surplus);
         self.tail.extend(last);
-        Ok(())
     }
-}
 
-impl Capture<'_> {
-    /// Begins to keep bytes if they contain the signature of a zip entry, or end one that the bytes before
-    /// them began.
-    fn begin(&mut self, bytes: &[u8]) {
+    /// Stores bytes that follow those that are kept, if any are.
+    fn store(&mut self, bytes: &[u8]) {
+        let CaptureState::Keeping(kept) = &mut self.state else { return };
+        let most = usize::try_from(self.room).unwrap_or(usize::MAX).min(bytes.len());
+        let (bytes, rest) = bytes.split_at(most);
+        self.room -= bytes.len() as u64;
+        if let Err(error) = kept.spool.write_all(bytes) {
+            self.state = CaptureState::Failed(error);
+        } else if !rest.is_empty() {
+            self.cut(rest);
+        }
+    }
+
+    /// Drops the bytes that are kept, except for the last ones. `rest` follows them.
+    fn cut(&mut self, rest: &[u8]) {
+        let state = std::mem::replace(&mut self.state, CaptureState::Waiting);
+        let CaptureState::Keeping(kept) = state else { return };
+        self.state = match kept.cut() {
+            Ok((cut, tail)) => {
+                self.tail = tail.into();
+                CaptureState::Cut(cut)
+            }
+            Err(error) => CaptureState::Failed(error),
+        };
+        self.push_tail(rest);
+    }
+
+    /// Finds the signature of a zip entry in bytes, or at the seam to the bytes before them.
+    fn find_entry<'b>(&self, bytes: &'b [u8]) -> Option<EntryStart<'b>> {
         let before = self.tail.len().min(ENTRY.len() - 1);
         let seam: Vec<u8> = self
             .tail
@@ -123,25 +214,20 @@ impl Capture<'_> {
             .chain(bytes.iter().take(ENTRY.len() - 1))
             .copied()
             .collect();
-        let (start, first, rest) = match memchr::memmem::find(&seam, ENTRY) {
-            Some(at) if at < before => (self.len - (before - at) as u64, &seam[at..before], bytes),
-            _ => {
-                let Some(at) = memchr::memmem::find(bytes, ENTRY) else { return };
-                (self.len + at as u64, &[][..], &bytes[at..])
-            }
-        };
-        let mut kept = Kept::new(start);
-        let is_written = kept.spool.write_all(first).and_then(|()| kept.spool.write_all(rest));
-        if is_written.is_ok() {
-            self.kept = Some(kept);
+        if let Some(at) = memchr::memmem::find(&seam, ENTRY).filter(|&at| at < before) {
+            let offset = self.len - (before - at) as u64;
+            return Some(EntryStart { offset, before: seam[at..before].to_vec(), bytes });
         }
+        let at = memchr::memmem::find(bytes, ENTRY)?;
+        let offset = self.len + at as u64;
+        Some(EntryStart { offset, before: Vec::new(), bytes: &bytes[at..] })
     }
 }
 
 impl Read for Capture<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.inner.read(buffer)?;
-        self.keep(&buffer[..len])?;
+        self.keep(&buffer[..len]);
         Ok(len)
     }
 }
@@ -152,14 +238,26 @@ fn is_disk(head: &[u8]) -> bool {
     is_boot_sector || head.len() >= 512 && head.iter().all(|byte| *byte == 0)
 }
 
-impl Kept {
+impl CapturedBytes {
     fn new(start: u64) -> Self {
         Self { spool: SpooledTempFile::new(IN_MEMORY), start, at: 0 }
+    }
+
+    /// Returns what is known of the content, and its last bytes.
+    fn cut(mut self) -> io::Result<(CutContent, Vec<u8>)> {
+        let mut descriptor = Vec::new();
+        self.seek(SeekFrom::Start(ISO_DESCRIPTOR))?;
+        (&mut self).take(8).read_to_end(&mut descriptor)?;
+        let len = self.seek(SeekFrom::End(0))?;
+        self.seek(SeekFrom::Start(len.saturating_sub(END_REACH as u64)))?;
+        let mut tail = Vec::new();
+        self.read_to_end(&mut tail)?;
+        Ok((CutContent { has_iso_descriptor: is_iso_descriptor(&descriptor) }, tail))
     }
 }
 
 /// The bytes before the kept ones read as zeros: offsets in an archive may count from the beginning.
-impl Read for Kept {
+impl Read for CapturedBytes {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let zeros = self.start.saturating_sub(self.at);
         let len = if zeros > 0 {
@@ -175,7 +273,7 @@ impl Read for Kept {
     }
 }
 
-impl Seek for Kept {
+impl Seek for CapturedBytes {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let at = match to {
             SeekFrom::Start(at) => Some(at),
@@ -189,3 +287,6 @@ impl Seek for Kept {
         Ok(self.at)
     }
 }
+
+#[cfg(test)]
+mod tests;

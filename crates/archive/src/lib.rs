@@ -71,7 +71,7 @@ mod zip;
 mod zip_directory;
 
 pub use bytes::Bytes;
-pub use capture::{Capture, CaptureKind};
+pub use capture::{Capture, CaptureKind, Captured, CapturedArchive, CapturedBytes};
 pub use elsewhere::{Memory, Parts, detect_whole, may_be_elsewhere};
 pub use format::{Format, HEAD, archive_hint, detect};
 pub use options::{ArchiveOptions, Limits};

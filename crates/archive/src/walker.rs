@@ -5,7 +5,7 @@
 
 use super::account::{Account, ByteOrigin};
 use super::bytes::{Bytes, Exact};
-use super::capture::{Capture, CaptureKind};
+use super::capture::{Capture, CaptureKind, Captured, CapturedArchive};
 use super::fault::Fault;
 use super::format::{Format, detect};
 use super::member_path::MemberPlace;
@@ -187,12 +187,12 @@ impl<'a> Walker<'a> {
             }
         }
         self.buffer.set(buffer);
-        if capture.is_cut() {
-            return Err(ArchiveLimit::Held(limit).into());
-        }
         match capture.finish()? {
-            Some((format, mut bytes)) => self.open(format, place, Source::Whole(&mut bytes)),
-            None => Ok(()),
+            Captured::Archive(CapturedArchive { format, mut bytes }) => {
+                self.open(format, place, Source::Whole(&mut bytes))
+            }
+            Captured::TooLong => Err(ArchiveLimit::Held(limit).into()),
+            Captured::Nothing => Ok(()),
         }
     }
 

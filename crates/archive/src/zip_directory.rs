@@ -28,6 +28,25 @@ pub(super) fn has_end(bytes: &mut dyn Bytes) -> io::Result<bool> {
     Ok(find_directory(bytes)?.is_some_and(|it| it.start < it.end))
 }
 
+/// Returns `true` if content of `len` bytes seems to end with a zip that is not empty; `tail` are
+/// its last bytes.
+pub(super) fn ends_with_record(tail: &[u8], len: u64) -> bool {
+    let from = len.saturating_sub(tail.len() as u64);
+    memchr::memmem::rfind_iter(tail, END).any(|at| {
+        let Some(record) = tail.get(at..at + END_LEN) else { return false };
+        let end = from + at as u64;
+        let (size, offset) = (u64::from(u32_at(record, 12)), u64::from(u32_at(record, 16)));
+        // A zip64 record has the actual values.
+        let is_zip64 = size == u64::from(u32::MAX) || offset == u64::from(u32::MAX);
+        if at + END_LEN + usize::from(u16_at(record, 20)) > tail.len() || size == 0 {
+            return false;
+        }
+        let first = || at.checked_sub(usize::try_from(size).unwrap_or(usize::MAX));
+        let is_directory = |first: usize| tail[first..].starts_with(b"PK\x01\x02");
+        is_zip64 || size + offset <= end && first().is_none_or(is_directory)
+    })
+}
+
 /// Finds the last consistent end record.
 pub(super) fn find_directory(bytes: &mut dyn Bytes) -> io::Result<Option<Directory>> {
     let len = bytes.seek(SeekFrom::End(0))?;

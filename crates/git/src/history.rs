@@ -4,31 +4,33 @@
 //! git objects to the sinks, then attributes the sightings to commits and paths. The history searches
 //! nothing and creates no findings.
 
+mod issues;
+
 use super::attribution::{Attributor, Partial};
-use super::cache::{Cache, KeyOf, Known, KnownShaped, Read, Recall, Recalled, State};
-use super::lfs::{Content, Lfs, Pointer};
+use super::cache::{Cache, KeyOf, Known, KnownGap, KnownShaped, Read, Recall, Recalled, State};
+use super::lfs::Content;
 use super::lfs_objects::LfsObjects;
-use super::objects::{ObjectReader, Objects, WalkResources};
-use super::repo::{Problem, Refs, Repository};
+use super::objects::{ObjectError, ObjectReader, Objects, WalkResources};
+use super::repo::{Refs, Repository};
 use super::staged_places;
 use super::store::{ReadError, Store};
 use ddpatrol_detect::redact::Redactor;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::issue::GitIssue;
-use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
+use ddpatrol_scan::issue_object::PlacesByObject;
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{Holder, Placement, ShapedSighting, Sighting, TokenKey};
 use ddpatrol_scan::workers::Workers;
-use ddpatrol_scan::{Code, Run, ScannedRepo, Sinks};
+use ddpatrol_scan::{Run, ScannedRepo, Sinks};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Maximum total size of the buffers of all workers in bytes.
 const BUDGET: usize = 192 << 20;
-/// Maximum number of commits that the issue of a shallow clone names.
-const MOST_NAMED: usize = 3;
+/// Blobs above this length in bytes are read in windows.
+const LARGE: u64 = 64 << 20;
 
 /// Options for reading histories.
 #[derive(Clone, Debug)]
@@ -68,8 +70,8 @@ pub struct OpenHistory<'a> {
     known: Option<&'a Known>,
     /// The counts of the run before this history.
     before: Before,
-    /// The issues about missing objects: code and message.
-    gaps: Vec<(Code, String)>,
+    /// The issues about missing objects.
+    gaps: Vec<KnownGap>,
     /// The places of objects with issues.
     issue_places: PlacesByObject,
     lacks_lfs: bool,
@@ -145,38 +147,6 @@ impl History {
         let (state, redactor) = self.options.state.as_deref().zip(self.options.redactor)?;
         Some(Cache { state, redactor, root: &self.root, repository: &self.repository })
     }
-
-    /// Lists the commits at which a shallow clone ends, and reports the shallow clone.
-    fn read_shallow(&self, run: &Run) -> Vec<ObjectId> {
-        let shallow = self.repository.shallow_commits().unwrap_or_else(|error| {
-            self.report(run, GitIssue::RepositoryUnreadable { source: error.into() });
-            Vec::new()
-        });
-        if shallow.is_empty() {
-            return shallow;
-        }
-        let first = shallow.iter().take(MOST_NAMED).copied().collect();
-        self.report(run, GitIssue::ShallowClone { count: shallow.len(), first });
-        shallow
-    }
-
-    /// Lists the references, and reports broken ones.
-    fn read_refs(&self, run: &Run) -> Refs {
-        let refs = self.repository.refs().unwrap_or_else(|error| {
-            self.report(run, GitIssue::RefsUnreadable { source: error.into() });
-            Refs::default()
-        });
-        for broken in &refs.broken {
-            // A name without an object, such as that of a remote's former HEAD, loses no content.
-            let (name, source) = (broken.name.clone(), broken.problem.clone().into());
-            let issue = match broken.problem {
-                Problem::Dangling(_) => GitIssue::RefDangling { name, source },
-                _ => GitIssue::RefBroken { name, source },
-            };
-            self.report(run, issue);
-        }
-        refs
-    }
 }
 
 impl<'a> OpenHistory<'a> {
@@ -206,8 +176,8 @@ impl<'a> OpenHistory<'a> {
 
     /// Pushes the objects that recalling the places needs.
     pub fn push_recalled(&mut self, recall: &Recall<'_>, sinks: &dyn Sinks) {
-        let (reader, ids) = (self.object_reader(Some(sinks)), recall.objects());
-        reader.search_again(&self.store, &mut Objects::default(), &ids);
+        let (reader, holders) = (self.object_reader(Some(sinks)), recall.holders());
+        reader.search_again(&self.store, &mut Objects::default(), &holders);
     }
 
     /// Returns the results of the earlier scan, if the sightings in the pushed objects agree with them.
@@ -274,7 +244,7 @@ impl<'a> OpenHistory<'a> {
         self.gaps = attributor.missing(if is_partial { Partial::Yes } else { Partial::No });
         let opened = self.before.opened;
         let mut objects = self.run.objects_to_place(opened);
-        let broken = self.objects.broken.iter().filter_map(|it| it.0);
+        let broken = self.objects.broken.iter().filter_map(ObjectError::id);
         objects.extend(broken.map(|id| (id, Kind::Blob)));
         let (placements, places) = attributor.attribute(sightings, &objects);
         self.report_broken(&places);
@@ -336,7 +306,8 @@ impl<'a> OpenHistory<'a> {
     /// for texts.
     pub fn read(&self, holder: Holder, reader: &mut Reader) -> Option<Content> {
         let report = |error: ReadError| {
-            self.report(GitIssue::ObjectUnreadable { source: error.into() });
+            let object = Some(error.id());
+            self.report(GitIssue::ObjectUnreadable { object, source: error.into() });
         };
         self.lfs.read(holder, &self.store, reader)?.map_err(report).ok()
     }
@@ -349,7 +320,7 @@ impl<'a> OpenHistory<'a> {
 
     fn resources(&self) -> WalkResources<'a> {
         let HistoryOptions { workers, context, .. } = &self.history.options;
-        WalkResources { workers, budget: BUDGET, context: *context }
+        WalkResources { workers, budget: BUDGET, context: *context, large: LARGE }
     }
 
     fn object_reader<'b>(&self, sinks: Option<&'b dyn Sinks>) -> ObjectReader<'b>
@@ -361,45 +332,6 @@ impl<'a> OpenHistory<'a> {
 
     fn report(&self, issue: GitIssue) {
         self.history.report(self.run, issue);
-    }
-
-    /// Reports objects that could not be read, blobs at their first paths.
-    fn report_broken(&self, places: &PlacesByObject) {
-        let broken: BTreeSet<_> = self.objects.broken.iter().collect();
-        for (id, message) in broken {
-            let issue = GitIssue::ObjectUnreadable { source: message.clone().into() };
-            let has_path = |it: &Vec<IssuePlace>| it.iter().any(|place| place.path.is_some());
-            let id = id.filter(|id| places.get(id).is_some_and(has_path));
-            match id {
-                Some(id) => self.run.report(issue, Some(Place::Object(id, Kind::Blob))),
-                None => self.report(issue),
-            }
-        }
-    }
-
-    /// Reports references to objects that were not read.
-    fn report_unread_refs(&self) {
-        let Self { refs, objects, .. } = self;
-        for reference in &refs.list {
-            let id = &reference.target;
-            let is_broken = || objects.broken.iter().any(|it| it.0 == Some(*id));
-            if objects.index.find(id.as_bytes()).is_none() && !is_broken() {
-                let name = reference.name.clone();
-                self.report(GitIssue::RefNotRead { name, target: *id });
-            }
-        }
-    }
-
-    /// Reports missing Git LFS objects to which the history points; returns `true` if there are any.
-    fn report_missing_lfs(&self) -> bool {
-        let store = Lfs::new(&self.history.repository);
-        let pointers: BTreeSet<&Pointer> = self.objects.links.pointers.iter().collect();
-        let lost: Vec<&Pointer> =
-            pointers.into_iter().filter(|it| store.path(it).is_none()).collect();
-        let Some(first) = lost.first() else { return false };
-        let first = first.oid().to_owned();
-        self.report(GitIssue::LfsObjectsMissing { count: lost.len(), first });
-        true
     }
 }
 

@@ -129,11 +129,23 @@ pub enum LfsError {
     /// The object cannot be read.
     #[error("its Git LFS object {} cannot be read: {source}", path.display())]
     Read {
+        /// The object.
+        oid: String,
         /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
+}
+
+impl LfsError {
+    /// Returns the SHA-256 of the object, in hexadecimal digits.
+    #[must_use]
+    pub fn oid(&self) -> &str {
+        match self {
+            Self::Missing(oid) | Self::Size { oid, .. } | Self::Read { oid, .. } => oid,
+        }
+    }
 }
 
 impl Lfs {
@@ -163,7 +175,7 @@ impl Lfs {
         let missing = || LfsError::Missing(pointer.oid.clone());
         let path = self.path(pointer).ok_or_else(missing)?;
         // Git LFS itself fetches an object again if its size is wrong.
-        let read = |source| LfsError::Read { path: path.clone(), source };
+        let read = |source| LfsError::Read { oid: pointer.oid.clone(), path: path.clone(), source };
         let file = File::open(&path).map_err(read)?;
         let metadata = file.metadata().map_err(read)?;
         if !metadata.is_file() {

@@ -61,7 +61,8 @@ impl LfsObjects {
                     Ok(object) => object,
                     Err(error) => {
                         let path = lfs.path(&self.pointers[id]);
-                        return run.report(GitIssue::LfsUnreadable { source: error.into() }, path);
+                        let (oid, source) = (error.oid().to_owned(), error.into());
+                        return run.report(GitIssue::LfsUnreadable { oid, source }, path);
                     }
                 };
                 add(&run.tally.git_files, 1);

@@ -3,18 +3,24 @@
 //! Single objects are read as git does: from packs, then from loose files, then from any other copy. For
 //! walks over all objects the store lists packs and loose objects. It never writes.
 
+mod alternates;
+mod error;
+mod loose;
+
+pub use error::{ReadError, StoreError};
+
 use super::commits::tag_target;
 use super::repo::guard::check_folder;
 use super::repo::{Repository, SpecialFile};
+use alternates::alternate;
 use ddpatrol_pack::{Fault, HashKind, Kind, ObjectId, Pack, PackError, Reader};
 use ddpatrol_scan::Run;
 use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
-use flate2::bufread::ZlibDecoder;
+use loose::{LargeBlob, Loose};
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +29,6 @@ use std::time::Duration;
 const DEEPEST_ALTERNATE: usize = 5;
 /// Maximum length of a chain of tags.
 pub(super) const LONGEST_TAGS: usize = 100;
-/// Maximum length of the header of a loose object: a kind, a length, a zero.
-const LONGEST_HEADER: u64 = 64;
 
 /// The object folders of a repository.
 #[derive(Debug)]
@@ -33,41 +37,6 @@ pub struct Store {
     folders: Vec<PathBuf>,
     packs: Vec<Arc<Pack>>,
     opened: BTreeSet<PathBuf>,
-}
-
-/// An object that cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// There is no such object.
-    #[error("object {0} is missing")]
-    Missing(ObjectId),
-    /// Every copy of it is broken.
-    #[error("object {id} cannot be read: {cause}")]
-    Broken {
-        /// The object.
-        id: ObjectId,
-        /// The error of the copy that was tried last.
-        cause: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
-/// A part of a store that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// A folder cannot be listed.
-    #[error("{path}: cannot be listed: {source}", path = path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A pack cannot be used.
-    #[error(transparent)]
-    Pack(#[from] PackError),
-    /// A pack has no index, so git does not find its objects either.
-    #[error("{path}: the pack has no index; `git index-pack` creates it", path = .0.display())]
-    NoIndex(PathBuf),
 }
 
 impl Store {
@@ -307,6 +276,19 @@ impl Store {
         failure.map_or(Ok(None), Err)
     }
 
+    /// Opens a blob longer than `min` bytes as a stream, unless its first copy is a delta.
+    pub(super) fn stream_blob(&self, id: &ObjectId, min: u64) -> Option<LargeBlob<'_>> {
+        for pack in &self.packs {
+            let position = pack.index().find(id.as_bytes());
+            if let Some(offset) = position.and_then(|at| pack.index().offset(at)) {
+                let blob = pack.stream_blob(offset, min)?;
+                return Some(LargeBlob::Packed(Box::new(blob)));
+            }
+        }
+        let loose = self.open_loose(id).ok().flatten()?;
+        (loose.kind == Kind::Blob && loose.len > min).then(|| LargeBlob::Loose(Box::new(loose)))
+    }
+
     /// Reads an object from its first intact copy.
     ///
     /// # Errors
@@ -385,87 +367,4 @@ fn is_gone(error: &PackError) -> bool {
 fn is_final(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.as_encoded_bytes()).unwrap_or_default();
     !name.starts_with(b"tmp_") && !name.starts_with(b".")
-}
-
-/// Parses a line of `info/alternates`: a path, optionally quoted as in C.
-fn alternate(line: &[u8]) -> PathBuf {
-    let line = match line {
-        [b'"', quoted @ .., b'"'] => unquote(quoted),
-        plain => plain.to_owned(),
-    };
-    #[cfg(unix)]
-    {
-        use std::os::unix::ffi::OsStringExt;
-        PathBuf::from(std::ffi::OsString::from_vec(line))
-    }
-    #[cfg(not(unix))]
-    PathBuf::from(String::from_utf8_lossy(&line).into_owned())
-}
-
-fn unquote(text: &[u8]) -> Vec<u8> {
-    let (mut plain, mut rest) = (Vec::new(), text);
-    while let [first, after @ ..] = rest {
-        rest = after;
-        if *first != b'\\' {
-            plain.push(*first);
-            continue;
-        }
-        match rest {
-            [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] => {
-                plain.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
-                rest = after;
-            }
-            [letter, after @ ..] => {
-                plain.push(match letter {
-                    b'n' => b'\n',
-                    b't' => b'\t',
-                    b'r' => b'\r',
-                    other => *other,
-                });
-                rest = after;
-            }
-            [] => {}
-        }
-    }
-    plain
-}
-
-/// A loose object, read as a stream. Content that is longer or shorter than its header gives is an error.
-#[derive(Debug)]
-pub struct Loose {
-    /// The kind of the object.
-    pub kind: Kind,
-    /// Its length in bytes.
-    pub len: u64,
-    left: u64,
-    content: BufReader<ZlibDecoder<BufReader<File>>>,
-}
-
-impl Loose {
-    fn new(file: File) -> io::Result<Self> {
-        let mut content = BufReader::new(ZlibDecoder::new(BufReader::new(file)));
-        let mut header = Vec::new();
-        (&mut content).take(LONGEST_HEADER).read_until(0, &mut header)?;
-        let broken = || io::Error::new(io::ErrorKind::InvalidData, "its header is broken");
-        let text = header.strip_suffix(b"\0").ok_or_else(broken)?;
-        let space = text.iter().position(|&byte| byte == b' ').ok_or_else(broken)?;
-        let kind = Kind::from_name(&text[..space]).ok_or_else(broken)?;
-        let len = std::str::from_utf8(&text[space + 1..]).ok().and_then(|it| it.parse().ok());
-        let len = len.ok_or_else(broken)?;
-        Ok(Self { kind, len, left: len, content })
-    }
-}
-
-impl Read for Loose {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.content.read(buffer)?;
-        let wrong = || {
-            io::Error::new(io::ErrorKind::InvalidData, "its length differs from that in its header")
-        };
-        if read == 0 && self.left > 0 && !buffer.is_empty() {
-            return Err(wrong());
-        }
-        self.left = self.left.checked_sub(read as u64).ok_or_else(wrong)?;
-        Ok(read)
-    }
 }

@@ -65,6 +65,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod blob_stream;
 mod delta;
 mod delta_stack;
 mod entry;
@@ -81,6 +82,7 @@ mod visitor;
 mod walk;
 mod worker;
 
+pub use blob_stream::BlobStream;
 pub use delta::{Piece, PieceSource};
 pub use error::{Fault, PackError};
 pub use id::{HashKind, IdError, Kind, ObjectId};

@@ -3,6 +3,7 @@
 //! Input: the path of a pack. Output: headers, delta bases and single objects. It does not search loose
 //! objects or other packs: the caller supplies external delta bases.
 
+use crate::blob_stream::BlobStream;
 use crate::delta::{Piece, apply, parse};
 use crate::entry::{EntryKind, Header, header};
 use crate::inflate::{Buffer, Inflater};
@@ -168,6 +169,17 @@ impl Pack {
                 offset.map_or(DeltaBase::Missing(id), DeltaBase::At)
             }
         }
+    }
+
+    /// Opens the entry at `offset` as a stream, if it is a blob that is stored whole and longer
+    /// than `min` bytes.
+    #[must_use]
+    pub fn stream_blob(&self, offset: u64, min: u64) -> Option<BlobStream<'_>> {
+        let header = self.header(offset).ok().filter(|it| it.size > min)?;
+        if header.kind != EntryKind::Whole(Kind::Blob) {
+            return None;
+        }
+        Some(BlobStream::new(self.entries().get(header.data..)?, header.size))
     }
 
     /// Reads the object at `offset`.

@@ -3,16 +3,13 @@
 //! Input: a plan and its jobs. Output: calls of the visitor. It decides neither which objects are wanted
 //! nor which worker gets a job.
 
+use crate::Fault;
 use crate::delta_stack::{BaseUse, DeltaStack};
-use crate::entry::EntryKind;
 use crate::inflate::LARGE;
 use crate::layout::{Children, Entry, EntryNo};
 use crate::plan::{Job, Plan};
 use crate::source::Source;
 use crate::visitor::{Object, Visitor};
-use crate::{Fault, Kind};
-use flate2::bufread::ZlibDecoder;
-use std::io::{self, Read};
 
 /// A worker and its visitor.
 pub(crate) struct Worker<'a, V: Visitor> {
@@ -157,21 +154,15 @@ impl<'a, V: Visitor> Worker<'a, V> {
     /// Streams a large blob to the visitor. Returns `None` if the entry is not a large blob.
     fn stream(&mut self, entry: &Entry) -> Option<Result<(), Fault>> {
         let pack = self.source.pack;
-        let header = pack.header(entry.offset).ok().filter(|it| it.size > LARGE)?;
-        if header.kind != EntryKind::Whole(Kind::Blob) {
-            return None;
-        }
+        let mut content = pack.stream_blob(entry.offset, LARGE)?;
         let id = pack.index().id(entry.position()?)?;
-        let data = pack.entries().get(header.data..)?;
-        let mut reader =
-            LengthCheck { inner: ZlibDecoder::new(data), left: header.size, fault: None };
-        let read = self.visitor.stream(id, header.size, &mut reader);
+        let read = self.visitor.stream(id, content.len(), &mut content);
         if self.visitor.is_stopped() {
             return Some(Ok(()));
         }
         Some(match read {
-            Ok(()) => reader.finish(),
-            Err(_) => Err(reader.fault.unwrap_or(Fault::Deflate)),
+            Ok(()) => content.finish(),
+            Err(_) => Err(content.into_fault()),
         })
     }
 
@@ -194,36 +185,5 @@ impl<'a, V: Visitor> Worker<'a, V> {
                 open.push(plan.children(at));
             }
         }
-    }
-}
-
-/// Counts the bytes read, and fails on more than the header states.
-struct LengthCheck<R> {
-    inner: R,
-    left: u64,
-    fault: Option<Fault>,
-}
-
-impl<R: Read> LengthCheck<R> {
-    /// Checks that the stated length was read and that the data end there. This also verifies the checksum,
-    /// which follows the data.
-    fn finish(mut self) -> Result<(), Fault> {
-        let is_whole = self.left == 0 && self.fault.is_none();
-        let is_end = is_whole && matches!(self.read(&mut [0]), Ok(0));
-        if is_end { Ok(()) } else { Err(self.fault.unwrap_or(Fault::Length)) }
-    }
-}
-
-impl<R: Read> Read for LengthCheck<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer).inspect_err(|_| self.fault = Some(Fault::Deflate))?;
-        match self.left.checked_sub(read as u64) {
-            Some(left) => self.left = left,
-            None => {
-                self.fault = Some(Fault::Length);
-                return Err(io::Error::other(Fault::Length.to_string()));
-            }
-        }
-        Ok(read)
     }
 }

@@ -61,7 +61,7 @@ impl IssueObject {
         let mut places: Vec<&IssuePlace> = places.iter().collect();
         places.sort_by_key(|place| {
             let trace = place.trace.as_deref();
-            (place.path.is_none(), trace.map_or(0, |trace| trace.date), &place.path)
+            (place.path.is_none(), trace.map_or(0, |trace| trace.order), &place.path)
         });
         let trace = places.first().and_then(|place| place.trace.clone());
         let mut paths: Vec<Place> = Vec::new();

@@ -2,7 +2,7 @@
 //! printed here.
 
 use super::code::Code;
-use super::issue::{GitIssue, Issue, Severity};
+use super::issue::{GitIssue, Issue, ObjectName, Severity};
 use crate::issue_object::{IssueObject, IssuePlace, PlacesByObject};
 use crate::lock::lock;
 use crate::place::Place;
@@ -236,22 +236,15 @@ impl Diagnostic {
         }
     }
 
-    /// Returns the id of the git object that the issue concerns, if its place is in one or its
-    /// message names one.
+    /// Returns the object that contains the place of the issue, or that the issue names.
     #[must_use]
-    pub fn object(&self) -> Option<String> {
-        if let Some(object) = &self.git {
-            return Some(object.id.to_string());
-        }
-        if let Some(Place::Object(id, _)) = self.path.as_ref().map(Place::outermost) {
-            return Some(id.to_string());
-        }
-        let message = self.message();
-        message.split(|c: char| !c.is_ascii_alphanumeric()).find_map(|word| {
-            let is_id = matches!(word.len(), 40 | 64)
-                && word.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
-            is_id.then(|| word.to_owned())
-        })
+    pub fn object(&self) -> Option<ObjectName> {
+        let placed = self.git.as_ref().map(|object| object.id);
+        let outermost = || match self.path.as_ref().map(Place::outermost) {
+            Some(Place::Object(id, _)) => Some(*id),
+            _ => None,
+        };
+        placed.or_else(outermost).map(ObjectName::Git).or_else(|| self.issue.object())
     }
 
     fn sort_key(&self) -> (Option<&Place>, Severity, Code, Option<ObjectId>) {
@@ -262,7 +255,7 @@ impl Diagnostic {
     /// Returns the date and the commit at which the object was introduced.
     fn introduced(&self) -> Option<(i64, Option<ObjectId>)> {
         let trace = self.git.as_ref()?.trace.as_ref()?;
-        Some((trace.date, trace.introduced.as_ref().map(|commit| commit.id)))
+        Some((trace.order, trace.introduced.as_ref().map(|commit| commit.id)))
     }
 }
 

@@ -25,6 +25,26 @@ pub trait Sink: BlobSink {
         object: &mut Object<'_>,
         base: Option<&ScannedObject>,
     ) -> Result<ScannedObject, Fault>;
+
+    /// Begins an entry. Its matches are output before those of entries with a later turn.
+    fn begin(&mut self, _turn: Turn) {}
+
+    /// Ends the entry that was begun.
+    fn end(&mut self) {}
+}
+
+/// The place of an entry in the order of output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Turn(pub u64);
+
+/// The order in which the entries of a source are output while the scan runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PushOrder {
+    /// No defined order: workers push entries as they find them, without turns.
+    #[default]
+    Any,
+    /// By path: the source lists its entries, sorts them and gives each a turn.
+    ByPath,
 }
 
 /// The results for a searched object that its deltas need.
@@ -54,6 +74,17 @@ pub enum ArchiveHint {
 pub trait Sinks: Sync {
     /// Creates a sink.
     fn sink(&self) -> Box<dyn Sink + '_>;
+
+    /// Returns the order in which entries must be pushed.
+    fn order(&self) -> PushOrder {
+        PushOrder::Any
+    }
+
+    /// Reserves consecutive turns for a number of entries; returns the first. Each must be begun
+    /// and ended.
+    fn reserve_turns(&self, _entries: usize) -> Turn {
+        Turn::default()
+    }
 }
 
 /// A source of blobs.

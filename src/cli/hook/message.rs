@@ -11,7 +11,8 @@ use crate::report::next_steps::{HookKind, Surface};
 use crate::scan::Input;
 use crate::source::text::TextSource;
 use anyhow::Context;
-use ddpatrol_scan::finding::baseline::{Coverage, Roots};
+use ddpatrol_scan::finding::coverage::Coverage;
+use ddpatrol_scan::finding::roots::Roots;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 
 /// The line above the text that git shows but does not commit, as with `git commit --verbose`.

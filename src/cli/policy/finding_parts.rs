@@ -4,7 +4,7 @@
 //! inline comment, suppresses each of its locations. A policy cannot suppress locations outside of its folder.
 
 use crate::redact::Masker;
-use ddpatrol_scan::finding::baseline::Roots;
+use ddpatrol_scan::finding::roots::Roots;
 use ddpatrol_scan::finding::suppression::{Suppression, UnusedSuppression};
 use ddpatrol_scan::finding::suppressor::Suppressor;
 use ddpatrol_scan::finding::{Finding, Location};

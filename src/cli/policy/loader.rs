@@ -11,7 +11,8 @@ use crate::decode;
 use crate::rules::{self, RuleFileError, RuleSet};
 use crate::source::git::changes::Snapshot;
 use anyhow::{Context, bail};
-use ddpatrol_scan::finding::baseline::{Baseline, lexical};
+use ddpatrol_scan::finding::baseline::Baseline;
+use ddpatrol_scan::path::lexical;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use std::path::{Path, PathBuf};
 

@@ -5,7 +5,7 @@ use super::*;
 use crate::report::tests::{finding, location, member, redactor, rule_set, token, trace};
 use crate::source::git::repo::Operation;
 use ddpatrol_scan::finding::Trace;
-use ddpatrol_scan::finding::baseline::Roots;
+use ddpatrol_scan::finding::roots::Roots;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;

@@ -206,7 +206,7 @@ impl<'a> DocumentBuilder<'a> {
             commit: diagnostic.commit().map(|id| id.to_string()),
             git: trace.map(|trace| TraceRecord::new(trace, &mut self.masker)),
             other_paths: diagnostic.places().skip(1).map(|place| self.path(place)).collect(),
-            object: diagnostic.object(),
+            object: diagnostic.object().map(|object| object.to_string()),
             acknowledged: diagnostic.acknowledged.as_ref().map(|it| AcknowledgmentRecord {
                 reason: self.masker.clean(it.reason.as_bytes()),
                 expires: Some(it.expires.to_string()),

@@ -199,7 +199,7 @@ impl LocationRecord {
     /// Moves it to a further location that it represents.
     fn move_to_spot(&mut self, spot: &Spot) {
         let start = Position { line: self.line, column: self.column };
-        let end = end_of(spot, (start, Position { line: self.end_line, column: self.end_column }));
+        let end = end_of(spot, start, Position { line: self.end_line, column: self.end_column });
         (self.line, self.column) = (spot.start.line, spot.start.column);
         (self.end_line, self.end_column) = (end.line, end.column);
         self.offset = spot.offset;

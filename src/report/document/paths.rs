@@ -7,8 +7,9 @@
 use crate::scan::Outcome;
 use crate::source::git::repo::Repository;
 use crate::source::repositories::{root_of, top_of_git_dir};
-use ddpatrol_scan::finding::baseline::{Roots, lexical};
+use ddpatrol_scan::finding::roots::Roots;
 use ddpatrol_scan::finding::{Location, Part, Trace};
+use ddpatrol_scan::path::lexical;
 use ddpatrol_scan::place::{Place, plain};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

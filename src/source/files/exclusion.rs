@@ -5,7 +5,7 @@
 
 use super::options::FilesOptions;
 use crate::config::PathKind;
-use ddpatrol_scan::finding::baseline::lexical;
+use ddpatrol_scan::path::lexical;
 use ignore::DirEntry;
 use ignore::overrides::{Override, OverrideBuilder};
 use std::path::{Path, PathBuf};

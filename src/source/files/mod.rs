@@ -1,4 +1,5 @@
-//! Source of files and folders: a parallel walk with one reused buffer per worker.
+//! Source of files and folders: a parallel walk. Files are read as the walk reaches them, or after
+//! it in the order of their paths if the output needs an order.
 //!
 //! Hidden files are read, `.git` folders are not. Inside a git work tree the files that `.gitignore`
 //! and other ignore files exclude are counted but not read, unless git tracks them. Symbolic links are not
@@ -6,27 +7,32 @@
 //! contain tokens. An archive is scanned as a file first, then unpacked.
 
 mod change_guard;
+mod entries;
 mod exclusion;
 mod folders;
 mod ignored;
 mod ignored_count;
 mod options;
+mod reader;
 mod tracked;
 mod worker;
 
+use self::entries::{EntryList, EntrySink};
 use self::exclusion::Exclusion;
 pub use self::exclusion::GlobError;
 use self::ignored::Ignored;
 pub use self::ignored::UserRules;
 use self::ignored_count::IgnoredCount;
 pub use self::options::{Discovered, FilesOptions};
+use self::reader::{FileReader, PointerFile};
 use self::tracked::{Tracked, TrackedKind};
 use self::worker::WalkWorker;
-use super::git::lfs::{Lfs, LfsError, Pointer};
+use super::git::lfs::{Lfs, LfsError};
 use super::git::repo::{Environment, Repository};
 use super::window::Windows;
-use super::{Issue, Run, Sinks, Source};
+use super::{Issue, PushOrder, Run, Sinks, Source};
 use ddpatrol_scan::regular;
+use ddpatrol_scan::workers::Workers;
 use ignore::overrides::Override;
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -55,9 +61,9 @@ impl Files {
     }
 
     /// Reports content that is not scanned because only its Git LFS pointer is available.
-    fn report_pointers(&self, pointers: Vec<(PathBuf, Pointer)>, run: &Run) {
+    fn report_pointers(&self, pointers: Vec<PointerFile>, run: &Run) {
         let mut stores: HashMap<PathBuf, Option<Lfs>> = HashMap::new();
-        for (path, pointer) in pointers {
+        for PointerFile { path, pointer } in pointers {
             let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
             let folder = folder.unwrap_or(Path::new(".")).to_owned();
             let store = stores.entry(folder).or_insert_with_key(|folder| {
@@ -67,8 +73,9 @@ impl Files {
             let object = store.as_ref().and_then(|store| store.path(&pointer));
             let issue = match object {
                 None => {
-                    let error = LfsError::Missing(pointer.oid().to_owned());
-                    Issue::LfsMissing { source: error.into() }
+                    let oid = pointer.oid().to_owned();
+                    let source = LfsError::Missing(oid.clone()).into();
+                    Issue::LfsMissing { oid, source }
                 }
                 // It is scanned with the repository.
                 Some(_) if self.options.repositories.is_some() => continue,
@@ -81,6 +88,32 @@ impl Files {
 
 impl Source for Files {
     fn read(&self, sinks: &dyn Sinks, run: &Run) {
+        let pointers = Mutex::default();
+        let make = || FileReader {
+            options: &self.options,
+            sink: sinks.sink(),
+            windows: Windows::new(self.options.context),
+            run,
+            pointers: &pointers,
+        };
+        match sinks.order() {
+            PushOrder::Any => self.walk(&|| EntrySink::Read(make()), run),
+            PushOrder::ByPath => {
+                let entries = EntryList::default();
+                self.walk(&|| EntrySink::list(&entries), run);
+                entries.read(&Workers::new(self.options.threads), sinks, run, &make);
+            }
+        }
+        if !run.is_interrupted() {
+            let pointers = pointers.into_inner().unwrap_or_else(PoisonError::into_inner);
+            self.report_pointers(pointers, run);
+        }
+    }
+}
+
+impl Files {
+    /// Pushes the entries to sinks, one for each worker, and counts what is skipped.
+    fn walk<'a>(&self, make_sink: &(dyn Fn() -> EntrySink<'a> + Sync), run: &Run) {
         let mut paths = self.options.paths.clone();
         paths.retain(|path| (!self.options.is_store || path.exists()) && check_root(path, run));
         let mut known = HashSet::new();
@@ -94,18 +127,15 @@ impl Source for Files {
             ignored
         });
         let ignored_count = IgnoredCount::default();
-        let pointers = Mutex::default();
         let tracked = (!self.options.is_store).then(|| Tracked::new(&paths));
         let make = || WalkWorker {
             options: &self.options,
             exclusion,
-            sink: sinks.sink(),
-            windows: Windows::new(self.options.context),
+            sink: make_sink(),
             run,
             ignored: ignored.as_ref(),
             rules: None,
             ignored_count: &ignored_count,
-            pointers: &pointers,
             tracked: tracked.as_ref(),
             visited: Vec::new(),
         };
@@ -135,11 +165,10 @@ impl Source for Files {
         if run.is_interrupted() {
             return;
         }
-        self.report_pointers(pointers.into_inner().unwrap_or_else(PoisonError::into_inner), run);
         ignored_count.count(exclusion, run);
         if !submodules.is_empty() {
             let options = FilesOptions { paths: submodules, ..self.options.clone() };
-            Self { options, exclude: self.exclude.clone() }.read(sinks, run);
+            Self { options, exclude: self.exclude.clone() }.walk(make_sink, run);
         }
     }
 }

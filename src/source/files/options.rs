@@ -4,6 +4,7 @@ use super::ignored::UserRules;
 use crate::config::Exclude;
 use crate::source::archive::ArchiveSettings;
 use ddpatrol_scan::blob::Context;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -36,6 +37,14 @@ pub struct FilesOptions {
     pub repositories: Option<Discovered>,
     /// Whether the paths are administrative files of a repository, which are counted separately.
     pub is_store: bool,
+}
+
+impl FilesOptions {
+    /// Returns `true` if git has removed one of its administrative files, which can happen at any
+    /// time.
+    pub(super) fn is_removed_by_git(&self, error: &io::Error) -> bool {
+        self.is_store && error.kind() == io::ErrorKind::NotFound
+    }
 }
 
 /// Repositories that a walk discovered: their `.git` folders or files, and bare repositories.

@@ -134,3 +134,26 @@ fn an_interrupt_stops_decompression() {
     assert_eq!(child.wait().expect("the program ends").code(), Some(130));
     assert!(started.elapsed().as_secs() < 5);
 }
+
+#[test]
+fn a_full_temporary_folder_is_an_issue_and_the_content_is_scanned() {
+    let tree = Tree::new();
+    // A script can contain an archive at its end, so it is buffered, and this one not in memory.
+    let script = format!("#!/bin/sh\n{}\n{}", ". 12345\n".repeat(1_000_000), text(&token(1)));
+    tree.write("script", &script);
+    shell(&tree, "tar cf a.tar script; rm script");
+    let run = |arguments: &[&str], input: &[u8]| {
+        let mut command = tree.command(&[&["scan", "--json"], arguments].concat());
+        command.env("TMPDIR", tree.path().join("missing"));
+        crate::support::tree::RunOutput(ddpatrol_test_repo::run_with_input(&mut command, input))
+    };
+    for (arguments, input, path) in
+        [(&["a.tar"][..], &b""[..], "a.tar!/script"), (&["-"], script.as_bytes(), "stdin")]
+    {
+        let ran = run(arguments, input);
+        assert_eq!(ran.json()["summary"]["proven"], 1, "{ran:?}");
+        let [(kind, place, _)] = &issues(&ran)[..] else { panic!("{ran:?}") };
+        assert_eq!((&**kind, &**place), ("unread", path));
+        assert_eq!(ran.json()["diagnostics"][0]["code"], "archive.unreadable");
+    }
+}

@@ -1,5 +1,6 @@
 //! Tokens added by a change: `staged`, `range`, `pre-push` and `pre-receive`, also as hooks of `git`.
 
+mod base_issues;
 mod hook_install;
 mod hook_managers;
 mod lfs;

@@ -225,3 +225,36 @@ fn an_issue_whose_every_path_is_excluded_is_not_listed() {
     assert_eq!(scan(&["--history-only"]).code(), Some(2));
     assert!(issue.to_string().contains("copy.zip!/x"), "{issue}");
 }
+
+#[test]
+fn an_issue_names_the_object_that_it_concerns_and_no_other_digits() {
+    let repo = Repo::with_files(&[("a", "one"), ("b", "two")]);
+    let lost = repo.id("HEAD:a");
+    repo.delete_object("HEAD:a");
+    let issue = only(&repo.scan(&["--history-only"]));
+    assert_eq!((&issue["code"], &issue["object"]), (&"git.object-missing".into(), &(*lost).into()));
+    // The name of a pack has as many digits as an id.
+    let repo = Repo::with_files(&[("a", "one")]);
+    repo.git(&["repack", "-adq"]);
+    std::fs::remove_file(repo.packs(".idx").remove(0)).expect("an index");
+    let issues = issues(&repo.scan(&["--history-only"]));
+    let issue = issues.iter().find(|it| it["code"] == "git.store-unreadable");
+    assert_eq!(issue.expect("the pack is reported").get("object"), None, "{issues:?}");
+}
+
+#[test]
+fn an_incremental_scan_names_the_same_missing_object() {
+    let repo = Repo::with_files(&[("a", "one"), ("b", "two")]);
+    let lost = repo.id("HEAD~0:a");
+    repo.git(&["commit", "-q", "--amend", "-m", "other"]);
+    repo.git(&["config", "remote.origin.promisor", "true"]);
+    repo.git(&["config", "remote.origin.partialclonefilter", "blob:none"]);
+    repo.delete_object("HEAD:a");
+    let state = repo.sibling("state");
+    let state = ["--history-only", "--state", state.to_str().expect("UTF-8")];
+    for _ in 0..2 {
+        let issue = only(&repo.scan(&state));
+        let expected = (&"git.partial-clone".into(), &(*lost).into());
+        assert_eq!((&issue["code"], &issue["object"]), expected, "{issue}");
+    }
+}

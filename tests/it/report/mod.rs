@@ -2,6 +2,7 @@
 
 mod commands;
 mod gitlab;
+mod jsonl_order;
 mod many_matches;
 mod origins;
 mod paths;

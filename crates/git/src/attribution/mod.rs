@@ -18,15 +18,16 @@ mod tree_reader;
 
 pub(super) use attributor::Attributor;
 
+use super::cache::KnownGap;
 use super::commits::describe;
 use super::numbers::{CommitNo, ObjectNo};
 use compare::Compare;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
+use ddpatrol_scan::Issue;
 use ddpatrol_scan::finding::Part;
 use ddpatrol_scan::issue::{GitIssue, NamedBy};
 use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting, TokenNo};
-use ddpatrol_scan::{Code, Issue};
 use held::{BlobSightings, NameMatch, NameSightings};
 use history::CommitHistory;
 use marks::TreeTable;
@@ -46,10 +47,10 @@ pub(super) enum Partial {
 const MOST_NAMED: usize = 3;
 
 impl Attributor<'_> {
-    /// Reports missing objects that other objects refer to; returns the codes and messages.
-    pub(super) fn missing(&self, is_partial: Partial) -> Vec<(Code, String)> {
+    /// Reports missing objects that other objects refer to; returns the issues for the state.
+    pub(super) fn missing(&self, is_partial: Partial) -> Vec<KnownGap> {
         let is_missing = |(id, _): &&(ObjectId, ObjectNo)| {
-            self.number(id).is_none() && !self.objects.broken.iter().any(|it| it.0 == Some(*id))
+            self.number(id).is_none() && !self.objects.broken.iter().any(|it| it.id() == Some(*id))
         };
         let mut from: BTreeMap<ObjectId, Vec<ObjectNo>> = BTreeMap::new();
         for &(id, parent) in self.objects.links.missing.iter().filter(is_missing) {
@@ -71,7 +72,7 @@ impl Attributor<'_> {
         };
         let first = from.keys().take(MOST_NAMED).copied().collect();
         let issue = Issue::Git(GitIssue::ObjectsMissing { count: from.len(), first, named_by });
-        let recorded = (issue.code(), issue.to_string());
+        let recorded = KnownGap::new(&issue);
         self.run.report(issue, Some(self.root));
         vec![recorded]
     }
@@ -207,7 +208,7 @@ impl Attributor<'_> {
                 Part::Commit
             } else {
                 tracer.name_tags(&mut trace, id);
-                trace.date = described.committer.time;
+                trace.order = described.committer.time;
                 Part::Tag
             };
             let trace = Arc::new(trace);

@@ -62,7 +62,7 @@ impl Tracer<'_> {
             // A detached HEAD is no reference, but it keeps what it reaches.
             (trace.refs, trace.refs_total) = (vec![b"HEAD".to_vec()], 1);
         }
-        trace.date = history.graph.dates[commit.index()];
+        trace.order = history.graph.dates[commit.index()];
         let number = history.graph.numbers[commit.index()];
         let id = attributor.objects.index.id(number);
         trace.at_boundary = id.is_some_and(|id| attributor.shallow.contains(&id));

@@ -5,9 +5,13 @@
 //! scan, the new state. Nothing is searched here.
 
 mod file;
+mod known;
+mod known_issue;
+mod known_place;
 
 pub use file::State;
-pub(super) use file::{Known, KnownShaped, pack_name};
+pub(super) use known::{Holders, Known, KnownShaped, pack_name};
+pub(super) use known_issue::KnownGap;
 
 use super::commits::describe;
 use super::lfs::{Lfs, Pointer};
@@ -22,8 +26,10 @@ use ddpatrol_scan::finding::{HeldObject, Part, Removed, Trace};
 use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{Holder, Placement, ShapedSighting, Sighting, TokenKey, TokenNo};
-use ddpatrol_scan::{Diagnostic, Issue, Run, Severity};
-use file::{KnownIssue, KnownObject, KnownPlace, KnownToken, pack_names};
+use ddpatrol_scan::{Diagnostic, Run, Severity};
+use known::{KnownObject, KnownToken, pack_names};
+use known_issue::KnownIssue;
+use known_place::KnownPlace;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -215,13 +221,14 @@ pub struct Recalled {
 
 impl Recall<'_> {
     /// Returns the objects to search again, since a state does not contain the tokens.
-    pub(super) fn objects(&self) -> BTreeSet<ObjectId> {
+    pub(super) fn holders(&self) -> Holders {
         let first = self.known.tokens.iter().filter_map(|token| token.objects.first());
         let ids = first.map(|it| &it.id).chain(self.places.iter().map(|it| &it.object));
-        ids.filter_map(|id| id.parse().ok()).collect()
+        let objects = ids.filter_map(|id| id.parse().ok()).collect();
+        Holders { objects, ..self.known.holders() }
     }
 
-    /// Compares the sightings in [`Recall::objects`] with the state, and returns the results of the
+    /// Compares the sightings in [`Recall::holders`] with the state, and returns the results of the
     /// earlier scan; `None` if something differs.
     pub(super) fn resolve(
         &self,
@@ -256,7 +263,7 @@ impl Recall<'_> {
                 Trace::new(self.repository.reported_path(), id, kind),
                 &mut commits,
             )?);
-            let path = place.path()?.map(|path| join(self.root, &path));
+            let path = place.path().ok()?.map(|path| join(self.root, &path));
             for &token in &place.tokens {
                 let sighting = found.get(&id)?.get(&self.known.tokens.get(token)?.key())?;
                 recalled.placements.push(Placement {
@@ -279,7 +286,7 @@ impl Recall<'_> {
             let (id, kind) = place.object()?;
             let trace =
                 self.trace(place, Trace::new(Place::File(PathBuf::new()), id, kind), commits)?;
-            let path = place.path()?.map(|path| join(self.root, &path));
+            let path = place.path().ok()?.map(|path| join(self.root, &path));
             let place = IssuePlace { path, trace: Some(Arc::new(trace)) };
             places.entry(id).or_default().push(place);
         }
@@ -300,10 +307,7 @@ impl Recall<'_> {
             "nothing is new in {} since the state was written",
             self.root.path().display()
         ));
-        for (code, gap) in gaps {
-            let (severity, code, message) = (Severity::Opaque, *code, gap.clone());
-            run.report(Issue::Recorded { severity, code, message }, Some(self.root));
-        }
+        gaps.iter().for_each(|gap| run.report(gap.issue(), Some(self.root)));
     }
 
     fn trace(&self, place: &KnownPlace, empty: Trace, commits: &mut Commits<'_>) -> Option<Trace> {
@@ -320,7 +324,7 @@ impl Recall<'_> {
             reachable: place.reachable,
             refs: place.refs.iter().map(|name| name.clone().into_bytes()).collect(),
             refs_total: place.refs_total,
-            date: place.date,
+            order: place.date,
             ..empty
         })
     }

@@ -18,7 +18,14 @@ pub(super) struct Unread {
     /// The pointers whose objects cannot be read.
     pub(super) lfs: HashMap<ObjectId, Arc<LfsError>>,
     /// The errors of the blobs.
-    pub(super) errors: Vec<Cause>,
+    pub(super) errors: Vec<UnreadBlob>,
+}
+
+/// A blob that cannot be read.
+#[derive(Debug)]
+pub(super) struct UnreadBlob {
+    pub(super) id: ObjectId,
+    pub(super) source: Cause,
 }
 
 /// A worker that pushes blobs.
@@ -68,9 +75,9 @@ impl BlobReader<'_> {
             Ok((Kind::Blob, bytes)) => bytes,
             Ok((kind, _)) => {
                 let message = format!("object {id} is a {}, not a blob", kind.name());
-                return unread.errors.push(message.into());
+                return unread.errors.push(UnreadBlob { id, source: message.into() });
             }
-            Err(error) => return unread.errors.push(error.into()),
+            Err(error) => return unread.errors.push(UnreadBlob { id, source: error.into() }),
         };
         let tally = &self.run.tally;
         add(&tally.objects, 1);

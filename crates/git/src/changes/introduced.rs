@@ -217,18 +217,17 @@ impl RangeReader<'_> {
     }
 
     pub(super) fn report(&self, error: ReadError) {
-        let is_missing = matches!(error, ReadError::Missing(_));
-        let source = error.into();
-        let issue = if is_missing {
-            GitIssue::ObjectMissing { source }
-        } else {
-            GitIssue::ObjectUnreadable { source }
+        let issue = match error {
+            ReadError::Missing(object) => GitIssue::ObjectMissing { object, source: error.into() },
+            ReadError::Broken { id, .. } => {
+                GitIssue::ObjectUnreadable { object: Some(id), source: error.into() }
+            }
         };
         self.run.report(issue, Some(self.repository.git_dir.clone()));
     }
 
     pub(super) fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {
         let trace = Trace::new(self.repository.reported_path(), object, kind);
-        Trace { reachable: true, date: rank as i64, ..trace }
+        Trace { reachable: true, order: rank as i64, ..trace }
     }
 }

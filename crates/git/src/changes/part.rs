@@ -8,7 +8,7 @@ use super::super::lfs::{Content, Lfs, LfsError, Pointer};
 use super::super::repo::Repository;
 use super::super::store::{ReadError, Store};
 use super::super::tree_path::below;
-use super::blobs::BlobReader;
+use super::blobs::{BlobReader, UnreadBlob};
 use super::by_blob::ByBlob;
 use super::classify::Classification;
 use super::diff::Trees;
@@ -17,7 +17,7 @@ use super::set::{Base, ChangeSet, ChangeText, Item, NamedRef, Scope, folders, la
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::Trace;
-use ddpatrol_scan::issue::{Cause, GitIssue};
+use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
 use ddpatrol_scan::workers::Workers;
@@ -196,7 +196,7 @@ impl<'a> ChangePart<'a> {
     /// for texts.
     pub fn read(&self, holder: Holder, reader: &mut Reader) -> Option<Content> {
         let id = holder.id()?;
-        let report = |error: ReadError| self.report_object(error.into());
+        let report = |error: ReadError| self.report_object(UnreadBlob { id, source: error.into() });
         let (_, bytes) = self.source.store.read(&id, reader).map_err(report).ok()?;
         let Holder::Lfs(_) = holder else { return Some(Content::Blob(bytes)) };
         let object = self.lfs.open(&Pointer::parse(&bytes)?);
@@ -209,13 +209,14 @@ impl<'a> ChangePart<'a> {
         BlobReader { store, lfs: &self.lfs, run, workers }
     }
 
-    fn report(&self, errors: Vec<Cause>) {
-        errors.into_iter().for_each(|source| self.report_object(source));
+    fn report(&self, errors: Vec<UnreadBlob>) {
+        errors.into_iter().for_each(|unread| self.report_object(unread));
     }
 
-    fn report_object(&self, source: Cause) {
+    fn report_object(&self, UnreadBlob { id, source }: UnreadBlob) {
         let git_dir = self.source.repository.git_dir.clone();
-        self.source.run.report(GitIssue::ObjectUnreadable { source }, Some(git_dir));
+        let issue = GitIssue::ObjectUnreadable { object: Some(id), source };
+        self.source.run.report(issue, Some(git_dir));
     }
 
     /// Reports the Git LFS objects of the change that cannot be read.
@@ -225,10 +226,10 @@ impl<'a> ChangePart<'a> {
         }
         for item in &self.set.items {
             let Some(error) = item.blob.and_then(|id| unread.get(&id)) else { continue };
-            let source = Arc::clone(error).into();
+            let (oid, source) = (error.oid().to_owned(), Arc::clone(error).into());
             let issue = match **error {
-                LfsError::Missing(_) | LfsError::Size { .. } => Issue::LfsMissing { source },
-                LfsError::Read { .. } => GitIssue::LfsUnreadable { source }.into(),
+                LfsError::Missing(_) | LfsError::Size { .. } => Issue::LfsMissing { oid, source },
+                LfsError::Read { .. } => GitIssue::LfsUnreadable { oid, source }.into(),
             };
             self.source.run.report(issue, Some(below(&item.path)));
         }

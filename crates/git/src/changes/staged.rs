@@ -170,7 +170,8 @@ impl Change for Staged {
         let mut others = Others::new(&self.progress, &store);
         let (set, versions) = self.list(&mut others, run);
         for (_, error) in std::mem::take(&mut others.errors) {
-            let issue = GitIssue::ObjectUnreadable { source: error.into() };
+            let object = Some(error.id());
+            let issue = GitIssue::ObjectUnreadable { object, source: error.into() };
             run.report(issue, Some(self.repository.git_dir.clone()));
         }
         let base = |_: &BTreeSet<&[u8]>| self.base(&others.roots, &store, versions.clone());

@@ -5,35 +5,33 @@
 //! link between two objects is seen at least once, and missing objects are detected. Nothing is searched
 //! here.
 
+mod error;
 mod links;
+mod resources;
+#[cfg(test)]
+mod tests;
 pub(super) mod tree_records;
 mod worker;
 
-use super::cache::{Known, pack_name};
+use super::cache::{Holders, Known, pack_name};
 use super::lfs::Pointer;
 use super::numbers::ObjectNo;
 use super::object_index::ObjectIndex;
 use super::store::Store;
 use ddpatrol_pack::{DeltaForest, Kind, Kinds, ObjectId, PackError, Reader, WalkOptions};
-use ddpatrol_scan::blob::{Blob, Context, Origin};
-use ddpatrol_scan::workers::Workers;
+use ddpatrol_scan::blob::{Blob, Origin};
+use ddpatrol_scan::window::{End, Windows};
 use ddpatrol_scan::{Run, Sinks, add};
+pub(super) use error::ObjectError;
 use links::ObjectLinks;
-use std::collections::{BTreeSet, HashSet};
+pub(super) use resources::WalkResources;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use worker::Worker;
 
 /// Up to this number of loose objects, one thread is faster than starting several.
 const FEW: usize = 64;
-
-/// The threads and memory of a walk over objects.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct WalkResources<'a> {
-    pub(super) workers: &'a Workers,
-    pub(super) budget: usize,
-    pub(super) context: Context,
-}
 
 /// The objects of a store, and their links.
 #[derive(Default)]
@@ -46,8 +44,8 @@ pub(super) struct Objects {
     pub(super) links: ObjectLinks,
     /// The numbers of packs and of loose objects that an earlier scan has read.
     known: (usize, usize),
-    /// Objects that cannot be read, with the messages.
-    pub(super) broken: Vec<(Option<ObjectId>, String)>,
+    /// Objects and parts of the store that cannot be read.
+    pub(super) broken: Vec<ObjectError>,
 }
 
 /// Reads the objects of a store.
@@ -71,8 +69,8 @@ struct LooseReader<'a> {
     worker: Worker<'a>,
     /// Objects that no longer exist.
     vanished: Vec<ObjectId>,
-    /// Objects that cannot be read, with the messages.
-    failed: Vec<(Option<ObjectId>, String)>,
+    /// The errors of objects that cannot be read.
+    failed: Vec<ObjectError>,
 }
 
 impl ObjectReader<'_> {
@@ -81,7 +79,7 @@ impl ObjectReader<'_> {
     fn worker<'a>(&'a self, index: &'a ObjectIndex, first: ObjectNo, kinds: Kinds) -> Worker<'a> {
         let sinks = self.sinks.filter(|_| kinds == Kinds::ALL);
         let sink = sinks.map(|sinks| sinks.sink());
-        Worker::new(sink, self.run, self.resources.context, index, first)
+        Worker::new(sink, self.run, self.resources, index, first)
     }
 
     /// Adds the packs and loose objects that an earlier scan has read. They are not read again.
@@ -123,16 +121,27 @@ impl ObjectReader<'_> {
         objects.links.merge(links);
     }
 
-    /// Pushes objects again that hold tokens according to an earlier scan.
-    pub(super) fn search_again(
-        &self,
-        store: &Store,
-        objects: &mut Objects,
-        ids: &BTreeSet<ObjectId>,
-    ) {
+    /// Pushes objects again that hold tokens according to an earlier scan. Large blobs are pushed
+    /// in windows, as in the first scan, unless that scan has opened them as archives.
+    pub(super) fn search_again(&self, store: &Store, objects: &mut Objects, holders: &Holders) {
         let Some(mut sink) = self.sinks.map(|sinks| sinks.sink()) else { return };
         let mut reader = Reader::default();
-        for id in ids {
+        let mut windows = Windows::new(self.resources.context);
+        for id in &holders.objects {
+            if self.run.is_interrupted() {
+                return;
+            }
+            let is_opened = holders.archives.contains(id);
+            let large = if is_opened { None } else { store.stream_blob(id, self.resources.large) };
+            if let Some(mut blob) = large {
+                let origin = Origin::Object(*id, Kind::Blob);
+                match windows.push_all(origin, &mut blob, &mut *sink, self.run) {
+                    End::Whole(_) if blob.ends_intact() => continue,
+                    End::Interrupted => return,
+                    // There may be an intact copy.
+                    End::Whole(_) | End::Failed(_) => {}
+                }
+            }
             // An object that no longer exists holds no tokens.
             if let Ok((kind, bytes)) = store.read(id, &mut reader) {
                 sink.blob(&Blob::whole(Origin::Object(*id, kind), &bytes));
@@ -159,7 +168,7 @@ impl ObjectReader<'_> {
                 }
             }
             let loose: Vec<(ObjectNo, ObjectId)> = store
-                .loose(&mut |problem| problems.push((None, problem.to_string())))
+                .loose(&mut |problem| problems.push(problem.into()))
                 .into_iter()
                 .filter_map(|id| Some((objects.index.add_loose(id)?, id)))
                 .collect();
@@ -182,13 +191,13 @@ impl ObjectReader<'_> {
             });
             objects.loose.extend(loose);
             // A repack may have moved objects that were listed.
-            store.add_packs(&mut |problem| objects.broken.push((None, problem.to_string())));
+            store.add_packs(&mut |problem| objects.broken.push(problem.into()));
         }
         if self.run.is_interrupted() {
             return;
         }
-        let again = failed.into_iter().map(|error| (error.id, error.to_string()));
-        let gone = vanished.into_iter().map(|id| (Some(id), format!("object {id} has vanished")));
+        let again = failed.into_iter().map(ObjectError::Packed);
+        let gone = vanished.into_iter().map(ObjectError::Vanished);
         self.read_again(store, objects, again.chain(gone).collect());
     }
 
@@ -245,10 +254,7 @@ impl ObjectReader<'_> {
             match reader.worker.loose(store, number, id) {
                 Ok(true) => {}
                 Ok(false) => reader.vanished.push(id),
-                Err(error) => {
-                    let message = format!("loose object {id} cannot be read: {error}");
-                    reader.failed.push((Some(id), message));
-                }
+                Err(source) => reader.failed.push(ObjectError::Loose { id, source }),
             }
         });
         let (mut links, mut failed) = (ObjectLinks::default(), Vec::new());
@@ -262,20 +268,12 @@ impl ObjectReader<'_> {
     }
 
     /// Reads another copy of each object that could not be read, as git does.
-    fn read_again(
-        &self,
-        store: &Store,
-        objects: &mut Objects,
-        failed: Vec<(Option<ObjectId>, String)>,
-    ) {
+    fn read_again(&self, store: &Store, objects: &mut Objects, failed: Vec<ObjectError>) {
         let mut reader = Reader::default();
-        for (id, message) in failed {
-            let Some(id) = id else {
-                objects.broken.push((None, message));
-                continue;
-            };
-            let Ok((kind, bytes)) = store.read(&id, &mut reader) else {
-                objects.broken.push((Some(id), message));
+        for error in failed {
+            let copy = error.id().and_then(|id| Some((id, store.read(&id, &mut reader).ok()?)));
+            let Some((id, (kind, bytes))) = copy else {
+                objects.broken.push(error);
                 continue;
             };
             let index = &objects.index;

@@ -1,6 +1,7 @@
 //! One worker: pushes objects to its sink, and collects their links. It searches nothing.
 
 use super::links::ObjectLinks;
+use super::resources::WalkResources;
 use super::tree_records::{OpenRecord, Parsed, TreeRecords};
 use crate::commits::{self, Node};
 use crate::lfs::Pointer;
@@ -9,13 +10,11 @@ use crate::object_index::{Lookup, ObjectIndex, Pending, PendingEntry};
 use crate::store::Store;
 use crate::trees::{self, Entries, EntryKind, KnownEntries, Starts, Tree, Window};
 use ddpatrol_pack::{Fault, Kind, Object, ObjectId, PackError, Piece, Visitor};
-use ddpatrol_scan::blob::{Blob, Context, Origin};
+use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::window::{End, Windows};
 use ddpatrol_scan::{Run, ScannedObject, Sink, add};
 use std::io::{self, Read};
 
-/// Loose blobs above this length in bytes are read in windows.
-const LARGE: u64 = 64 << 20;
 /// The number of objects after which a worker updates the shared counts.
 const FLUSH: u64 = 256;
 
@@ -30,7 +29,7 @@ pub(super) struct Worker<'a> {
     /// Receives the objects; `None` if only links are collected.
     sink: Option<Box<dyn Sink + 'a>>,
     run: &'a Run,
-    context: Context,
+    resources: WalkResources<'a>,
     index: &'a ObjectIndex,
     first: ObjectNo,
     window: Window,
@@ -78,14 +77,14 @@ impl<'a> Worker<'a> {
     pub(super) fn new(
         sink: Option<Box<dyn Sink + 'a>>,
         run: &'a Run,
-        context: Context,
+        resources: WalkResources<'a>,
         index: &'a ObjectIndex,
         first: ObjectNo,
     ) -> Self {
         Self {
             sink,
             run,
-            context,
+            resources,
             index,
             first,
             window: Window::default(),
@@ -220,7 +219,7 @@ impl<'a> Worker<'a> {
     ) -> io::Result<bool> {
         let Some(mut loose) = store.open_loose(&id)? else { return Ok(false) };
         let (kind, len) = (loose.kind, loose.len);
-        if kind == Kind::Blob && len > LARGE {
+        if kind == Kind::Blob && len > self.resources.large {
             self.windows(id, &mut loose)?;
             return Ok(true);
         }
@@ -245,7 +244,7 @@ impl<'a> Worker<'a> {
     fn windows(&mut self, id: ObjectId, reader: &mut dyn Read) -> io::Result<()> {
         let Some(sink) = &mut self.sink else { return Ok(()) };
         let origin = Origin::Object(id, Kind::Blob);
-        let mut windows = Windows::new(self.context);
+        let mut windows = Windows::new(self.resources.context);
         match windows.push_all(origin, reader, &mut **sink, self.run) {
             End::Whole(_) => {
                 self.counted.0 += 1;

@@ -175,18 +175,25 @@ fn parse_changes(output: &[u8]) -> Result<(Vec<StagedChange>, bool), ProgramErro
     while let Some(head) = fields.next().filter(|head| !head.is_empty()) {
         let malformed = || ProgramError::malformed("diff-index", head);
         match parse_change(head, &mut fields).ok_or_else(malformed)? {
-            Some(change) => changes.push(change),
-            None => conflicted = true,
+            ChangeRecord::Change(change) => changes.push(change),
+            ChangeRecord::Conflict => conflicted = true,
         }
     }
     Ok((changes, conflicted))
 }
 
-/// Parses one record of the raw format; `Some(None)` is a path in conflict.
+/// A record of the raw format.
+enum ChangeRecord {
+    Change(StagedChange),
+    /// A path in conflict.
+    Conflict,
+}
+
+/// Parses one record of the raw format.
 fn parse_change<'a>(
     head: &[u8],
     fields: &mut impl Iterator<Item = &'a [u8]>,
-) -> Option<Option<StagedChange>> {
+) -> Option<ChangeRecord> {
     let mut words = head.strip_prefix(b":")?.split(|&byte| byte == b' ');
     let modes = [mode(words.next()?)?, mode(words.next()?)?];
     let ids = [id(words.next()?)?, id(words.next()?)?];
@@ -197,7 +204,7 @@ fn parse_change<'a>(
         b'C' => Status::Copied,
         b'T' => Status::TypeChanged,
         b'D' => Status::Deleted,
-        b'U' => return fields.next().map(|_| None),
+        b'U' => return fields.next().map(|_| ChangeRecord::Conflict),
         _ => return None,
     };
     let first = fields.next()?.to_vec();
@@ -211,7 +218,7 @@ fn parse_change<'a>(
     if path.is_empty() || new.is_none() != (status == Status::Deleted) {
         return None;
     }
-    Some(Some(StagedChange { path, status, old_path, old, new }))
+    Some(ChangeRecord::Change(StagedChange { path, status, old_path, old, new }))
 }
 
 /// Lists the versions of paths in conflict.
@@ -223,7 +230,7 @@ fn ls_files(repository: &Repository) -> Result<Vec<StagedChange>, ProgramError> 
         let tab = memchr::memchr(b'\t', record)?;
         let mut words = record[..tab].split(|&byte| byte == b' ');
         let new = Entry::of(mode(words.next()?)?, id(words.next()?)?);
-        let stage = words.next()?.first()? - b'0';
+        let stage = words.next()?.first()?.checked_sub(b'0')?;
         Some(conflict(record[tab + 1..].to_vec(), stage, new))
     };
     let malformed = |record| ProgramError::malformed("ls-files", record);

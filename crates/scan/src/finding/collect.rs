@@ -63,9 +63,6 @@ pub struct Occurrence<'a> {
     pub location: &'a Location,
 }
 
-/// Receives every match as it is found, on the worker that found it.
-pub type OnMatch<'a> = &'a (dyn Fn(Occurrence<'_>) + Sync);
-
 impl From<Occurrence<'_>> for Finding {
     fn from(occurrence: Occurrence<'_>) -> Self {
         let mut finding = Self::from(occurrence.token);
@@ -202,8 +199,8 @@ impl Collector {
 /// objects without a commit, files; each by date.
 fn leading(location: &Location) -> (u8, i64) {
     match location.trace.as_deref() {
-        Some(trace) if trace.introduced.is_some() => (u8::from(!trace.reachable), trace.date),
-        Some(trace) => (2, trace.date),
+        Some(trace) if trace.introduced.is_some() => (u8::from(!trace.reachable), trace.order),
+        Some(trace) => (2, trace.order),
         None => (3, 0),
     }
 }

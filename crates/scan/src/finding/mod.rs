@@ -5,9 +5,12 @@
 
 pub mod baseline;
 mod collect;
+pub mod coverage;
 mod dedup;
 mod fingerprint;
 mod inline;
+mod listener;
+pub mod roots;
 mod snippet;
 mod spots;
 pub mod suppression;
@@ -18,16 +21,19 @@ mod utf16;
 mod window_matches;
 mod worker_collector;
 
-pub use collect::{Collector, Occurrence, OnMatch, Token};
+pub use collect::{Collector, Occurrence, Token};
 pub use collect::{MatchDescriber, context};
 pub use dedup::ENCODED;
 pub use fingerprint::{Fingerprint, FingerprintError, FingerprintPrefix, FingerprintPrefixError};
 pub use inline::{Inline, InlineAllow};
+pub use listener::{MatchListener, MatchOutput};
 use snippet::around;
 pub use spots::{Spot, Spots};
 pub use spots::{TokenLocations, end_of};
 pub use window_matches::{Matched, WindowMatches};
-pub use worker_collector::{LocationContext, MatchWindow, Tokens, WindowMatch, WorkerCollector};
+pub use worker_collector::{
+    LocalTokenNo, LocationContext, MatchWindow, Tokens, WindowMatch, WorkerCollector,
+};
 
 use crate::blob::{Origin, Position};
 use crate::commit::{Commit, MessageStart};
@@ -182,8 +188,9 @@ pub struct Trace {
     pub refs_total: usize,
     /// How the index contains the blob, if no reference reaches it.
     pub staged: Option<Staged>,
-    /// A date for ordering locations; never earlier than those of the parents of the commit.
-    pub date: i64,
+    /// The order among locations: in a history a date that is never earlier than those of the
+    /// parents of the commit, in a change the number of the commit.
+    pub order: i64,
 }
 
 /// How the index contains a blob that is not committed.
@@ -211,7 +218,7 @@ impl Trace {
             refs: Vec::new(),
             refs_total: 0,
             staged: None,
-            date: 0,
+            order: 0,
         }
     }
 }

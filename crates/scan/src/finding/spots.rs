@@ -211,7 +211,7 @@ fn shape(location: &Location) -> SpotGroup {
 
 /// Returns the end of a further place, whose representative extends from `start` to `end`.
 #[must_use]
-pub fn end_of(spot: &Spot, (start, end): (Position, Position)) -> Position {
+pub fn end_of(spot: &Spot, start: Position, end: Position) -> Position {
     if end.line == start.line {
         let width = end.column.saturating_sub(start.column);
         return Position { line: spot.start.line, column: spot.start.column + width };

@@ -4,7 +4,9 @@
 //! no finding needed. No finding is removed: suppressed findings are still reported. An entry whose abbreviated
 //! fingerprint matches several tokens suppresses none of them.
 
-use super::baseline::{Baseline, Coverage, Roots};
+use super::baseline::Baseline;
+use super::coverage::Coverage;
+use super::roots::Roots;
 use super::suppression::{AllowlistEntry, Suppression, SuppressionKind, UnusedSuppression};
 use super::{Finding, Fingerprint, FingerprintPrefix, Location, Part};
 use crate::place::Place;
@@ -123,7 +125,8 @@ impl Suppressor {
         let known = self.baseline.iter().flat_map(Baseline::entries);
         let known = known.filter(|it| {
             let is_unused = || !is_needed(SuppressionKind::Baseline, &it.fingerprint);
-            is_ambiguous(&it.fingerprint) || is_known && self.coverage.covers_all(it) && is_unused()
+            is_ambiguous(&it.fingerprint)
+                || is_known && self.coverage.covers_all(&it.places) && is_unused()
         });
         let known = known.map(|it| UnusedSuppression {
             by: SuppressionKind::Baseline,
@@ -159,6 +162,7 @@ fn inline(finding: &Finding) -> Option<Suppression> {
 mod tests {
     use super::*;
     use crate::finding::Inline;
+    use crate::finding::coverage::CoveredPath;
     use crate::finding::tests::{clean, finding, location, redactor, token};
 
     #[test]
@@ -279,10 +283,13 @@ mod tests {
         assert_eq!(of(Coverage::Unknown), []);
         // An expired entry is unused, whatever was scanned.
         assert_eq!(
-            of(Coverage::Below(vec!["x".to_owned()])),
+            of(Coverage::Below(vec![CoveredPath::Folder("x".into())])),
             [SuppressionKind::Allow, SuppressionKind::Baseline]
         );
-        assert_eq!(of(Coverage::Below(vec!["y".to_owned()])), [SuppressionKind::Allow]);
+        assert_eq!(
+            of(Coverage::Below(vec![CoveredPath::Folder("y".into())])),
+            [SuppressionKind::Allow]
+        );
     }
 
     #[test]

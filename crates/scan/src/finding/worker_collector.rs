@@ -6,12 +6,13 @@
 
 use super::spots::{MatchPosition, Spots, TokenLocations};
 use super::{
-    ChangeStatus, Collector, Location, MatchDescriber, Matched, Occurrence, OnMatch, Part, Token,
-    Trace, WindowMatches,
+    ChangeStatus, Collector, Location, MatchDescriber, MatchOutput, Matched, Occurrence, Part,
+    Token, Trace, WindowMatches,
 };
 use crate::blob::Blob;
 use crate::commit::MessageStart;
 use crate::place::Place;
+use crate::sink::Turn;
 use ddpatrol_detect::redact::Clean;
 use ddpatrol_detect::{Detector, Match};
 use std::collections::HashMap;
@@ -23,36 +24,49 @@ const MAX_OPEN: usize = 8;
 /// Maximum number of token descriptions kept when the next content begins.
 const MAX_TOKENS: usize = 4096;
 
+/// The number of a token among those that one worker knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LocalTokenNo(usize);
+
+impl LocalTokenNo {
+    /// Returns the number as an index.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// Numbered descriptions of tokens.
 #[derive(Debug, Default)]
 pub struct Tokens {
     list: Vec<Token>,
-    by_hash: HashMap<u64, Vec<usize>>,
+    by_hash: HashMap<u64, Vec<LocalTokenNo>>,
     hasher: RandomState,
-    last: Option<usize>,
+    last: Option<LocalTokenNo>,
 }
 
 impl Tokens {
     /// Returns the number of a token with these bytes, from 0.
-    pub fn number(&mut self, detector: &Detector, found: Match, bytes: &[u8]) -> usize {
+    pub fn number(&mut self, detector: &Detector, found: Match, bytes: &[u8]) -> LocalTokenNo {
         let is_it = |token: &Token| token.rule == found.rule && token.secret.expose() == bytes;
-        if let Some(last) = self.last.filter(|&last| is_it(&self.list[last])) {
+        if let Some(last) = self.last.filter(|&last| is_it(&self.list[last.0])) {
             return last;
         }
         let same = self.by_hash.entry(self.hasher.hash_one((found.rule, bytes))).or_default();
-        let known = same.iter().copied().find(|&at| is_it(&self.list[at]));
+        let known = same.iter().copied().find(|&at| is_it(&self.list[at.0]));
         let number = known.unwrap_or_else(|| {
-            same.push(self.list.len());
+            let next = LocalTokenNo(self.list.len());
+            same.push(next);
             self.list.push(Token::new(detector, found, bytes));
-            self.list.len() - 1
+            next
         });
         self.last = Some(number);
         number
     }
 
     /// Returns the token with a number.
-    pub fn get(&self, number: usize) -> &Token {
-        &self.list[number]
+    pub fn get(&self, number: LocalTokenNo) -> &Token {
+        &self.list[number.0]
     }
 
     /// Returns the number of tokens.
@@ -96,28 +110,28 @@ pub struct WindowMatch<'a, 'w> {
 }
 
 impl LocationContext {
-    /// Adds a match to the locations of its token, and calls `on_match` with it.
+    /// Adds a match to the locations of its token, and reports it to `output`.
     pub fn add_match(
         &self,
         locations: &mut TokenLocations,
         describer: &mut MatchDescriber<'_>,
         seen: WindowMatch<'_, '_>,
-        on_match: Option<OnMatch<'_>>,
+        output: Option<MatchOutput<'_>>,
     ) {
         let WindowMatch { token, window, matched } = seen;
         let mut position = window.position(describer, self.part, &matched);
         if let Some(message) = &self.message {
             position.count_from(message);
         }
-        let bare = on_match.map(|on_match| (on_match, position.clone()));
+        let bare = output.map(|output| (output, position.clone()));
         let added = locations
             .add(position, |position| self.location(position, window.snippet(describer, &matched)));
-        let Some((on_match, position)) = bare else { return };
+        let Some((output, position)) = bare else { return };
         match added {
-            Some(location) => on_match(Occurrence { token, location }),
+            Some(location) => output.report(Occurrence { token, location }),
             None => {
                 let location = &self.location(position, Clean::default());
-                on_match(Occurrence { token, location });
+                output.report(Occurrence { token, location });
             }
         }
     }
@@ -169,13 +183,14 @@ impl<'a> MatchWindow<'a> {
 /// The locations of each token, by its number.
 #[derive(Debug, Default)]
 pub(crate) struct ByToken {
-    list: Vec<(usize, TokenLocations)>,
-    by_number: HashMap<usize, usize>,
+    list: Vec<(LocalTokenNo, TokenLocations)>,
+    /// The indices in the list.
+    by_number: HashMap<LocalTokenNo, usize>,
 }
 
 impl ByToken {
     /// Returns the locations of a token.
-    pub(crate) fn of(&mut self, token: usize) -> &mut TokenLocations {
+    pub(crate) fn of(&mut self, token: LocalTokenNo) -> &mut TokenLocations {
         let next = self.list.len();
         let at = match self.list.last() {
             Some((last, _)) if *last == token => next - 1,
@@ -188,7 +203,7 @@ impl ByToken {
     }
 
     /// Returns the locations of all tokens.
-    pub(crate) fn into_list(self) -> Vec<(usize, TokenLocations)> {
+    pub(crate) fn into_list(self) -> Vec<(LocalTokenNo, TokenLocations)> {
         self.list
     }
 }
@@ -197,36 +212,37 @@ impl ByToken {
 pub struct WorkerCollector<'a> {
     describer: MatchDescriber<'a>,
     collector: &'a Collector,
-    on_match: Option<OnMatch<'a>>,
+    output: Option<MatchOutput<'a>>,
     tokens: Tokens,
     /// The contents that may have more windows, the most recent last.
     open: Vec<Content>,
 }
 
 impl<'a> WorkerCollector<'a> {
-    /// Creates a collector that forwards locations to `collector`, and calls `on_match` with each match.
+    /// Creates a collector that forwards locations to `collector`, and reports each match to
+    /// `output`.
     #[must_use]
     pub fn new(
         describer: MatchDescriber<'a>,
         collector: &'a Collector,
-        on_match: Option<OnMatch<'a>>,
+        output: Option<MatchOutput<'a>>,
     ) -> Self {
-        Self { describer, collector, on_match, tokens: Tokens::default(), open: Vec::new() }
+        Self { describer, collector, output, tokens: Tokens::default(), open: Vec::new() }
     }
 
-    /// Adds a match in a window.
-    pub fn add(&mut self, window: &mut MatchWindow<'_>, (found, secret): (Match, &[u8])) {
+    /// Adds a match in a window; `secret` is the token.
+    pub fn add(&mut self, window: &mut MatchWindow<'_>, found: Match, secret: &[u8]) {
         let MatchWindow { blob, matches, is_entered } = window;
         if !std::mem::replace(is_entered, true) {
             self.enter(blob);
         }
-        let Self { describer, tokens, open, on_match, .. } = self;
+        let Self { describer, tokens, open, output, .. } = self;
         let Some(content) = open.last_mut() else { return };
         let number = tokens.number(describer.detector, found, secret);
         let matched = Matched { range: found.start..found.end, encoding: found.encoding };
         let seen = WindowMatch { token: tokens.get(number), window: matches, matched };
         let Content { common, tokens: by_token } = content;
-        common.add_match(by_token.of(number), describer, seen, *on_match);
+        common.add_match(by_token.of(number), describer, seen, *output);
     }
 
     /// Makes the content of a window the current one, and begins it if it is new.
@@ -260,6 +276,20 @@ impl<'a> WorkerCollector<'a> {
         self.open.push(Content { common, tokens: ByToken::default() });
     }
 
+    /// Begins an entry in the order of output.
+    pub fn begin(&mut self, turn: Turn) {
+        if let Some(output) = &mut self.output {
+            output.begin(turn);
+        }
+    }
+
+    /// Ends the entry that was begun.
+    pub fn end(&mut self) {
+        if let Some(output) = &mut self.output {
+            output.end();
+        }
+    }
+
     fn close(&self, content: Content) {
         for (token, locations) in content.tokens.into_list() {
             self.collector.add(self.tokens.get(token), locations);
@@ -275,6 +305,7 @@ impl<'a> WorkerCollector<'a> {
 
 impl Drop for WorkerCollector<'_> {
     fn drop(&mut self) {
+        self.end();
         self.close_all();
     }
 }

@@ -31,12 +31,16 @@ pub enum GitIssue {
     },
     /// An object cannot be read.
     ObjectUnreadable {
+        /// The object, if it is known.
+        object: Option<ObjectId>,
         /// Why.
         source: Cause,
     },
     /// An object that a change needs is missing.
     ObjectMissing {
-        /// The error that names the object.
+        /// The object.
+        object: ObjectId,
+        /// Why.
         source: Cause,
     },
     /// Objects that other objects name are missing.
@@ -69,6 +73,8 @@ pub enum GitIssue {
     RefBroken {
         /// The full name.
         name: Vec<u8>,
+        /// The object that it names, if it names one.
+        target: Option<ObjectId>,
         /// Why.
         source: Cause,
     },
@@ -88,6 +94,8 @@ pub enum GitIssue {
     },
     /// A Git LFS object of the store cannot be read.
     LfsUnreadable {
+        /// Its SHA-256, in hexadecimal digits.
+        oid: String,
         /// Why.
         source: Cause,
     },
@@ -167,12 +175,12 @@ impl GitIssue {
             Self::RepositoryUnreadable { source }
             | Self::StoreBlocked { source }
             | Self::StoreUnreadable { source }
-            | Self::ObjectUnreadable { source }
-            | Self::ObjectMissing { source }
+            | Self::ObjectUnreadable { source, .. }
+            | Self::ObjectMissing { source, .. }
             | Self::RefsUnreadable { source }
             | Self::RefBroken { source, .. }
             | Self::RefDangling { source, .. }
-            | Self::LfsUnreadable { source } => Some(&**source),
+            | Self::LfsUnreadable { source, .. } => Some(&**source),
             Self::NotARepository
             | Self::NotAGitFolder
             | Self::ExtractedIncomplete

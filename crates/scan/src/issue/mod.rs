@@ -5,10 +5,12 @@
 
 mod archive;
 mod git;
+mod object_name;
 mod text;
 
 pub use archive::{ArchiveIssue, ArchiveLimit, Damage, UnpackLimit, Unsupported};
 pub use git::{GitIssue, NamedBy};
+pub use object_name::ObjectName;
 
 use super::code::Code;
 use serde::{Deserialize, Serialize};
@@ -98,6 +100,8 @@ pub enum Issue {
     },
     /// A file is a Git LFS pointer whose object is missing.
     LfsMissing {
+        /// Its SHA-256, in hexadecimal digits.
+        oid: String,
         /// The missing object.
         source: Cause,
     },
@@ -112,7 +116,7 @@ pub enum Issue {
         /// The cause.
         source: io::Error,
     },
-    /// A program that was read as a stream is too long to search for an archive at its end.
+    /// A stream is too long to open the archive at its end, or to search for one.
     StreamSpool {
         /// The limit in bytes.
         limit: u64,
@@ -138,6 +142,8 @@ pub enum Issue {
         code: Code,
         /// The message.
         message: String,
+        /// The object that the message names.
+        object: Option<ObjectName>,
     },
 }
 
@@ -203,7 +209,7 @@ impl Error for Issue {
             | Self::StreamUnreadable { source, .. } => Some(source),
             Self::WalkFailed { source }
             | Self::IndexUnreadable { source }
-            | Self::LfsMissing { source } => Some(&**source),
+            | Self::LfsMissing { source, .. } => Some(&**source),
             Self::Archive(issue) => issue.source(),
             Self::Git(issue) => issue.source(),
             _ => None,

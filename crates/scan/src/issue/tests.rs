@@ -56,7 +56,7 @@ fn rows() -> Vec<Row> {
             Opaque, "git.index-unreadable",
             "cannot read the index, so tracked files that match ignore rules were skipped \
              (--no-ignore reads them): why";
-        Issue::LfsMissing { .. } = Issue::LfsMissing { source: "not here".into() },
+        Issue::LfsMissing { .. } = Issue::LfsMissing { oid: "a".repeat(64), source: "not here".into() },
             Opaque, "git.lfs-missing", "not here";
         Issue::LfsSkipped = Issue::LfsSkipped,
             Opaque, "git.lfs-skipped",
@@ -85,7 +85,12 @@ fn rows() -> Vec<Row> {
         Issue::ArchiveInLargeObject = Issue::ArchiveInLargeObject,
             Opaque, "limit.object-size", "archives in git objects of this size are not opened";
         Issue::Recorded { .. } =
-            Issue::Recorded { severity: Severity::Opaque, code: Code::PartialClone, message: "words".into() },
+            Issue::Recorded {
+                severity: Severity::Opaque,
+                code: Code::PartialClone,
+                message: "words".into(),
+                object: None,
+            },
             Opaque, "git.partial-clone", "words";
         Issue::Git(_) = GitIssue::NotAGitFolder.into(),
             Opaque, "git.not-a-repository", "not a git repository";

@@ -13,7 +13,7 @@ impl Display for Issue {
         match self {
             Self::PathMissing => f.write_str("no such file or folder"),
             Self::FileUnreadable { source } => write!(f, "cannot be read: {source}"),
-            Self::WalkFailed { source } | Self::LfsMissing { source } => write!(f, "{source}"),
+            Self::WalkFailed { source } | Self::LfsMissing { source, .. } => write!(f, "{source}"),
             Self::SpecialPath { kind } => {
                 write!(f, "not read: it is {kind}; use `-` for standard input")
             }

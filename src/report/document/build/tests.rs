@@ -11,7 +11,7 @@ use crate::report::tests::{
 use crate::scan::Counts;
 use crate::source::{Code, Issue, Severity};
 use ddpatrol_pack::Kind;
-use ddpatrol_scan::finding::baseline::Roots;
+use ddpatrol_scan::finding::roots::Roots;
 use ddpatrol_scan::finding::suppression::SuppressionKind;
 use ddpatrol_scan::finding::{HeldObject, Inline, Part, Span};
 use std::path::PathBuf;
@@ -129,7 +129,7 @@ fn every_count_has_its_field() {
 }
 
 fn message(severity: Severity, message: String) -> Issue {
-    Issue::Recorded { severity, code: Code::FileMissing, message }
+    Issue::Recorded { severity, code: Code::FileMissing, message, object: None }
 }
 
 #[test]

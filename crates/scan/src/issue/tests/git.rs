@@ -29,9 +29,9 @@ pub(super) fn rows() -> Vec<Row> {
             Unread, "git.not-a-repository", "not a complete git repository";
         G::StoreUnreadable { .. } = G::StoreUnreadable { source: "why".into() },
             Unread, "git.store-unreadable", "why";
-        G::ObjectUnreadable { .. } = G::ObjectUnreadable { source: "why".into() },
+        G::ObjectUnreadable { .. } = G::ObjectUnreadable { object: None, source: "why".into() },
             Unread, "git.object-unreadable", "why";
-        G::ObjectMissing { .. } = G::ObjectMissing { source: "why".into() },
+        G::ObjectMissing { .. } = G::ObjectMissing { object: id(), source: "why".into() },
             Unread, "git.object-missing", "why";
         G::ObjectsMissing { named_by: NamedBy::PartialClone, .. } = missing(NamedBy::PartialClone),
             Opaque, "git.partial-clone",
@@ -56,7 +56,7 @@ pub(super) fn rows() -> Vec<Row> {
              the range: everything in it counts as introduced by it";
         G::RefsUnreadable { .. } = G::RefsUnreadable { source: "why".into() },
             Unread, "git.reference", "the commits that introduced tokens are unknown: why";
-        G::RefBroken { .. } = G::RefBroken { name: b"HEAD".to_vec(), source: "why".into() },
+        G::RefBroken { .. } = G::RefBroken { name: b"HEAD".to_vec(), target: None, source: "why".into() },
             Unread, "git.reference", "reference HEAD: why";
         G::RefDangling { .. } = G::RefDangling { name: b"HEAD".to_vec(), source: "why".into() },
             Opaque, "git.reference", "reference HEAD: why";
@@ -64,7 +64,7 @@ pub(super) fn rows() -> Vec<Row> {
             Unread, "git.reference",
             "reference refs/heads/a: its object 1111111111111111111111111111111111111111 was not \
              read; scan it again";
-        G::LfsUnreadable { .. } = G::LfsUnreadable { source: "why".into() },
+        G::LfsUnreadable { .. } = G::LfsUnreadable { oid: "a".repeat(64), source: "why".into() },
             Unread, "git.lfs-unreadable", "why";
         G::LfsObjectsMissing { .. } = G::LfsObjectsMissing { count: 2, first: "ab".into() },
             Opaque, "git.lfs-missing",

@@ -10,9 +10,9 @@ impl Display for GitIssue {
         match self {
             Self::RepositoryUnreadable { source }
             | Self::StoreUnreadable { source }
-            | Self::ObjectUnreadable { source }
-            | Self::ObjectMissing { source }
-            | Self::LfsUnreadable { source } => write!(f, "{source}"),
+            | Self::ObjectUnreadable { source, .. }
+            | Self::ObjectMissing { source, .. }
+            | Self::LfsUnreadable { source, .. } => write!(f, "{source}"),
             Self::StoreBlocked { source } => write!(f, "the history is not scanned: {source}"),
             Self::NotARepository => f.write_str("not a git repository, nor the top of a work tree"),
             Self::NotAGitFolder => f.write_str("not a git repository"),
@@ -51,7 +51,7 @@ impl Display for GitIssue {
             Self::RefsUnreadable { source } => {
                 write!(f, "the commits that introduced tokens are unknown: {source}")
             }
-            Self::RefBroken { name, source } | Self::RefDangling { name, source } => {
+            Self::RefBroken { name, source, .. } | Self::RefDangling { name, source } => {
                 write!(f, "reference {}: {source}", String::from_utf8_lossy(name))
             }
             Self::RefNotRead { name, target } => write!(
