@@ -151,7 +151,7 @@ fn edits(random: &mut Random, text: &[u8]) -> Vec<Edit> {
             0 => Vec::new(),
             1 => b"x".to_vec(),
             2 => b"\n".to_vec(),
-            3 => b" / ".to_vec(),
+            3 => [&b" / "[..], b"<b></b>"][random.below(2)].to_vec(),
             4 => random.base62(3).into_bytes(),
             _ => mint::filler(random),
         };
@@ -199,4 +199,31 @@ fn tokens_of_a_delta_are_those_of_the_whole_object() {
         }
     }
     assert!(reused > 800 && with_tokens > 700, "{reused} {with_tokens}");
+}
+
+#[test]
+fn an_object_that_becomes_markup_is_searched_for_tags_in_heads() {
+    let detector = detector();
+    let token = mint::token(1);
+    let (start, rest) = token.split_at(3);
+    let text =
+        |head: &str| format!("{head}{}{start}</b><i>{rest} end\n", "some words\n".repeat(300));
+    let (plain, markup) = (text("words of a text\n"), text("<p>words</p>\n"));
+    for head in [16, 900] {
+        let replace = |first: &str, second: &str| {
+            let tail = first.len().min(second.len()) - head;
+            let (first_end, second_end) = (first.len() - tail, second.len() - tail);
+            let edit = Edit { at: 0..first_end, with: second.as_bytes()[..second_end].to_vec() };
+            forward(first.as_bytes(), &[edit])
+        };
+        for version in [replace(&plain, &markup), replace(&markup, &plain)] {
+            let scratch = &mut Scratch::default();
+            let base = candidates(&detector, &version.base);
+            let whole = found(&candidates(&detector, &version.bytes));
+            if let Some(derived) = detector.reuse_candidates(&version, &base, scratch) {
+                assert_eq!(found(&derived), whole);
+            }
+            assert_eq!(whole.len(), usize::from(version.bytes.starts_with(b"<p>")));
+        }
+    }
 }

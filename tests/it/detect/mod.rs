@@ -2,7 +2,8 @@
 
 mod broken;
 mod delta;
-mod encoded;
+mod dumps;
+pub(crate) mod encoded;
 mod nested;
 
 use crate::support::mint::{self, Random};

@@ -24,6 +24,9 @@
 //!   long each, and the whole token 3 KiB. If the head itself is broken, it is found if a gap in it
 //!   begins with an escape character or a character without a width, with a closing or inline tag in
 //!   content that has tags in its first KiB, or if at least 40 characters without a gap follow;
+//! - the characters beside a hex dump, as `hexdump -C`, `xxd`, `od -t x1z` and `tcpdump -X` print them ([`dump`]),
+//!   if one line contains the whole head, or the content begins with the dump. Dumps without characters, such as
+//!   those of `od -x`, are not decoded, except for `xxd -p`;
 //! - any encoding of this list inside base64 of 64 characters or more that contains text, gzip or zlib, up
 //!   to three levels deep.
 //!
@@ -47,6 +50,7 @@ mod byte_class;
 mod class;
 pub(super) mod decode;
 mod digit;
+mod dump;
 mod endianness;
 mod escape;
 pub(crate) mod fold;
@@ -128,8 +132,8 @@ impl EncodedSearch<'_> {
     pub(super) fn run(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
         let is_text = search.kind != ContentKind::TreeNames;
         let broken = BrokenSearch { matcher: self.matcher, heads: &self.literals.broken };
-        if is_text && broken::is_markup(search.bytes) {
-            broken.markup(search, scratch, on);
+        if is_text {
+            broken.tags_and_lines(search, scratch, on);
         }
         runs::walk(search.bytes, search.part.clone(), |found| match found {
             EncodedRun::Base64OrHex(run) => {
