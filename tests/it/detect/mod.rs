@@ -1,6 +1,7 @@
 //! The detector compared with the oracle.
 
 mod broken;
+mod composed;
 mod delta;
 mod dumps;
 pub(crate) mod encoded;
