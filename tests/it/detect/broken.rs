@@ -2,6 +2,7 @@
 
 use crate::detect::detector;
 use crate::detect::encoded::{no_boundary_hides, places};
+use crate::support::encode;
 use crate::support::mint::{self, Random};
 use crate::support::tree::Tree;
 use ddpatrol::detect::{Detector, Haystack, Scratch};
@@ -281,6 +282,28 @@ fn a_broken_token_is_masked_in_a_stream() {
             stream.finish(&mut out);
             let printed = String::from_utf8(out).expect("text");
             assert_eq!(printed, "<b>one</b> key: *** two\nthree\n", "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn a_broken_token_in_utf16_is_found_for_every_division_into_parts() {
+    let token = mint::classic(&mut Random(33), "npm_", 30);
+    for (gap, encoding) in [("\n", "folded lines"), ("\r\n ", "folded lines")] {
+        let text = format!("{}{gap}{}", &token[..7], &token[7..]);
+        for wide in [encode::utf16_le(&text), encode::utf16_be(&text)] {
+            for cut in 1..wide.len() {
+                let mut found = std::collections::BTreeSet::new();
+                for part in [0..cut, cut..wide.len()] {
+                    let haystack = Haystack::whole(&wide);
+                    DETECTOR.find(haystack, part, &mut Scratch::default(), |it, secret| {
+                        assert_eq!(secret, token.as_bytes());
+                        found.insert((it.start, it.encoding.to_string()));
+                    });
+                }
+                assert_eq!(found.len(), 1, "{gap:?}, parts at {cut}: {found:?}");
+                assert!(found.iter().all(|it| it.1.ends_with(encoding)), "{found:?}");
+            }
         }
     }
 }

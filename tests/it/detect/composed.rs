@@ -340,15 +340,15 @@ fn assert_for_documents(property: fn(&[u8]), count: u64) {
 
 #[test]
 fn no_division_into_parts_changes_the_matches() {
-    assert_for_documents(assert_divisible, 150);
+    assert_for_documents(assert_divisible, 60);
 }
 
 #[test]
 fn no_window_boundary_changes_the_matches() {
-    assert_for_documents(assert_windows, 150);
+    assert_for_documents(assert_windows, 60);
 }
 
 #[test]
 fn a_document_may_be_cut_off_at_any_byte() {
-    assert_for_documents(search_cut, 80);
+    assert_for_documents(search_cut, 40);
 }

@@ -23,7 +23,8 @@
 //!   tags of HTML and XML; ANSI control sequences; characters without a width. Gaps may be up to 1 KiB
 //!   long each, and the whole token 3 KiB. If the head itself is broken, it is found if a gap in it
 //!   begins with an escape character or a character without a width, with a closing or inline tag in
-//!   content that has tags in its first KiB, or if at least 40 characters without a gap follow;
+//!   content, or a window of a large file, that has tags in its first KiB, or if at least 40 characters without
+//!   a gap follow;
 //! - the characters beside a hex dump, as `hexdump -C`, `xxd`, `od -t x1z` and `tcpdump -X` print them ([`dump`]),
 //!   if one line contains the whole head, or the content begins with the dump. Dumps without characters, such as
 //!   those of `od -x`, are not decoded, except for `xxd -p`;
@@ -159,7 +160,8 @@ impl EncodedSearch<'_> {
                         });
                     }
                     if let Some(Range { start: inspected_start, end: inspected_end }) = inspected {
-                        let start = run.start;
+                        // Only the end of a long line decides.
+                        let start = run.start.max(inspected_start);
                         on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
                     }
                     // The start of a run of text is searched below.

@@ -43,6 +43,7 @@ pub(crate) fn walk(bytes: &[u8], part: Range<usize>, mut on_found: impl FnMut(En
     let last = bytes.len().min(part.end + MIN_RUN);
     let mut start = part.start.saturating_sub(MIN_RUN);
     let mut walk = Walk { bytes, part: part.clone(), from: part.start };
+    walk.utf16_at_end(&mut on_found);
     let (mut masks, mut ends) = (Masks::new(), Ends::default());
     while start < last {
         let end = last.min(start + BLOCK);
@@ -132,6 +133,20 @@ impl Walk<'_> {
                 on_found(EncodedRun::Base64OrHex(at..at + len));
             }
             at += len.max(1);
+        }
+    }
+
+    /// Reports the stretch of UTF-16 that crosses the end of the part. Line ends, which no run contains, may
+    /// divide the characters near the end into runs that are too short.
+    fn utf16_at_end(&self, on_found: &mut impl FnMut(EncodedRun)) {
+        let Walk { bytes, ref part, .. } = *self;
+        let is_unit = |at: usize| {
+            bytes.get(at).is_some_and(|&byte| byte != 0) && bytes.get(at + 1) == Some(&0)
+        };
+        for probe in part.end.saturating_sub(2).max(part.start)..part.end {
+            if is_unit(probe) && is_unit(probe + 2) {
+                self.utf16_at(probe, on_found);
+            }
         }
     }
 
