@@ -233,3 +233,17 @@ fn an_object_that_becomes_markup_is_searched_for_tags_in_heads() {
         }
     }
 }
+
+#[test]
+fn a_candidate_begins_within_the_range_that_it_depends_on() {
+    let detector = detector();
+    let hex = encode::hex(&[b"bytes ".repeat(90).as_slice(), b"dd"].concat());
+    let wide = encode::utf16_be(&mint::token(2));
+    for text in [hex.clone().into_bytes(), format!("{hex}\n{hex}\n").into_bytes(), wide] {
+        let DeltaCandidates { list, .. } = candidates(&detector, &text);
+        assert!(!list.is_empty());
+        for it in list {
+            assert!(it.inspected_start <= it.start && it.start < it.inspected_end, "{it:?}");
+        }
+    }
+}
