@@ -11,7 +11,8 @@
 //!   line breaks written as `\n`; joined from string literals or elements of a list; with soft line breaks of
 //!   quoted-printable; or behind a prefix of at most 256 bytes that repeats or counts, and before a suffix of
 //!   at most 256 bytes, such as in logs, listings, patches, tables and JSON records ([`line_prefix`]);
-//! - UTF-16 in both byte orders, and any encoding of this list inside it;
+//! - UTF-16 in both byte orders, and any encoding of this list inside it, if at least 20 characters of it are
+//!   without a line end or another character that encoded text cannot contain;
 //! - percent-encoding, `\uXXXX` and `\u{XX}`, `\xXX`, HTML character references, and quoted-printable,
 //!   if all characters are escaped or only those that are neither letters nor digits, and soft line
 //!   breaks of quoted-printable;
