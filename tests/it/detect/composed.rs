@@ -220,6 +220,10 @@ impl BlobSink for Collect {
     }
 }
 
+fn in_whole(bytes: &[u8]) -> Matches {
+    in_parts(bytes, std::slice::from_ref(&(0..bytes.len())))
+}
+
 fn in_parts(bytes: &[u8], parts: &[Range<usize>]) -> Matches {
     let mut collect = Collect::new();
     for part in parts {
@@ -247,7 +251,7 @@ fn assert_same(wanted: &Matches, found: &Matches, division: &dyn std::fmt::Displ
 /// Asserts that every division yields the matches of the whole document.
 fn assert_divisible(bytes: &[u8]) {
     let len = bytes.len();
-    let whole = in_parts(bytes, &[0..len]);
+    let whole = in_whole(bytes);
     for cut in 1..len {
         let parts = in_parts(bytes, &[0..cut, cut..len]);
         assert_same(&whole, &parts, &format_args!("parts at {cut}"));
@@ -267,7 +271,7 @@ fn assert_windows(bytes: &[u8]) {
         let not_markup = |found: Matches| -> Matches {
             found.into_iter().filter(|it| !it.2.contains("markup")).collect()
         };
-        let whole = not_markup(in_parts(&shifted, &[0..shifted.len()]));
+        let whole = not_markup(in_whole(&shifted));
         let windows = not_markup(in_windows(&shifted));
         assert_same(&whole, &windows, &format_args!("windows, shifted by {before}"));
     }
@@ -278,7 +282,7 @@ fn search_cut(bytes: &[u8]) {
     let mut masker = REDACTOR.masker();
     let mut scratch = Scratch::default();
     let mut inspect = |cut: &[u8]| {
-        in_parts(cut, &[0..cut.len()]);
+        in_whole(cut);
         let _ = masker.clean(cut);
         let decided = DETECTOR.decided_len(cut, cut.len() / 3, &mut scratch);
         assert!(decided <= cut.len());

@@ -208,8 +208,10 @@ fn an_object_that_becomes_markup_is_searched_for_tags_in_heads() {
     let (start, rest) = token.split_at(3);
     // A long rest of a token is found in any text.
     let rest = format!("{}</i><b>{}", &rest[..20], &rest[20..]);
-    let text =
-        |head: &str| format!("{head}{}{start}</b><i>{rest} end\n", "some words\n".repeat(300));
+    let text = |head: &str| {
+        let words = "some words\n".repeat(300);
+        format!("{head}{words}{start}</b><i>{rest} end\n{words}")
+    };
     let (plain, markup) = (text("words of a text\n"), text("<p>key</p>\n"));
     for head in [16, 900] {
         let replace = |first: &str, second: &str| {

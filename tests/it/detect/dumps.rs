@@ -89,7 +89,7 @@ fn neither_the_hex_nor_the_characters_of_a_token_are_printed() {
     let secret = &token[29..];
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     for (n, (_, dump)) in DUMPS.iter().enumerate() {
-        tree.write(&format!("{n}.txt"), dump(format!("ab{token}\n").as_bytes()));
+        tree.write(format!("{n}.txt"), dump(format!("ab{token}\n").as_bytes()));
     }
     for report in ["json", "text", "sarif", "html", "markdown"] {
         let printed = tree.run(&["scan", "--report", report]).stdout();
