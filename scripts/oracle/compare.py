@@ -91,10 +91,11 @@ def proven(report: Json) -> Iterator[tuple[bytes, Json]]:
 
 
 def in_blobs(finding: Json) -> Iterator[tuple[Any, Any]]:
-    """Yields the locations of a finding in blobs, each with its git data."""
+    """Yields the locations of a finding in blobs themselves, each with its git data."""
     for location in finding["locations"]:
         about = location.get("git")
-        if location["part"] == "content" and about and about["kind"] == "blob":
+        is_own = location["part"] == "content" and location.get("archive") is None
+        if is_own and about and about["kind"] == "blob":
             yield location, about
 
 
@@ -110,6 +111,9 @@ def objects(oracle: Oracle, report: Json) -> Iterator[Difference]:
     theirs = set()
     for token, finding in proven(report):
         for entry in finding["objects"]:
+            if entry["length"] == 0:
+                # In a member of an archive: the oracle opens no archives.
+                continue
             theirs.add((token, entry["id"], entry["offset"]))
             length = oracle.seen.lengths.get((token, entry["id"], entry["offset"]), entry["length"])
             if entry["length"] != length:

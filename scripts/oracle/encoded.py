@@ -1,4 +1,4 @@
-"""Finds proven tokens in simple encodings: percent-encoding, base64 and hex.
+"""Finds proven tokens in simple encodings: percent-encoding, backslashes, base64 and hex.
 
 Base64 may be in either alphabet, at any alignment, folded into lines with indentation, and its `+`, `/`,
 `-` and `_` may be percent-encoded. Hex may be folded, too. Other encodings that the scanner finds are not
@@ -25,8 +25,12 @@ class Found(NamedTuple):
 # Runs shorter than this are not searched, except for the last line.
 SHORTEST = 40
 
-ESCAPED = re.compile(rb"(?:[0-9A-Za-z._=+/-]|%[0-9A-Fa-f]{2})*%[0-9A-Fa-f]{2}[0-9A-Za-z._=+/%-]*")
-ONE = re.compile(rb"%[0-9A-Fa-f]{2}|.", re.DOTALL)
+# For each character that begins an escape, the runs that may contain it.
+ESCAPED = {
+    b"%": re.compile(rb"(?:[0-9A-Za-z._=+/-]|%[0-9A-Fa-f]{2})+"),
+    b"\\": re.compile(rb"(?:[0-9A-Za-z._=+/-]|\\{1,3}[!#$%&()*+,./:;<=>?@[\]^_{|}~-])+"),
+}
+ONE = re.compile(rb"%[0-9A-Fa-f]{2}|\\{1,3}[^\\]|.", re.DOTALL)
 DIGIT = rb"(?:[0-9A-Za-z+/_-]|%2[BbDdFf]|%5[Ff])"
 FOLD = rb"\r?\n[ \t]*"
 BASE64 = re.compile(
@@ -50,20 +54,24 @@ def characters(run: "re.Match[bytes]") -> Characters:
     for found in ONE.finditer(run[0]):
         one = found[0]
         if not LINE_ENDS.match(one):
-            out.append(int(one[1:], 16) if len(one) == 3 else one[0])
+            is_percent = len(one) == 3 and one[0] == ord("%")
+            out.append(int(one[1:], 16) if is_percent else one[-1])
             starts.append(run.start() + found.start())
             ends.append(run.start() + found.end())
     return Characters(bytes(out), starts, ends)
 
 
-def percent(data: bytes) -> Iterator[Found]:
-    """Yields tokens with at least one percent-encoded character."""
-    for run in ESCAPED.finditer(data):
-        text, starts, ends = characters(run)
-        for rule, first, last in tokens.find(text):
-            start, end = starts[first], ends[last - 1]
-            if end - start > last - first:
-                yield Found(rule, text[first:last], start, end)
+def escaped(data: bytes) -> Iterator[Found]:
+    """Yields tokens with at least one escaped character."""
+    for mark, runs in ESCAPED.items():
+        for run in runs.finditer(data) if mark in data else ():
+            if mark not in run[0]:
+                continue
+            text, starts, ends = characters(run)
+            for rule, first, last in tokens.find(text):
+                start, end = starts[first], ends[last - 1]
+                if end - start > last - first:
+                    yield Found(rule, text[first:last], start, end)
 
 
 def in_base64(data: bytes) -> Iterator[Found]:
@@ -98,7 +106,6 @@ def find(data: bytes) -> Iterator[Found]:
     if tokens.HEADS.search(data):
         for rule, start, end in tokens.find(data):
             yield Found(rule, data[start:end], start, end)
-    if b"%" in data:
-        yield from percent(data)
+    yield from escaped(data)
     yield from in_base64(data)
     yield from in_hex(data)

@@ -138,7 +138,11 @@ class Tokens(unittest.TestCase):
                 marks = before + b"".join(
                     b"%%%02X" % byte if byte in b"=_-." else bytes([byte]) for byte in token
                 )
-                for text in (whole, folded, escaped, marks, (before + token).hex().encode()):
+                slashes = before + b"".join(
+                    b"\\%c" % byte if byte in b"=_-." else bytes([byte]) for byte in token
+                )
+                hexed = (before + token).hex().encode()
+                for text in (whole, folded, escaped, marks, slashes, hexed):
                     found = {one for one in encoded.find(b"k: " + text + b"\n")}
                     self.assertEqual({(one.rule, one.token) for one in found}, {(rule, token)}, text)
                     self.assertEqual(len(found), 1)

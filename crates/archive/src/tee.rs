@@ -9,8 +9,9 @@ use super::bytes::Bytes;
 use super::format::HEAD;
 use super::member_path::MemberPlace;
 use ddpatrol_scan::blob::Origin;
+use ddpatrol_scan::issue::ArchiveLimit;
 use ddpatrol_scan::read_full;
-use ddpatrol_scan::window::{PushWindows, Window};
+use ddpatrol_scan::window::{MAX_WINDOW, PushWindows, Window};
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// Reads a member and pushes its bytes to the sink.
@@ -103,7 +104,11 @@ impl<'t, 'w> Tee<'t, 'w> {
             }
         }
         let scanned = self.scanned;
+        let has_cut = self.windows.has_cut_base64();
         self.windows.finish(&mut |window| scanned.visit(window));
+        if has_cut {
+            scanned.account.report(scanned.place, ArchiveLimit::Encoded(MAX_WINDOW));
+        }
         scanned.account.return_windows(self.windows);
         self.failed
     }

@@ -147,7 +147,11 @@ impl Detector {
     ) -> Option<DeltaCandidates> {
         let Self { matcher, literals, junctions } = self;
         let check = DeltaCheck { matcher, literals, junctions };
-        if base.needs_full_scan || check.may_differ(object, &mut scratch.window) {
+        let window = &mut scratch.window;
+        if base.needs_full_scan
+            || check.may_differ(object, window)
+            || check.differs_in_kind(object, window)
+        {
             return None;
         }
         base.reused((0..object.piece_count()).map(|index| object.piece(index)))

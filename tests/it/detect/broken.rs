@@ -2,9 +2,12 @@
 
 use crate::detect::detector;
 use crate::detect::encoded::{no_boundary_hides, places};
+use crate::support::encode;
 use crate::support::mint::{self, Random};
 use crate::support::tree::Tree;
 use ddpatrol::detect::{Detector, Haystack, Scratch};
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// The number of characters that must follow a gap in a head that nothing else gives away.
@@ -281,6 +284,34 @@ fn a_broken_token_is_masked_in_a_stream() {
             stream.finish(&mut out);
             let printed = String::from_utf8(out).expect("text");
             assert_eq!(printed, "<b>one</b> key: *** two\nthree\n", "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn a_broken_token_in_utf16_is_found_for_every_division_into_parts() {
+    let token = mint::classic(&mut Random(33), "npm_", 30);
+    let in_parts = |wide: &[u8], parts: &[Range<usize>]| {
+        let mut found = BTreeSet::new();
+        for part in parts {
+            let haystack = Haystack::whole(wide);
+            DETECTOR.find(haystack, part.clone(), &mut Scratch::default(), |it, secret| {
+                assert_eq!(secret, token.as_bytes());
+                found.insert((it.start, it.encoding.to_string()));
+            });
+        }
+        found
+    };
+    let broken = |gap: &str| format!("{}{gap}{}", &token[..7], &token[7..]);
+    // Without a long line, UTF-16 is not recognized.
+    let short = encode::folded(&token, 13, "\n");
+    for (text, count) in [(broken("\n"), 1), (broken("\r\n "), 1), (short, 0)] {
+        for wide in [encode::utf16_le(&text), encode::utf16_be(&text)] {
+            let whole = in_parts(&wide, std::slice::from_ref(&(0..wide.len())));
+            assert_eq!(whole.len(), count, "{text:?}");
+            for cut in 1..wide.len() {
+                assert_eq!(in_parts(&wide, &[0..cut, cut..wide.len()]), whole, "{text:?} at {cut}");
+            }
         }
     }
 }

@@ -151,7 +151,7 @@ fn edits(random: &mut Random, text: &[u8]) -> Vec<Edit> {
             0 => Vec::new(),
             1 => b"x".to_vec(),
             2 => b"\n".to_vec(),
-            3 => b" / ".to_vec(),
+            3 => [&b" / "[..], b"<b></b>"][random.below(2)].to_vec(),
             4 => random.base62(3).into_bytes(),
             _ => mint::filler(random),
         };
@@ -199,4 +199,53 @@ fn tokens_of_a_delta_are_those_of_the_whole_object() {
         }
     }
     assert!(reused > 800 && with_tokens > 700, "{reused} {with_tokens}");
+}
+
+#[test]
+fn an_object_that_becomes_markup_is_searched_for_tags_in_heads() {
+    let detector = detector();
+    let token = mint::token(1);
+    let (start, rest) = token.split_at(3);
+    // A long rest of a token is found in any text.
+    let rest = format!("{}</i><b>{}", &rest[..20], &rest[20..]);
+    let text = |head: &str| {
+        let words = "some words\n".repeat(300);
+        format!("{head}{words}{start}</b><i>{rest} end\n{words}")
+    };
+    let (plain, markup) = (text("words of a text\n"), text("<p>key</p>\n"));
+    for head in [16, 900] {
+        let replace = |first: &str, second: &str| {
+            let tail = first.len().min(second.len()) - head;
+            let (first_end, second_end) = (first.len() - tail, second.len() - tail);
+            let edit = Edit { at: 0..first_end, with: second.as_bytes()[..second_end].to_vec() };
+            forward(first.as_bytes(), &[edit])
+        };
+        let reused = |version: &Version| {
+            let base = candidates(&detector, &version.base);
+            detector.reuse_candidates(version, &base, &mut Scratch::default())
+        };
+        assert!(
+            reused(&replace(&plain, &text("other words\n"))).is_some(),
+            "only the kind matters"
+        );
+        for version in [replace(&plain, &markup), replace(&markup, &plain)] {
+            let whole = found(&candidates(&detector, &version.bytes));
+            assert_eq!(reused(&version), None, "tags in heads are searched for only in markup");
+            assert_eq!(whole.len(), usize::from(version.bytes.starts_with(b"<p>")));
+        }
+    }
+}
+
+#[test]
+fn a_candidate_begins_within_the_range_that_it_depends_on() {
+    let detector = detector();
+    let hex = encode::hex(&[b"bytes ".repeat(90).as_slice(), b"dd"].concat());
+    let wide = encode::utf16_be(&mint::token(2));
+    for text in [hex.clone().into_bytes(), format!("{hex}\n{hex}\n").into_bytes(), wide] {
+        let DeltaCandidates { list, .. } = candidates(&detector, &text);
+        assert!(!list.is_empty());
+        for it in list {
+            assert!(it.inspected_start <= it.start && it.start < it.inspected_end, "{it:?}");
+        }
+    }
 }

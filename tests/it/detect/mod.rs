@@ -1,8 +1,10 @@
 //! The detector compared with the oracle.
 
 mod broken;
+mod composed;
 mod delta;
-mod encoded;
+mod dumps;
+pub(crate) mod encoded;
 mod nested;
 
 use crate::support::mint::{self, Random};

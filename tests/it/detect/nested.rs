@@ -303,3 +303,23 @@ fn an_interrupt_stops_decompression_and_decoding() {
         assert_eq!(ran.json()["interrupted"], true, "{name}");
     }
 }
+
+#[test]
+fn nested_base64_longer_than_a_window_is_found_in_a_file_in_an_archive_and_in_the_input() {
+    let token = token(9);
+    let inner = base64(format!("some text {token} and more of it").as_bytes());
+    let encoded =
+        base64([prose(200_000), format!("data: {inner} "), prose(50)].concat().as_bytes());
+    for between in ["\n", "\\n", "\" +\n  \""] {
+        let folded = encode::folded(&encoded, 76, between);
+        let text = [prose(150_000), format!("key = \"{folded}\";\n"), prose(300_000)].concat();
+        let tree = Tree::new();
+        tree.write("a.txt", &text);
+        tree.write("b.gz", gzip(text.as_bytes()));
+        let ran = tree.run(&["scan", "--report", "json"]);
+        let paths: Vec<String> = ran.places().into_iter().map(|it| it.1).collect();
+        assert_eq!(paths, ["a.txt", "b.gz!/b"], "{between:?}: {ran:?}");
+        let ran = tree.run_with_input(&["scan", "-", "--report", "json"], text.as_bytes());
+        assert_eq!(ran.places().len(), 1, "{between:?}: {ran:?}");
+    }
+}

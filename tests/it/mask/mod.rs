@@ -1,5 +1,6 @@
 //! `ddpatrol mask`, and the stream that it masks.
 
+mod chunks;
 mod command;
 
 use crate::support::encode::{self, ESCAPES, Which};

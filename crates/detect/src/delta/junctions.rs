@@ -7,6 +7,7 @@
 //! have dozens of pieces, and few of them can contain a token.
 
 use crate::delta::{DeltaObject, Piece, PieceSource};
+use crate::encoded::broken::{CONTENT_HEAD, DocumentKind};
 use crate::encoded::literals::Literals;
 use crate::encoded::runs::{self, EncodedRun};
 use crate::encoded::{MIN_RUN, is_text};
@@ -168,6 +169,19 @@ impl DeltaCheck<'_> {
             };
         }
         near.run >= MIN_RUN && self.has_new_run(object, pieces, searched, window).is_none()
+    }
+
+    /// Returns `true` if an object and its base are content of different kinds. Tags within heads are searched
+    /// for only in markup, so the result of a base that is none does not include them.
+    pub(crate) fn differs_in_kind(self, object: &impl DeltaObject, window: &mut Vec<u8>) -> bool {
+        let is_copied = object.piece_count() > 0 && {
+            let Piece { len, from, .. } = object.piece(0);
+            from == PieceSource::Base(0) && len as usize >= CONTENT_HEAD
+        };
+        let head = 0..CONTENT_HEAD.min(object.size());
+        !is_copied
+            && object.kind() != ContentKind::TreeNames
+            && DocumentKind::of(read(object, head, window)) != DocumentKind::of(object.base())
     }
 
     /// Returns `true` if a needle may cross the junction: one is in the bytes around it.

@@ -3,7 +3,7 @@
 //! Input: a run. Output: the kind of its content (text, gzip or zlib), if any. It decodes only the
 //! beginning.
 
-use super::class::{MIN_RUN, is_run};
+use super::class::MIN_RUN;
 use super::digit::base64_digit;
 use super::gap::skip_fold;
 use crate::encoding::Layer;
@@ -59,16 +59,6 @@ pub(crate) fn looks_like_base64(run: &[u8]) -> bool {
     })
 }
 
-/// Returns `true` if base64 with nested content may continue after the end of `bytes`.
-pub fn may_continue_base64(bytes: &[u8]) -> bool {
-    let tail = &bytes[bytes.len().saturating_sub(256)..];
-    let belongs = |byte: &&u8| is_run(**byte) || byte.is_ascii_whitespace();
-    let len = tail.iter().rev().take_while(belongs).count();
-    let tail = &tail[tail.len() - len..];
-    let longest = tail.split(u8::is_ascii_whitespace).map(<[u8]>::len).max();
-    len >= SHORTEST && longest >= Some(MIN_RUN) && looks_like_base64(tail)
-}
-
 /// Returns the content of a run of base64, if it is worth decoding.
 pub(super) fn content(run: &[u8]) -> Option<Content> {
     let mut first = [0; 48];
@@ -117,26 +107,6 @@ pub(super) fn continues(bytes: &[u8], start: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn open_base64_is_distinguished_from_other_text() {
-        let base64 =
-            "eyJhcGlWZXJzaW9uIjoidjEiLCJkYXRhIjp7InRva2VuIjoiWkdSd1lYUmZNVEl6TkRVMk56ZzVNREV5";
-        for open in
-            [base64.to_owned(), format!("{base64}\n  {base64}\n  eyJ"), format!("k: {base64}\n")]
-        {
-            assert!(may_continue_base64(open.as_bytes()), "{open}");
-        }
-        for closed in [
-            "just Some words and Others 1 2 3 without any punctuation that go on and on and on",
-            "d41d8cd98f00b204e9800998ecf8427ed41d8cd98f00b204e9800998ecf8427ed41d8cd98f00b204e",
-            "eyJhcGlWZXJzaW9uIjoidjEi",
-            "",
-        ] {
-            assert!(!may_continue_base64(closed.as_bytes()), "{closed}");
-        }
-        assert!(!may_continue_base64(format!("{base64}\", \"x\"").as_bytes()));
-    }
 
     #[test]
     fn the_first_characters_determine_the_content() {

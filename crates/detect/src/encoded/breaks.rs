@@ -11,8 +11,11 @@
 //! - ANSI control sequences and hyperlinks, also with the escape character written as `\x1b` or similar;
 //! - characters without a width, such as the zero-width space and the soft hyphen, also as character
 //!   references or `\u` escapes.
+//!
+//! The columns of a hex dump before the characters of its next line are a gap on their own ([`dump`]).
 
 use super::class::is_run;
+use super::dump;
 use crate::encoding::Layer;
 
 /// Maximum length of a gap, in bytes: the properties of a run in a document have a few hundred.
@@ -51,7 +54,7 @@ pub(super) fn skip(bytes: &[u8], at: usize) -> Option<Break> {
 /// Returns the offset after the bytes that decide that there is no gap at an offset.
 pub(super) fn reach(bytes: &[u8], at: usize) -> usize {
     let end = read(bytes, at).map_or(at, |gap| gap.end);
-    if bytes.get(end).is_none_or(|byte| b" \t\r\n\\<&^\x1b\xc2\xe2\xef".contains(byte)) {
+    if bytes.get(end).is_none_or(|byte| b" \t\r\n\\<&^|\x1b\xc2\xe2\xef".contains(byte)) {
         at + MAX_BREAK
     } else {
         end + 1
@@ -62,7 +65,7 @@ pub(super) fn reach(bytes: &[u8], at: usize) -> usize {
 pub(super) fn is_open(bytes: &[u8], at: usize) -> bool {
     let end = read(bytes, at).map_or(at, |gap| gap.end);
     let rest = &bytes[end..];
-    end - at < MAX_BREAK && (rest.is_empty() || rest.len() < MAX_TAG && may_be_cut(rest))
+    end - at < MAX_BREAK && (dump::is_open(rest) || rest.len() < MAX_TAG && may_be_cut(rest))
 }
 
 /// Returns `true` if a gap may begin with these bytes.
@@ -72,13 +75,16 @@ pub(super) fn may_begin(rest: &[u8]) -> bool {
     let is_blank = after.len() < rest.len();
     after.first().is_some_and(|byte| match byte {
         b'\r' | b'\n' | b'\\' => true,
-        byte => !is_blank && b"<&^\x1b\xc2\xe2\xef".contains(byte),
+        byte => !is_blank && b"<&^|\x1b\xc2\xe2\xef".contains(byte),
     })
 }
 
 /// Reads the longest gap at an offset, whatever follows.
 fn read(bytes: &[u8], at: usize) -> Option<Break> {
     let last = bytes.len().min(at + MAX_BREAK);
+    if let Some(len) = dump::skip(&bytes[at..last]) {
+        return Some(Break { layer: Layer::Folded, end: at + len });
+    }
     let mut first = None;
     let (mut end, mut is_folded) = (at, false);
     while end < last {

@@ -3,15 +3,17 @@
 //! Input: bytes and places where a gap may be. Output: candidates. A token whose head is complete is found
 //! by the plain search ([`super::start::decode_after_head`]).
 //!
-//! A gap within a head is found in three ways, none of which costs anything on ordinary text:
+//! A gap within a head is found in four ways, none of which costs anything on ordinary text:
 //! - by its first byte, if that is rare in text: the escape character, or the first byte of a character
 //!   without a width;
 //! - by the `<` of a closing or inline tag, in content whose beginning looks like markup;
+//! - by the line end, in content that begins with a hex dump;
 //! - by what follows it, if that is a long run that begins with the rest of a head.
 
 use super::breaks;
 use super::class::MIN_RUN;
 use super::decode::Scheme;
+use super::dump;
 use super::start::Start;
 use crate::candidate::{Candidate, OnCandidate};
 use crate::encoding::Layer;
@@ -24,8 +26,8 @@ use std::ops::Range;
 /// Maximum length of a gap that is found from its end, in bytes.
 pub(crate) const MAX_BACK: usize = 512;
 
-/// Number of first bytes that decide whether content is markup.
-const MARKUP_HEAD: usize = 1024;
+/// Number of first bytes that decide whether content is markup or a hex dump.
+pub(crate) const CONTENT_HEAD: usize = 1024;
 
 /// Inline tags of HTML and of office documents; a closing tag begins with `</`.
 const INLINE_TAGS: [&[u8]; 22] = [
@@ -189,9 +191,24 @@ fn is_inline(rest: &[u8]) -> bool {
     })
 }
 
-/// Returns `true` if the beginning of the content looks like HTML or XML.
-pub(super) fn is_markup(bytes: &[u8]) -> bool {
-    let head = &bytes[..bytes.len().min(MARKUP_HEAD)];
+/// The kind of content: in some kinds, gaps in heads are searched for by bytes
+/// that are frequent in others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DocumentKind {
+    is_markup: bool,
+    is_dump: bool,
+}
+
+impl DocumentKind {
+    /// Determines the kind of content by its first [`CONTENT_HEAD`] bytes.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let head = &bytes[..bytes.len().min(CONTENT_HEAD)];
+        Self { is_markup: is_markup(head), is_dump: dump::is_dump(head) }
+    }
+}
+
+/// Returns `true` if the beginning of the content, `head`, looks like HTML or XML.
+fn is_markup(head: &[u8]) -> bool {
     memchr_iter(b'<', head).any(|at| matches!(head.get(at + 1), Some(b'/' | b'?' | b'!')))
         || memchr_iter(b'>', head).any(|at| at > 0 && head[at - 1] == b'/')
 }
@@ -204,10 +221,32 @@ pub(super) struct BrokenSearch<'a> {
 }
 
 impl BrokenSearch<'_> {
-    /// Searches markup for tags within heads.
-    pub(super) fn markup(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
-        for at in memchr_iter(b'<', &search.bytes[search.part.clone()]) {
-            self.gap_at(search, search.part.start + at, scratch, on);
+    /// Searches markup for tags within heads, and a hex dump for line ends within heads.
+    pub(super) fn tags_and_lines(
+        &self,
+        search: &Search<'_>,
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let DocumentKind { is_markup, is_dump } = DocumentKind::of(search.bytes);
+        let part = search.part.clone();
+        if is_markup {
+            for at in memchr_iter(b'<', &search.bytes[part.clone()]) {
+                self.gap_at(search, part.start + at, scratch, on);
+            }
+        }
+        if is_dump {
+            // Line ends are no gaps in other content, so a delta does not check them.
+            scratch.needs_full_scan = true;
+            for at in memchr_iter(b'\n', &search.bytes[part.clone()]) {
+                let line_end = part.start + at;
+                // The gap begins before the line end: `|` and a carriage return belong to it.
+                let before = search.bytes[..line_end].iter().rev().take(2);
+                let back = before.take_while(|byte| matches!(byte, b'|' | b'<' | b'\r')).count();
+                if self.heads.is_after_head(search.bytes, line_end - back) {
+                    self.broken_at(search, line_end - back, scratch, on);
+                }
+            }
         }
     }
 

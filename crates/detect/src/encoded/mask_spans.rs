@@ -6,6 +6,7 @@
 use super::breaks;
 use super::class::is_run;
 use super::decode::{self, Decoded, Pieces, Scheme};
+use super::dump;
 use super::fold::Fold;
 use super::literals::Literals;
 use super::start::head_start;
@@ -144,7 +145,7 @@ impl MaskSpans<'_> {
                     && out.bytes.len() > format.public_len() + MIN_SECRET;
                 let len = scratch.ends.last().copied().or(is_cut.then_some(out.bytes.len()));
                 if let Some(len) = len {
-                    spans.push(start..out.ends[len - 1]);
+                    spans.push(dump::line_start(bytes, start)..out.ends[len - 1]);
                 }
             }
         };

@@ -11,7 +11,8 @@
 //!   line breaks written as `\n`; joined from string literals or elements of a list; with soft line breaks of
 //!   quoted-printable; or behind a prefix of at most 256 bytes that repeats or counts, and before a suffix of
 //!   at most 256 bytes, such as in logs, listings, patches, tables and JSON records ([`line_prefix`]);
-//! - UTF-16 in both byte orders, and any encoding of this list inside it;
+//! - UTF-16 in both byte orders, and any encoding of this list inside it, if at least 20 characters of it are
+//!   without a line end or another character that encoded text cannot contain;
 //! - percent-encoding, `\uXXXX` and `\u{XX}`, `\xXX`, HTML character references, and quoted-printable,
 //!   if all characters are escaped or only those that are neither letters nor digits, and soft line
 //!   breaks of quoted-printable;
@@ -23,7 +24,11 @@
 //!   tags of HTML and XML; ANSI control sequences; characters without a width. Gaps may be up to 1 KiB
 //!   long each, and the whole token 3 KiB. If the head itself is broken, it is found if a gap in it
 //!   begins with an escape character or a character without a width, with a closing or inline tag in
-//!   content that has tags in its first KiB, or if at least 40 characters without a gap follow;
+//!   content, or a window of a large file, that has tags in its first KiB, or if at least 40 characters without
+//!   a gap follow;
+//! - the characters beside a hex dump, as `hexdump -C`, `xxd`, `od -t x1z` and `tcpdump -X` print them ([`dump`]),
+//!   if one line contains the whole head, or the content begins with the dump. Dumps without characters, such as
+//!   those of `od -x`, are not decoded, except for `xxd -p`;
 //! - any encoding of this list inside base64 of 64 characters or more that contains text, gzip or zlib, up
 //!   to three levels deep.
 //!
@@ -47,6 +52,7 @@ mod byte_class;
 mod class;
 pub(super) mod decode;
 mod digit;
+mod dump;
 mod endianness;
 mod escape;
 pub(crate) mod fold;
@@ -63,11 +69,10 @@ pub(super) mod start;
 pub(super) mod stream;
 
 pub(crate) use base64_run::looks_like_base64;
-pub use base64_run::may_continue_base64;
 pub(super) use class::{MIN_RUN, is_text};
 pub use digit::base64_digit;
 pub(super) use fold::pieces;
-pub use open_base64::ends_in_nested_base64;
+pub use open_base64::{ends_in_nested_base64, may_continue_base64};
 
 use super::budget;
 use super::candidate::{Candidate, OnCandidate};
@@ -129,8 +134,8 @@ impl EncodedSearch<'_> {
     pub(super) fn run(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
         let is_text = search.kind != ContentKind::TreeNames;
         let broken = BrokenSearch { matcher: self.matcher, heads: &self.literals.broken };
-        if is_text && broken::is_markup(search.bytes) {
-            broken.markup(search, scratch, on);
+        if is_text {
+            broken.tags_and_lines(search, scratch, on);
         }
         runs::walk(search.bytes, search.part.clone(), |found| match found {
             EncodedRun::Base64OrHex(run) => {
@@ -156,7 +161,8 @@ impl EncodedSearch<'_> {
                         });
                     }
                     if let Some(Range { start: inspected_start, end: inspected_end }) = inspected {
-                        let start = run.start;
+                        // Only the end of a long line decides.
+                        let start = run.start.max(inspected_start);
                         on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
                     }
                     // The start of a run of text is searched below.

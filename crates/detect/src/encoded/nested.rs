@@ -90,7 +90,7 @@ impl NestedSearch<'_> {
             let found = Match { start, end, encoding, ..found };
             on(
                 Candidate {
-                    inspected_start: first,
+                    inspected_start: first.min(start),
                     start,
                     inspected_end: last,
                     found: Some(found),

@@ -48,6 +48,21 @@ pub fn ends_in_nested_base64(bytes: &[u8]) -> bool {
     base64_run::content(&bytes[start..start + digits]).is_some()
 }
 
+/// Number of bytes at the end of a window that decide whether base64 may continue after it.
+const TAIL: usize = 512;
+
+/// Returns `true` if base64 with nested content may continue after the end of `bytes`. It need not begin in the
+/// last bytes, which alone are inspected.
+pub fn may_continue_base64(bytes: &[u8]) -> bool {
+    let tail = &bytes[bytes.len().saturating_sub(TAIL)..];
+    if memchr::memchr(0, tail).is_none() {
+        return start(tail, None).is_some();
+    }
+    // Without zeros, UTF-16 and UTF-32 are readable as text.
+    let text: Vec<u8> = tail.iter().copied().filter(|&byte| byte != 0).collect();
+    start(&text, None).is_some()
+}
+
 /// Whether base64 can continue after the end of the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Continuation {
@@ -166,5 +181,31 @@ mod tests {
             assert_eq!(open(&format!("k: {LINE}{end}")), None, "{end:?}");
         }
         assert_eq!(open(&format!("k: {LINE},\nk: {LINE}\n")), Some(8 + LINE.len()));
+    }
+
+    #[test]
+    fn open_base64_is_distinguished_from_other_text() {
+        let base64 =
+            "eyJhcGlWZXJzaW9uIjoidjEiLCJkYXRhIjp7InRva2VuIjoiWkdSd1lYUmZNVEl6TkRVMk56ZzVNREV5";
+        for open in [
+            base64.to_owned(),
+            format!("{base64}\n  {base64}\n  eyJ"),
+            format!("k: {base64}\n"),
+            format!("\"{base64}\\n{base64}\\neyJ"),
+            format!("\"{base64}\" +\n    \"eyJ"),
+        ] {
+            assert!(may_continue_base64(open.as_bytes()), "{open}");
+            let wide: Vec<u8> = open.bytes().flat_map(|byte| [byte, 0]).collect();
+            assert!(may_continue_base64(&wide) || wide.len() > TAIL, "{open}");
+        }
+        for closed in [
+            "just Some words and Others 1 2 3 without any punctuation that go on and on and on",
+            "d41d8cd98f00b204e9800998ecf8427ed41d8cd98f00b204e9800998ecf8427ed41d8cd98f00b204e",
+            "eyJhcGlWZXJzaW9uIjoidjEi",
+            "",
+        ] {
+            assert!(!may_continue_base64(closed.as_bytes()), "{closed}");
+        }
+        assert!(!may_continue_base64(format!("{base64}\", \"x\"").as_bytes()));
     }
 }

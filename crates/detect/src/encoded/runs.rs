@@ -12,6 +12,9 @@ use std::ops::Range;
 /// Maximum number of bytes of a run after the searched part.
 const LOOKAHEAD: usize = 512;
 
+/// Maximum number of characters of UTF-16 after the searched part that are inspected for a run.
+const UTF16_LOOKAHEAD: usize = 2048;
+
 /// A run that is long enough to contain a token, clipped to the searched part and [`LOOKAHEAD`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EncodedRun {
@@ -43,6 +46,7 @@ pub(crate) fn walk(bytes: &[u8], part: Range<usize>, mut on_found: impl FnMut(En
     let last = bytes.len().min(part.end + MIN_RUN);
     let mut start = part.start.saturating_sub(MIN_RUN);
     let mut walk = Walk { bytes, part: part.clone(), from: part.start };
+    walk.utf16_at_end(&mut on_found);
     let (mut masks, mut ends) = (Masks::new(), Ends::default());
     while start < last {
         let end = last.min(start + BLOCK);
@@ -132,6 +136,25 @@ impl Walk<'_> {
                 on_found(EncodedRun::Base64OrHex(at..at + len));
             }
             at += len.max(1);
+        }
+    }
+
+    /// Reports the stretch of UTF-16 that crosses the end of the part, if a run after the end makes it one.
+    /// Line ends, which no run contains, may be between them.
+    fn utf16_at_end(&self, on_found: &mut impl FnMut(EncodedRun)) {
+        let Walk { bytes, ref part, .. } = *self;
+        let end = part.end.min(bytes.len());
+        for probe in end.saturating_sub(2).max(part.start)..end {
+            let units = bytes[probe..].chunks_exact(2).take(UTF16_LOOKAHEAD);
+            let mut run = 0;
+            let mut units = units.take_while(|unit| unit[0] != 0 && unit[1] == 0);
+            let has_run = units.any(|unit| {
+                run = if is_text(unit[0]) { run + 1 } else { 0 };
+                run >= MIN_RUN / 2
+            });
+            if has_run {
+                self.utf16_at(probe, on_found);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use super::breaks::{self, MAX_BREAK};
 use super::class::is_run;
 use super::decode::{DECODE_LOOKAHEAD, MAX_ENCODED_LEN, Pieces, Scheme};
 use super::digit::base64_digit;
+use super::dump::{self, MAX_COLUMNS};
 use super::escape::{MAX_BACKSLASHES, Unescaped, escape};
 use super::fold::Fold;
 use super::line_prefix::LINE_LOOKAHEAD;
@@ -63,9 +64,13 @@ impl Start {
         let token = attempt.found.map_or(&[][..], |token| &out.bytes[..token.len]);
         let found = attempt.found.map(|DecodedToken { rule, len }| {
             let end = out.ends[len - 1];
+            let is_broken = matches!(scheme, Scheme::Broken(_));
+            let start = if is_broken { dump::line_start(search.bytes, start) } else { start };
+            inspected_start = inspected_start.min(start);
             let encoding = Encoding::PLAIN.with(scheme.layers());
             Match { rule, start, end, evidence: Evidence::Proven, encoding }
         });
+        let start = found.map_or(start, |found| found.start);
         on(Candidate { inspected_start, start, inspected_end, found }, token);
         scratch.decoded = out;
     }
@@ -123,7 +128,7 @@ fn is_digit(byte: u8) -> bool {
 }
 
 /// Decodes a token within `token` whose head is plain, but followed by escaped, split or broken text. If
-/// there is no token, returns the end of the bytes read, if any were read.
+/// there is no token, returns the end of the bytes that the decision depends on, if it is known.
 pub(crate) fn decode_after_head(
     matcher: &Matcher,
     search: &Search<'_>,
@@ -182,7 +187,10 @@ pub(crate) fn decode_after_head(
         {
             return None;
         }
-        return read_end;
+        let is_line_end = matches!(bytes[at], b'|' | b'<' | b'\r' | b'\n');
+        // The next line of a hex dump may continue the token.
+        let is_dump = is_line_end && dump::line_start(bytes, start) < start;
+        return if is_dump { read_end.max(Some(at + MAX_COLUMNS)) } else { read_end };
     }
 }
 

@@ -169,6 +169,8 @@ pub enum ArchiveLimit {
         /// The limit in bytes.
         limit: u64,
     },
+    /// The number of bytes of a window that grows to hold base64.
+    Encoded(usize),
     /// The size of a repository in an archive.
     Repository,
     /// The memory that a decoder needs.
@@ -194,6 +196,7 @@ impl ArchiveIssue {
             Self::Encrypted => Code::ArchiveEncrypted,
             Self::Unsupported(Unsupported::Format { .. }) => Code::ArchiveFormat,
             Self::Unsupported(_) => Code::ArchiveUnsupported,
+            Self::Limit(ArchiveLimit::Encoded(_)) => Code::Decoding,
             Self::Limit(_) => Code::ArchiveLimit,
             Self::Incomplete(UnpackLimit::Bytes(_)) => Code::UnpackedSize,
             Self::Incomplete(UnpackLimit::Ratio(_)) => Code::UnpackRatio,

@@ -137,6 +137,9 @@ fn archive_rows() -> Vec<Row> {
         A::Limit(L::PackDelta { .. }) = A::Limit(L::PackDelta { len: 6, limit: 5 }),
             Unread, "limit.archive",
             "not read: a delta of 6 bytes in the pack exceeds the limit of 5 bytes";
+        A::Limit(L::Encoded(_)) = A::Limit(L::Encoded(16 << 20)),
+            Unread, "limit.decoding",
+            "not read: base64 longer than 16 MiB, beyond its first part";
         A::Limit(L::Repository) = A::Limit(L::Repository),
             Unread, "limit.archive", "not read: a repository in it exceeds the size limit";
         A::Limit(L::Memory) = A::Limit(L::Memory),

@@ -177,6 +177,9 @@ impl Display for ArchiveLimit {
             Self::PackDelta { len, limit } => {
                 write!(f, "a delta of {len} bytes in the pack exceeds the limit of {limit} bytes")
             }
+            Self::Encoded(limit) => {
+                write!(f, "base64 longer than {} MiB, beyond its first part", limit >> 20)
+            }
             Self::Repository => f.write_str("a repository in it exceeds the size limit"),
             Self::Memory => f.write_str("its decoder needs too much memory"),
         }

@@ -6,19 +6,13 @@
 
 mod push;
 
-pub use push::{OnWindow, PushWindows, Window};
+pub use push::{MAX_WINDOW, OnWindow, PushWindows, Window};
 
+use self::push::Growth;
 use super::read_full::{Filled, read_full};
 use super::{BlobSink, Issue, Run};
 use crate::blob::{Context, Origin};
-use ddpatrol_detect::may_continue_base64;
 use std::io::{self, Read};
-
-/// Maximum length of a window that grows to hold a run of base64, in bytes.
-const MAX_WINDOW: usize = 16 << 20;
-/// Bytes by which a window grows first; the amount doubles each time. If every line of a log has a token, one
-/// is often at the end of a window, and ends soon after.
-const STEP: usize = 4 * 1024;
 
 /// The buffer of one worker.
 #[derive(Debug)]
@@ -70,15 +64,15 @@ impl Windows {
             }
             let before = total;
             let mut state = self.fill(reader, &mut total);
-            let mut more = STEP;
-            while matches!(state, State::Full) && may_continue_base64(self.windows.bytes()) {
-                if self.windows.window_len() >= MAX_WINDOW {
-                    self.report_part(origin, run);
-                    break;
+            while matches!(state, State::Full) {
+                match self.windows.grow() {
+                    Growth::Grown => state = self.fill(reader, &mut total),
+                    Growth::Full => break,
+                    Growth::TooLong => {
+                        self.report_part(origin, run);
+                        break;
+                    }
                 }
-                self.windows.grow(MAX_WINDOW.min(self.windows.window_len() + more));
-                more *= 2;
-                state = self.fill(reader, &mut total);
             }
             super::add(&run.tally.bytes, total - before);
             match state {

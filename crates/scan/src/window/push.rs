@@ -1,15 +1,23 @@
 //! Splits pushed bytes into overlapping windows.
 //!
 //! Input: bytes, as they are read. Output: windows, as they fill, both for readers and for members of
-//! archives. Nothing is read or searched here.
+//! archives. A window that ends in base64 grows, since nested encodings are decoded from their beginning.
+//! Nothing is read or searched here.
 
 use crate::blob::{Blob, Context, Origin, Position};
+use ddpatrol_detect::may_continue_base64;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// The size of a window in bytes, unless the context needs more. Measured: 64 KiB to 1 MiB differ by
 /// less than the noise; this size stays within the second-level cache.
 const WINDOW: usize = 256 * 1024;
+
+/// Maximum length of a window that grows to hold a run of base64, in bytes.
+pub const MAX_WINDOW: usize = 16 << 20;
+/// Bytes by which a window grows first; the amount doubles each time. If every line of a log has a token, one
+/// is often at the end of a window, and ends soon after.
+const STEP: usize = 4 * 1024;
 
 /// The buffer of one stream of bytes.
 #[derive(Debug)]
@@ -22,6 +30,21 @@ pub struct PushWindows {
     own_start: usize,
     offset: u64,
     position: Option<Position>,
+    /// The number of bytes by which the window grows next.
+    step: usize,
+    /// Whether base64 was longer than a window may be.
+    is_cut: bool,
+}
+
+/// Whether a full window is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Growth {
+    /// It ends in base64, and has room for more.
+    Grown,
+    /// It is complete.
+    Full,
+    /// It ends in base64, and may not grow further.
+    TooLong,
 }
 
 /// A window that is full, or the last one.
@@ -59,12 +82,23 @@ impl PushWindows {
         let least = context.before + 2 * context.after + 1;
         let size = size.max(least);
         let buffer = vec![0; size];
-        Self { buffer, size, context, filled: 0, own_start: 0, offset: 0, position: None }
+        Self {
+            buffer,
+            size,
+            context,
+            filled: 0,
+            own_start: 0,
+            offset: 0,
+            position: None,
+            step: STEP,
+            is_cut: false,
+        }
     }
 
     /// Clears the buffer for other bytes.
     pub fn reset(&mut self) {
         (self.filled, self.own_start, self.offset, self.position) = (0, 0, 0, None);
+        (self.step, self.is_cut) = (STEP, false);
         self.buffer.truncate(self.size);
         self.buffer.shrink_to(self.size);
     }
@@ -79,14 +113,25 @@ impl PushWindows {
         &self.buffer[..self.filled]
     }
 
-    /// Returns the length of the window that is being filled, once it is full.
-    pub(crate) fn window_len(&self) -> usize {
-        self.buffer.len()
+    /// Grows a full window if base64 may continue after it.
+    pub(crate) fn grow(&mut self) -> Growth {
+        if !may_continue_base64(self.bytes()) {
+            return Growth::Full;
+        }
+        let len = self.buffer.len();
+        if len >= MAX_WINDOW {
+            self.is_cut = true;
+            return Growth::TooLong;
+        }
+        self.buffer.resize(MAX_WINDOW.min(len + self.step), 0);
+        self.step *= 2;
+        Growth::Grown
     }
 
-    /// Grows the window that is being filled.
-    pub fn grow(&mut self, len: usize) {
-        self.buffer.resize(len, 0);
+    /// Returns `true` if base64 was longer than a window may be, since the last reset.
+    #[must_use]
+    pub fn has_cut_base64(&self) -> bool {
+        self.is_cut
     }
 
     /// Adds `len` bytes that were read into the free part, and keeps the window even if it is full.
@@ -94,10 +139,10 @@ impl PushWindows {
         self.filled += len;
     }
 
-    /// Adds `len` bytes that were read into the free part; yields the window if it is full.
+    /// Adds `len` bytes that were read into the free part; yields the window if it is full and does not grow.
     pub fn advance(&mut self, len: usize, on_window: OnWindow<'_>) {
         self.add(len);
-        if self.filled == self.buffer.len() {
+        if self.filled == self.buffer.len() && self.grow() != Growth::Grown {
             self.next(on_window);
         }
     }
@@ -126,6 +171,7 @@ impl PushWindows {
         self.own_start = own_end - dropped;
         self.offset += dropped as u64;
         self.position = Some(position);
+        self.step = STEP;
     }
 
     /// Yields the last window.
