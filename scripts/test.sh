@@ -153,6 +153,7 @@ packages() {
   need curl curl
   need dpkg-deb dpkg
   need buildah buildah
+  need mmdebstrap mmdebstrap
   need readelf binutils
   need_python
   need_cargo deb
