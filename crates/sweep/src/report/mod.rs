@@ -3,9 +3,11 @@
 //! [`merge()`] builds the data from the results of the store; one file per format writes them.
 
 pub mod csv;
+mod history;
 pub mod html;
 pub mod merge;
 pub mod model;
+mod resolved;
 pub mod sarif;
 
 pub use merge::merge;
