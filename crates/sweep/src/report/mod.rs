@@ -7,6 +7,7 @@ mod history;
 pub mod html;
 pub mod merge;
 pub mod model;
+mod page_data;
 mod resolved;
 pub mod sarif;
 
