@@ -8,6 +8,7 @@ mod messages;
 mod report;
 mod run;
 mod setup;
+mod signals;
 mod status;
 mod task;
 mod values;

@@ -4,6 +4,7 @@ use super::args::RunArgs;
 use super::exit::Exit;
 use super::messages::print_note;
 use super::setup;
+use super::signals::Signals;
 use crate::input;
 use crate::progress::{Lines, Progress};
 use crate::report;
@@ -58,9 +59,10 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         _ => Lines::Notable,
     };
     let progress = Progress::new(mine.len(), lines);
+    let mut signals = Signals::new()?;
     let summary = tokio::select! {
         summary = sweep::run(&context, &mine, jobs, &stop, &progress) => summary?,
-        () = second_signal(&stop) => {
+        () = second_signal(&mut signals, &stop) => {
             progress.finish();
             print_note("interrupted: repeat the command to continue");
             return Ok(Exit::Interrupted);
@@ -68,15 +70,17 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     };
     progress.finish();
     print_summary(&summary, total, mine.len());
-    if summary.is_stopped {
+    // Also if the last repositories were running: the user wants the program to end, and to post nothing now.
+    if summary.is_stopped || stop.is_requested() {
         print_note("stopped: repeat the command to continue");
         return Ok(Exit::Interrupted);
     }
     let is_notified = match context.store.keys(&context.sweep).await?.len() >= total {
         true => tokio::select! {
             is_notified = finish(&context, webhook.as_ref()) => is_notified?,
-            _ = signal() => {
-                print_note("interrupted: repeat the command to continue");
+            () = signals.next() => {
+                // A post that was interrupted is repeated with the same id.
+                print_note("interrupted before the end of the sweep was recorded: repeat the command to continue");
                 return Ok(Exit::Interrupted);
             }
         },
@@ -186,31 +190,14 @@ fn has_same_urls(one: &[Repository], other: &[Repository]) -> bool {
 }
 
 /// Waits for a second request to stop; reports the first one.
-async fn second_signal(stop: &Stop) {
+async fn second_signal(signals: &mut Signals, stop: &Stop) {
     loop {
-        if signal().await.is_err() {
-            return std::future::pending().await;
-        }
+        signals.next().await;
         if stop.request() > 1 {
             return;
         }
         print_note("stopping after the running repositories; interrupt again to stop at once");
     }
-}
-
-/// Waits for SIGINT or SIGTERM.
-async fn signal() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }
 
 fn print_summary(summary: &Summary, total: usize, mine: usize) {
