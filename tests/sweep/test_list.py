@@ -71,7 +71,7 @@ def github(recordings, name):
     return found
 
 
-def requre(recordings, path):
+def ogr(recordings, path):
     """Returns the responses of a recording of ogr, by path and page."""
     text = (recordings / "ogr-0.61.1" / "tests" / "integration" / path).read_text()
     found = {}
@@ -190,7 +190,7 @@ GROUP = "gitlab/test_data/test_service/Service.test_list_projects_with_namespace
 
 
 def test_a_recorded_page_of_a_group_of_gitlab_is_listed(recordings):
-    page = requre(recordings, GROUP)["/groups/470642/projects", "1"]
+    page = ogr(recordings, GROUP)["/groups/470642/projects", "1"]
     host = Host({("/groups/inkscape/projects", "1"): page}, "https://gitlab.com", "")
     expected = json.loads(page.body)
     found, _ = listed("--gitlab-group", "inkscape", "--gitlab-url", host.url, "--forks", "include")
@@ -203,7 +203,7 @@ def test_a_recorded_page_of_a_group_of_gitlab_is_listed(recordings):
 
 @pytest.mark.parametrize("kind", ["offset", "offset beyond 10,000 entries", "keyset"])
 def test_every_documented_pagination_of_gitlab_is_followed(recordings, kind):
-    page = requre(recordings, GROUP)["/groups/470642/projects", "1"]
+    page = ogr(recordings, GROUP)["/groups/470642/projects", "1"]
     projects = json.loads(page.body)
     halves = projects[:6], projects[6:]
     responses = {}
@@ -228,7 +228,7 @@ def test_every_documented_pagination_of_gitlab_is_followed(recordings, kind):
 
 def test_a_recorded_refusal_of_gitlab_is_explained(recordings):
     path = "gitlab/test_data/test_generic_commands/GenericCommands.test_project_not_exists.yaml"
-    missing = next(it for it in requre(recordings, path).values() if it.status == 404)
+    missing = next(it for it in ogr(recordings, path).values() if it.status == 404)
     host = Host({}, "https://gitlab.com", "", missing=missing)
     found, messages = listed("--gitlab-group", "x", "--gitlab-url", host.url, code=2, GITLAB_TOKEN="s3cret-0123456789")
     assert not found and "not found, or not visible" in messages and "GITLAB_TOKEN" in messages, messages
@@ -236,7 +236,7 @@ def test_a_recorded_refusal_of_gitlab_is_explained(recordings):
 
 
 def test_recorded_repositories_of_forgejo_are_listed(recordings):
-    (page,) = requre(recordings, "forgejo/test_data/test_user/test_get_projects.yaml").values()
+    (page,) = ogr(recordings, "forgejo/test_data/test_user/test_get_projects.yaml").values()
     pages = {("/orgs/packit/repos", "1"): page}
     empty = Response(200, page.headers, b"[]")
     host = Host(pages, "https://v10.next.forgejo.org", "", missing=empty)

@@ -156,16 +156,24 @@ async fn choose_sweep(
     name: Option<SweepName>,
     repositories: &[Repository],
 ) -> anyhow::Result<SweepName> {
-    if let Some(name) = name {
-        return Ok(name);
+    let sweeps = store.sweeps().await?;
+    let Some(latest) = sweeps.last() else { return Ok(name.unwrap_or_else(SweepName::now)) };
+    if let Some(name) = name.as_ref().filter(|it| sweeps.contains(it)) {
+        return Ok(name.clone());
     }
-    if let Some(latest) = store.sweeps().await?.pop()
-        && store.file(&latest, FINISHED).await?.is_none()
-        && store.list(&latest).await?.is_some_and(|it| has_same_urls(&it, repositories))
+    if name.is_none()
+        && store.file(latest, FINISHED).await?.is_none()
+        && store.list(latest).await?.is_some_and(|it| has_same_urls(&it, repositories))
     {
-        return Ok(latest);
+        return Ok(latest.clone());
     }
-    Ok(SweepName::now())
+    let new = name.unwrap_or_else(SweepName::now);
+    if new < *latest {
+        bail!(
+            "the new sweep `{new}` would be older than `{latest}`, because names sort by age: use a later --sweep"
+        );
+    }
+    Ok(new)
 }
 
 /// Fails if a named sweep was started with other repositories.
