@@ -15,7 +15,7 @@ use crate::sweep::{self, Stop, Summary};
 use crate::task::Context;
 use crate::webhook::{Deliveries, Webhook};
 use anyhow::{Context as _, bail};
-use ddpatrol_scan::quantity::count;
+use ddpatrol_scan::quantity::{count, number};
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
@@ -48,8 +48,11 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     let done = context.store.keys(&context.sweep).await?;
     let left = mine.iter().filter(|it| !done.contains(&it.key())).count();
     let name = &context.sweep;
-    let resumed =
-        if left < mine.len() { format!(", {} done", mine.len() - left) } else { String::new() };
+    let resumed = if left < mine.len() {
+        format!(", {} done", number(mine.len() - left))
+    } else {
+        String::new()
+    };
     print_note(&format!("sweep {name}: {}{resumed}", count(mine.len(), "repository")));
 
     let stop = Arc::new(Stop::default());
@@ -213,16 +216,19 @@ fn print_summary(summary: &Summary, total: usize, mine: usize) {
     let counts: Vec<String> = Status::ALL
         .iter()
         .filter(|it| **it != Status::Complete && summary.count(**it) > 0)
-        .map(|it| format!("; {} {it}", summary.count(*it)))
+        .map(|it| format!("; {} {it}", number(summary.count(*it))))
         .collect();
-    let complete = summary.count(Status::Complete);
-    let shard =
-        if mine < total { format!(" of this shard ({total} in all)") } else { String::new() };
+    let complete = number(summary.count(Status::Complete));
+    let shard = if mine < total {
+        format!(" of this shard ({} in all)", number(total))
+    } else {
+        String::new()
+    };
     print_note(&format!(
         "{complete} of {}{shard} completely scanned{}{}; {}, each counted once per repository",
         count(mine, "repository"),
         counts.concat(),
-        if done < mine { format!("; {} left", mine - done) } else { String::new() },
+        if done < mine { format!("; {} left", number(mine - done)) } else { String::new() },
         count(summary.tokens, "token"),
     ));
     if summary.unverified > 0 {

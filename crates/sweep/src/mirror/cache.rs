@@ -21,7 +21,7 @@ pub struct Cache {
     folder: PathBuf,
     /// Maximum size in bytes of all mirrors that are not in use.
     limit: Option<u64>,
-    /// What is known about the sizes, if there is a limit.
+    /// The sizes of the mirrors, once they were measured; only if there is a limit.
     usage: Mutex<Option<Usage>>,
     /// Removed at the end, if there is no lasting cache.
     temporary: Option<TempDir>,
