@@ -30,18 +30,16 @@ mmdebstrap --quiet --variant=essential --include=git,openssh-client,ca-certifica
   trixie "$work/system.tar" ${MIRROR:+"$MIRROR"}
 # buildah unpacks it.
 buildah add --quiet "$container" "$work/system.tar" / >/dev/null
-mkdir -p "$work/programs/usr/bin" "$work/owned/work"
-install -m 755 "$folder/ddpatrol" "$folder/ddpatrol-sweep" "$work/programs/usr/bin"
-buildah copy --quiet --chown 0:0 "$container" "$work/programs" / >/dev/null
-buildah copy --quiet --chown 65532:65532 "$container" "$work/owned" / >/dev/null
+mkdir -p "$work/added/usr/bin" "$work/added/etc" "$work/owned/work"
+install -m 755 "$folder/ddpatrol" "$folder/ddpatrol-sweep" "$work/added/usr/bin"
 # Git and ssh look up the user's name.
-mkdir -p "$work/etc/etc"
-tar -xOf "$work/system.tar" ./etc/passwd >"$work/etc/etc/passwd"
-echo 'user:x:65532:65532::/work:/usr/sbin/nologin' >>"$work/etc/etc/passwd"
-buildah copy --quiet --chown 0:0 "$container" "$work/etc" / >/dev/null
-# Mounted repositories belong to another user.
+tar -xOf "$work/system.tar" ./etc/passwd >"$work/added/etc/passwd"
+echo 'user:x:65532:65532::/work:/usr/sbin/nologin' >>"$work/added/etc/passwd"
+# Mounted repositories belong to another user. Git ignores variables for this when it serves a local repository.
+printf '[safe]\n\tdirectory = *\n' >"$work/added/etc/gitconfig"
+buildah copy --quiet --chown 0:0 "$container" "$work/added" / >/dev/null
+buildah copy --quiet --chown 65532:65532 "$container" "$work/owned" / >/dev/null
 buildah config --user 65532:65532 --workingdir /work --entrypoint '["/usr/bin/ddpatrol-sweep"]' --cmd=--help \
-  --env GIT_CONFIG_COUNT=1 --env GIT_CONFIG_KEY_0=safe.directory --env 'GIT_CONFIG_VALUE_0=*' \
   --label org.opencontainers.image.source=https://github.com/ddpatrol/ddpatrol \
   --label org.opencontainers.image.licenses='MIT OR Apache-2.0' "$container"
 buildah commit --quiet "$container" "$image"
