@@ -3,9 +3,9 @@
 #
 #   packaging/archives.sh FOLDER TAG TARGET OUT
 #
-# FOLDER has the programs `ddpatrol` and `ddpatrold` (on Windows only `ddpatrol.exe`). OUT gets an archive per
-# program, NAME-TAG-TARGET.tar.gz, which contains the program at its top, the licences, and for ddpatrol its manual
-# pages and completion scripts.
+# FOLDER has the programs `ddpatrol`, `ddpatrol-sweep` and `ddpatrold` (on Windows only `ddpatrol.exe`). OUT gets two
+# archives, ddpatrol-TAG-TARGET.tar.gz and ddpatrold-TAG-TARGET.tar.gz, with the programs at their top and the
+# licences. That of ddpatrol also contains ddpatrol-sweep, manual pages and completion scripts.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -25,6 +25,13 @@ for program in ddpatrol ddpatrold ddpatrol.exe; do
   name=${program%.exe}
   mkdir "$work/$name"
   cp "$folder/$program" "$root/LICENSE-MIT" "$root/LICENSE-APACHE" "$work/$name"
+  if [ "$program" = ddpatrol ]; then
+    [ -f "$folder/ddpatrol-sweep" ] || {
+      echo "error: $folder has no ddpatrol-sweep: build it with --package ddpatrol-sweep" >&2
+      exit 2
+    }
+    cp "$folder/ddpatrol-sweep" "$work/$name"
+  fi
   "$work/$name/$program" --version
   [ "$name" = ddpatrold ] || "$root/packaging/assets.sh" "$work/$name/$program" "$work/$name"
   # The members have no leading `./`, so that a single one can be named when unpacking.

@@ -3,7 +3,7 @@
 #
 #   install.sh [--version VERSION] [--program ddpatrol|ddpatrold] [--to FOLDER]
 #
-# By default the newest release of ddpatrol is installed in ~/.local/bin. If GitHub's `gh` is installed and
+# By default the newest release of ddpatrol, with ddpatrol-sweep, is installed in ~/.local/bin. If GitHub's `gh` is installed and
 # signed in, the provenance of the archive is verified, too. DDPATROL_RELEASES is the URL of a mirror that has
 # the folders latest/download and download/vVERSION of https://github.com/ddpatrol/ddpatrol/releases.
 set -eu
@@ -103,14 +103,23 @@ if [ -z "${DDPATROL_RELEASES:-}" ] && command -v gh >/dev/null && gh auth status
   echo "verified the provenance of $archive"
 fi
 mkdir "$work/unpacked"
-tar -xzf "$work/$archive" -C "$work/unpacked" "$program" || fail "cannot unpack $archive"
+# `ddpatrol sweep` runs ddpatrol-sweep, which is in the same archive.
+case $program in
+  ddpatrol) programs='ddpatrol-sweep ddpatrol' ;;
+  *) programs=$program ;;
+esac
+for name in $programs; do
+  tar -xzf "$work/$archive" -C "$work/unpacked" "$name" || fail "cannot unpack $archive"
+done
 mkdir -p "$folder" || fail "cannot create the folder $folder; name another one by --to"
-# A rename replaces the program at once, also while it runs.
-new=$folder/.$program.new
-if ! { cp "$work/unpacked/$program" "$new" && chmod 755 "$new" && mv -f "$new" "$folder/$program"; }; then
-  rm -f "$new"
-  fail "cannot write $folder/$program; name another folder by --to"
-fi
+for name in $programs; do
+  # A rename replaces the program at once, also while it runs.
+  new=$folder/.$name.new
+  if ! { cp "$work/unpacked/$name" "$new" && chmod 755 "$new" && mv -f "$new" "$folder/$name"; }; then
+    rm -f "$new"
+    fail "cannot write $folder/$name; name another folder by --to"
+  fi
+done
 echo "installed $("$folder/$program" --version) as $folder/$program"
 case :$PATH: in
   *":$folder:"*) ;;

@@ -153,6 +153,8 @@ packages() {
   need curl curl
   need dpkg-deb dpkg
   need buildah buildah
+  need mmdebstrap mmdebstrap
+  [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need_package debian-archive-keyring
   need readelf binutils
   need_python
   need_cargo deb

@@ -1,8 +1,8 @@
 """Sweeps repositories with ddpatrol on Apache Spark 3.5 or 4.
 
     spark-submit --files ddpatrol,ddpatrol-sweep ddpatrol_sweep.py \\
-        --store s3://bucket/sweeps --sweep 2026-W48 repositories.jsonl -- --timeout 30m
-    spark-submit ddpatrol_sweep.py --store s3://bucket/sweeps --sweep 2026-W48 --tables s3a://bucket/tables
+        --store s3://bucket/sweeps --sweep 2026-11-23 repositories.jsonl -- --timeout 30m
+    spark-submit ddpatrol_sweep.py --store s3://bucket/sweeps --sweep 2026-11-23 --tables s3a://bucket/tables
 
 The first form runs `ddpatrol-sweep task` on the workers. Each repository has one result in the store, however
 often a task is repeated, so a job that failed or was killed is simply submitted again. Speculation only costs

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 // Assembles the npm packages from built programs:
 //
-//   node packaging/npm/assemble.mjs OUT PLATFORM=PROGRAM...
+//   node packaging/npm/assemble.mjs OUT PLATFORM=FOLDER...
 //
-// For example `node packaging/npm/assemble.mjs out linux-x64=target/release/ddpatrol`. A platform is named as
-// Node.js names it: `process.platform`-`process.arch`. OUT gets one package per platform,
-// `OUT/@ddpatrol/PLATFORM`, and the package `OUT/ddpatrol`, which depends on exactly these. All get the version
-// of Cargo.toml.
+// For example `node packaging/npm/assemble.mjs out linux-x64=target/release`. A platform is named as Node.js names
+// it: `process.platform`-`process.arch`. FOLDER has the programs: ddpatrol and ddpatrol-sweep, on Windows
+// ddpatrol.exe. OUT gets one package per platform, `OUT/@ddpatrol/PLATFORM`, and the package `OUT/ddpatrol`, which
+// depends on exactly these. All get the version of Cargo.toml.
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,23 +33,27 @@ function write(folder, manifest) {
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-const [out, ...programs] = process.argv.slice(2);
-if (!out || programs.length === 0) fail("usage: assemble.mjs OUT PLATFORM=PROGRAM...");
+const [out, ...platforms] = process.argv.slice(2);
+if (!out || platforms.length === 0) fail("usage: assemble.mjs OUT PLATFORM=FOLDER...");
 const template = JSON.parse(readFileSync(join(here, "ddpatrol", "package.json"), "utf8"));
 const main = { ...template, version: version() };
 
-for (const argument of programs) {
-  const [, platform, program] = /^([^=]*)=(.*)$/.exec(argument) ?? [];
-  if (!PLATFORM.test(platform ?? "")) fail(`invalid argument "${argument}": expected PLATFORM=PROGRAM, such as linux-x64=ddpatrol`);
-  if (!existsSync(program)) fail(`"${program}" does not exist: build the program for ${platform} first`);
+for (const argument of platforms) {
+  const [, platform, folder] = /^([^=]*)=(.*)$/.exec(argument) ?? [];
+  if (!PLATFORM.test(platform ?? "")) fail(`invalid argument "${argument}": expected PLATFORM=FOLDER, such as linux-x64=target/release`);
   const [os, cpu] = platform.split("-");
   const name = `@ddpatrol/${platform}`;
-  const file = os === "win32" ? "ddpatrol.exe" : "ddpatrol";
+  // Sweeps need Unix.
+  const files = os === "win32" ? ["ddpatrol.exe"] : ["ddpatrol", "ddpatrol-sweep"];
   const { repository, homepage, license, version } = main;
-  const description = `The ddpatrol program for ${os} on ${cpu}`;
-  write(join(out, name), { name, version, description, homepage, repository, license, os: [os], cpu: [cpu], files: [file] });
-  cpSync(program, join(out, name, file));
-  chmodSync(join(out, name, file), 0o755);
+  const description = `The programs of ddpatrol for ${os} on ${cpu}`;
+  write(join(out, name), { name, version, description, homepage, repository, license, os: [os], cpu: [cpu], files });
+  for (const file of files) {
+    const program = join(folder, file);
+    if (!existsSync(program)) fail(`"${program}" does not exist: build the program for ${platform} first`);
+    cpSync(program, join(out, name, file));
+    chmodSync(join(out, name, file), 0o755);
+  }
   main.optionalDependencies[name] = version;
 }
 cpSync(join(here, "ddpatrol"), join(out, "ddpatrol"), { recursive: true });

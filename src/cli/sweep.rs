@@ -1,6 +1,7 @@
 //! `sweep`: runs the program `ddpatrol-sweep`, as `git` and `cargo` run external commands.
 //!
-//! The program is separate because it needs an async runtime and clients of object stores.
+//! The program is separate because it needs an async runtime and clients of object stores. Every package of ddpatrol
+//! for Linux and macOS contains it, except the container image, which has no git.
 
 use super::args::SweepArgs;
 use super::exit::Exit;
@@ -12,12 +13,7 @@ const NAME: &str = "ddpatrol-sweep";
 
 /// Replaces this process with `ddpatrol-sweep`.
 pub(super) fn run(args: &SweepArgs) -> anyhow::Result<Exit> {
-    let Some(program) = find() else {
-        bail!(
-            "the program `{NAME}` is neither beside this program nor in the search path: \
-             install it with `cargo install --locked --git https://github.com/ddpatrol/ddpatrol {NAME}`"
-        );
-    };
+    let Some(program) = find() else { bail!("{}", missing()) };
     let mut command = Command::new(&program);
     command.args(&args.words);
     start(command).with_context(|| format!("cannot run `{}`", program.display()))
@@ -37,6 +33,18 @@ fn start(mut command: Command) -> std::io::Result<Exit> {
         Some(130) => Exit::Interrupted,
         _ => Exit::Failed,
     })
+}
+
+/// Explains how to install the program.
+fn missing() -> String {
+    if cfg!(windows) {
+        return "sweeps are not available on Windows: use Linux or macOS".to_owned();
+    }
+    format!(
+        "the program `{NAME}` is neither beside this program nor in the search path: the packages of ddpatrol \
+         contain it, except the container image: use `ghcr.io/ddpatrol/{NAME}`; from source, it is installed with \
+         `cargo install --locked --git https://github.com/ddpatrol/ddpatrol {NAME}`"
+    )
 }
 
 /// Returns the program beside this one, else the one in the search path.

@@ -1,6 +1,6 @@
 """Packages built from the programs, and environments without Rust in which they are installed.
 
-DDPATROL and DDPATROLD are the paths of the built debug programs.
+DDPATROL, DDPATROL_SWEEP and DDPATROLD are the paths of the built debug programs.
 """
 
 import functools
@@ -91,6 +91,18 @@ def assert_found(done):
     assert token(1)[30:] not in output
 
 
+def assert_sweeps(made, *ddpatrol):
+    """Asserts that `ddpatrol sweep` scans a repository and reports its token."""
+    repository = made.folder / "repository"
+    if not repository.exists():
+        made.repository()
+    store = str(made.folder / "store")
+    done = made.run(*ddpatrol, "sweep", "run", "--store", store, input=f"{repository}\n")
+    assert done.returncode == 0 and "1 of 1 repository completely scanned" in done.stderr, done.stderr
+    report = made.must(*ddpatrol, "sweep", "report", "--store", store, "--format", "csv")
+    assert "leaked.env" in report and token(1)[:29] in report and token(1)[30:] not in report, report
+
+
 @pytest.fixture
 def machine(tmp_path):
     """Creates a machine with git, a POSIX shell and the named programs."""
@@ -100,7 +112,8 @@ def machine(tmp_path):
 @pytest.fixture(scope="session")
 def programs():
     """The built programs."""
-    paths = {name: pathlib.Path(os.environ[name.upper()]) for name in ("ddpatrol", "ddpatrold")}
+    names = ("ddpatrol", "ddpatrol-sweep", "ddpatrold")
+    paths = {name: pathlib.Path(os.environ[name.upper().replace("-", "_")]) for name in names}
     for path in paths.values():
         assert path.is_file(), f"{path} is not built"
     return paths
@@ -113,9 +126,12 @@ def version(programs):
 
 
 @pytest.fixture(scope="session")
-def wheels(tmp_path_factory):
+def wheels(tmp_path_factory, programs):
     """A folder with the wheels of both programs, built with the profile of the debug programs."""
     folder = tmp_path_factory.mktemp("wheels")
+    scripts = ROOT / "target" / "wheel-data" / "scripts"
+    scripts.mkdir(parents=True, exist_ok=True)
+    shutil.copy(programs["ddpatrol-sweep"], scripts)
     for name in ("ddpatrol", "ddpatrold"):
         command = ["maturin", "build", "--profile", "dev", "--compatibility", "linux", "--out", str(folder)]
         must(*command, cwd=ROOT / "packaging" / "python" / name)

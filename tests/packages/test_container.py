@@ -1,4 +1,4 @@
-"""The container images, built from scratch by buildah. Their root folder is entered by chroot: running a
+"""The container images: built from scratch by buildah, that of sweeps from Debian's packages. Their root folder is entered by chroot: running a
 container needs control groups, which a container of CI lacks."""
 
 import os
@@ -10,6 +10,7 @@ from conftest import ROOT, assert_found, must
 BUILD = str(ROOT / "packaging" / "container" / "build.sh")
 # Mounting an image and entering it needs root.
 AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
+SWEEP = str(ROOT / "packaging" / "container" / "sweep.sh")
 CRATES = {"ddpatrol": "ddpatrol", "ddpatrold": "ddpatrol-service"}
 
 
@@ -25,19 +26,25 @@ def static(name, folder):
 class Container:
     """The mounted root folder of an image."""
 
-    def __init__(self, name, folder):
+    def __init__(self, name, programs, folder):
         self.image = f"localhost/{name}:test"
-        must(*AS_ROOT, "sh", BUILD, name, str(static(name, folder)), self.image)
+        if name == "ddpatrol-sweep":
+            must(*AS_ROOT, "sh", SWEEP, str(programs["ddpatrol"].parent), self.image)
+        else:
+            must(*AS_ROOT, "sh", BUILD, name, str(static(name, folder)), self.image)
         self.id = must(*AS_ROOT, "buildah", "from", self.image).strip()
         self.root = must(*AS_ROOT, "buildah", "mount", self.id).strip()
+        form = "{{range .OCIv1.Config.Env}}{{println .}}{{end}}"
+        self.environment = must(*AS_ROOT, "buildah", "inspect", "--format", form, self.image).split()
         # A container runtime provides the devices.
         must(*AS_ROOT, "mkdir", "-p", f"{self.root}/dev")
-        for name, minor in (("random", "8"), ("urandom", "9")):
+        for name, minor in (("null", "3"), ("random", "8"), ("urandom", "9")):
+            must(*AS_ROOT, "rm", "-f", f"{self.root}/dev/{name}")
             must(*AS_ROOT, "mknod", "-m", "666", f"{self.root}/dev/{name}", "c", "1", minor)
 
     def command(self, *command):
-        path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
-        return [*AS_ROOT, "env", "-i", path, "chroot", "--userspec=65532:65532", self.root, *command]
+        environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/work", *self.environment]
+        return [*AS_ROOT, "env", "-i", *environment, "chroot", "--userspec=65532:65532", self.root, *command]
 
     def run(self, *command):
         return subprocess.run(self.command(*command), capture_output=True, text=True)
@@ -51,12 +58,12 @@ class Container:
 
 
 @pytest.fixture
-def container(tmp_path):
+def container(programs, tmp_path):
     """Builds and mounts the image of a program."""
     made = []
 
     def build(name):
-        made.append(Container(name, tmp_path))
+        made.append(Container(name, programs, tmp_path))
         return made[-1]
 
     yield build
@@ -71,6 +78,24 @@ def test_the_image_scans_a_mounted_repository(container, machine, version):
     must(*AS_ROOT, "cp", "-r", f"{repository}/.", f"{image.root}/work")
     assert_found(image.run("/usr/bin/ddpatrol", "scan", "--history-only", "/work"))
     assert "/usr/bin/ddpatrol" in image.config() and "65532" in image.config()
+
+
+def test_the_image_without_git_names_that_of_sweeps(container):
+    done = container("ddpatrol").run("/usr/bin/ddpatrol", "sweep", "status")
+    assert done.returncode == 2 and "ghcr.io/ddpatrol/ddpatrol-sweep" in done.stderr
+
+
+def test_the_image_of_sweeps_has_git_and_scans_a_mounted_repository(container, machine, version):
+    image = container("ddpatrol-sweep")
+    assert image.run("/usr/bin/ddpatrol-sweep", "--version").stdout == f"ddpatrol-sweep {version}\n"
+    repository = machine().repository()
+    must(*AS_ROOT, "mkdir", f"{image.root}/repository")
+    must(*AS_ROOT, "cp", "-r", f"{repository}/.", f"{image.root}/repository")
+    shell = "echo /repository | ddpatrol-sweep run --store /work/store; ddpatrol sweep report --store /work/store -f csv"
+    done = image.run("/bin/sh", "-c", shell)
+    assert "1 of 1 repository completely scanned" in done.stderr, done.stderr
+    assert "leaked.env" in done.stdout, done.stdout
+    assert "/usr/bin/ddpatrol-sweep" in image.config() and "65532" in image.config()
 
 
 def test_the_image_of_the_service_owns_its_data(container, version):

@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from conftest import ROOT, assert_found, must
+from conftest import ROOT, assert_found, assert_sweeps, must
 
 
 @pytest.fixture(scope="session")
@@ -12,7 +12,8 @@ def package(programs, tmp_path_factory):
     """The package, with the debug program in place of the release."""
     target = tmp_path_factory.mktemp("target")
     (target / "release").mkdir()
-    shutil.copy(programs["ddpatrol"], target / "release" / "ddpatrol")
+    for name in ("ddpatrol", "ddpatrol-sweep"):
+        shutil.copy(programs[name], target / "release" / name)
     must("sh", str(ROOT / "packaging" / "assets.sh"), str(programs["ddpatrol"]), str(ROOT / "target" / "assets"))
     command = ["cargo", "deb", "--locked", "--offline", "--no-build", "--fast", "--output", str(target / "ddpatrol.deb")]
     must(*command, cwd=ROOT, env={**os.environ, "CARGO_TARGET_DIR": str(target)})
@@ -32,6 +33,7 @@ def test_the_package_has_the_program_of_this_version(package, unpacked, version,
     assert made.must(program, "--version") == f"ddpatrol {version}\n"
     assert must("dpkg-deb", "-f", str(package), "Version").startswith(version)
     assert_found(made.run(program, "scan", cwd=made.repository()))
+    assert_sweeps(made, program)
 
 
 def test_the_package_has_a_manual_page_for_every_command(unpacked):

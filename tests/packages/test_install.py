@@ -3,9 +3,10 @@
 import hashlib
 import platform
 import shutil
+import subprocess
 
 import pytest
-from conftest import ROOT, assert_found, must
+from conftest import ROOT, assert_found, assert_sweeps, must
 
 TARGET = f"{platform.machine()}-unknown-linux-musl"
 TOOLS = ["awk", "chmod", "cp", "curl", "cut", "gzip", "mkdir", "mktemp", "mv", "rm", "sha256sum", "tar"]
@@ -53,6 +54,7 @@ def test_a_verified_release_is_installed(install, arguments):
     assert done.returncode == 0, done.stderr
     assert f"as {program}" in done.stdout and "is not in PATH" in done.stdout
     assert_found(install.run(str(program), "scan", cwd=install.repository()))
+    assert_sweeps(install, str(program))
 
 
 def test_the_service_is_installed_in_another_folder(install):
@@ -60,6 +62,24 @@ def test_the_service_is_installed_in_another_folder(install):
     done = install.install("--program", "ddpatrold", "--to", str(folder))
     assert done.returncode == 0, done.stderr
     assert install.must(str(folder / "ddpatrold"), "--version").startswith("ddpatrold ")
+    assert [it.name for it in folder.iterdir()] == ["ddpatrold"]
+
+
+def test_a_missing_program_of_sweeps_is_an_error_that_says_how_to_install_it(install):
+    assert install.install().returncode == 0
+    folder = install.home / ".local" / "bin"
+    (folder / "ddpatrol-sweep").unlink()
+    done = install.run(str(folder / "ddpatrol"), "sweep", "status")
+    assert done.returncode == 2
+    for text in ("ghcr.io/ddpatrol/ddpatrol-sweep", "cargo install --locked --git https://github.com/ddpatrol/ddpatrol "):
+        assert text in done.stderr, done.stderr
+
+
+def test_archives_need_all_programs(tmp_path, programs):
+    (tmp_path / "ddpatrol").symlink_to(programs["ddpatrol"])
+    command = [str(ROOT / "packaging" / "archives.sh"), str(tmp_path), "v1.2.3", TARGET, str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "has no ddpatrol-sweep" in done.stderr
 
 
 def test_a_wrong_checksum_installs_nothing(install, releases):

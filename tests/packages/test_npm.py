@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import ROOT, assert_found, must
+from conftest import ROOT, assert_found, assert_sweeps, must
 
 PLATFORM = {"x86_64": "linux-x64", "aarch64": "linux-arm64"}[platform.machine()]
 
@@ -15,7 +15,7 @@ def tarballs(programs, tmp_path_factory):
     """The packed packages: that of the platform, and the main one."""
     folder = tmp_path_factory.mktemp("npm")
     assemble = ROOT / "packaging" / "npm" / "assemble.mjs"
-    must("node", str(assemble), str(folder / "out"), f"{PLATFORM}={programs['ddpatrol']}")
+    must("node", str(assemble), str(folder / "out"), f"{PLATFORM}={programs['ddpatrol'].parent}")
     packages = [folder / "out" / "@ddpatrol" / PLATFORM, folder / "out" / "ddpatrol"]
     names = [must("npm", "pack", "--silent", "--pack-destination", str(folder), str(it)) for it in packages]
     return [str(folder / name.strip()) for name in names]
@@ -40,6 +40,7 @@ def test_npx_runs_the_scanner(node, tarballs, version):
     project = install(node, *tarballs)
     assert node.must("npx", "ddpatrol", "--version", cwd=project) == f"ddpatrol {version}\n"
     assert_found(node.run("npx", "ddpatrol", "scan", "--history-only", cwd=project))
+    assert_sweeps(node, "node", str(project / "node_modules" / "ddpatrol" / "bin" / "ddpatrol.js"))
 
 
 def test_a_missing_platform_package_is_an_error_that_names_it(node, tarballs):
@@ -74,11 +75,16 @@ def test_a_termination_reaches_the_scanner(node, tarballs):
 
 def test_the_main_package_depends_on_exactly_the_assembled_platforms(programs, tmp_path, version):
     assemble = str(ROOT / "packaging" / "npm" / "assemble.mjs")
-    program = programs["ddpatrol"]
-    must("node", assemble, str(tmp_path), f"linux-x64={program}", f"win32-x64={program}")
+    folder = tmp_path / "windows"
+    folder.mkdir()
+    (folder / "ddpatrol.exe").write_bytes(b"MZ")
+    must("node", assemble, str(tmp_path), f"linux-x64={programs['ddpatrol'].parent}", f"win32-x64={folder}")
     manifest = (tmp_path / "ddpatrol" / "package.json").read_text()
     assert f'"@ddpatrol/linux-x64": "{version}"' in manifest
     assert f'"@ddpatrol/win32-x64": "{version}"' in manifest
+    assert (tmp_path / "@ddpatrol" / "linux-x64" / "ddpatrol-sweep").is_file()
     assert (tmp_path / "@ddpatrol" / "win32-x64" / "ddpatrol.exe").is_file()
+    done = subprocess.run(["node", assemble, str(tmp_path), f"linux-x64={folder}"], capture_output=True, text=True)
+    assert done.returncode == 2 and "build the program for linux-x64 first" in done.stderr
     done = subprocess.run(["node", assemble, str(tmp_path), "plan9=x"], capture_output=True, text=True)
     assert done.returncode == 2 and 'invalid argument "plan9=x"' in done.stderr

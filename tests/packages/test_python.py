@@ -4,7 +4,7 @@ import sys
 import zipfile
 
 import pytest
-from conftest import ROOT, assert_found, must
+from conftest import ROOT, assert_found, assert_sweeps, must
 
 
 @pytest.fixture
@@ -25,6 +25,7 @@ def test_the_wheel_installs_the_scanner(python, wheels, version):
     python.must("pip", "install", "--quiet", "--no-index", str(wheel(wheels, "ddpatrol")))
     assert python.must("ddpatrol", "--version") == f"ddpatrol {version}\n"
     assert_found(python.run("ddpatrol", "scan", cwd=python.repository()))
+    assert_sweeps(python, "ddpatrol")
 
 
 def test_the_wheel_installs_the_service(python, wheels, version):
@@ -32,11 +33,11 @@ def test_the_wheel_installs_the_service(python, wheels, version):
     assert python.must("ddpatrold", "--version") == f"ddpatrold {version}\n"
 
 
-def test_a_wheel_holds_the_program_and_no_other_code(wheels):
-    for name in ("ddpatrol", "ddpatrold"):
+def test_a_wheel_holds_the_programs_and_no_other_code(wheels):
+    for name, programs in (("ddpatrol", ["ddpatrol", "ddpatrol-sweep"]), ("ddpatrold", ["ddpatrold"])):
         names = zipfile.ZipFile(wheel(wheels, name)).namelist()
-        (program,) = (it for it in names if ".dist-info/" not in it)
-        assert program.endswith(f".data/scripts/{name}")
+        found = sorted(it for it in names if ".dist-info/" not in it)
+        assert [it.split(".data/scripts/")[1] for it in found] == programs
 
 
 def test_uvx_runs_the_scanner_from_an_index(machine, index):

@@ -30,7 +30,7 @@ def test_the_install_script_knows_every_released_target_with_a_posix_shell():
 
 
 def test_binstall_is_redirected_only_to_released_targets():
-    for crate in ["Cargo.toml", "crates/service/Cargo.toml"]:
+    for crate in ["Cargo.toml", "crates/service/Cargo.toml", "crates/sweep/Cargo.toml"]:
         binstall = tomllib.loads((ROOT / crate).read_text())["package"]["metadata"]["binstall"]
         redirected = re.findall(r"\{ version \}-(\S+?)\{ archive", str(binstall["overrides"]))
         assert redirected and set(redirected) <= built(), crate

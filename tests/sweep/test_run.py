@@ -184,3 +184,18 @@ def test_the_cache_keeps_its_limit(sweeper, tmp_path):
     assert not list(sweeper.folder.glob("cache/*/*.git"))
     assert sweeper.run(repositories, "--sweep", "z", "--cache-size", "1G").returncode == 0
     assert len(sweeper.results()) == 10
+
+
+def test_a_new_sweep_that_would_be_older_than_another_is_refused(sweeper, tmp_path):
+    repositories = [repository(tmp_path / "r")]
+    assert sweeper.run(repositories, "--sweep", "2999-W48").returncode == 0
+    for words in ([], ["--sweep", "2999-11-23"]):
+        done = sweeper.run(repositories, *words)
+        assert done.returncode == 2 and "would be older than `2999-W48`" in done.stderr, done.stderr
+    assert sweeper.run(repositories, "--sweep", "2999-W48").returncode == 0, "the known one continues"
+    assert sweeper.run(repositories, "--sweep", "2999-W49").returncode == 0
+
+
+def test_an_error_of_a_list_is_reported_once(sweeper):
+    done = sweeper.run(["a/relative/path"])
+    assert done.returncode == 2 and done.stderr.count("relative path") == 1, done.stderr

@@ -12,12 +12,12 @@ use std::collections::HashSet;
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
     /// A line has no valid URL.
-    #[error("line {line}: {source}")]
+    #[error("line {line}: {error}")]
     Url {
         /// The line, from 1; for a JSON array the number of the entry.
         line: usize,
         /// The error.
-        source: CloneUrlError,
+        error: CloneUrlError,
     },
     /// A line is invalid JSON, or lacks fields.
     #[error("line {line}: {message}")]
@@ -117,7 +117,7 @@ pub fn read_line(text: &str, line: usize, redactor: &Redactor) -> Result<Reposit
             .map_err(|error| ListError::Json { line, message: error.to_string() })?;
         return checked(from_entry(entry, line)?, line, redactor);
     }
-    let url = CloneUrl::parse(text).map_err(|source| ListError::Url { line, source })?;
+    let url = CloneUrl::parse(text).map_err(|error| ListError::Url { line, error })?;
     checked(Repository::new(url), line, redactor)
 }
 
@@ -132,7 +132,7 @@ fn checked(
 
 fn from_entry(entry: Entry, line: usize) -> Result<Repository, ListError> {
     let url = entry.url.or(entry.ssh_url).ok_or(ListError::NoUrl { line })?;
-    let url = CloneUrl::parse(&url).map_err(|source| ListError::Url { line, source })?;
+    let url = CloneUrl::parse(&url).map_err(|error| ListError::Url { line, error })?;
     let topics = entry.repository_topics.unwrap_or_default().into_iter().map(|it| it.name);
     Ok(Repository {
         url,

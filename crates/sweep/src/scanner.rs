@@ -211,14 +211,12 @@ impl Scanner {
 
 /// Returns `ddpatrol` beside this program, else the one in the search path.
 fn default_program() -> anyhow::Result<PathBuf> {
-    let own = std::env::current_exe().context("cannot find this program")?;
-    let beside = own.with_file_name(format!("ddpatrol{}", std::env::consts::EXE_SUFFIX));
-    if beside.is_file() {
-        return Ok(beside);
-    }
+    let file = format!("ddpatrol{}", std::env::consts::EXE_SUFFIX);
+    // The path of this program is unknown where /proc is not mounted.
+    let beside = std::env::current_exe().ok().map(|own| own.with_file_name(&file));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut candidates = std::env::split_paths(&path).map(|folder| folder.join("ddpatrol"));
-    candidates.find(|it| it.is_file()).context(
+    let others = std::env::split_paths(&path).map(|folder| folder.join(&file)).collect::<Vec<_>>();
+    beside.into_iter().chain(others).find(|it| it.is_file()).context(
         "the program `ddpatrol` is neither beside this program nor in the search path: install it, or use --scanner",
     )
 }

@@ -61,7 +61,7 @@ pub async fn run(
         let done = done?;
         summary.add(&done);
         progress.done(repository, &done);
-        context.cache.evict()?;
+        context.cache.evict(&repository.key())?;
     }
     summary.is_stopped = waiting.next().is_some();
     Ok(summary)

@@ -83,8 +83,9 @@ pub(in crate::cli) struct MaskArgs {
 
 /// Scan thousands of repositories, resumable, with one report.
 ///
-/// Runs the program `ddpatrol-sweep`, which is installed separately: `ddpatrol sweep run --help` is
-/// `ddpatrol-sweep run --help`. The exit code is that of the program; 2, it is not installed.
+/// Runs the program `ddpatrol-sweep`, which the packages for Linux and macOS contain: `ddpatrol sweep run
+/// --help` is `ddpatrol-sweep run --help`. Exits with the exit code of that program, or with 2 if it is not
+/// installed.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct SweepArgs {
     /// Arguments of `ddpatrol-sweep`: a command (`run`, `status`, `report`, …) and its options.

@@ -9,6 +9,7 @@ mod messages;
 mod report;
 mod run;
 mod setup;
+mod signals;
 mod status;
 mod task;
 mod values;

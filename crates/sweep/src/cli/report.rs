@@ -7,6 +7,7 @@ use crate::report::{self, MergedReport};
 use crate::result::Status;
 use crate::store::Store;
 use anyhow::{Context, bail};
+use ddpatrol_scan::quantity::count;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -31,11 +32,8 @@ pub(super) async fn run(args: ReportArgs) -> anyhow::Result<Exit> {
             .context("cannot write standard output")?,
     }
     let coverage = &report.coverage;
-    print_note(&format!(
-        "sweep {sweep}: {}; {} tokens",
-        coverage.describe(),
-        report.summary.tokens
-    ));
+    let tokens = count(report.summary.tokens, "token");
+    print_note(&format!("sweep {sweep}: {}; {tokens}", coverage.describe()));
     let is_complete = coverage.count(Status::Complete) == coverage.total;
     Ok(if is_complete { Exit::Complete } else { Exit::Incomplete })
 }

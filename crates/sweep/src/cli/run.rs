@@ -4,6 +4,7 @@ use super::args::RunArgs;
 use super::exit::Exit;
 use super::messages::print_note;
 use super::setup;
+use super::signals::Signals;
 use crate::input;
 use crate::progress::{Lines, Progress};
 use crate::report;
@@ -14,7 +15,7 @@ use crate::sweep::{self, Stop, Summary};
 use crate::task::Context;
 use crate::webhook::{Deliveries, Webhook};
 use anyhow::{Context as _, bail};
-use ddpatrol_scan::quantity::count;
+use ddpatrol_scan::quantity::{count, number};
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
@@ -47,8 +48,11 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     let done = context.store.keys(&context.sweep).await?;
     let left = mine.iter().filter(|it| !done.contains(&it.key())).count();
     let name = &context.sweep;
-    let resumed =
-        if left < mine.len() { format!(", {} done", mine.len() - left) } else { String::new() };
+    let resumed = if left < mine.len() {
+        format!(", {} done", number(mine.len() - left))
+    } else {
+        String::new()
+    };
     print_note(&format!("sweep {name}: {}{resumed}", count(mine.len(), "repository")));
 
     let stop = Arc::new(Stop::default());
@@ -58,9 +62,10 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         _ => Lines::Notable,
     };
     let progress = Progress::new(mine.len(), lines);
+    let mut signals = Signals::new()?;
     let summary = tokio::select! {
         summary = sweep::run(&context, &mine, jobs, &stop, &progress) => summary?,
-        () = second_signal(&stop) => {
+        () = second_signal(&mut signals, &stop) => {
             progress.finish();
             print_note("interrupted: repeat the command to continue");
             return Ok(Exit::Interrupted);
@@ -68,15 +73,17 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     };
     progress.finish();
     print_summary(&summary, total, mine.len());
-    if summary.is_stopped {
+    // Also if the last repositories were running: the user wants the program to end, and to post nothing now.
+    if summary.is_stopped || stop.is_requested() {
         print_note("stopped: repeat the command to continue");
         return Ok(Exit::Interrupted);
     }
     let is_notified = match context.store.keys(&context.sweep).await?.len() >= total {
         true => tokio::select! {
             is_notified = finish(&context, webhook.as_ref()) => is_notified?,
-            _ = signal() => {
-                print_note("interrupted: repeat the command to continue");
+            () = signals.next() => {
+                // A post that was interrupted is repeated with the same id.
+                print_note("interrupted before the end of the sweep was recorded: repeat the command to continue");
                 return Ok(Exit::Interrupted);
             }
         },
@@ -152,16 +159,24 @@ async fn choose_sweep(
     name: Option<SweepName>,
     repositories: &[Repository],
 ) -> anyhow::Result<SweepName> {
-    if let Some(name) = name {
-        return Ok(name);
+    let sweeps = store.sweeps().await?;
+    let Some(latest) = sweeps.last() else { return Ok(name.unwrap_or_else(SweepName::now)) };
+    if let Some(name) = name.as_ref().filter(|it| sweeps.contains(it)) {
+        return Ok(name.clone());
     }
-    if let Some(latest) = store.sweeps().await?.pop()
-        && store.file(&latest, FINISHED).await?.is_none()
-        && store.list(&latest).await?.is_some_and(|it| has_same_urls(&it, repositories))
+    if name.is_none()
+        && store.file(latest, FINISHED).await?.is_none()
+        && store.list(latest).await?.is_some_and(|it| has_same_urls(&it, repositories))
     {
-        return Ok(latest);
+        return Ok(latest.clone());
     }
-    Ok(SweepName::now())
+    let new = name.unwrap_or_else(SweepName::now);
+    if new < *latest {
+        bail!(
+            "the new sweep `{new}` would be older than `{latest}`, because names sort by age: use a later --sweep"
+        );
+    }
+    Ok(new)
 }
 
 /// Fails if a named sweep was started with other repositories.
@@ -186,11 +201,9 @@ fn has_same_urls(one: &[Repository], other: &[Repository]) -> bool {
 }
 
 /// Waits for a second request to stop; reports the first one.
-async fn second_signal(stop: &Stop) {
+async fn second_signal(signals: &mut Signals, stop: &Stop) {
     loop {
-        if signal().await.is_err() {
-            return std::future::pending().await;
-        }
+        signals.next().await;
         if stop.request() > 1 {
             return;
         }
@@ -198,36 +211,24 @@ async fn second_signal(stop: &Stop) {
     }
 }
 
-/// Waits for SIGINT or SIGTERM.
-async fn signal() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
-}
-
 fn print_summary(summary: &Summary, total: usize, mine: usize) {
     let done: usize = summary.statuses.values().sum();
     let counts: Vec<String> = Status::ALL
         .iter()
         .filter(|it| **it != Status::Complete && summary.count(**it) > 0)
-        .map(|it| format!("; {} {it}", summary.count(*it)))
+        .map(|it| format!("; {} {it}", number(summary.count(*it))))
         .collect();
-    let complete = summary.count(Status::Complete);
-    let shard =
-        if mine < total { format!(" of this shard ({total} in all)") } else { String::new() };
+    let complete = number(summary.count(Status::Complete));
+    let shard = if mine < total {
+        format!(" of this shard ({} in all)", number(total))
+    } else {
+        String::new()
+    };
     print_note(&format!(
         "{complete} of {}{shard} completely scanned{}{}; {}, each counted once per repository",
         count(mine, "repository"),
         counts.concat(),
-        if done < mine { format!("; {} left", mine - done) } else { String::new() },
+        if done < mine { format!("; {} left", number(mine - done)) } else { String::new() },
         count(summary.tokens, "token"),
     ));
     if summary.unverified > 0 {

@@ -55,7 +55,7 @@ pub(super) async fn run(args: TaskArgs) -> anyhow::Result<Exit> {
                     effort: Some(word(done.effort)),
                     ..TaskLine::done(&done)
                 })?;
-                context.cache.evict()?;
+                context.cache.evict(&repository.key())?;
             }
             // A bad line must not fail the lines beside it, and with them the job of a cluster.
             Err(error) => print(&TaskLine {

@@ -20,7 +20,9 @@ const SERVER_VARIABLES: &[&str] =
 pub(super) struct GitHubRepository {
     node_id: Option<String>,
     full_name: String,
-    clone_url: String,
+    html_url: String,
+    /// Optional in lists, by the description of the API.
+    clone_url: Option<String>,
     ssh_url: Option<String>,
     default_branch: Option<String>,
     size: Option<u64>,
@@ -43,7 +45,7 @@ impl ListedEntry for GitHubRepository {
     fn repository(self, protocol: Protocol) -> Result<Repository, String> {
         let url = match (protocol, self.ssh_url) {
             (Protocol::Ssh, Some(url)) => url,
-            _ => self.clone_url,
+            _ => self.clone_url.unwrap_or_else(|| format!("{}.git", self.html_url)),
         };
         Ok(Repository {
             url: clone_url(&url, &self.full_name)?,

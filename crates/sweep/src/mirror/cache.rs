@@ -3,12 +3,17 @@
 use crate::repository::RepositoryKey;
 use anyhow::Context;
 use rustix::fs::FlockOperation;
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tokio::time::Instant;
+
+/// Time after which all sizes are measured again: other processes may use the same cache.
+const MEASURED: Duration = Duration::from_secs(600);
 
 /// A folder of mirrors.
 #[derive(Debug)]
@@ -16,8 +21,25 @@ pub struct Cache {
     folder: PathBuf,
     /// Maximum size in bytes of all mirrors that are not in use.
     limit: Option<u64>,
+    /// The sizes of the mirrors, once they were measured; only if there is a limit.
+    usage: Mutex<Option<Usage>>,
     /// Removed at the end, if there is no lasting cache.
     temporary: Option<TempDir>,
+}
+
+/// The sizes of the mirrors. Measuring all of them reads many folders, and is done rarely.
+#[derive(Debug)]
+struct Usage {
+    sizes: HashMap<PathBuf, u64>,
+    total: u64,
+    measured_at: std::time::Instant,
+}
+
+impl Usage {
+    fn set(&mut self, mirror: PathBuf, size: u64) {
+        let before = self.sizes.insert(mirror, size).unwrap_or_default();
+        self.total = self.total.saturating_sub(before).saturating_add(size);
+    }
 }
 
 /// The lock on the mirror of one repository. It is released when the lock and all child processes that hold it
@@ -72,13 +94,21 @@ impl Cache {
             let temporary = TempDir::with_prefix("ddpatrol-sweep-")
                 .context("cannot create a temporary folder for mirrors")?;
             let folder = temporary.path().to_owned();
-            return Ok(Self { folder, limit: Some(0), temporary: Some(temporary) });
+            return Ok(Self::new(folder, Some(0), Some(temporary)));
         };
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot create the cache `{}`", folder.display()))?;
         let folder = fs::canonicalize(folder)
             .with_context(|| format!("cannot open the cache `{}`", folder.display()))?;
-        Ok(Self { folder, limit, temporary: None })
+        Ok(Self::new(folder, limit, None))
+    }
+
+    fn new(folder: PathBuf, limit: Option<u64>, temporary: Option<TempDir>) -> Self {
+        Self { folder, limit, usage: Mutex::new(None), temporary }
+    }
+
+    fn mirror(&self, key: &RepositoryKey) -> PathBuf {
+        self.folder.join(&key.as_str()[..2]).join(format!("{key}.git"))
     }
 
     /// Returns `true` if mirrors are removed after each scan.
@@ -96,9 +126,9 @@ impl Cache {
         key: &RepositoryKey,
         deadline: Instant,
     ) -> anyhow::Result<Option<Lock>> {
-        let folder = self.folder.join(&key.as_str()[..2]);
-        let path = folder.join(format!("{key}.lock"));
-        let file = fs::create_dir_all(&folder)
+        let mirror = self.mirror(key);
+        let path = mirror.with_extension("lock");
+        let file = fs::create_dir_all(mirror.parent().unwrap_or(&self.folder))
             .and_then(|()| {
                 OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)
             })
@@ -113,16 +143,48 @@ impl Cache {
         }
         // The time of the last use, for eviction.
         let _ = file.set_modified(SystemTime::now());
-        Ok(Some(Lock { file, mirror: folder.join(format!("{key}.git")) }))
+        Ok(Some(Lock { file, mirror }))
     }
 
-    /// Removes the mirrors that were not used for the longest time until the rest fits the limit. Mirrors in use
-    /// are kept.
+    /// Removes the mirrors that were not used for the longest time, if the limit is exceeded, until a twentieth of
+    /// it is free. Mirrors in use are kept. `used` is the mirror that may have changed.
     ///
     /// # Errors
     /// Returns an error if the cache cannot be read or a mirror cannot be removed.
-    pub fn evict(&self) -> anyhow::Result<()> {
+    pub fn evict(&self, used: &RepositoryKey) -> anyhow::Result<()> {
         let Some(limit) = self.limit else { return Ok(()) };
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(usage) = usage.as_mut().filter(|it| it.measured_at.elapsed() < MEASURED) {
+            let mirror = self.mirror(used);
+            let size = size(&mirror);
+            usage.set(mirror, size);
+            if usage.total <= limit {
+                return Ok(());
+            }
+        }
+        let mut mirrors = self.measure()?;
+        let mut total: u64 = mirrors.iter().map(|(_, size, _)| size).sum();
+        if total > limit {
+            mirrors.sort();
+            let wanted = limit - limit / 20;
+            for (_, size, path) in &mut mirrors {
+                if total <= wanted {
+                    break;
+                }
+                let Ok(file) = File::open(path.with_extension("lock")) else { continue };
+                if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                    remove(path).with_context(|| format!("cannot remove `{}`", path.display()))?;
+                    total -= std::mem::take(size);
+                }
+            }
+        }
+        let sizes = mirrors.into_iter().map(|(_, size, path)| (path, size)).collect();
+        *usage = Some(Usage { sizes, total, measured_at: std::time::Instant::now() });
+        Ok(())
+    }
+
+    /// Returns the last use, the size and the path of each mirror.
+    fn measure(&self) -> anyhow::Result<Vec<(SystemTime, u64, PathBuf)>> {
         let what = || format!("cannot read the cache `{}`", self.folder.display());
         let mut mirrors = Vec::new();
         for folder in fs::read_dir(&self.folder).with_context(what)? {
@@ -136,19 +198,7 @@ impl Cache {
                 }
             }
         }
-        let mut total: u64 = mirrors.iter().map(|(_, size, _)| size).sum();
-        mirrors.sort();
-        for (_, size, path) in mirrors {
-            if total <= limit {
-                break;
-            }
-            let Ok(file) = File::open(path.with_extension("lock")) else { continue };
-            if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                remove(&path).with_context(|| format!("cannot remove `{}`", path.display()))?;
-                total -= size;
-            }
-        }
-        Ok(())
+        Ok(mirrors)
     }
 }
 
@@ -199,9 +249,29 @@ mod tests {
         }
         let mirrors: Vec<_> = locks.iter().map(|lock| lock.mirror().to_owned()).collect();
         locks.truncate(1);
-        cache.evict().unwrap();
+        cache.evict(&key("a")).unwrap();
         let left: Vec<bool> = mirrors.iter().map(|it| it.exists()).collect();
         assert_eq!(left, [true, false, false, true], "the first one is in use");
+    }
+
+    #[tokio::test]
+    async fn a_mirror_that_grows_beyond_the_limit_evicts_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(Some(folder.path()), Some(1000)).unwrap();
+        let mut mirrors = Vec::new();
+        for (name, size) in [("a", 400), ("b", 400), ("c", 400), ("c", 100), ("d", 450)] {
+            let lock = cache.lock(&key(name), soon()).await.unwrap().unwrap();
+            fs::create_dir_all(lock.mirror()).unwrap();
+            fs::write(lock.mirror().join("pack"), vec![0; size]).unwrap();
+            let age = Duration::from_secs(100 - mirrors.len() as u64);
+            lock.file().set_modified(SystemTime::now() - age).unwrap();
+            mirrors.push(lock.mirror().to_owned());
+            drop(lock);
+            cache.evict(&key(name)).unwrap();
+        }
+        let left: Vec<bool> = mirrors.iter().map(|it| it.exists()).collect();
+        assert_eq!(left, [false, true, true, true, true], "400, 100 and 450 bytes");
+        assert_eq!(cache.usage.lock().unwrap().as_ref().unwrap().total, 950);
     }
 
     #[tokio::test]

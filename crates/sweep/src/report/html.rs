@@ -4,15 +4,14 @@
 //! text nodes, and links only if they are `https` or `http`. A content security policy allows only the page's
 //! own style and script, by their hashes.
 
-use super::model::{MergedReport, PlaceRow, Reach, TokenRow};
+use super::model::MergedReport;
+use super::page_data::data;
 use crate::result::Status;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ddpatrol_scan::quantity::{count, number};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
 use std::io::{self, Write};
 
 const STYLE: &str = include_str!("style.css");
@@ -20,9 +19,6 @@ const SCRIPT: &str = include_str!("script.js");
 
 /// Maximum number of issues in the page; the JSON report has all.
 const MAX_ISSUES: usize = 5_000;
-
-/// The numbers of places in the data of the script.
-const REACHES: [Reach; 3] = [Reach::Head, Reach::History, Reach::Unreachable];
 
 /// Writes the report.
 ///
@@ -267,92 +263,6 @@ fn without_scheme(url: &str) -> &str {
 
 fn short(text: &str) -> &str {
     text.get(..12).unwrap_or(text)
-}
-
-/// Texts that occur in many rows are written once, and named by their index.
-#[derive(Default)]
-struct Texts {
-    indices: HashMap<String, usize>,
-    texts: Vec<String>,
-}
-
-impl Texts {
-    fn index(&mut self, text: &str) -> usize {
-        if let Some(&index) = self.indices.get(text) {
-            return index;
-        }
-        self.indices.insert(text.to_owned(), self.texts.len());
-        self.texts.push(text.to_owned());
-        self.texts.len() - 1
-    }
-}
-
-/// Returns the data of the script as JSON that cannot end its element.
-fn data(report: &MergedReport) -> String {
-    let mut texts = Texts::default();
-    let rows: Vec<_> = report.tokens.iter().map(|it| row(report, it, &mut texts)).collect();
-    let urls: Vec<&str> = report.repositories.iter().map(|it| it.url.as_str()).collect();
-    let data = json!({ "repositories": urls, "texts": texts.texts, "rows": rows });
-    data.to_string().replace('<', "\\u003c")
-}
-
-/// Returns the fields of a token in the order that the script expects.
-fn row(report: &MergedReport, token: &TokenRow, texts: &mut Texts) -> serde_json::Value {
-    let first = token.first.as_ref();
-    let author = first.map(|it| format!("{} <{}>", it.author.name, it.author.email));
-    let places: Vec<_> = token
-        .repositories
-        .iter()
-        .map(|at| {
-            let repository = &report.repositories[at.repository].url;
-            let places: Vec<_> = at.places.iter().map(|it| place(it, repository, texts)).collect();
-            json!([at.repository, at.places_total, places])
-        })
-        .collect();
-    json!([
-        token.fingerprint,
-        token.verdict.word(),
-        token.reach,
-        token.change,
-        texts.index(&token.rule),
-        texts.index(&token.name),
-        token.redacted,
-        token.token_id,
-        token.reason.as_ref().map(|it| texts.index(it)),
-        token.login,
-        first.map(|it| texts.index(&it.commit)),
-        author.map(|it| texts.index(&it)),
-        first.map(|it| &it.author.date),
-        token.age_days,
-        token.owners.iter().map(|it| texts.index(it)).collect::<Vec<_>>(),
-        token.advice.as_ref().map(|it| texts.index(it)),
-        places,
-        first.and_then(|it| it.url.as_ref()),
-    ])
-}
-
-/// Returns the fields of a place in the order that the script expects. Links are long: in them, `\u{1}` stands for
-/// the URL of the repository, `\u{2}` for the commit, and `\u{3}` for the path.
-fn place(place: &PlaceRow, repository: &str, texts: &mut Texts) -> serde_json::Value {
-    let base = repository.strip_suffix(".git").unwrap_or(repository);
-    let url = place.url.as_ref().map(|url| {
-        let mut url = url.replacen(base, "\u{1}", 1);
-        if let Some(commit) = &place.commit {
-            url = url.replacen(commit, "\u{2}", 1);
-        }
-        match &place.path {
-            Some(path) if !path.is_empty() => url.replacen(path, "\u{3}", 1),
-            _ => url,
-        }
-    });
-    json!([
-        place.path.as_ref().map(|it| texts.index(it)),
-        place.line,
-        url,
-        REACHES.iter().position(|it| *it == place.reach),
-        place.commit.as_ref().map(|it| texts.index(it)),
-        if place.path.is_some() { "" } else { &place.part },
-    ])
 }
 
 /// Returns the content security policy: only the style and the script of the page, by their hashes.

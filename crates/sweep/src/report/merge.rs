@@ -1,32 +1,16 @@
 //! Merges the results of a sweep.
 
+use super::history::History;
 use super::model::{
     Change, Counts, Coverage, FirstCommit, GoneToken, IssueRow, MAX_PLACES, MergedReport,
     Occurrence, PlaceRow, Reach, RepositoryRow, SCHEMA, TokenRow,
 };
-use crate::repository::{Repository, RepositoryKey};
-use crate::result::{Finding, Issue, Location, RepositoryResult, Status, Verdict};
+use super::resolved::{Resolved, add_verdicts, resolve_all};
+use crate::result::{Finding, Location, Verdict};
 use crate::store::{Store, SweepName};
-use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-
-/// Number of results that are read at a time.
-const CONCURRENCY: usize = 32;
-
-/// The results of one repository that a report shows.
-struct Resolved {
-    repository: Repository,
-    status: Status,
-    reason: Option<String>,
-    as_of: Option<String>,
-    scanned_at: Option<Timestamp>,
-    started_at: Timestamp,
-    ended_at: Timestamp,
-    findings: Vec<Finding>,
-    issues: Vec<Issue>,
-}
+use std::collections::{HashMap, HashSet};
 
 /// Merges the results of `sweep`. Its tokens are compared with those of `since` and of the sweeps before it.
 ///
@@ -77,132 +61,6 @@ pub async fn merge(
         gone,
         issues: merger.issues,
     })
-}
-
-/// Replaces the verdicts of the time of the scans by the latest ones.
-async fn add_verdicts(store: &Store, resolved: &mut [Resolved]) -> anyhow::Result<()> {
-    let findings = resolved.iter().flat_map(|it| &it.findings);
-    let fingerprints = findings.map(|it| it.fingerprint.clone()).collect();
-    let verdicts = store.verdicts(&fingerprints).await?;
-    for finding in resolved.iter_mut().flat_map(|it| &mut it.findings) {
-        if let Some(verdict) = verdicts.get(&finding.fingerprint) {
-            finding.verification = Some(verdict.verification.clone());
-        }
-    }
-    Ok(())
-}
-
-/// Returns what is known about each repository of a sweep: its own result, the one that it repeats, or, if it
-/// could not be scanned, the latest earlier one.
-async fn resolve_all(
-    store: &Store,
-    sweeps: &[SweepName],
-    sweep: &SweepName,
-) -> anyhow::Result<Vec<Resolved>> {
-    let keys = store.keys(sweep).await?;
-    let earlier: Vec<&SweepName> = sweeps.iter().rev().filter(|it| *it < sweep).collect();
-    let resolved = stream::iter(keys.iter().map(|key| resolve(store, sweep, &earlier, key)));
-    resolved.buffered(CONCURRENCY).try_filter_map(async |it| Ok(it)).try_collect().await
-}
-
-async fn resolve(
-    store: &Store,
-    sweep: &SweepName,
-    earlier: &[&SweepName],
-    key: &RepositoryKey,
-) -> anyhow::Result<Option<Resolved>> {
-    let Some(result) = store.result(sweep, key).await? else { return Ok(None) };
-    if result.unchanged_since.is_none() && result.status.is_scanned() {
-        return Ok(Some(Resolved::new(&result, &result, None)));
-    }
-    let sweeps = std::iter::once(sweep).chain(earlier.iter().copied());
-    let known = store.latest_scan(sweeps, key).await?;
-    Ok(Some(match known {
-        Some((as_of, original)) => Resolved::new(&result, &original, Some(as_of.to_string())),
-        None => Resolved::new(&result, &result, None),
-    }))
-}
-
-impl Resolved {
-    /// Combines a result with the one that has its findings.
-    fn new(result: &RepositoryResult, original: &RepositoryResult, as_of: Option<String>) -> Self {
-        Self {
-            repository: result.repository.clone(),
-            status: result.status,
-            reason: result.reason.clone(),
-            as_of,
-            scanned_at: original.status.is_scanned().then_some(original.ended_at),
-            started_at: result.started_at,
-            ended_at: result.ended_at,
-            findings: original.findings.clone(),
-            issues: original.issues.clone(),
-        }
-    }
-}
-
-/// The tokens of earlier sweeps.
-#[derive(Default)]
-struct History {
-    /// Tokens of the sweep that is compared with, with the URLs of their repositories; `None` without one.
-    previous: Option<BTreeMap<String, (Finding, BTreeSet<String>)>>,
-    /// Fingerprints of the sweeps before it.
-    older: HashSet<String>,
-}
-
-impl History {
-    async fn read(
-        store: &Store,
-        sweeps: &[SweepName],
-        since: Option<&SweepName>,
-    ) -> anyhow::Result<Self> {
-        let Some(since) = since else { return Ok(Self::default()) };
-        let mut previous: BTreeMap<String, (Finding, BTreeSet<String>)> = BTreeMap::new();
-        for resolved in resolve_all(store, sweeps, since).await? {
-            let url = resolved.repository.url.to_string();
-            for finding in resolved.findings.into_iter().filter(|it| it.suppression.is_none()) {
-                let fingerprint = finding.fingerprint.clone();
-                let entry = previous.entry(fingerprint);
-                entry.or_insert_with(|| (finding, BTreeSet::new())).1.insert(url.clone());
-            }
-        }
-        let mut older = HashSet::new();
-        for sweep in sweeps.iter().filter(|it| *it < since) {
-            // Repeated results have no findings; the sweep that they repeat has.
-            let keys = store.keys(sweep).await?;
-            let results = stream::iter(keys.iter().map(|key| store.result(sweep, key)));
-            let mut results = std::pin::pin!(results.buffered(CONCURRENCY));
-            while let Some(result) = results.try_next().await? {
-                let findings = result.into_iter().flat_map(|it| it.findings);
-                older.extend(findings.map(|it| it.fingerprint));
-            }
-        }
-        Ok(Self { previous: Some(previous), older })
-    }
-
-    fn change(&self, fingerprint: &str) -> Option<Change> {
-        let previous = self.previous.as_ref()?;
-        Some(if previous.contains_key(fingerprint) {
-            Change::Open
-        } else if self.older.contains(fingerprint) {
-            Change::Back
-        } else {
-            Change::New
-        })
-    }
-
-    /// Returns the tokens of the earlier sweep that are neither present nor suppressed now.
-    fn gone(&self, present: &HashSet<&str>, suppressed: &HashSet<String>) -> Vec<GoneToken> {
-        let previous = self.previous.iter().flatten();
-        previous
-            .filter(|(it, _)| !present.contains(it.as_str()) && !suppressed.contains(*it))
-            .map(|(fingerprint, (finding, urls))| GoneToken {
-                fingerprint: fingerprint.clone(),
-                rule: finding.rule.clone(),
-                redacted: finding.token.redacted.clone(),
-                repositories: urls.iter().cloned().collect(),
-            })
-            .collect()
-    }
 }
 
 /// Collects tokens of many repositories.

@@ -3,9 +3,12 @@
 //! [`merge()`] builds the data from the results of the store; one file per format writes them.
 
 pub mod csv;
+mod history;
 pub mod html;
 pub mod merge;
 pub mod model;
+mod page_data;
+mod resolved;
 pub mod sarif;
 
 pub use merge::merge;

@@ -57,10 +57,10 @@ impl Coverage {
 
     /// Describes the coverage, such as `2,988 of 3,000 repositories completely scanned; 9 unreachable`.
     pub fn describe(&self) -> String {
-        use ddpatrol_scan::quantity::number;
+        use ddpatrol_scan::quantity::{count, number};
         let complete = number(self.count(Status::Complete));
-        let mut text =
-            format!("{complete} of {} repositories completely scanned", number(self.total));
+        let total = count(self.total, "repository");
+        let mut text = format!("{complete} of {total} completely scanned");
         for status in Status::ALL.into_iter().filter(|it| *it != Status::Complete) {
             if self.count(status) > 0 {
                 text.push_str(&format!("; {} {status}", number(self.count(status))));

@@ -7,39 +7,42 @@
   if (!list) return;
   const SIZE = 100;
   const number = new Intl.NumberFormat("en");
-  const REACHES = ["head", "history", "unreachable"];
-  const REACH = { head: "in HEAD", history: "in history", unreachable: "unreachable" };
-  const text = (index) => (index === null ? "" : data.texts[index]);
-  const tokens = data.rows.map((row, at) => ({
-    at,
-    fingerprint: row[0],
-    state: row[1],
-    reach: row[2],
-    change: row[3],
-    rule: text(row[4]),
-    name: text(row[5]),
-    redacted: row[6],
-    id: row[7],
-    reason: text(row[8]),
-    login: row[9],
-    commit: text(row[10]),
-    author: text(row[11]),
-    date: row[12] ?? "",
-    age: row[13],
-    owners: row[14].map(text),
-    advice: text(row[15]),
-    places: row[16].map(([repository, total, places]) => ({ repository: data.repositories[repository], total, places })),
-    url: row[17],
-  }));
+  const VERDICTS = ["live", "unknown", "dead"];
+  const REACHES = ["in HEAD", "in history", "unreachable"];
+  const CHANGES = ["", "new", "open", "back"];
+  const text = (index) => (index < 0 ? "" : data.texts[index]);
+  const total = data.fingerprints.length;
+
+  // The columns have an entry for each token; a token is its index.
+  const occurrences = (token) => {
+    const found = [];
+    const column = data.places[token];
+    for (let at = 0; at < column.length; at += 3 + column[at + 2] * 5) {
+      found.push({ repository: data.repositories[column[at]], total: column[at + 1], from: at + 3, listed: column[at + 2] });
+    }
+    return found;
+  };
+  const base = (url) => url.replace(/\.git$/, "");
+  const expandUrl = (index, repository, commit, path, line) =>
+    index < 0 ? null : data.urls[index].replace("\u0001", () => base(repository)).replace("\u0002", () => commit).replace("\u0003", () => path).replace("\u0004", line);
 
   // A repository as people read it.
   const label = (url) => url.replace(/^https:\/\//, "").replace(/\.git$/, "");
-  const expand = (repository, [path, line, url, reach, commit, part]) => {
-    const place = { path: path === null ? null : text(path), line, reach: REACHES[reach], commit: text(commit), part };
-    const base = repository.replace(/\.git$/, "");
-    place.url = url?.replace("\u0001", () => base).replace("\u0002", () => place.commit).replace("\u0003", () => place.path);
-    place.name = place.path === null ? `${part} ${place.commit.slice(0, 12)}` : `${place.path}:${line}`;
-    return place;
+  // The places of an occurrence, from the first one on.
+  const listedPlaces = (token, { repository, from, listed }, limit = listed) => {
+    const column = data.places[token];
+    const found = [];
+    for (let at = from; found.length < Math.min(listed, limit); at += 5) {
+      const [name, line, url, reach, commitIndex] = column.slice(at, at + 5);
+      const commit = commitIndex < 0 ? "" : data.commits[commitIndex];
+      const path = name < 0 ? null : text(name);
+      found.push({
+        name: path === null ? `${text(-2 - name)} ${commit.slice(0, 12)}` : `${path}:${line}`,
+        url: expandUrl(url, repository, commit, path ?? "", String(line)),
+        reach: REACHES[reach],
+      });
+    }
+    return found;
   };
 
   // Elements are made of text nodes only; nothing of the data is parsed as markup.
@@ -60,9 +63,18 @@
     const many = noun === "repository" ? "repositories" : `${noun}s`;
     return `${number.format(amount)} ${amount === 1 ? noun : many}`;
   };
-  const day = (date) => date.slice(0, 10);
 
-  const place = (it) => make("li", "", link(it.url, make("code", "", it.name)), make("span", "soft", ` ${REACH[it.reach]}`));
+  const verdict = (token) => VERDICTS[data.verdicts[token]];
+  const kind = (token) => data.kinds[data.kind[token]];
+  const owners = (token) => data.owners[token].map(text);
+  const first = (token) => {
+    if (data.first[token].length === 0) return null;
+    const [commit, name, email, day, url, repository] = data.first[token];
+    const id = data.commits[commit];
+    return { id, author: `${text(name)} <${text(email)}>`, day: text(day), url: expandUrl(url, data.repositories[repository] ?? "", id, "", "") };
+  };
+
+  const place = (it) => make("li", "", link(it.url, make("code", "", it.name)), make("span", "soft", ` ${it.reach}`));
   const details = (token) => {
     const body = make("div", "body");
     const facts = make("dl", "facts");
@@ -71,86 +83,123 @@
         facts.append(make("div", "", make("dt", "", name), make("dd", "", ...value)));
       }
     };
-    fact("Token", make("code", "", token.redacted));
-    fact("Token id", token.id ?? "");
-    fact("Fingerprint", make("code", "", token.fingerprint));
-    fact("State", token.state + (token.reason ? `: ${token.reason}` : ""));
-    fact("Account", token.login ?? "");
-    if (token.commit) fact("First commit", link(token.url, make("code", "", token.commit.slice(0, 12))), ` ${token.author}, ${day(token.date)}`);
-    fact("Owners", token.owners.join(", "));
-    fact("What to do", token.advice);
+    const [reason, login] = (data.answers[token] || [-1, -1]).map(text);
+    const commit = first(token);
+    fact("Token", make("code", "", data.redacted[token]));
+    fact("Token id", data.ids[token] || "");
+    fact("Fingerprint", make("code", "", data.fingerprints[token]));
+    fact("State", verdict(token) + (reason ? `: ${reason}` : ""));
+    fact("Account", login);
+    if (commit) fact("First commit", link(commit.url, make("code", "", commit.id.slice(0, 12))), ` ${commit.author}, ${commit.day}`);
+    fact("Owners", owners(token).join(", "));
+    fact("What to do", text(kind(token)[2]));
     body.append(facts);
-    for (const { repository, total, places } of token.places.slice(0, 50)) {
-      body.append(make("h3", "", link(repository, document.createTextNode(label(repository)))));
-      const items = make("ul", "places", ...places.map((it) => place(expand(repository, it))));
-      if (total > places.length) items.append(make("li", "soft", `and ${plural(total - places.length, "place")}`));
+    const found = occurrences(token);
+    for (const it of found.slice(0, 50)) {
+      body.append(make("h3", "", link(it.repository, document.createTextNode(label(it.repository)))));
+      const items = make("ul", "places", ...listedPlaces(token, it).map(place));
+      if (it.total > it.listed) items.append(make("li", "soft", `and ${plural(it.total - it.listed, "place")}`));
       body.append(items);
     }
-    if (token.places.length > 50) body.append(make("p", "soft", `and ${plural(token.places.length - 50, "repository")}`));
+    if (found.length > 50) body.append(make("p", "soft", `and ${plural(found.length - 50, "repository")}`));
     return body;
   };
   const row = (token) => {
-    const { repository, total, places } = token.places[0];
-    const path = places.length ? expand(repository, places[0]).name : "";
-    const others = token.places.length - 1;
-    const more = others > 0 ? `+${plural(others, "repository")}` : total > 1 ? `+${plural(total - 1, "place")}` : "";
-    const state = make("div", "state", make("span", `pill ${token.state}`, token.state), make("span", "soft", REACH[token.reach]));
-    if (token.change && token.change !== "open") state.append(make("span", "pill change", token.change));
+    const found = occurrences(token);
+    const { repository, total: places } = found[0];
+    const path = listedPlaces(token, found[0], 1)[0]?.name ?? "";
+    const others = found.length - 1;
+    const more = others > 0 ? `+${plural(others, "repository")}` : places > 1 ? `+${plural(places - 1, "place")}` : "";
+    const state = make("div", "state", make("span", `pill ${verdict(token)}`, verdict(token)), make("span", "soft", REACHES[data.reaches[token]]));
+    const change = CHANGES[data.changes[token]];
+    if (change && change !== "open") state.append(make("span", "pill change", change));
     const where = make("div", "what",
       make("div", "path", label(repository), " ", make("code", "", path), " ", make("span", "soft", more)),
-      make("div", "meta", make("span", "", token.name), make("code", "", token.redacted), make("span", "", token.owners.slice(0, 3).join(", "))));
-    const age = make("div", "age", token.age === null ? "" : token.age === 0 ? "today" : plural(token.age, "day"));
-    const summary = make("summary", "", state, where, age);
-    const it = make("details", "token", summary);
+      make("div", "meta", make("span", "", text(kind(token)[1])), make("code", "", data.redacted[token]), make("span", "", owners(token).slice(0, 3).join(", "))));
+    const days = data.ages[token];
+    const age = make("div", "age", days < 0 ? "" : days === 0 ? "today" : plural(days, "day"));
+    const it = make("details", "token", make("summary", "", state, where, age));
     it.addEventListener("toggle", () => {
       if (it.open && it.childElementCount === 1) it.append(details(token));
     });
     return it;
   };
 
+  // For each filter: the names of its values, and a function that calls another one with each value of a token.
   const picks = {
-    state: (token) => [token.state],
-    reach: (token) => [REACH[token.reach]],
-    change: (token) => (token.change ? [token.change] : []),
-    rule: (token) => [token.rule],
-    repository: (token) => token.places.map((it) => it.repository),
-    owner: (token) => token.owners,
+    state: [VERDICTS, (token, call) => call(+data.verdicts[token])],
+    reach: [REACHES, (token, call) => call(+data.reaches[token])],
+    change: [CHANGES, (token, call) => data.changes[token] !== "0" && call(+data.changes[token])],
+    rule: [data.texts, (token, call) => call(kind(token)[0])],
+    repository: [data.repositories.map(label), (token, call) => {
+      const column = data.places[token];
+      for (let at = 0; at < column.length; at += 3 + column[at + 2] * 5) call(column[at]);
+    }],
+    owner: [data.texts, (token, call) => data.owners[token].forEach(call)],
   };
-  for (const [id, values] of Object.entries(picks)) {
+  for (const [id, [names, each]] of Object.entries(picks)) {
     const counts = new Map();
-    for (const token of tokens) for (const value of new Set(values(token))) counts.set(value, (counts.get(value) ?? 0) + 1);
+    const add = (value) => counts.set(value, (counts.get(value) ?? 0) + 1);
+    for (let token = 0; token < total; token += 1) each(token, add);
     if (counts.size < 2) {
       find(id).parentElement.hidden = true;
       continue;
     }
-    const sorted = [...counts].sort((one, two) => two[1] - one[1] || (one[0] < two[0] ? -1 : 1));
+    const sorted = [...counts].sort((one, two) => two[1] - one[1] || (names[one[0]] < names[two[0]] ? -1 : 1));
     const options = document.createDocumentFragment();
     for (const [value, amount] of sorted) {
-      const option = make("option", "", `${id === "repository" ? label(value) : value} (${number.format(amount)})`);
+      const option = make("option", "", `${names[value]} (${number.format(amount)})`);
       option.value = value;
       options.append(option);
     }
     find(id).append(options);
   }
 
-  const haystack = (token) =>
-    (token.text ??= [
-      token.fingerprint, token.redacted, token.id, token.name, token.rule, token.author, token.commit, token.login, ...token.owners,
-      ...token.places.flatMap((it) => [it.repository, ...it.places.map(([path]) => text(path))]),
-    ].join(" ").toLowerCase());
-  const compare = {
-    urgency: (one, two) => one.at - two.at,
-    newest: (one, two) => (one.age ?? Infinity) - (two.age ?? Infinity) || one.at - two.at,
-    oldest: (one, two) => (two.age ?? -1) - (one.age ?? -1) || one.at - two.at,
-    spread: (one, two) => two.places.length - one.places.length || one.at - two.at,
+  // Returns a function that returns true for tokens whose texts contain a word. Each text is searched once.
+  const search = (word) => {
+    const has = (it) => it.toLowerCase().includes(word);
+    const texts = Uint8Array.from(data.texts, has);
+    const repositories = Uint8Array.from(data.repositories, has);
+    const commits = /^[0-9a-f]+$/.test(word) ? Uint8Array.from(data.commits, has) : new Uint8Array(data.commits.length);
+    const isIn = (token) => {
+      const [rule, name] = kind(token);
+      const [reason, login] = data.answers[token] || [-1, -1];
+      const [commit, author, email] = data.first[token];
+      const indices = [rule, name, reason, login, author, email, ...data.owners[token]];
+      if (has(data.fingerprints[token]) || has(data.redacted[token]) || has(data.ids[token] || "") || commits[commit]) return true;
+      if (indices.some((index) => texts[index])) return true;
+      const column = data.places[token];
+      for (let at = 0; at < column.length; ) {
+        if (repositories[column[at]]) return true;
+        const end = at + 3 + column[at + 2] * 5;
+        for (at += 3; at < end; at += 5) if (texts[column[at]] || commits[column[at + 4]]) return true;
+      }
+      return false;
+    };
+    return isIn;
   };
-  let shown = tokens;
+  const ages = data.ages;
+  const spread = (token) => {
+    let amount = 0;
+    picks.repository[1](token, () => (amount += 1));
+    return amount;
+  };
+  const youngest = (token) => (ages[token] < 0 ? Infinity : ages[token]);
+  // The index of a token is its rank by urgency.
+  const compare = {
+    urgency: (one, two) => one - two,
+    newest: (one, two) => (youngest(one) < youngest(two) ? -1 : youngest(one) > youngest(two) ? 1 : one - two),
+    oldest: (one, two) => ages[two] - ages[one] || one - two,
+    spread: (one, two) => spread(two) - spread(one) || one - two,
+  };
+  const all = Array.from({ length: total }, (_, token) => token);
+  let shown = all;
   let page = 0;
   const render = () => {
     const from = page * SIZE;
     const part = shown.slice(from, from + SIZE);
     list.replaceChildren(...(part.length ? part.map(row) : [make("p", "empty", "No token matches the filters.")]));
-    const of = shown.length === tokens.length ? "" : ` of ${number.format(tokens.length)}`;
+    const of = shown.length === total ? "" : ` of ${number.format(total)}`;
     find("status").textContent = `${number.format(shown.length)}${of} ${shown.length === 1 && !of ? "token" : "tokens"}`;
     find("pager").hidden = shown.length <= SIZE;
     find("position").textContent = `${number.format(from + 1)}–${number.format(from + part.length)} of ${number.format(shown.length)}`;
@@ -158,11 +207,16 @@
     find("next").disabled = from + SIZE >= shown.length;
   };
   const apply = () => {
-    const words = find("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const wanted = Object.entries(picks).filter(([id]) => find(id).value !== "").map(([id, values]) => [find(id).value, values]);
-    shown = tokens.filter((token) =>
-      wanted.every(([value, values]) => values(token).includes(value)) &&
-      words.every((word) => haystack(token).includes(word)));
+    const words = find("search").value.toLowerCase().split(/\s+/).filter(Boolean).map(search);
+    const wanted = Object.entries(picks).filter(([id]) => find(id).value !== "").map(([id, [, each]]) => [+find(id).value, each]);
+    shown = all.filter((token) => {
+      for (const [value, each] of wanted) {
+        let found = false;
+        each(token, (it) => (found ||= it === value));
+        if (!found) return false;
+      }
+      return words.every((isIn) => isIn(token));
+    });
     shown.sort(compare[find("order").value]);
     page = 0;
     render();
@@ -188,7 +242,7 @@
   find("next").addEventListener("click", () => turn(1));
   for (const it of document.querySelectorAll("button[data-repository]")) {
     it.addEventListener("click", () => {
-      find("repository").value = data.repositories[it.dataset.repository];
+      find("repository").value = it.dataset.repository;
       apply();
       find("tokens").scrollIntoView();
     });

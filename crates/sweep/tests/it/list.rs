@@ -116,6 +116,16 @@ fn pages_of_github_are_followed_with_the_credential_in_a_header() {
 }
 
 #[test]
+fn an_entry_without_an_address_to_clone_has_that_of_its_page() {
+    let server = Server::start(|_, _, _| {
+        let mut repository = github_repository("a", &Value::Null);
+        repository.as_object_mut().unwrap().remove("clone_url");
+        Response::json(json!([repository]).to_string())
+    });
+    assert_eq!(urls(&github(&server, &[])), ["https://github.com/octo/a.git"]);
+}
+
+#[test]
 fn archived_repositories_and_forks_are_selected_and_counted() {
     let server = Server::start(|_, _, _| {
         let list = json!([

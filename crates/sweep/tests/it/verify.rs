@@ -5,9 +5,11 @@ use ddpatrol_test_mint::{Random, datadog};
 use ddpatrol_test_repo::Repo;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A store and a list of repositories.
@@ -25,9 +27,15 @@ pub(crate) struct Issuer {
 impl Issuer {
     /// Starts an issuer that accepts all tokens.
     pub(crate) fn start() -> Self {
+        Self::slow(Duration::ZERO)
+    }
+
+    /// Starts an issuer that needs some time for each answer.
+    pub(crate) fn slow(time: Duration) -> Self {
         let answers = Arc::new(Mutex::new(HashMap::new()));
         let known = Arc::clone(&answers);
         let server = Server::start(move |request, _, _| {
+            std::thread::sleep(time);
             let token = request.header("authorization").unwrap_or_default();
             let token = token.strip_prefix("Bearer ").unwrap_or_default();
             match known.lock().unwrap().get(token).copied().unwrap_or(200) {
@@ -248,5 +256,54 @@ fn a_verification_that_fails_keeps_the_findings_and_is_reported() {
     let output = sweeps.run("w1", &issuer, &["--datadog-site", "datadoghq.example"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(errors(&output).contains("not verified"), "{output:?}");
+    assert_eq!(sweeps.verdicts("w1"), ["unknown"]);
+}
+
+/// Runs `task` with verification on the repositories, and returns its lines.
+fn task(sweeps: &Sweeps, issuer: &Issuer, args: &[&str]) -> Vec<Value> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ddpatrol-sweep"));
+    command.args(["task", "--sweep", "w1", "--store"]).arg(sweeps.store());
+    command.arg("--scanner").arg(scanner()).args(["--verify", "--verify-pause", "2"]);
+    command.args(["--issuer", &issuer.server.url]).args(args);
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    for repository in &sweeps.repositories {
+        writeln!(input, "{}", repository.path().display()).unwrap();
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn tasks_verify_a_token_once_and_repeat_nothing_that_is_done() {
+    let (shared, dead) = (token(30), token(31));
+    let sweeps = Sweeps::new(&[&shared, &dead, &shared]);
+    let issuer = Issuer::start();
+    issuer.answer(&dead, 401);
+    let lines = task(&sweeps, &issuer, &[]);
+    assert_eq!(lines.len(), 3);
+    for line in &lines {
+        assert_eq!((&line["status"], &line["effort"]), (&"complete".into(), &"scanned".into()));
+        assert_eq!((&line["tokens"], &line["unverified"]), (&1.into(), &Value::Null), "{line}");
+        assert!(!line.to_string().contains(&shared[30..]), "{line}");
+    }
+    assert_eq!((issuer.asked(&shared), issuer.asked(&dead)), (1, 2), "rejections are repeated");
+    assert_eq!(sweeps.verdicts("w1"), ["dead", "live"]);
+    let again = task(&sweeps, &issuer, &[]);
+    assert!(again.iter().all(|it| it["effort"] == "already-done"), "{again:?}");
+    assert_eq!(issuer.asked(&shared), 1);
+}
+
+#[test]
+fn a_task_reports_tokens_that_could_not_be_verified_and_keeps_its_result() {
+    let sweeps = Sweeps::new(&[&token(32)]);
+    let issuer = Issuer::start();
+    let lines = task(&sweeps, &issuer, &["--datadog-site", "datadoghq.example"]);
+    assert_eq!(lines[0]["status"], "complete", "{lines:?}");
+    assert!(lines[0]["unverified"].is_string(), "{lines:?}");
     assert_eq!(sweeps.verdicts("w1"), ["unknown"]);
 }

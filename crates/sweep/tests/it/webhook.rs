@@ -5,8 +5,9 @@ use crate::verify::{Issuer, Sweeps, errors, token};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
-use std::process::Output;
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
 
 const SECRET: &str = "webhook-s3cret";
 
@@ -139,4 +140,89 @@ fn a_webhook_without_a_secret_or_encryption_is_refused_before_the_sweep() {
         assert!(errors(&output).contains("--webhook"), "{output:?}");
     }
     assert!(!sweeps.store().exists());
+}
+
+/// Starts a sweep, waits until `is_reached`, and interrupts it.
+fn interrupt(mut command: std::process::Command, is_reached: impl Fn() -> bool) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let start = Instant::now();
+    while !is_reached() {
+        assert!(start.elapsed() < Duration::from_secs(60), "the place to interrupt is not reached");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn with_webhook(sweeps: &Sweeps, issuer: &Issuer, url: &str) -> std::process::Command {
+    let mut command = sweeps.command("w1", issuer, &["--webhook", url]);
+    command.env("DDPATROL_WEBHOOK_SECRET", SECRET);
+    command
+}
+
+fn deliveries(requests: &[Request]) -> Vec<String> {
+    let id = |it: &Request| it.header("x-ddpatrol-delivery").unwrap().to_owned();
+    requests.iter().map(id).collect()
+}
+
+#[test]
+fn an_interrupt_while_tokens_are_posted_loses_none_and_posts_none_twice_without_its_id() {
+    let tokens = [token(20), token(21), token(22)];
+    let sweeps = Sweeps::new(&tokens.each_ref().map(String::as_str));
+    let issuer = Issuer::start();
+    let hanging = Server::start(|_, before, _| {
+        if before > 0 {
+            std::thread::sleep(Duration::from_secs(30));
+        }
+        Response::json("{}")
+    });
+    let command = with_webhook(&sweeps, &issuer, &hanging.url);
+    let output = interrupt(command, || hanging.requests().len() == 2);
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert!(errors(&output).contains("repeat the command to continue"), "{output:?}");
+    let sweep = sweeps.store().join("sweeps/w1");
+    assert!(!sweep.join("finished.json.zst").exists() && !sweep.join("live.json.zst").exists());
+
+    let receiver = accepting();
+    let output = run(&sweeps, "w1", &issuer, &receiver);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let (before, after) = (deliveries(&hanging.requests()), deliveries(&receiver.requests()));
+    assert_eq!(after.len(), 2, "the interrupted one, and the one that was not posted");
+    assert!(!after.contains(&before[0]), "it was posted and recorded");
+    assert!(after.contains(&before[1]), "the receiver can recognize the interrupted one");
+    let all: BTreeSet<&String> = before.iter().chain(&after).collect();
+    assert_eq!(all.len(), 3);
+    assert_eq!(run(&sweeps, "w1", &issuer, &receiver).status.code(), Some(0));
+    assert_eq!(run(&sweeps, "w2", &issuer, &receiver).status.code(), Some(0));
+    assert_eq!(receiver.requests().len(), 2, "nothing is posted again");
+}
+
+#[test]
+fn an_interrupt_ends_the_pause_before_a_post_is_repeated() {
+    let sweeps = Sweeps::new(&[&token(23)]);
+    let issuer = Issuer::start();
+    let busy = Server::start(|_, _, _| Response::new(503, "").with("retry-after", 50));
+    let start = Instant::now();
+    let command = with_webhook(&sweeps, &issuer, &busy.url);
+    let output = interrupt(command, || busy.requests().len() == 1);
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert!(start.elapsed() < Duration::from_secs(40));
+    let receiver = accepting();
+    assert_eq!(run(&sweeps, "w1", &issuer, &receiver).status.code(), Some(0));
+    assert_eq!(deliveries(&receiver.requests()), deliveries(&busy.requests()));
+}
+
+#[test]
+fn an_interrupt_while_the_last_repository_runs_posts_nothing_until_the_sweep_is_continued() {
+    let sweeps = Sweeps::new(&[&token(24)]);
+    let (issuer, receiver) = (Issuer::slow(Duration::from_secs(2)), accepting());
+    let command = with_webhook(&sweeps, &issuer, &receiver.url);
+    let output = interrupt(command, || !issuer.server.requests().is_empty());
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert!(errors(&output).contains("stopping after the running repositories"), "{output:?}");
+    assert!(errors(&output).contains("repeat the command to continue"), "{output:?}");
+    assert!(receiver.requests().is_empty());
+    assert_eq!(run(&sweeps, "w1", &issuer, &receiver).status.code(), Some(0));
+    assert_eq!(receiver.requests().len(), 1);
 }
