@@ -110,8 +110,14 @@ impl LocationContext {
             position.count_from(message);
         }
         let bare = on_match.map(|on_match| (on_match, position.clone()));
-        let added = locations
-            .add(position, |position| self.location(position, window.snippet(describer, &matched)));
+        let added = locations.add(position, |position| {
+            let snippet = window.snippet(describer, &matched);
+            let mut location = self.location(position, snippet);
+            if self.part == Part::Ref {
+                location.name_pattern = window.name_pattern(describer, &matched).map(Box::new);
+            }
+            location
+        });
         let Some((on_match, position)) = bare else { return };
         match added {
             Some(location) => on_match(Occurrence { token, location }),
@@ -139,6 +145,7 @@ impl LocationContext {
             layer: self.layer.clone(),
             further: Spots::default(),
             message: self.message,
+            name_pattern: None,
         }
     }
 }
