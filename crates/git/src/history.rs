@@ -6,7 +6,7 @@
 
 use super::attribution::{Attributor, Partial};
 use super::cache::{Cache, KeyOf, Known, KnownShaped, Read, Recall, Recalled, State};
-use super::lfs::{Content, Lfs, Pointer};
+use super::lfs::{Content, FoundPointer, Lfs, Pointer};
 use super::lfs_objects::LfsObjects;
 use super::objects::{ObjectReader, Objects, WalkResources};
 use super::repo::{Problem, Refs, Repository};
@@ -16,7 +16,7 @@ use ddpatrol_detect::redact::Redactor;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Context, Origin};
 use ddpatrol_scan::issue::GitIssue;
-use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
+use ddpatrol_scan::issue_object::PlacesByObject;
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{Holder, Placement, ShapedSighting, Sighting, TokenKey};
 use ddpatrol_scan::workers::Workers;
@@ -244,20 +244,29 @@ impl<'a> OpenHistory<'a> {
     pub fn attribute(&mut self, sightings: &[Sighting]) -> Vec<Placement> {
         if let Some(known) = self.known {
             Cache::report_issues(known, &self.store, self.run);
-            let has_nothing =
-                sightings.is_empty() && self.run.objects_to_place(self.before.opened).is_empty();
+            // The objects of packs that no longer exist were read again.
+            if known.has_packs(&self.store) {
+                let pointers = known.pointers();
+                let found = pointers.map(|pointer| FoundPointer { pointer, blob: None });
+                self.objects.links.pointers.extend(found);
+            }
+        }
+        let missing_lfs = self.missing_lfs();
+        self.lacks_lfs = !missing_lfs.is_empty();
+        if let Some(known) = self.known {
+            let has_nothing = sightings.is_empty()
+                && missing_lfs.is_empty()
+                && self.run.objects_to_place(self.before.opened).is_empty();
             // Links show which objects are missing.
             if !has_nothing || !known.gaps.is_empty() || known.lacks_loose(&self.store) {
                 let reader = self.object_reader(None);
                 reader.read_links(&self.store, &mut self.objects);
             }
-            // The objects of packs that no longer exist were read again.
-            if known.has_packs(&self.store) {
-                self.objects.links.pointers.extend(known.pointers());
-            }
         }
         self.before.reported = self.run.diagnostics_len();
-        self.lacks_lfs = self.report_missing_lfs();
+        for (issue, place) in missing_lfs {
+            self.run.report(issue, Some(place));
+        }
         self.report_unread_refs();
         let is_partial = self.history.repository.is_partial().unwrap_or(false);
         let attributor = Attributor {
@@ -275,7 +284,7 @@ impl<'a> OpenHistory<'a> {
         let opened = self.before.opened;
         let mut objects = self.run.objects_to_place(opened);
         let broken = self.objects.broken.iter().filter_map(|it| it.0);
-        objects.extend(broken.map(|id| (id, Kind::Blob)));
+        objects.extend(broken.flat_map(|id| [(id, Kind::Blob), (id, Kind::Tree)]));
         let (placements, places) = attributor.attribute(sightings, &objects);
         self.report_broken(&places);
         self.run.place_objects(opened, &places);
@@ -320,7 +329,7 @@ impl<'a> OpenHistory<'a> {
                 let read = Read {
                     store: &self.store,
                     loose: &self.objects.loose,
-                    pointers: self.objects.links.pointers.iter().cloned().collect(),
+                    pointers: self.pointers().cloned().collect(),
                     sightings,
                     shaped,
                     placements,
@@ -363,15 +372,15 @@ impl<'a> OpenHistory<'a> {
         self.history.report(self.run, issue);
     }
 
-    /// Reports objects that could not be read, blobs at their first paths.
+    /// Reports objects that could not be read, blobs and trees at their first paths.
     fn report_broken(&self, places: &PlacesByObject) {
         let broken: BTreeSet<_> = self.objects.broken.iter().collect();
         for (id, message) in broken {
             let issue = GitIssue::ObjectUnreadable { source: message.clone().into() };
-            let has_path = |it: &Vec<IssuePlace>| it.iter().any(|place| place.path.is_some());
-            let id = id.filter(|id| places.get(id).is_some_and(has_path));
-            match id {
-                Some(id) => self.run.report(issue, Some(Place::Object(id, Kind::Blob))),
+            let first = id.and_then(|id| places.get(&id)?.iter().find(|it| it.path.is_some()));
+            let kind = first.and_then(|it| it.trace.as_ref()).map(|trace| trace.kind);
+            match id.zip(kind) {
+                Some((id, kind)) => self.run.report(issue, Some(Place::Object(id, kind))),
                 None => self.report(issue),
             }
         }
@@ -390,16 +399,36 @@ impl<'a> OpenHistory<'a> {
         }
     }
 
-    /// Reports missing Git LFS objects to which the history points; returns `true` if there are any.
-    fn report_missing_lfs(&self) -> bool {
-        let store = Lfs::new(&self.history.repository);
-        let pointers: BTreeSet<&Pointer> = self.objects.links.pointers.iter().collect();
-        let lost: Vec<&Pointer> =
-            pointers.into_iter().filter(|it| store.path(it).is_none()).collect();
-        let Some(first) = lost.first() else { return false };
-        let first = first.oid().to_owned();
-        self.report(GitIssue::LfsObjectsMissing { count: lost.len(), first });
-        true
+    /// Lists the Git LFS pointers in the history.
+    fn pointers(&self) -> impl Iterator<Item = &Pointer> {
+        self.objects.links.pointers.iter().map(|it| &it.pointer)
+    }
+
+    /// Lists the missing Git LFS objects to which the history points, at their pointers.
+    fn missing_lfs(&self) -> Vec<(GitIssue, Place)> {
+        let repository = &self.history.repository;
+        let store = Lfs::new(repository);
+        let found: BTreeSet<&FoundPointer> = self.objects.links.pointers.iter().collect();
+        let lost = found.into_iter().filter(|it| store.path(&it.pointer).is_none());
+        let mut unplaced: BTreeSet<&Pointer> = BTreeSet::new();
+        let mut issues = Vec::new();
+        for FoundPointer { pointer, blob } in lost {
+            match blob.or_else(|| pointer.blob_id(repository.hash)) {
+                Some(id) if self.store.has(&id) => {
+                    let issue = GitIssue::LfsObjectMissing { oid: pointer.oid().to_owned() };
+                    issues.push((issue, Place::Object(id, Kind::Blob)));
+                }
+                _ => {
+                    unplaced.insert(pointer);
+                }
+            }
+        }
+        if let Some(first) = unplaced.first() {
+            let first = first.oid().to_owned();
+            let issue = GitIssue::LfsObjectsMissing { count: unplaced.len(), first };
+            issues.push((issue, self.history.root.clone()));
+        }
+        issues
     }
 }
 

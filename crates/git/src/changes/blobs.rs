@@ -3,7 +3,7 @@
 //! Input: ids of blobs. Output: their bytes, pushed to the sinks, and the blobs that cannot be read.
 
 use super::super::lfs::{Lfs, LfsError, Pointer};
-use super::super::store::Store;
+use super::super::store::{ReadError, Store};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::issue::Cause;
@@ -17,8 +17,17 @@ use std::sync::Arc;
 pub(super) struct Unread {
     /// The pointers whose objects cannot be read.
     pub(super) lfs: HashMap<ObjectId, Arc<LfsError>>,
-    /// The errors of the blobs.
-    pub(super) errors: Vec<Cause>,
+    /// The blobs that the store does not have.
+    pub(super) missing: Vec<ObjectId>,
+    /// The errors of other blobs.
+    pub(super) errors: Vec<BlobError>,
+}
+
+/// The error of a blob.
+#[derive(Debug)]
+pub(super) struct BlobError {
+    pub(super) id: ObjectId,
+    pub(super) source: Cause,
 }
 
 /// A worker that pushes blobs.
@@ -57,8 +66,10 @@ impl BlobReader<'_> {
         let mut unread = Unread::default();
         for mut worker in workers {
             unread.lfs.extend(worker.unread.lfs);
+            unread.missing.append(&mut worker.unread.missing);
             unread.errors.append(&mut worker.unread.errors);
         }
+        unread.missing.sort_unstable();
         unread
     }
 
@@ -68,9 +79,10 @@ impl BlobReader<'_> {
             Ok((Kind::Blob, bytes)) => bytes,
             Ok((kind, _)) => {
                 let message = format!("object {id} is a {}, not a blob", kind.name());
-                return unread.errors.push(message.into());
+                return unread.errors.push(BlobError { id, source: message.into() });
             }
-            Err(error) => return unread.errors.push(error.into()),
+            Err(ReadError::Missing(id)) => return unread.missing.push(id),
+            Err(error) => return unread.errors.push(BlobError { id, source: error.into() }),
         };
         let tally = &self.run.tally;
         add(&tally.objects, 1);
