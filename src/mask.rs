@@ -6,11 +6,13 @@
 //! Text is held back while a token that begins in it may continue: from a head whose token is
 //! incomplete, and from a long run of base64 on, as long as its lines or string literals continue,
 //! because nested encodings are decoded from their beginning. In a pause the last word is held back
-//! as well. Memory is bounded: no more than `MAX_HELD` bytes are held back. If base64 with encoded content
-//! is longer, [`MaskedStream::is_overrun`] returns `true`.
+//! as well. Memory is bounded: no more than `MAX_HELD` bytes are held back. Base64 that is longer, or that
+//! takes too much work to decode, may contain encoded tokens that are not found: it is masked as a whole, and
+//! [`MaskedStream::undecoded`] returns its length.
 
 use crate::detect::{
-    ContentKind, Detector, Evidence, Haystack, Match, Scratch, ends_in_nested_base64,
+    ContentKind, Detector, Evidence, Haystack, Match, Scratch, base64_digit, end_of_base64,
+    nested_base64,
 };
 use ddpatrol_token::secret::MASK;
 use std::ops::Range;
@@ -111,7 +113,10 @@ pub struct MaskedStream<'a> {
     /// The maximum number of bytes that are held back.
     max_held: usize,
     masked: u64,
-    overrun: bool,
+    /// The number of bytes of base64 that were masked because they could not be searched.
+    undecoded: u64,
+    /// Whether the base64 at the end of the buffer is masked up to its end.
+    is_withholding: bool,
 }
 
 impl<'a> MaskedStream<'a> {
@@ -129,7 +134,8 @@ impl<'a> MaskedStream<'a> {
             recheck: 0,
             max_held: MAX_HELD,
             masked: 0,
-            overrun: false,
+            undecoded: 0,
+            is_withholding: false,
         }
     }
 
@@ -145,16 +151,20 @@ impl<'a> MaskedStream<'a> {
         self.masked
     }
 
-    /// Returns `true` if encoded text was too long to be decoded to its end, or to be held back until then.
+    /// Returns the number of bytes of base64 that were masked because they could not be searched for encoded
+    /// tokens.
     #[must_use]
-    pub fn is_overrun(&self) -> bool {
-        self.overrun
+    pub fn undecoded(&self) -> u64 {
+        self.undecoded
     }
 
     /// Adds bytes, and appends to `out` all complete lines that do not contain the beginning of a
     /// token. A carriage return ends a line, too.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.buffer.extend_from_slice(bytes);
+        if self.is_withholding && !self.withhold() {
+            return;
+        }
         if self.held() >= self.recheck {
             self.release_lines(out);
             // Long base64 is inspected again after it has grown, so that the time is linear.
@@ -162,12 +172,35 @@ impl<'a> MaskedStream<'a> {
             self.recheck = if held > LONG_LINE { held + held / 8 } else { 0 };
         }
         if self.held() > self.max_held {
-            // The rest is searched, but not as the continuation of this base64.
-            self.overrun |= ends_in_nested_base64(&self.buffer[self.decided..]);
-            self.decide(self.buffer.len() - self.detector.lookahead(), out);
+            let nested = nested_base64(&self.buffer[self.decided..]).pop();
+            match nested.filter(|it| it.end == self.held()) {
+                Some(nested) => {
+                    self.decide(self.decided + nested.start, out);
+                    out.extend_from_slice(MASK.as_bytes());
+                    self.is_withholding = true;
+                    self.withhold();
+                }
+                // The rest is searched, but not as the continuation of this base64.
+                None => self.decide(self.buffer.len() - self.detector.lookahead(), out),
+            }
             self.recheck = 0;
         }
         self.forget();
+    }
+
+    /// Drops base64 from the buffer, and returns `true` at its end.
+    fn withhold(&mut self) -> bool {
+        let end = end_of_base64(&self.buffer, self.decided);
+        // The last character is kept, because the base64 continues only after a gap that begins there.
+        let is_digit = |byte: &u8| base64_digit(*byte).is_some();
+        let last = self.buffer[self.decided..].iter().rposition(is_digit).unwrap_or(0);
+        let dropped = end.unwrap_or(self.decided + last);
+        self.undecoded += dropped.saturating_sub(self.released) as u64;
+        self.decided = dropped;
+        self.released = self.released.max(dropped);
+        self.is_withholding = end.is_none();
+        self.forget();
+        !self.is_withholding
     }
 
     /// Returns the number of bytes that were not searched.
@@ -194,6 +227,9 @@ impl<'a> MaskedStream<'a> {
 
     /// Appends to `out` the incomplete line, except for a last word and the beginning of a token.
     pub fn pause(&mut self, out: &mut Vec<u8>) {
+        if self.is_withholding {
+            return;
+        }
         let end = self.last_word(self.buffer.len());
         self.release(end, out);
     }
@@ -209,6 +245,12 @@ impl<'a> MaskedStream<'a> {
 
     /// Appends the remaining bytes to `out`.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.is_withholding {
+            // The character that was kept belongs to the base64.
+            self.decided = self.buffer.len().min(self.decided + 1);
+            self.released = self.decided;
+            self.undecoded += 1;
+        }
         self.decide(self.buffer.len(), out);
     }
 
@@ -234,7 +276,14 @@ impl<'a> MaskedStream<'a> {
             }
             tokens.extend(Masked::all(haystack.bytes, found, detector));
         });
-        self.overrun |= self.scratch.take_overrun();
+        if self.scratch.take_overrun() {
+            let all = nested_base64(&self.buffer[self.decided..]);
+            for nested in all.into_iter().take_while(|it| self.decided + it.start < end) {
+                let (start, end) = (self.decided + nested.start, self.decided + nested.end);
+                self.undecoded += (end - start) as u64;
+                tokens.push(Masked { start, end, mask: MASK.as_bytes(), part: Part::Further });
+            }
+        }
         tokens.sort_unstable();
         for token in tokens {
             if token.end <= self.released {

@@ -14,9 +14,10 @@ use crate::decode;
 use crate::report::next_steps::{HookKind, Surface};
 use crate::scan::Input;
 use crate::source::Run;
+use crate::source::git::ReadError;
 use crate::source::git::changes::{Range, RangeOptions, Revisions, Snapshot, Staged};
 use crate::source::git::repo::{Environment, Operation, Progress, Repository};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use ddpatrol_pack::ObjectId;
 use ddpatrol_scan::finding::coverage::Coverage;
 use ddpatrol_scan::finding::roots::Roots;
@@ -144,10 +145,12 @@ impl ChangeScan<'_> {
             run.note(note.clone());
         }
         let top = top(range.repository());
+        let fetch = range.fetch_command();
         let job = self.job(self.source(&range, top.clone(), &run)?, top);
         let mut sources: Inputs = vec![Input::change(range)];
         sources.extend(also.map(Input::change));
-        scan_run::run(job, Box::new(|_| Ok(sources)), &run)
+        let done = scan_run::run(job, Box::new(|_| Ok(sources)), &run);
+        done.map_err(|error| with_fetch_command(error, fetch))
     }
 
     /// Reports that there is nothing to scan.
@@ -187,6 +190,18 @@ impl ChangeScan<'_> {
         };
         let base = open(base).context("cannot read the configuration of the base")?;
         Ok(PolicySource::Commit { base, head, top })
+    }
+}
+
+/// Adds the command that fetches the objects of a range to the error of a missing one; `command` is `None` if the
+/// repository is no partial clone.
+fn with_fetch_command(error: anyhow::Error, command: Option<String>) -> anyhow::Error {
+    let is_missing = |it: &(dyn std::error::Error + 'static)| {
+        matches!(it.downcast_ref::<ReadError>(), Some(ReadError::Missing(_)))
+    };
+    match command.filter(|_| error.chain().any(is_missing)) {
+        Some(command) => anyhow!("{error:#}: this is a partial clone; `{command}` fetches it"),
+        None => error,
     }
 }
 

@@ -20,9 +20,9 @@ const CHUNK: usize = 64 * 1024;
 /// The time after which an incomplete line is passed on.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The warning for encoded text that was not searched completely.
-const OVERRUN: &str = "encoded text is too long to be decoded to its end: tokens in it may not be masked \
-                       (at most 8 MiB of base64 are searched for encoded tokens)";
+/// The message for base64 that was not searched.
+const UNDECODED: &str = "base64 is replaced by `***` as a whole: it is too long to be searched for encoded \
+                         tokens (at most 8 MiB are)";
 
 pub(super) fn run(args: &MaskArgs) -> anyhow::Result<Exit> {
     let rules = Arc::new(load_rules(&args.rules)?);
@@ -36,7 +36,7 @@ pub(super) fn run(args: &MaskArgs) -> anyhow::Result<Exit> {
     let least = if args.shaped { Evidence::Shaped } else { Evidence::Proven };
     let mut stream = MaskedStream::new(&detector, least);
     copy(&mut stream)?;
-    if stream.is_overrun() {
+    if stream.undecoded() > 0 {
         return Ok(Exit::Failed);
     }
     Ok(if args.fail && stream.masked() > 0 { Exit::Findings } else { Exit::Clean })
@@ -82,8 +82,8 @@ fn copy(stream: &mut MaskedStream<'_>) -> anyhow::Result<()> {
         }
         out.write_all(&text).and_then(|()| out.flush()).context("cannot write standard output")?;
         text.clear();
-        if stream.is_overrun() && !is_warned {
-            print_error(OVERRUN);
+        if stream.undecoded() > 0 && !is_warned {
+            print_error(UNDECODED);
             is_warned = true;
         }
         if let Some(error) = failure {

@@ -20,7 +20,9 @@ use super::verify::IssuerActions;
 use crate::config::{Exclude, FailLevel};
 use crate::detect::{Detector, Evidence};
 use crate::redact::Redactor;
-use crate::report::document::{self, Document, DocumentBuilder, DocumentOptions, Paths, Record};
+use crate::report::document::{
+    self, Document, DocumentBuilder, DocumentOptions, Note, Paths, Record,
+};
 use crate::report::escape;
 use crate::report::next_steps::NextStepsContext;
 use crate::rules::RuleSet;
@@ -31,11 +33,15 @@ use ddpatrol_scan::blob::Context;
 use ddpatrol_scan::finding::coverage::Coverage;
 use ddpatrol_scan::finding::roots::Roots;
 use ddpatrol_scan::finding::{Finding, context};
+use ddpatrol_scan::quantity::count;
 use ddpatrol_scan::workers::Workers;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// Maximum number of issues printed to standard error.
+const MAX_ISSUES: usize = 20;
 
 /// The inputs of a scan.
 pub(super) type Inputs = Vec<Input>;
@@ -280,15 +286,19 @@ impl ScanRun<'_> {
 
     /// Prints the issues of the scan to standard error.
     fn print_issues(&self, document: &Document) {
-        for note in &document.diagnostics {
-            if note.acknowledged.is_some() {
-                continue;
-            }
-            // For a change, all issues are printed, even with --quiet.
-            if self.args.run.quiet && !note.is_unread() && !self.job.scanned.is_empty() {
-                continue;
-            }
+        // For a change, both kinds of issues are printed, even with --quiet.
+        let is_short = self.args.run.quiet && !self.job.scanned.is_empty();
+        let open = document.diagnostics.iter().filter(|it| it.acknowledged.is_none());
+        let mut notes: Vec<&Note> = open.filter(|it| it.is_unread() || !is_short).collect();
+        notes.sort_by_key(|it| !it.is_unread());
+        // One more issue needs as many lines as their count.
+        let most = if notes.len() <= MAX_ISSUES + 1 { notes.len() } else { MAX_ISSUES };
+        for note in &notes[..most] {
             let _ = writeln!(io::stderr(), "ddpatrol: {}", escape::terminal(&note.line()));
+        }
+        if most < notes.len() {
+            let more = count(notes.len() - most, "more item");
+            print_error(&format!("{more} not scanned, which JSON reports list"));
         }
         if document.interrupted {
             print_error("interrupted: the report is incomplete");

@@ -5,10 +5,12 @@
 //! repository contain the absolute path of its folder.
 
 mod draft;
+mod rename;
 mod target_repository;
 mod unstage;
 
-use self::draft::Draft;
+use self::draft::{Draft, MAX_COMMANDS};
+use self::rename::rename;
 use self::target_repository::{TargetRepository, top_of};
 use self::unstage::{staged, unstage, unstage_uncommitted};
 use super::document::Paths;
@@ -25,9 +27,6 @@ use ddpatrol_scan::place::Place;
 use std::path::PathBuf;
 
 pub use super::remediation::Aim;
-
-/// Maximum number of commands of a step.
-const MAX_COMMANDS: usize = 10;
 
 /// Returns the steps for a finding.
 pub(super) fn steps(
@@ -59,7 +58,7 @@ pub(super) fn steps(
             drafts.extend(clean(&places, &targets, context, masker));
         }
     }
-    drafts.extend(rename(&names));
+    drafts.extend(rename(finding, &names, paths, context));
     drafts.extend(prevent(finding, paths, context));
     let mut masked = |text: &String| masker.clean(text.as_bytes());
     drafts
@@ -252,23 +251,6 @@ fn edit(
     let git = git.map(|it| masker.clean(it.as_bytes()));
     let commands = git.iter().map(|git| rebase(git, &commits).text().into_owned()).collect();
     Draft::new(StepKind::Edit { git, commits }, text, commands)
-}
-
-/// Returns the step that renames branches and tags.
-fn rename(places: &[&Location]) -> Option<Draft> {
-    let first = places.first()?.snippet.text();
-    let first = ["refs/heads/", "refs/tags/"]
-        .iter()
-        .find_map(|it| first.strip_prefix(it))
-        .unwrap_or(&first);
-    let more = match places.len() {
-        1 => String::new(),
-        many => format!(" (and {} more)", many - 1),
-    };
-    let text = format!(
-        "Rename the branch or tag {first}{more}, and delete the old name wherever it was pushed."
-    );
-    Some(Draft::new(StepKind::Rename, text, Vec::new()))
 }
 
 /// Returns the step that removes a token from a history that a branch or tag reaches.

@@ -90,7 +90,9 @@ impl Merged {
         });
         let group = &mut self.groups[at];
         let all = step.run_commands.iter().chain(&step.commands);
-        if all.clone().next().is_none() && !group.texts.contains(&step.text) {
+        // Commands that rename references do not explain themselves.
+        let is_explained = all.clone().next().is_none() || step.kind == StepKind::Rename;
+        if is_explained && !group.texts.contains(&step.text) {
             group.texts.push(step.text.clone());
         }
         if matches!(step.kind, StepKind::Edit { .. }) {
@@ -173,21 +175,25 @@ impl Group {
                 return;
             }
             StepKind::RemoveFrom { files } => return add(label, remove_text(files), None),
-            StepKind::Rename | StepKind::Remove => {
+            StepKind::Remove => {
                 self.texts.iter().take(MAX_COMMANDS).for_each(|it| add(label, it.clone(), None));
                 return;
             }
             _ => {}
+        }
+        if *kind == StepKind::Rename {
+            self.texts.iter().take(MAX_COMMANDS).for_each(|it| add(label, it.clone(), None));
         }
         let most = if context.surface.is_hook() { usize::MAX } else { MAX_COMMANDS };
         for command in self.commands.iter().take(most) {
             add(label, text.into(), Some(command.clone()));
         }
         if self.commands.len() > most {
-            add(label, "The JSON report contains the commands of the other findings.".into(), None);
+            add(label, others_text(kind, self.commands.len() - most), None);
         }
         match &self.texts[..] {
             [] => {}
+            _ if *kind == StepKind::Rename => {}
             [only] if self.commands.is_empty() && !kind.is_general() => {
                 add(label, only.clone(), None);
             }
@@ -198,6 +204,16 @@ impl Group {
             _ => {}
         }
     }
+}
+
+/// Returns the instructions for commands that are left out.
+fn others_text(kind: &StepKind, others: usize) -> Clean {
+    // Saved reports do not contain the commands that name a report.
+    if *kind != StepKind::Rewrite {
+        return "The JSON report contains the other commands.".into();
+    }
+    let unit = if others == 1 { " other repository." } else { " other repositories." };
+    Clean::join(&["Repeat this with --repo for ".into(), count(others), unit.into()], "")
 }
 
 /// Returns the instructions for the commits to edit, oldest first.

@@ -77,6 +77,6 @@ mod shape;
 
 pub use candidate::{Evidence, Match};
 pub use detector::{Detector, DetectorError};
-pub use encoded::{base64_digit, ends_in_nested_base64, may_continue_base64};
+pub use encoded::{base64_digit, end_of_base64, may_continue_base64, nested_base64};
 pub use scratch::{EncodedArchive, Scratch};
 pub use search::{ContentKind, Haystack};

@@ -204,6 +204,35 @@ impl Masker<'_> {
         matched: &Range<usize>,
         kind: RunFilter,
     ) -> Clean {
+        let masked = Self::runs(bytes, &part, matched, kind);
+        self.mask(bytes, part, masked)
+    }
+
+    /// Returns a pattern that matches `name`, the name of a git reference: `?` replaces each masked byte, and
+    /// each byte that is not visible ASCII. `encoded` is the range of an encoded token. Returns `None` if a
+    /// slash would be masked, which `?` does not match.
+    #[must_use]
+    pub fn name_pattern(&mut self, name: &[u8], encoded: Option<&Range<usize>>) -> Option<Clean> {
+        let runs = |it| Self::runs(name, &(0..name.len()), it, RunFilter::Mixed);
+        let extra = encoded.map(runs).unwrap_or_default();
+        let mut pattern = name.to_vec();
+        for masked in self.secrets(name, extra) {
+            if name[masked.clone()].contains(&b'/') {
+                return None;
+            }
+            pattern[masked].fill(b'?');
+        }
+        pattern.iter_mut().filter(|byte| !byte.is_ascii_graphic()).for_each(|byte| *byte = b'?');
+        Some(Clean(pattern))
+    }
+
+    /// Lists `matched` and the long runs of base64 in a part of a line.
+    fn runs(
+        bytes: &[u8],
+        part: &Range<usize>,
+        matched: &Range<usize>,
+        kind: RunFilter,
+    ) -> Vec<Range<usize>> {
         let mut masked = vec![matched.clone()];
         let mut at = part.start;
         while at < part.end {
@@ -219,7 +248,7 @@ impl Masker<'_> {
             }
             at += run.max(1);
         }
-        self.mask(bytes, part, masked)
+        masked
     }
 
     fn mask(&mut self, bytes: &[u8], part: Range<usize>, extra: Vec<Range<usize>>) -> Clean {

@@ -8,7 +8,7 @@ mod issues;
 
 use super::attribution::{Attributor, Partial};
 use super::cache::{Cache, KeyOf, Known, KnownGap, KnownShaped, Read, Recall, Recalled, State};
-use super::lfs::Content;
+use super::lfs::{Content, FoundPointer};
 use super::lfs_objects::LfsObjects;
 use super::objects::{ObjectError, ObjectReader, Objects, WalkResources};
 use super::repo::{Refs, Repository};
@@ -214,20 +214,29 @@ impl<'a> OpenHistory<'a> {
     pub fn attribute(&mut self, sightings: &[Sighting]) -> Vec<Placement> {
         if let Some(known) = self.known {
             Cache::report_issues(known, &self.store, self.run);
-            let has_nothing =
-                sightings.is_empty() && self.run.objects_to_place(self.before.opened).is_empty();
+            // The objects of packs that no longer exist were read again.
+            if known.has_packs(&self.store) {
+                let pointers = known.pointers();
+                let found = pointers.map(|pointer| FoundPointer { pointer, blob: None });
+                self.objects.links.pointers.extend(found);
+            }
+        }
+        let missing_lfs = self.missing_lfs();
+        self.lacks_lfs = !missing_lfs.is_empty();
+        if let Some(known) = self.known {
+            let has_nothing = sightings.is_empty()
+                && missing_lfs.is_empty()
+                && self.run.objects_to_place(self.before.opened).is_empty();
             // Links show which objects are missing.
             if !has_nothing || !known.gaps.is_empty() || known.lacks_loose(&self.store) {
                 let reader = self.object_reader(None);
                 reader.read_links(&self.store, &mut self.objects);
             }
-            // The objects of packs that no longer exist were read again.
-            if known.has_packs(&self.store) {
-                self.objects.links.pointers.extend(known.pointers());
-            }
         }
         self.before.reported = self.run.diagnostics_len();
-        self.lacks_lfs = self.report_missing_lfs();
+        for (issue, place) in missing_lfs {
+            self.run.report(issue, Some(place));
+        }
         self.report_unread_refs();
         let is_partial = self.history.repository.is_partial().unwrap_or(false);
         let attributor = Attributor {
@@ -245,7 +254,7 @@ impl<'a> OpenHistory<'a> {
         let opened = self.before.opened;
         let mut objects = self.run.objects_to_place(opened);
         let broken = self.objects.broken.iter().filter_map(ObjectError::id);
-        objects.extend(broken.map(|id| (id, Kind::Blob)));
+        objects.extend(broken.flat_map(|id| [(id, Kind::Blob), (id, Kind::Tree)]));
         let (placements, places) = attributor.attribute(sightings, &objects);
         self.report_broken(&places);
         self.run.place_objects(opened, &places);
@@ -290,7 +299,7 @@ impl<'a> OpenHistory<'a> {
                 let read = Read {
                     store: &self.store,
                     loose: &self.objects.loose,
-                    pointers: self.objects.links.pointers.iter().cloned().collect(),
+                    pointers: self.pointers().cloned().collect(),
                     sightings,
                     shaped,
                     placements,

@@ -4,7 +4,9 @@
 //! mapped content. Nothing is fetched, and the object's hash is not verified.
 
 use super::repo::Repository;
-use ddpatrol_pack::MappedFile;
+use ddpatrol_pack::{HashKind, MappedFile, ObjectId};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
@@ -19,6 +21,14 @@ pub struct Pointer {
     oid: String,
     /// The size of the object in bytes.
     size: u64,
+}
+
+/// A pointer in the history of a repository.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FoundPointer {
+    pub(super) pointer: Pointer,
+    /// Its blob; `None` if an earlier scan read it.
+    pub(super) blob: Option<ObjectId>,
 }
 
 /// The versions that Git LFS reads: the current one and its two predecessors.
@@ -70,6 +80,21 @@ impl Pointer {
     pub fn to_blob(&self) -> Vec<u8> {
         let Self { oid, size } = self;
         format!("version {}\noid sha256:{oid}\nsize {size}\n", VERSIONS[0]).into_bytes()
+    }
+
+    /// Returns the id of the blob that Git LFS writes for the object, if it has no extensions.
+    pub(super) fn blob_id(&self, hash: HashKind) -> Option<ObjectId> {
+        let blob = self.to_blob();
+        let header = format!("blob {}\0", blob.len());
+        let raw = match hash {
+            HashKind::Sha1 => {
+                Sha1::new().chain_update(header).chain_update(blob).finalize().to_vec()
+            }
+            HashKind::Sha256 => {
+                Sha256::new().chain_update(header).chain_update(blob).finalize().to_vec()
+            }
+        };
+        ObjectId::from_bytes(&raw).ok()
     }
 
     /// Returns the SHA-256 of the object, as 64 lower-case hexadecimal digits.

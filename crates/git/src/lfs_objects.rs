@@ -7,14 +7,12 @@
 use super::lfs::{Content, Lfs, Pointer};
 use super::repo::Repository;
 use super::store::{ReadError, Store};
-use ddpatrol_pack::{HashKind, ObjectId, Reader};
+use ddpatrol_pack::{ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::sighting::Holder;
 use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Run, Sinks, add};
-use sha1::Sha1;
-use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -36,7 +34,7 @@ impl LfsObjects {
         }
         let mut pointers = HashMap::new();
         for pointer in list(&storage) {
-            let id = blob_id(&pointer.to_blob(), repository.hash);
+            let id = pointer.blob_id(repository.hash);
             if let Some(id) = id.filter(|id| store.has(id)) {
                 pointers.insert(id, pointer);
             }
@@ -117,16 +115,4 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     let is_folder = folder.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
     let entries = is_folder.then(|| std::fs::read_dir(folder).ok()).flatten();
     entries.into_iter().flatten().flatten().map(|entry| entry.path()).collect()
-}
-
-/// Returns the id that git gives to a blob.
-fn blob_id(blob: &[u8], hash: HashKind) -> Option<ObjectId> {
-    let header = format!("blob {}\0", blob.len());
-    let raw = match hash {
-        HashKind::Sha1 => Sha1::new().chain_update(header).chain_update(blob).finalize().to_vec(),
-        HashKind::Sha256 => {
-            Sha256::new().chain_update(header).chain_update(blob).finalize().to_vec()
-        }
-    };
-    ObjectId::from_bytes(&raw).ok()
 }

@@ -8,7 +8,7 @@ use crate::lock::lock;
 use crate::place::Place;
 use ddpatrol_pack::{Kind, ObjectId};
 use jiff::civil::Date;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -145,7 +145,8 @@ impl Run {
         list.get(index..).unwrap_or_default().to_vec()
     }
 
-    /// Takes the diagnostics, sorted by path, severity, code and message, without duplicates.
+    /// Takes the diagnostics, sorted by path, severity, code and message, without duplicates. The same issue in
+    /// a file of the work tree and in `HEAD` counts once, with its commit.
     #[must_use]
     pub fn take_diagnostics(&self) -> Vec<Diagnostic> {
         let diagnostics = std::mem::take(&mut *lock(&self.diagnostics));
@@ -157,8 +158,32 @@ impl Run {
         keyed.dedup_by(|(a_message, a), (b_message, b)| {
             a.sort_key() == b.sort_key() && a_message == b_message
         });
+        drop_files_in_head(&mut keyed);
         keyed.into_iter().map(|(_, diagnostic)| diagnostic).collect()
     }
+}
+
+/// Removes the issues in files that `HEAD` has at the same path. `keyed` are issues with their messages, sorted by
+/// path.
+fn drop_files_in_head(keyed: &mut Vec<(String, Diagnostic)>) {
+    let is_in_head = |it: &Diagnostic| {
+        it.git.as_ref().and_then(|git| git.trace.as_ref()).is_some_and(|trace| trace.in_head)
+    };
+    let mut in_head: HashSet<(Place, Code, String)> = HashSet::new();
+    for (message, diagnostic) in keyed.iter().filter(|(_, it)| is_in_head(it)) {
+        for place in diagnostic.places() {
+            in_head.insert((place.clone(), diagnostic.code(), message.clone()));
+        }
+    }
+    if in_head.is_empty() {
+        return;
+    }
+    keyed.retain(|(message, it)| match &it.path {
+        Some(path) if it.git.is_none() => {
+            !in_head.contains(&(path.clone(), it.code(), message.clone()))
+        }
+        _ => true,
+    });
 }
 
 /// An issue and the place that it concerns.

@@ -11,7 +11,8 @@ pub(in crate::cli) struct OutputArgs {
     /// Write a report; repeatable.
     ///
     /// FORMAT is text, json, jsonl, sarif, html, markdown, github (annotations), csv, junit or gitlab
-    /// (secret detection). Without PATH the report goes to standard output; a file is replaced atomically.
+    /// (secret detection); `diff` and `revoke` write text or json. Without PATH the report goes to standard
+    /// output; a file is replaced atomically.
     #[arg(long = "report", value_name = "FORMAT[=PATH]")]
     requested: Vec<ReportArg>,
 

@@ -51,11 +51,11 @@ impl ReportCommandArgs {
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct DiffArgs {
     /// Old JSON report (`--report json`); `-` reads standard input.
-    #[arg(value_name = "OLD", help_heading = "Input")]
+    #[arg(value_name = "OLD", help_heading = "Input", display_order = 0)]
     pub(in crate::cli) old: PathBuf,
 
     /// New JSON report.
-    #[arg(value_name = "NEW", help_heading = "Input")]
+    #[arg(value_name = "NEW", help_heading = "Input", display_order = 1)]
     pub(in crate::cli) new: PathBuf,
 
     #[command(flatten)]

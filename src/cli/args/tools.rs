@@ -59,9 +59,9 @@ pub(in crate::cli) enum RulesCommand {
 /// complete, and an incomplete line as soon as no more input arrives, except for its last word and text that
 /// may be the beginning of a token: lines of base64, for example, are passed on when the base64 ends.
 ///
-/// A token in base64 within base64 of more than 8 MiB may be missed: a warning is printed. Exit codes: 0,
-/// everything is copied; 1, a token was masked, with --fail; 2, an error occurred, or encoded text was too
-/// long to be decoded.
+/// Base64 of text, gzip or zlib is decoded and searched, too. If it has more than 8 MiB or takes too much work
+/// to decode, it is replaced by `***` as a whole, with a message on standard error. Exit codes: 0, only tokens
+/// were replaced; 1, a token was masked, with --fail; 2, an error occurred, or base64 was too long.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct MaskArgs {
     /// Exit with code 1 if a token was masked.

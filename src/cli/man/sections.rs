@@ -58,9 +58,9 @@ const CHECK_EXIT: &[PageEntry] = &[
 ];
 
 const MASK_EXIT: &[PageEntry] = &[
-    entry("0", "Everything is copied."),
+    entry("0", "Only tokens were replaced."),
     entry("1", "With --fail: a token was masked."),
-    entry("2", "An error occurred, or encoded text was too long to be decoded."),
+    entry("2", "An error occurred, or base64 was too long to be searched."),
 ];
 
 const CLEAN_EXIT: &[PageEntry] = &[

@@ -207,6 +207,7 @@ pub(super) fn missing(line: &GivenLine) -> Option<String> {
         }
         "completions" => "name your shell: bash, elvish, fish, powershell or zsh".to_owned(),
         "rules" => "`ddpatrol rules list` lists the ids".to_owned(),
+        "sweep" => "`ddpatrol sweep run --help` shows how to scan many repositories".to_owned(),
         _ => return None,
     })
 }

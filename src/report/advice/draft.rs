@@ -2,6 +2,9 @@
 
 use crate::report::remediation::{Aim, StepKind};
 
+/// Maximum number of commands of a step.
+pub(super) const MAX_COMMANDS: usize = 10;
+
 /// A step before redaction.
 pub(super) struct Draft {
     pub(super) aim: Aim,

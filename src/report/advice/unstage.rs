@@ -25,7 +25,10 @@ pub(super) fn unstage_uncommitted(
     let mut staged: BTreeMap<(PathBuf, Staged), BTreeSet<String>> = BTreeMap::new();
     for place in places {
         let Some(state) = place.trace.as_deref().and_then(|it| it.staged) else { continue };
-        let Some(within) = paths.within(place) else { continue };
+        // The work tree with the index, which need not be the one that the scan read the history of.
+        let Some(within) = place.path.as_ref().and_then(|it| paths.file_within(it)) else {
+            continue;
+        };
         let file = quote(&from_top(&within.file.to_string_lossy()));
         staged.entry((within.top.to_path_buf(), state)).or_default().insert(file);
     }

@@ -5,6 +5,11 @@ use crate::report::document::{Document, Note};
 use crate::report::trace::short;
 use ddpatrol_scan::quantity::{count, number};
 use maud::{Markup, html};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// Number of issues that need no summary.
+const FEW: usize = 20;
 
 /// Returns the issues of a scan.
 pub(super) fn section(document: &Document) -> Markup {
@@ -41,8 +46,27 @@ pub(super) fn section(document: &Document) -> Markup {
     }
 }
 
+/// Returns a table of the issues by code, if there are more than a few.
+fn summary(notes: &[&Note]) -> Markup {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for note in notes {
+        *counts.entry(note.code.map_or("other", |it| it.name())).or_default() += 1;
+    }
+    let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| Reverse(*count));
+    html! {
+        @if notes.len() > FEW {
+            ul.codes { "\n"
+                @for (code, count) in counts { li { code { (code) } " " (number(count)) } "\n" }
+            }
+            "\n"
+        }
+    }
+}
+
 fn list(notes: &[&Note]) -> Markup {
     html! {
+        (summary(notes))
         ul.plain { "\n"
             @for note in notes.iter().take(MAX_ENTRIES) { (item(note)) }
         }

@@ -25,7 +25,7 @@ mod toolbar;
 use self::facets::Facets;
 use self::listed::Listed;
 use self::markup::{CONTENT, DetailLevel, MAX_ENTRIES, code, omitted, put, put_around, visible};
-use super::document::{Document, Record};
+use super::document::{Document, Record, RepositoryRecord};
 use super::next_steps::NextStepsContext;
 use super::shared_steps::SharedSteps;
 use ddpatrol_scan::quantity::{count, number};
@@ -38,6 +38,8 @@ const SCRIPT: &str = include_str!("script.js");
 const PAGE: usize = 100;
 /// Maximum number of findings with steps and many places, and of all findings.
 const MAX_WHOLE: usize = 1_000;
+/// Maximum number of repositories that are listed without a fold.
+const MAX_UNFOLDED: usize = 10;
 const MAX_FINDINGS: usize = 10_000;
 
 /// Writes the report; `context` determines the commands of the next steps.
@@ -183,14 +185,31 @@ fn scope(document: &Document) -> Markup {
             @for line in document.unpacked().into_iter().chain(document.skipped()) {
                 p { (visible(&line)) } "\n"
             }
-            @for repository in document.repositories.iter().take(MAX_ENTRIES) {
-                @if let Some(head) = &repository.head {
-                    p { "Repository " (code(&repository.path.text())) " at " (code(head)) } "\n"
-                }
-            }
-            (omitted(document.repositories.len(), MAX_ENTRIES))
+            (heads(document))
         }
         "\n"
+    }
+}
+
+/// Lists the repositories and the commits that are checked out; more than a few are folded.
+fn heads(document: &Document) -> Markup {
+    let all: Vec<(&RepositoryRecord, &str)> = document
+        .repositories
+        .iter()
+        .filter_map(|repository| Some((repository, repository.head.as_deref()?)))
+        .collect();
+    let list = html! {
+        @for (repository, head) in all.iter().take(MAX_ENTRIES) {
+            p { "Repository " (code(&repository.path.text())) " at " (code(head)) } "\n"
+        }
+        (omitted(all.len(), MAX_ENTRIES))
+    };
+    html! {
+        @if all.len() > MAX_UNFOLDED {
+            details.fold { summary { (count(all.len(), "repository")) } "\n" (list) } "\n"
+        } @else {
+            (list)
+        }
     }
 }
 

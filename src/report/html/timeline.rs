@@ -18,6 +18,8 @@ use std::collections::BTreeSet;
 const MAX_LANES: usize = 40;
 /// Maximum number of marks of a kind in a lane.
 const MAX_MARKS: usize = 200;
+/// Maximum number of characters of a path in the label of a lane.
+const MAX_PATH: usize = 28;
 /// Number of parts of the axis.
 const PARTS: i64 = 4;
 
@@ -52,7 +54,11 @@ pub(super) fn section(listed: &[Listed<'_>]) -> Markup {
             events.extend(all.filter_map(|(commit, what)| event(finding, commit, what)));
         }
     }
-    let events: Vec<Event<'_>> = events.into_iter().collect();
+    let with_events: BTreeSet<usize> = events.iter().map(|it| it.finding).collect();
+    // The findings are sorted by urgency.
+    let drawn: BTreeSet<usize> = with_events.iter().copied().take(MAX_LANES).collect();
+    let events = events.into_iter().filter(|it| drawn.contains(&it.finding));
+    let events: Vec<Event<'_>> = events.collect();
     let (Some(first), Some(last)) = (events.first(), events.last()) else {
         return Markup::default();
     };
@@ -63,7 +69,7 @@ pub(super) fn section(listed: &[Listed<'_>]) -> Markup {
             (key())
             (lanes(listed, &events, span))
             (axis(span))
-            (undrawn(&events))
+            (undrawn(with_events.len() - drawn.len()))
         }
         "\n"
     }
@@ -117,9 +123,6 @@ fn lanes(listed: &[Listed<'_>], events: &[Event<'_>], span: Span) -> Markup {
         if !order.contains(&event.finding) {
             order.push(event.finding);
         }
-        if order.len() == MAX_LANES {
-            break;
-        }
     }
     html! {
         ol.lanes { "\n"
@@ -132,14 +135,12 @@ fn lanes(listed: &[Listed<'_>], events: &[Event<'_>], span: Span) -> Markup {
     }
 }
 
-/// Returns the number of tokens that have events but no lane.
-fn undrawn(events: &[Event<'_>]) -> Markup {
-    let with_events: BTreeSet<usize> = events.iter().map(|it| it.finding).collect();
-    let more = with_events.len().saturating_sub(MAX_LANES);
+/// Returns a remark on the tokens that have events but no lane, if there are any.
+fn undrawn(more: usize) -> Markup {
     html! {
         @if more > 0 {
             p.more {
-                "The first " (MAX_LANES) " tokens are drawn; " (number(more))
+                "The " (MAX_LANES) " most urgent tokens are drawn; " (number(more))
                 " more are among the findings."
             }
             "\n"
@@ -161,7 +162,11 @@ fn lane(record: &Record, own: &[&Event<'_>], span: Span) -> Markup {
         format!("introduced {}{removed}; {}", day(first.date), whereabouts(&places(record)));
     html! {
         li {
-            a href={ "#f" (first.finding + 1) } { (code(&record.token.redacted)) } "\n"
+            a href={ "#f" (first.finding + 1) } {
+                (code(&record.token.redacted)) "\n"
+                (lane_label(record))
+            }
+            "\n"
             svg role="img" aria-label=(visible(&label)) {
                 line class=(class) x1=(percent(span.at(first.moment))) x2=(percent(end))
                     y1="50%" y2="50%" {}
@@ -174,6 +179,24 @@ fn lane(record: &Record, own: &[&Event<'_>], span: Span) -> Markup {
             }
         }
         "\n"
+    }
+}
+
+/// Returns the text below the token in its lane, since tokens without an identifier look alike: the beginning
+/// of the fingerprint, as the text report shows it, and the end of the most urgent path.
+fn lane_label(record: &Record) -> Markup {
+    let fingerprint = record.fingerprint.get(..12).unwrap_or(&record.fingerprint);
+    let all = places(record);
+    let path = all.first().and_then(|it| it.shown.path.as_ref()).map(|it| it.text());
+    let path = path.as_deref().map(visible).unwrap_or_default();
+    let start = path.char_indices().rev().nth(MAX_PATH - 1).map_or(0, |(at, _)| at);
+    html! {
+        span.label title=(path) {
+            "fp:" (fingerprint)
+            @if !path.is_empty() {
+                " · " @if start > 0 { "…" } (&path[start..])
+            }
+        }
     }
 }
 

@@ -10,6 +10,8 @@ use ddpatrol_scan::quantity::number;
 
 /// Maximum numbers of listed issues and notes on a terminal.
 const MAX_ISSUES: usize = 8;
+/// The same, if there are findings, which are more urgent.
+const MAX_ISSUES_AFTER_FINDINGS: usize = 3;
 const MAX_NOTES: usize = 3;
 
 /// Returns the lines after the findings. A quiet report has none, except for the next steps of a hook.
@@ -94,7 +96,8 @@ fn issues(document: &Document, options: &TextOptions<'_>) -> Vec<Line> {
     lines.push(heading);
     let texts: Vec<String> = listed().map(|it| format!("  {}", it.line())).collect();
     let wrapped = |text: &str| wrap(Role::Plain, text, 4, options.width);
-    lines.extend(capped(&texts, MAX_ISSUES, options, wrapped));
+    let most = if document.summary.proven > 0 { MAX_ISSUES_AFTER_FINDINGS } else { MAX_ISSUES };
+    lines.extend(capped(&texts, most, options, wrapped));
     lines
 }
 

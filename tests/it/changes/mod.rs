@@ -10,6 +10,7 @@ mod pre_push;
 mod pushes;
 mod range;
 mod range_base;
+mod range_missing;
 mod reports;
 mod staged;
 mod staged_hook;

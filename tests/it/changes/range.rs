@@ -352,17 +352,3 @@ fn a_revision_is_never_parsed_as_an_option() {
     let ran = repo.run(&["range", "HEAD", "--not=--all"]);
     assert_fails_with(&ran, &["unknown revision \"--all\""]);
 }
-
-#[test]
-fn a_missing_object_is_reported_once() {
-    let repo = Repo::with_files(&[("a", "clean")]);
-    repo.commit_files(&[("a", &token(1))], "a leak");
-    std::fs::write(repo.path().join(".git/objects/info/alternates"), "/nonexistent/objects\n")
-        .expect("a file");
-    let ran = repo.run(&["range", "HEAD~1..HEAD", "--report", "json"]);
-    let report = ran.json();
-    let diagnostics = report["diagnostics"].as_array().expect("a list");
-    let printed =
-        |it: &&serde_json::Value| it["message"].to_string().contains("/nonexistent/objects");
-    assert_eq!(diagnostics.iter().filter(printed).count(), 1, "{report:#}");
-}

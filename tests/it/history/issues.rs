@@ -258,3 +258,34 @@ fn an_incremental_scan_names_the_same_missing_object() {
         assert_eq!((&issue["code"], &issue["object"]), expected, "{issue}");
     }
 }
+
+#[test]
+fn a_tree_that_cannot_be_read_has_path_and_commit() {
+    let repo = Repo::with_files(&[("a", "one")]);
+    let commit = repo.commit_file("sub/folder/x", "two");
+    repo.commit_file("sub/y", "three");
+    repo.corrupt_object("HEAD:sub/folder");
+    let issues = issues(&repo.scan(&["--history-only"]));
+    let unreadable: Vec<&Value> =
+        issues.iter().filter(|it| it["code"] == "git.object-unreadable").collect();
+    let [issue] = &unreadable[..] else { panic!("{issues:?}") };
+    assert_eq!((&issue["path"], &issue["commit"]), (&"sub/folder".into(), &(*commit).into()));
+    assert_eq!(issue["git"]["in_head"], true, "{issue}");
+    let text = repo.run(&["scan", "--history-only"]).stdout();
+    assert!(text.contains(&format!("sub/folder: commit {}", &commit[..12])), "{text}");
+}
+
+#[test]
+fn an_issue_in_the_work_tree_and_in_head_is_listed_once() {
+    let repo = Repo::with_files(&[("a", "one")]);
+    encrypted(&repo, "data/backup.zip");
+    let commit = repo.commit("add a backup");
+    let issue = only(&repo.scan(&[]));
+    assert_eq!(
+        (&issue["path"], &issue["commit"]),
+        (&"data/backup.zip!/x".into(), &(*commit).into())
+    );
+    repo.git(&["rm", "-q", "--cached", "data/backup.zip"]);
+    repo.git(&["commit", "-q", "-m", "remove it"]);
+    assert_eq!(issues(&repo.scan(&[])).len(), 2);
+}

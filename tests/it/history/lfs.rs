@@ -62,3 +62,50 @@ fn a_state_does_not_change_lfs_findings() {
     assert_eq!(again.only_location(&token(1))["path"], "prod.env");
     assert_eq!(again.only_location(&token(3))["path"], "plain.env");
 }
+
+#[test]
+fn a_missing_object_has_the_path_and_commit_of_its_pointer() {
+    let oid = "ab".repeat(32);
+    let pointer = |version: &str, end: &str| {
+        format!("version https://{version}/spec/v1{end}oid sha256:{oid}{end}size 9{end}")
+    };
+    let git_lfs = "git-lfs.github.com";
+    for (at, text) in [
+        pointer(git_lfs, "\n"),
+        pointer(git_lfs, "\r\n"),
+        pointer("hawser.github.com", "\n"),
+        pointer(git_lfs, "\n").trim_end().to_owned(),
+        pointer(git_lfs, "\n").replace("oid", "ext-0-x sha256:ab\noid"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        for is_packed in [false, true] {
+            let repo = Repo::with_files(&[("a", "clean")]);
+            let commit = repo.commit_file("data/large.bin", text);
+            repo.commit_file("data/copy.bin", text);
+            let removed = repo.commit_removal("data/large.bin");
+            if is_packed {
+                repo.git(&["gc", "-q"]);
+            }
+            let report = repo.scan(&["--history-only"]).json();
+            let issues = report["diagnostics"].as_array().expect("a list");
+            let [issue] = &issues[..] else { panic!("{at}: {report}") };
+            assert_eq!(
+                (&issue["code"], &issue["kind"]),
+                (&"git.lfs-missing".into(), &"opaque".into())
+            );
+            assert_eq!(
+                (&issue["path"], &issue["commit"]),
+                (&"data/large.bin".into(), &(*commit).into())
+            );
+            assert_eq!(issue["other_paths"], serde_json::json!(["data/copy.bin"]), "{issue}");
+            assert_eq!(issue["git"]["removed"][0]["commit"], *removed, "{issue}");
+            assert!(issue["message"].as_str().expect("a text").contains(&oid), "{issue}");
+            assert!(
+                issue["repository"].is_string() || issue["repository_path"].is_string(),
+                "{issue}"
+            );
+        }
+    }
+}

@@ -7,6 +7,7 @@ use crate::support::encode::{self, ESCAPES, Which};
 use crate::support::mint::{self, Random};
 use ddpatrol::detect::{Detector, Evidence, Haystack, Scratch};
 use ddpatrol::mask::MaskedStream;
+use std::io::Write;
 use std::sync::Arc;
 
 fn detector() -> Detector {
@@ -245,7 +246,13 @@ fn long_base64_is_held_back_until_it_ends() {
     stream.push(b"\nDone, ok\n", &mut out);
     stream.pause(&mut out);
     assert!(out.ends_with(b"\nDone, ok\n"));
-    assert_eq!((stream.masked(), stream.is_overrun()), (1, false));
+    assert_eq!((stream.masked(), stream.undecoded()), (1, 0));
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(content).expect("memory");
+    encoder.finish().expect("memory")
 }
 
 /// Base64 in lines, of text that ends in a line with an encoded token.
@@ -256,7 +263,7 @@ fn nested_lines(lines: usize) -> String {
 }
 
 #[test]
-fn nested_base64_is_masked_up_to_the_limit_and_reported_beyond_it() {
+fn nested_base64_that_is_too_long_to_be_searched_is_masked_as_a_whole() {
     const LIMIT: usize = 300_000;
     let detector = detector();
     let mut random = Random(1);
@@ -264,20 +271,55 @@ fn nested_base64_is_masked_up_to_the_limit_and_reported_beyond_it() {
     let random = encode::folded(&encode::base64(&bytes), 76, "\n") + "\n";
     let short = nested_lines(LIMIT * 7 / 10 / 39);
     assert!(short.len() < LIMIT && short.len() > LIMIT * 9 / 10, "{}", short.len());
-    let long = nested_lines(LIMIT * 8 / 10 / 39);
-    assert!(long.len() > LIMIT, "{}", long.len());
-    for (text, masked, is_overrun) in [(&short, 1, false), (&long, 0, true), (&random, 0, false)] {
-        for chunk in [1000, 16_384] {
+    let long = nested_lines(LIMIT * 3 / 39);
+    let length = |text: &str| text.find("\n\n").expect("an empty line") as u64;
+    let first = format!("key {}.\n", mint::token(2));
+    let [short, long] = [short, long].map(|it| format!("{first}{it}"));
+    let before = first.len() as u64;
+    let shown = format!("key {}***.\n", &mint::token(2)[..29]);
+    for chunk in [997, 16_384, 1 << 20] {
+        let run = |text: &str| {
             let mut stream = MaskedStream::new(&detector, Evidence::Proven).with_max_held(LIMIT);
             let mut out = Vec::new();
-            text.as_bytes().chunks(chunk).for_each(|chunk| stream.push(chunk, &mut out));
-            stream.finish(&mut out);
-            assert_eq!((stream.masked(), stream.is_overrun()), (masked, is_overrun), "{chunk}");
-            if masked == 0 {
-                assert!(out == text.as_bytes(), "{chunk}");
+            for chunk in text.as_bytes().chunks(chunk) {
+                stream.push(chunk, &mut out);
+                stream.pause(&mut out);
             }
-        }
+            stream.finish(&mut out);
+            (String::from_utf8(out).expect("text"), stream.masked(), stream.undecoded())
+        };
+        let (out, masked, undecoded) = run(&short);
+        assert_eq!((masked, undecoded), (2, 0), "{chunk}");
+        // Of the base64, the part with the token is masked.
+        assert!(out.starts_with(&shown) && out.ends_with("\n\nDone, ok\n"), "{chunk}");
+        assert_eq!((out.matches("***").count(), out.len() > LIMIT / 2), (2, true), "{chunk}");
+        let (out, masked, undecoded) = run(&long);
+        assert_eq!((masked, undecoded), (1, length(&long) - before), "{chunk}");
+        assert_eq!(out, format!("{shown}***\n\nDone, ok\n"), "{chunk}");
+        // The input may end within the base64.
+        let (out, masked, undecoded) = run(&long[..long.len() - 40]);
+        assert_eq!((masked, undecoded > LIMIT as u64), (1, true), "{chunk}");
+        assert_eq!(out.trim_end(), format!("{shown}***"), "{chunk}");
+        assert_eq!(run(&random), (random.clone(), 0, 0), "{chunk}");
     }
+}
+
+#[test]
+fn base64_that_takes_too_much_work_to_decode_is_masked_as_a_whole() {
+    let detector = detector();
+    // Text that becomes a million times as long, with a token at its end.
+    let mut inner = vec![b' '; 8 << 20];
+    inner.extend_from_slice(encode::base64(mint::token(1).as_bytes()).as_bytes());
+    let packed = encode::folded(&encode::base64(&gzip(&inner)), 76, "\n");
+    let text = format!("key {}.\n{packed}\n\nDone {}\n", mint::token(2), mint::token(3));
+    let mut stream = MaskedStream::new(&detector, Evidence::Proven);
+    let mut out = Vec::new();
+    text.as_bytes().chunks(16_384).for_each(|chunk| stream.push(chunk, &mut out));
+    stream.finish(&mut out);
+    let [before, after] = [2, 3].map(|seed| mint::token(seed)[..29].to_owned());
+    let wanted = format!("key {before}***.\n***\n\nDone {after}***\n");
+    assert_eq!(String::from_utf8_lossy(&out), wanted);
+    assert_eq!((stream.masked(), stream.undecoded()), (2, packed.len() as u64));
 }
 
 #[test]

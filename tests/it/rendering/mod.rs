@@ -3,6 +3,7 @@
 
 mod hostile_text;
 mod strict_html;
+mod timeline;
 mod truncation;
 
 use ddpatrol::detect::Detector;

@@ -7,6 +7,7 @@ mod many_matches;
 mod origins;
 mod paths;
 mod places;
+mod reference_names;
 mod saved;
 mod uncommitted;
 

@@ -112,6 +112,45 @@ fn the_index_of_a_linked_work_tree_is_reset_in_that_work_tree() {
 }
 
 #[test]
+fn a_blob_in_the_index_of_another_work_tree_is_unstaged_there() {
+    for place in ["../linked", ".trees/linked"] {
+        let repo = Repo::with_files(&[("a", "clean\n")]);
+        repo.write(".git/info/exclude", ".trees\n");
+        repo.git(&["worktree", "add", "-q", place]);
+        let linked = repo.path().join(place).canonicalize().expect("a folder");
+        repo.stage(&[("both", &token(2))]);
+        for (name, seed) in [("both", 2), ("sub/f", 1)] {
+            let path = linked.join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(&path, token(seed)).expect("a file");
+            repo.git_at(&linked, &["add", name]);
+            std::fs::remove_file(path).expect("a file");
+        }
+        repo.remove("both");
+        let ran = repo.scan(&["--history-only"]);
+        let only = ran.only_location(&token(1));
+        assert_eq!(only["path"], format!("{place}/sub/f"), "{only}");
+        assert_eq!(
+            (&only["git"]["staged"], &only["git"]["reachable"]),
+            (&true.into(), &false.into())
+        );
+        let paths: Vec<_> = ran.locations(&token(2)).iter().map(|it| it["path"].clone()).collect();
+        assert_eq!(paths.len(), 2, "{paths:?}");
+        for folder in [repo.path(), &*linked] {
+            let text = scanned(&repo, folder, &["scan", "--history-only"]).stdout();
+            assert!(text.starts_with("unknown, staged (2)\n"), "{text}");
+        }
+        let text = scanned(&repo, repo.path(), &["scan", "--history-only"]).stdout();
+        for (_, unstage) in commands(&text).iter().filter(|(label, _)| label == "unstage") {
+            must(&repo, repo.path(), unstage);
+        }
+        for folder in [repo.path(), &*linked] {
+            assert_eq!(repo.git_at(folder, &["diff", "--cached", "--name-only"]), "", "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_state_file_does_not_remember_the_index() {
     let repo = refused();
     let state = repo.sibling("state");

@@ -72,7 +72,7 @@ pub(crate) use base64_run::looks_like_base64;
 pub(super) use class::{MIN_RUN, is_text};
 pub use digit::base64_digit;
 pub(super) use fold::pieces;
-pub use open_base64::{ends_in_nested_base64, may_continue_base64};
+pub use open_base64::{end_of_base64, may_continue_base64, nested_base64};
 
 use super::budget;
 use super::candidate::{Candidate, OnCandidate};

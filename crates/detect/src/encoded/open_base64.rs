@@ -9,6 +9,7 @@ use super::class::MIN_RUN;
 use super::digit::base64_digit;
 use super::gap::{MAX_GAP, skip_fold, skip_join};
 use super::runs::{self, EncodedRun};
+use std::ops::Range;
 
 /// Returns the start of the first base64 that may continue after the end of `bytes`.
 ///
@@ -40,12 +41,42 @@ pub(super) fn start(bytes: &[u8], token: Option<usize>) -> Option<usize> {
     first
 }
 
-/// Returns `true` if `bytes` end in base64 that may continue, and whose content is searched for encoded tokens.
+/// Returns the ranges of base64 whose content would be searched for encoded tokens, with all their lines. The
+/// last range extends to the end of `bytes` if the base64 may continue there.
 #[must_use]
-pub fn ends_in_nested_base64(bytes: &[u8]) -> bool {
-    let Some(start) = start(bytes, None) else { return false };
-    let digits = bytes[start..].iter().take_while(|&&byte| base64_digit(byte).is_some()).count();
-    base64_run::content(&bytes[start..start + digits]).is_some()
+pub fn nested_base64(bytes: &[u8]) -> Vec<Range<usize>> {
+    let mut all: Vec<Range<usize>> = Vec::new();
+    runs::walk(bytes, 0..bytes.len(), |found| {
+        let EncodedRun::Base64OrHex(run) = found else { return };
+        let mut next = run.start;
+        // Padding ends base64, and an assigned value begins after the `=`.
+        for part in bytes[run].split_inclusive(|&byte| byte == b'=') {
+            let start = next;
+            next += part.len();
+            let digits = part.strip_suffix(b"=").unwrap_or(part);
+            let is_nested = digits.len() >= MIN_RUN
+                && looks_like_base64(digits)
+                && base64_run::content(digits).is_some();
+            if is_nested && all.last().is_none_or(|it| it.end <= start) {
+                let end = end_of_base64(bytes, start).unwrap_or(bytes.len());
+                all.push(start..end);
+            }
+        }
+    });
+    all
+}
+
+/// Returns the offset after base64 that continues at `start`, and after its padding; `None` if it may continue
+/// after the end of `bytes`.
+#[must_use]
+pub fn end_of_base64(bytes: &[u8], start: usize) -> Option<usize> {
+    match follow(bytes, start) {
+        Continuation::Open => None,
+        Continuation::Closed(end) => {
+            let padding = bytes[end..].iter().take(2).take_while(|&&byte| byte == b'=').count();
+            Some(end + padding)
+        }
+    }
 }
 
 /// Number of bytes at the end of a window that decide whether base64 may continue after it.

@@ -199,3 +199,22 @@ fn a_masker_can_be_reused() {
     }
     assert_eq!(redactor.clean(text.as_bytes()), first);
 }
+
+#[test]
+fn a_pattern_of_a_name_has_a_question_mark_per_masked_byte() {
+    let redactor = redactor();
+    let pattern = |name: &str, encoded: Option<Range<usize>>| {
+        let pattern = redactor.masker().name_pattern(name.as_bytes(), encoded.as_ref());
+        pattern.map(|it| it.text().into_owned())
+    };
+    let token = token(SECRET);
+    let masked = format!("exk_{ALIAS}_{}", "?".repeat(SECRET.len() + 6));
+    let name = format!("refs/heads/é-{token}/x");
+    assert_eq!(pattern(&name, None), Some(format!("refs/heads/??-{masked}/x")));
+    let hex = hex::encode(&token);
+    let name = format!("refs/tags/{hex}.b");
+    let expected = format!("refs/tags/{}.b", "?".repeat(hex.len()));
+    assert_eq!(pattern(&name, Some(10..10 + hex.len())), Some(expected));
+    // A question mark does not match a slash.
+    assert_eq!(pattern("refs/heads/a/b", Some(11..14)), None);
+}

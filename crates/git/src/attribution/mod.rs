@@ -14,6 +14,7 @@ mod history;
 mod marks;
 mod placements;
 mod trace;
+mod tree_places;
 mod tree_reader;
 
 pub(super) use attributor::Attributor;
@@ -98,20 +99,21 @@ impl Attributor<'_> {
         objects: &BTreeSet<(ObjectId, Kind)>,
     ) -> (Vec<Placement>, PlacesByObject) {
         // Tokens in names are found by their offsets in a tree, and an issue has none.
-        let objects = objects.iter().filter(|(_, kind)| *kind != Kind::Tree);
+        let (trees, objects): (Vec<_>, Vec<_>) =
+            objects.iter().copied().partition(|(_, kind)| *kind == Kind::Tree);
         let first = sightings.iter().map(|it| it.token.0 + 1).max().unwrap_or_default();
-        let substitutes = (first..).zip(objects).map(|(number, &(id, kind))| Sighting {
+        let substitutes = (first..).zip(objects).map(|(number, (id, kind))| Sighting {
             token: TokenNo(number),
             holder: Holder::Object(id, kind),
             spans: Arc::new([]),
             is_in_members: false,
         });
         let substitutes: Vec<Sighting> = substitutes.collect();
-        if substitutes.is_empty() {
-            return (self.place(sightings), PlacesByObject::new());
-        }
-        let placements = self.place(&[sightings, &substitutes].concat());
         let mut places = PlacesByObject::new();
+        let placements = match substitutes.is_empty() {
+            true => self.place(sightings),
+            false => self.place(&[sightings, &substitutes].concat()),
+        };
         let (tokens, issues): (Vec<Placement>, Vec<Placement>) =
             placements.into_iter().partition(|it| it.token.0 < first);
         for Placement { holder, path, trace, .. } in issues {
@@ -119,6 +121,13 @@ impl Attributor<'_> {
                 places.entry(id).or_default().push(IssuePlace { path, trace });
             }
         }
+        // An object that cannot be read may be a blob, too.
+        let has_path = |id: &ObjectId| {
+            places.get(id).is_some_and(|places| places.iter().any(|it| it.path.is_some()))
+        };
+        let trees: Vec<ObjectId> =
+            trees.into_iter().map(|(id, _)| id).filter(|id| !has_path(id)).collect();
+        self.place_trees(&trees, &mut places);
         (tokens, places)
     }
 

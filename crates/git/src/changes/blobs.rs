@@ -3,7 +3,7 @@
 //! Input: ids of blobs. Output: their bytes, pushed to the sinks, and the blobs that cannot be read.
 
 use super::super::lfs::{Lfs, LfsError, Pointer};
-use super::super::store::Store;
+use super::super::store::{ReadError, Store};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::issue::Cause;
@@ -17,7 +17,9 @@ use std::sync::Arc;
 pub(super) struct Unread {
     /// The pointers whose objects cannot be read.
     pub(super) lfs: HashMap<ObjectId, Arc<LfsError>>,
-    /// The errors of the blobs.
+    /// The blobs that the store does not have.
+    pub(super) missing: Vec<ObjectId>,
+    /// The errors of other blobs.
     pub(super) errors: Vec<UnreadBlob>,
 }
 
@@ -64,8 +66,10 @@ impl BlobReader<'_> {
         let mut unread = Unread::default();
         for mut worker in workers {
             unread.lfs.extend(worker.unread.lfs);
+            unread.missing.append(&mut worker.unread.missing);
             unread.errors.append(&mut worker.unread.errors);
         }
+        unread.missing.sort_unstable();
         unread
     }
 
@@ -77,6 +81,7 @@ impl BlobReader<'_> {
                 let message = format!("object {id} is a {}, not a blob", kind.name());
                 return unread.errors.push(UnreadBlob { id, source: message.into() });
             }
+            Err(ReadError::Missing(id)) => return unread.missing.push(id),
             Err(error) => return unread.errors.push(UnreadBlob { id, source: error.into() }),
         };
         let tally = &self.run.tally;

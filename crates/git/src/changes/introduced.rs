@@ -7,12 +7,14 @@ use super::super::commits::{self, describe};
 use super::super::repo::Repository;
 use super::super::store::{LONGEST_TAGS, ReadError, Store};
 use super::diff::Trees;
+use super::part::not_fetched;
 use super::set::{Base, ChangeSet, Item, Replaced, sorted_base};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::Trace;
 use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::{Run, Sink, Sinks, add};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -20,6 +22,10 @@ use std::sync::Arc;
 pub(super) struct RangeReader<'a> {
     pub(super) repository: &'a Repository,
     pub(super) store: &'a Store,
+    /// The command that fetches the objects of the range into a partial clone.
+    pub(super) fetch: Option<&'a str>,
+    /// The commits, trees and tags that a partial clone lacks.
+    pub(super) not_fetched: RefCell<BTreeSet<ObjectId>>,
     /// The commits whose parents a shallow clone lacks.
     pub(super) shallow: Vec<ObjectId>,
     /// The bases that the user named.
@@ -218,12 +224,25 @@ impl RangeReader<'_> {
 
     pub(super) fn report(&self, error: ReadError) {
         let issue = match error {
+            ReadError::Missing(id) if self.fetch.is_some() => {
+                self.not_fetched.borrow_mut().insert(id);
+                return;
+            }
             ReadError::Missing(object) => GitIssue::ObjectMissing { object, source: error.into() },
             ReadError::Broken { id, .. } => {
                 GitIssue::ObjectUnreadable { object: Some(id), source: error.into() }
             }
         };
         self.run.report(issue, Some(self.repository.git_dir.clone()));
+    }
+
+    /// Reports the objects that a partial clone lacks.
+    pub(super) fn report_not_fetched(&self) {
+        let ids: Vec<ObjectId> = self.not_fetched.take().into_iter().collect();
+        if let (Some(command), Some(_)) = (self.fetch, ids.first()) {
+            let place = self.repository.git_dir.clone();
+            self.run.report(not_fetched(&ids, command), Some(place));
+        }
     }
 
     pub(super) fn trace(&self, object: ObjectId, kind: Kind, rank: usize) -> Trace {

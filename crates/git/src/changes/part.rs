@@ -8,7 +8,7 @@ use super::super::lfs::{Content, Lfs, LfsError, Pointer};
 use super::super::repo::Repository;
 use super::super::store::{ReadError, Store};
 use super::super::tree_path::below;
-use super::blobs::{BlobReader, UnreadBlob};
+use super::blobs::{BlobReader, Unread, UnreadBlob};
 use super::by_blob::ByBlob;
 use super::classify::Classification;
 use super::diff::Trees;
@@ -19,6 +19,7 @@ use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::Trace;
 use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
+use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{Holder, Placement, Sighting};
 use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Issue, Run, Sinks};
@@ -43,10 +44,21 @@ pub(super) struct PartSource<'a> {
     pub(super) store: &'a Store,
     pub(super) run: &'a Run,
     pub(super) workers: &'a Workers,
+    /// The command that fetches the objects of the change into a partial clone.
+    pub(super) fetch: Option<&'a str>,
     pub(super) base: ReadBase<'a>,
     /// Reads the tags of the other side.
     pub(super) old_tags: &'a dyn Fn() -> HashSet<ObjectId>,
 }
+
+/// Returns the issue of objects that a partial clone lacks.
+pub(super) fn not_fetched(ids: &[ObjectId], command: &str) -> GitIssue {
+    let first = ids.iter().take(MOST_NAMED).copied().collect();
+    GitIssue::NotFetched { count: ids.len(), first, command: command.to_owned() }
+}
+
+/// Maximum number of missing objects that an issue names.
+const MOST_NAMED: usize = 3;
 
 /// A part of a change.
 pub struct ChangePart<'a> {
@@ -76,8 +88,8 @@ impl<'a> ChangePart<'a> {
     pub fn push(&self, sinks: &dyn Sinks) {
         let blobs = self.set.items.iter().filter_map(|item| item.blob).collect();
         let unread = self.blob_reader().push(blobs, sinks);
-        self.report(unread.errors);
         self.report_lfs(&unread.lfs);
+        self.report(unread);
         let mut sink = sinks.sink();
         for (number, text) in (0..).zip(&self.texts) {
             sink.blob(&Blob::whole(Origin::Text(number), text.bytes()));
@@ -139,7 +151,7 @@ impl<'a> ChangePart<'a> {
         // Only the issues and candidates of the change count.
         run.remove_objects(reported);
         run.tally.shaped.store(shaped, Ordering::Relaxed);
-        self.report(unread.errors);
+        self.report(unread);
         self.find_names(&names, &mut base);
         base
     }
@@ -209,14 +221,40 @@ impl<'a> ChangePart<'a> {
         BlobReader { store, lfs: &self.lfs, run, workers }
     }
 
-    fn report(&self, errors: Vec<UnreadBlob>) {
-        errors.into_iter().for_each(|unread| self.report_object(unread));
+    /// Reports blobs that cannot be read, those of the change at their paths.
+    fn report(&self, unread: Unread) {
+        let Unread { mut missing, errors, .. } = unread;
+        if let (Some(command), Some(_)) = (self.source.fetch, missing.first()) {
+            self.source.run.report(not_fetched(&missing, command), Some(self.git_dir()));
+            missing.clear();
+        }
+        if missing.is_empty() && errors.is_empty() {
+            return;
+        }
+        let own: HashSet<ObjectId> = self.set.items.iter().filter_map(|item| item.blob).collect();
+        let report = |id: ObjectId, issue: GitIssue| {
+            let place = match own.contains(&id) {
+                true => Place::Object(id, Kind::Blob),
+                false => self.git_dir(),
+            };
+            self.source.run.report(issue, Some(place));
+        };
+        for object in missing {
+            let source = ReadError::Missing(object).into();
+            report(object, GitIssue::ObjectMissing { object, source });
+        }
+        for UnreadBlob { id, source } in errors {
+            report(id, GitIssue::ObjectUnreadable { object: Some(id), source });
+        }
+    }
+
+    fn git_dir(&self) -> Place {
+        self.source.repository.git_dir.clone().into()
     }
 
     fn report_object(&self, UnreadBlob { id, source }: UnreadBlob) {
-        let git_dir = self.source.repository.git_dir.clone();
         let issue = GitIssue::ObjectUnreadable { object: Some(id), source };
-        self.source.run.report(issue, Some(git_dir));
+        self.source.run.report(issue, Some(self.git_dir()));
     }
 
     /// Reports the Git LFS objects of the change that cannot be read.

@@ -14,6 +14,7 @@ use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Run, Sinks};
+use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
@@ -100,6 +101,9 @@ pub(super) struct BareObject {
     /// The name of the reference, which is used as the path.
     pub(super) name: Vec<u8>,
 }
+
+/// Maximum number of revisions in a command.
+const MOST_REVISIONS: usize = 4;
 
 const MISSING: &str = " (a shallow clone fetches it with `git fetch --unshallow`, GitHub's checkout \
                        action by `fetch-depth: 0`)";
@@ -294,6 +298,22 @@ impl Range {
         Ok(())
     }
 
+    /// Returns the command that fetches the objects of the range into a partial clone; `None` in other
+    /// repositories.
+    #[must_use]
+    pub fn fetch_command(&self) -> Option<String> {
+        if !self.repository.is_partial().unwrap_or(false) {
+            return None;
+        }
+        let heads = self.head_objects.iter().map(ObjectId::to_string);
+        let bases = self.base_objects.iter().map(|id| format!("^{id}"));
+        let revisions: Vec<String> = heads.chain(bases).collect();
+        if revisions.len() > MOST_REVISIONS || revisions.is_empty() {
+            return Some("git fetch --refetch --no-filter".to_owned());
+        }
+        Some(format!("git rev-list --objects --quiet {}", revisions.join(" ")))
+    }
+
     /// Adds notes if the range is empty.
     fn note_surprises(&mut self, heads: &[ObjectId]) {
         if heads.iter().all(|head| self.bases.contains(head)) {
@@ -346,6 +366,7 @@ impl Range {
             store: &self.store,
             run: reader.run,
             workers: &self.options.workers,
+            fetch: reader.fetch,
             base: &|holders| reader.read_base(set, holders),
             old_tags: &|| reader.tags_below(&self.base_objects),
         };
@@ -359,9 +380,12 @@ impl Change for Range {
             let issue = GitIssue::StoreUnreadable { source: Arc::clone(problem).into() };
             run.report(issue, Some(self.repository.git_dir.clone()));
         }
+        let fetch = self.fetch_command();
         let reader = RangeReader {
             repository: &self.repository,
             store: &self.store,
+            fetch: fetch.as_deref(),
+            not_fetched: RefCell::default(),
             shallow: self.repository.shallow_commits().unwrap_or_default(),
             bases: &self.bases,
             also: &self.also,
@@ -376,5 +400,6 @@ impl Change for Range {
         for (at, commits) in self.commits.rchunks(size).enumerate() {
             self.part(&reader, &reader.read(commits, at * size), &[], on_part);
         }
+        reader.report_not_fetched();
     }
 }

@@ -180,6 +180,7 @@ impl Change for Staged {
             store: &store,
             run,
             workers: &self.workers,
+            fetch: None,
             base: &base,
             old_tags: &HashSet::new,
         };

@@ -3,12 +3,12 @@
 //! Input: an opened history. Output: issues, to the run. Nothing is pushed here.
 
 use super::{History, OpenHistory};
-use crate::lfs::{Lfs, Pointer};
+use crate::lfs::{FoundPointer, Lfs, Pointer};
 use crate::repo::{Problem, Refs};
 use ddpatrol_pack::{Kind, ObjectId};
 use ddpatrol_scan::Run;
 use ddpatrol_scan::issue::GitIssue;
-use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
+use ddpatrol_scan::issue_object::PlacesByObject;
 use ddpatrol_scan::place::Place;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,16 +53,17 @@ impl History {
 }
 
 impl OpenHistory<'_> {
-    /// Reports objects that could not be read, blobs at their first paths.
+    /// Reports objects that could not be read, blobs and trees at their first paths.
     pub(super) fn report_broken(&mut self, places: &PlacesByObject) {
         let broken = std::mem::take(&mut self.objects.broken);
         let broken: BTreeMap<_, _> =
             broken.into_iter().map(|error| ((error.id(), error.to_string()), error)).collect();
         for ((object, _), error) in broken {
             let issue = GitIssue::ObjectUnreadable { object, source: error.into() };
-            let has_path = |it: &Vec<IssuePlace>| it.iter().any(|place| place.path.is_some());
-            match object.filter(|id| places.get(id).is_some_and(has_path)) {
-                Some(id) => self.run.report(issue, Some(Place::Object(id, Kind::Blob))),
+            let first = object.and_then(|id| places.get(&id)?.iter().find(|it| it.path.is_some()));
+            let kind = first.and_then(|it| it.trace.as_ref()).map(|trace| trace.kind);
+            match object.zip(kind) {
+                Some((id, kind)) => self.run.report(issue, Some(Place::Object(id, kind))),
                 None => self.report(issue),
             }
         }
@@ -81,16 +82,35 @@ impl OpenHistory<'_> {
         }
     }
 
-    /// Reports missing Git LFS objects to which the history points; returns `true` if there are
-    /// any.
-    pub(super) fn report_missing_lfs(&self) -> bool {
-        let store = Lfs::new(&self.history.repository);
-        let pointers: BTreeSet<&Pointer> = self.objects.links.pointers.iter().collect();
-        let lost: Vec<&Pointer> =
-            pointers.into_iter().filter(|it| store.path(it).is_none()).collect();
-        let Some(first) = lost.first() else { return false };
-        let first = first.oid().to_owned();
-        self.report(GitIssue::LfsObjectsMissing { count: lost.len(), first });
-        true
+    /// Lists the Git LFS pointers in the history.
+    pub(super) fn pointers(&self) -> impl Iterator<Item = &Pointer> {
+        self.objects.links.pointers.iter().map(|it| &it.pointer)
+    }
+
+    /// Lists the missing Git LFS objects to which the history points, at their pointers.
+    pub(super) fn missing_lfs(&self) -> Vec<(GitIssue, Place)> {
+        let repository = &self.history.repository;
+        let store = Lfs::new(repository);
+        let found: BTreeSet<&FoundPointer> = self.objects.links.pointers.iter().collect();
+        let lost = found.into_iter().filter(|it| store.path(&it.pointer).is_none());
+        let mut unplaced: BTreeSet<&Pointer> = BTreeSet::new();
+        let mut issues = Vec::new();
+        for FoundPointer { pointer, blob } in lost {
+            match blob.or_else(|| pointer.blob_id(repository.hash)) {
+                Some(id) if self.store.has(&id) => {
+                    let issue = GitIssue::LfsObjectMissing { oid: pointer.oid().to_owned() };
+                    issues.push((issue, Place::Object(id, Kind::Blob)));
+                }
+                _ => {
+                    unplaced.insert(pointer);
+                }
+            }
+        }
+        if let Some(first) = unplaced.first() {
+            let first = first.oid().to_owned();
+            let issue = GitIssue::LfsObjectsMissing { count: unplaced.len(), first };
+            issues.push((issue, self.history.root.clone()));
+        }
+        issues
     }
 }

@@ -6,7 +6,7 @@
 
 use super::tree_records::TreeRecords;
 use crate::commits::Node;
-use crate::lfs::Pointer;
+use crate::lfs::{FoundPointer, Pointer};
 use crate::numbers::ObjectNo;
 use crate::object_index::{ObjectIndex, Pending, PendingEntry};
 use ddpatrol_pack::ObjectId;
@@ -23,10 +23,16 @@ pub(crate) struct ObjectLinks {
     /// Missing objects, each with the object that names it.
     pub(crate) missing: Vec<(ObjectId, ObjectNo)>,
     /// The Git LFS pointers among the blobs.
-    pub(crate) pointers: Vec<Pointer>,
+    pub(crate) pointers: Vec<FoundPointer>,
 }
 
 impl ObjectLinks {
+    /// Adds a blob if it is a Git LFS pointer.
+    pub(super) fn add_pointer(&mut self, id: ObjectId, blob: &[u8]) {
+        let pointer = Pointer::parse(blob);
+        self.pointers.extend(pointer.map(|pointer| FoundPointer { pointer, blob: Some(id) }));
+    }
+
     /// Adds the links that another worker has collected.
     pub(super) fn merge(&mut self, mut other: Self) {
         self.nodes.append(&mut other.nodes);

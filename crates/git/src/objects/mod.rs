@@ -14,7 +14,6 @@ pub(super) mod tree_records;
 mod worker;
 
 use super::cache::{Holders, Known, pack_name};
-use super::lfs::Pointer;
 use super::numbers::ObjectNo;
 use super::object_index::ObjectIndex;
 use super::store::Store;
@@ -145,7 +144,7 @@ impl ObjectReader<'_> {
             // An object that no longer exists holds no tokens.
             if let Ok((kind, bytes)) = store.read(id, &mut reader) {
                 sink.blob(&Blob::whole(Origin::Object(*id, kind), &bytes));
-                objects.links.pointers.extend(Pointer::parse(&bytes));
+                objects.links.add_pointer(*id, &bytes);
             }
         }
     }

@@ -163,7 +163,7 @@ impl<'a> Worker<'a> {
             sink.blob(&Blob::whole(Origin::Object(id, kind), bytes));
             self.count(bytes.len() as u64);
             if kind == Kind::Blob {
-                self.links.pointers.extend(Pointer::parse(bytes));
+                self.links.add_pointer(id, bytes);
             }
         }
         self.links_of(number, id, kind, bytes);
@@ -237,7 +237,7 @@ impl<'a> Worker<'a> {
         if self.small == POINTER_HEAD {
             self.small.clear();
             object.read(0..len, &mut self.small);
-            self.links.pointers.extend(Pointer::parse(&self.small));
+            self.links.add_pointer(object.id(), &self.small);
         }
     }
 

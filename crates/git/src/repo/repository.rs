@@ -201,6 +201,18 @@ impl Repository {
         Ok(packs.iter().any(|path| path.extension().is_some_and(|end| end == "promisor")))
     }
 
+    /// Opens the other work trees of the repository, sorted by their git directories. Work trees that cannot be
+    /// opened are left out.
+    #[must_use]
+    pub fn other_work_trees(&self) -> Vec<Self> {
+        let linked = entries(&self.common_dir.join("worktrees")).unwrap_or_default();
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let (own, common) = (real(&self.git_dir), real(&self.common_dir));
+        let git_dirs = std::iter::once(self.common_dir.clone()).chain(linked);
+        let others = git_dirs.filter(|it| real(it) != own).filter_map(|it| Self::at(&it).ok()?);
+        others.filter(|it| it.work_tree.is_some() && real(&it.common_dir) == common).collect()
+    }
+
     /// Returns the git directories of submodules, including nested ones, sorted. They exist even if the
     /// submodule is not checked out. Links are not followed.
     ///

@@ -266,6 +266,8 @@ pub struct Location {
     pub further: Spots,
     /// The beginning of the message, in a commit or tag: its lines are counted from there.
     pub message: Option<MessageStart>,
+    /// A pattern that the name of the reference matches, with `?` for each masked byte.
+    pub name_pattern: Option<Box<Clean>>,
 }
 
 /// The status of a token relative to the base of a change.

@@ -50,6 +50,7 @@ pub(super) fn location(path: &str) -> Location {
         layer: None,
         further: Spots::default(),
         message: None,
+        name_pattern: None,
     }
 }
 

@@ -86,6 +86,17 @@ impl<'a> WindowMatches<'a> {
         }
     }
 
+    /// Returns a pattern that the name of a reference matches; the window is the name.
+    pub fn name_pattern(
+        &self,
+        describer: &mut MatchDescriber<'_>,
+        matched: &Matched,
+    ) -> Option<Clean> {
+        let Matched { range, encoding } = matched;
+        let encoded = Some(range).filter(|_| !encoding.is_plain());
+        describer.masker.name_pattern(self.bytes, encoded)
+    }
+
     /// Masks the text around a match.
     pub fn snippet(&mut self, describer: &mut MatchDescriber<'_>, matched: &Matched) -> Clean {
         let Matched { range, encoding } = matched;

@@ -124,8 +124,14 @@ impl LocationContext {
             position.count_from(message);
         }
         let bare = output.map(|output| (output, position.clone()));
-        let added = locations
-            .add(position, |position| self.location(position, window.snippet(describer, &matched)));
+        let added = locations.add(position, |position| {
+            let snippet = window.snippet(describer, &matched);
+            let mut location = self.location(position, snippet);
+            if self.part == Part::Ref {
+                location.name_pattern = window.name_pattern(describer, &matched).map(Box::new);
+            }
+            location
+        });
         let Some((output, position)) = bare else { return };
         match added {
             Some(location) => output.report(Occurrence { token, location }),
@@ -153,6 +159,7 @@ impl LocationContext {
             layer: self.layer.clone(),
             further: Spots::default(),
             message: self.message,
+            name_pattern: None,
         }
     }
 }

@@ -52,6 +52,15 @@ pub enum GitIssue {
         /// The objects that name them.
         named_by: NamedBy,
     },
+    /// Objects that a change needs were not fetched into a partial clone.
+    NotFetched {
+        /// The number of these objects.
+        count: usize,
+        /// The first of them.
+        first: Vec<ObjectId>,
+        /// The command that fetches them.
+        command: String,
+    },
     /// A shallow clone lacks the history before some commits.
     ShallowClone {
         /// The number of commits at which the clone ends.
@@ -99,7 +108,12 @@ pub enum GitIssue {
         /// Why.
         source: Cause,
     },
-    /// Git LFS objects to which a history points are missing.
+    /// A Git LFS object to which a blob of a history points is missing.
+    LfsObjectMissing {
+        /// Its SHA-256, in hexadecimal digits.
+        oid: String,
+    },
+    /// Git LFS objects to which other blobs of a history point are missing.
     LfsObjectsMissing {
         /// The number of missing objects.
         count: usize,
@@ -131,7 +145,8 @@ impl GitIssue {
             }
             Self::StoreUnreadable { .. } => Code::StoreUnreadable,
             Self::ObjectUnreadable { .. } => Code::ObjectUnreadable,
-            Self::ObjectsMissing { named_by: NamedBy::PartialClone, .. } => Code::PartialClone,
+            Self::ObjectsMissing { named_by: NamedBy::PartialClone, .. }
+            | Self::NotFetched { .. } => Code::PartialClone,
             Self::ObjectMissing { .. } | Self::ObjectsMissing { .. } => Code::ObjectMissing,
             Self::ShallowClone { .. } | Self::ShallowRange { .. } => Code::ShallowClone,
             Self::RefsUnreadable { .. }
@@ -139,7 +154,7 @@ impl GitIssue {
             | Self::RefDangling { .. }
             | Self::RefNotRead { .. } => Code::Reference,
             Self::LfsUnreadable { .. } => Code::LfsUnreadable,
-            Self::LfsObjectsMissing { .. } => Code::LfsMissing,
+            Self::LfsObjectMissing { .. } | Self::LfsObjectsMissing { .. } => Code::LfsMissing,
         }
     }
 
@@ -150,6 +165,7 @@ impl GitIssue {
             | Self::ShallowClone { .. }
             | Self::ShallowRange { .. }
             | Self::RefDangling { .. }
+            | Self::LfsObjectMissing { .. }
             | Self::LfsObjectsMissing { .. }
             | Self::ObjectsMissing {
                 named_by: NamedBy::PartialClone | NamedBy::Unreachable, ..
@@ -161,6 +177,7 @@ impl GitIssue {
             | Self::StoreUnreadable { .. }
             | Self::ObjectUnreadable { .. }
             | Self::ObjectMissing { .. }
+            | Self::NotFetched { .. }
             | Self::ObjectsMissing { named_by: NamedBy::Reachable, .. }
             | Self::RefsUnreadable { .. }
             | Self::RefBroken { .. }
@@ -185,9 +202,11 @@ impl GitIssue {
             | Self::NotAGitFolder
             | Self::ExtractedIncomplete
             | Self::ObjectsMissing { .. }
+            | Self::NotFetched { .. }
             | Self::ShallowClone { .. }
             | Self::ShallowRange { .. }
             | Self::RefNotRead { .. }
+            | Self::LfsObjectMissing { .. }
             | Self::LfsObjectsMissing { .. } => None,
         }
     }

@@ -41,13 +41,15 @@ impl GitIssue {
         let id = match self {
             Self::ObjectUnreadable { object, .. } => *object,
             Self::ObjectMissing { object, .. } => Some(*object),
-            Self::ObjectsMissing { first, .. } | Self::ShallowClone { first, .. } => {
-                first.first().copied()
-            }
+            Self::ObjectsMissing { first, .. }
+            | Self::NotFetched { first, .. }
+            | Self::ShallowClone { first, .. } => first.first().copied(),
             Self::ShallowRange { commit } => Some(*commit),
             Self::RefBroken { target, .. } => *target,
             Self::RefNotRead { target, .. } => Some(*target),
-            Self::LfsUnreadable { oid, .. } | Self::LfsObjectsMissing { first: oid, .. } => {
+            Self::LfsUnreadable { oid, .. }
+            | Self::LfsObjectMissing { oid }
+            | Self::LfsObjectsMissing { first: oid, .. } => {
                 return Some(ObjectName::Lfs(oid.clone()));
             }
             Self::RepositoryUnreadable { .. }

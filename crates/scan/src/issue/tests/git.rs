@@ -66,6 +66,13 @@ pub(super) fn rows() -> Vec<Row> {
              read; scan it again";
         G::LfsUnreadable { .. } = G::LfsUnreadable { oid: "a".repeat(64), source: "why".into() },
             Unread, "git.lfs-unreadable", "why";
+        G::NotFetched { .. } = G::NotFetched { count: 1, first: vec![id()], command: "git x".into() },
+            Unread, "git.partial-clone",
+            "partial clone: 1 object of the change not fetched \
+             (1111111111111111111111111111111111111111); `git x` fetches it";
+        G::LfsObjectMissing { .. } = G::LfsObjectMissing { oid: "ab".into() },
+            Opaque, "git.lfs-missing",
+            "its Git LFS object ab is missing; `git lfs fetch --all` fetches it";
         G::LfsObjectsMissing { .. } = G::LfsObjectsMissing { count: 2, first: "ab".into() },
             Opaque, "git.lfs-missing",
             "2 Git LFS objects of the history are missing, the first is ab; \

@@ -36,6 +36,13 @@ impl Display for GitIssue {
                     }
                 }
             }
+            Self::NotFetched { count: len, first, command } => write!(
+                f,
+                "partial clone: {} of the change not fetched ({}); `{command}` fetches {}",
+                count(*len, "object"),
+                Ids { first, len: *len },
+                if *len == 1 { "it" } else { "them" },
+            ),
             Self::ShallowClone { count: len, first } => write!(
                 f,
                 "this is a shallow clone: the history before {} ({}) is missing; \
@@ -59,6 +66,9 @@ impl Display for GitIssue {
                 "reference {}: its object {target} was not read; scan it again",
                 String::from_utf8_lossy(name)
             ),
+            Self::LfsObjectMissing { oid } => {
+                write!(f, "its Git LFS object {oid} is missing; `git lfs fetch --all` fetches it")
+            }
             Self::LfsObjectsMissing { count: len, first } => {
                 let verb = if *len == 1 { "is" } else { "are" };
                 let objects = count(*len, "Git LFS object");
