@@ -22,6 +22,15 @@ from oracle import git, plant
 Command = Sequence[str | Path]
 
 
+class Row(NamedTuple):
+    """One line of the table of `bench.sh --all`."""
+
+    work: str
+    measured: str
+    yardstick: str
+    ratio: float | None
+
+
 class Run(NamedTuple):
     """One run of a command: seconds, and bytes of anonymous memory."""
 
@@ -80,6 +89,11 @@ def rounds(commands: dict[str, tuple[Command, Sequence[int]]], count: int, cwd: 
     }
 
 
+def label_of(repo: Path) -> str:
+    """Returns the last two parts of the path of a repository."""
+    return "/".join(repo.parts[-2:])
+
+
 def found(program: Path, repo: Path) -> int:
     """Returns how many tokens a scan of a repository's history proves."""
     command = [program, "scan", repo, "--history-only", "--report", "json", "--fail-on", "never"]
@@ -87,7 +101,7 @@ def found(program: Path, repo: Path) -> int:
     return int(json.loads(done.stdout)["summary"]["proven"])
 
 
-def history(program: Path, repo: Path, folder: Path, count: int) -> None:
+def history(program: Path, repo: Path, folder: Path, count: int) -> list[Row]:
     """Compares full histories, without and with findings, with git."""
     base = found(program, repo)
     planted = {}
@@ -133,8 +147,32 @@ def history(program: Path, repo: Path, folder: Path, count: int) -> None:
     two, one = medians["history"], medians["history, one worker"]
     print(f"two workers to one: CPU {two.cpu / one.cpu:.2f}, wall {two.wall / one.wall:.2f}")
 
+    label = label_of(repo)
 
-def changes(program: Path, repo: Path, folder: Path, count: int) -> None:
+    def row(name: str, other: str) -> Row:
+        ours, theirs = medians[name], medians[other]
+        return Row(
+            f"{label}: {name}",
+            f"{ours.cpu:.3f} s, {ours.memory / 1e6:.0f} MB",
+            f"{other} {theirs.cpu:.3f} s",
+            ours.cpu / theirs.cpu,
+        )
+
+    return [
+        row("history", "git cat-file"),
+        row("history with 1,000 findings", "git cat-file, 1,000 planted"),
+        row("history, nothing new", "git cat-file"),
+        row("history", "history, one worker"),
+        Row(
+            f"{label}: history, wall time",
+            f"{two.wall:.3f} s",
+            f"one worker {one.wall:.3f} s",
+            two.wall / one.wall,
+        ),
+    ]
+
+
+def changes(program: Path, repo: Path, folder: Path, count: int) -> list[Row]:
     """Measures a range of ten commits, and staged content compared with git."""
     head = git.line(repo, "rev-parse", "HEAD")
     range_ = [program, "range", f"{head}~10..{head}", "--repo", repo]
@@ -161,16 +199,32 @@ def changes(program: Path, repo: Path, folder: Path, count: int) -> None:
     )
     for name, done in medians.items():
         print(f"{name:30} CPU {done.cpu * 1e3:7.1f} ms  wall {done.wall * 1e3:7.1f} ms")
+    ten, diff, staged = medians.values()
+    return [
+        Row(f"{label_of(repo)}: range of ten commits", f"{ten.cpu * 1e3:.1f} ms", "", None),
+        Row(
+            "20 staged files of 10,000",
+            f"{staged.cpu * 1e3:.1f} ms",
+            f"git diff --cached {diff.cpu * 1e3:.1f} ms",
+            staged.cpu / diff.cpu,
+        ),
+    ]
+
+
+def measure(program: Path, repo: Path, count: int) -> list[Row]:
+    """Runs all measurements on one repository."""
+    print(f"{os.cpu_count()} processors, medians of {count} rounds", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        return [
+            *history(program, repo, Path(folder), count),
+            *changes(program, repo, Path(folder), count),
+        ]
 
 
 def main() -> None:
     """Runs all measurements."""
-    program, repo = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
     count = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-    print(f"{os.cpu_count()} processors, medians of {count} rounds")
-    with tempfile.TemporaryDirectory() as folder:
-        history(program, repo, Path(folder), count)
-        changes(program, repo, Path(folder), count)
+    measure(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve(), count)
 
 
 if __name__ == "__main__":

@@ -60,10 +60,12 @@ class Repository:
 
 
 def print_medians(times, baseline):
+    """Prints the medians in ms, and returns them by name."""
     medians = {name: 1000 * statistics.median(list_) for name, list_ in times.items()}
     for name, median in medians.items():
         added = "" if name == baseline else f"  adds {median - medians[baseline]:6.1f}"
         print(f"  {name:<32} {median:6.1f}{added}")
+    return medians
 
 
 def measure_commits(options, program, folder):
@@ -93,7 +95,7 @@ def measure_commits(options, program, folder):
         off = ("-c", "core.hooksPath=/dev/null")
         without.append(repository.commit(name, f"without {number}\n", *off))
     print(f"{options.files} files, {options.rounds} commits each, medians in ms of wall time:")
-    print_medians(times, "git commit without hooks")
+    return print_medians(times, "git commit without hooks")
 
 
 def import_branches(repository, count, prefix):
@@ -139,7 +141,7 @@ def measure_pushes(options, program, folder):
             list_.append(local.time("git", "push", "-q", *verify, "origin", "HEAD:refs/heads/topic"))
     count = options.references
     print(f"{count} references, {options.rounds} pushes each, medians in ms of wall time:")
-    print_medians(times, "git push without hooks")
+    medians = print_medians(times, "git push without hooks")
     zeros = "0" * 40
     times = {"git rev-list main~5 --not --remotes": [], "range of a new tag on main~5": []}
     for _ in range(options.rounds):
@@ -147,7 +149,7 @@ def measure_pushes(options, program, folder):
         walk = ("git", "rev-list", "main~5", "--not", "--remotes")
         next(lists).append(local.time(*walk))
         next(lists).append(local.time(program, "range", f"{zeros}..main~5"))
-    print_medians(times, "git rev-list main~5 --not --remotes")
+    return medians | print_medians(times, "git rev-list main~5 --not --remotes")
 
 
 def main():
@@ -157,11 +159,17 @@ def main():
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--ddpatrol", default=str(ROOT / "target" / "release" / "ddpatrol"))
     options = parser.parse_args()
+    measure(options)
+
+
+def measure(options):
+    """Measures commits and pushes. Returns the medians of the wall time in ms, by name."""
     program = pathlib.Path(options.ddpatrol).resolve()
     with tempfile.TemporaryDirectory() as folder:
-        measure_commits(options, program, pathlib.Path(folder))
+        commits = measure_commits(options, program, pathlib.Path(folder))
     with tempfile.TemporaryDirectory() as folder:
-        measure_pushes(options, program, pathlib.Path(folder))
+        return commits | measure_pushes(options, program, pathlib.Path(folder))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -294,3 +294,33 @@ fn tree_versions_that_differ_in_one_entry_are_all_scanned() {
         assert_eq!(place["git"]["removed"][0]["commit"], commits[2], "{depth}: {place}");
     }
 }
+
+#[test]
+fn tokens_in_names_are_found_in_every_tree_that_contains_them() {
+    let repo = Repo::new();
+    for file in 0..60 {
+        repo.write(format!("keys/plain-{file:02}"), format!("{file}"));
+        repo.write(format!("other/plain-{file:02}"), format!("{file}"));
+    }
+    // A head without a token.
+    repo.write("keys/ddpat_is_a_head", "1");
+    repo.commit("clean");
+    let tokens: Vec<String> = (1..=3).map(token).collect();
+    for turn in 0..9 {
+        // Most versions copy the names of the one before, and change other entries.
+        repo.write(format!("keys/plain-{:02}", turn * 5), format!("again {turn}"));
+        repo.write(format!("other/plain-{:02}", turn * 6), format!("again {turn}"));
+        match turn {
+            1 => drop(repo.write(format!("keys/{}", tokens[0]), "1")),
+            3 => drop(repo.write(format!("other/{}/deep/{}", tokens[0], tokens[1]), "2")),
+            5 => repo.remove(&format!("keys/{}", tokens[0])),
+            7 => drop(repo.write(format!("keys/plain-{}.txt", tokens[2]), "3")),
+            _ => {}
+        }
+        repo.commit("change");
+    }
+    for depth in ["--depth=0", "--depth=1", "--depth=50"] {
+        repo.git(&["repack", "-adfq", "--window=250", depth]);
+        assert_objects_are_those_of_git(&repo, &tokens);
+    }
+}

@@ -46,26 +46,45 @@ impl<'a> TreeTable<'a> {
         seeds.for_each(|seed| {
             marks.add(seed);
         });
-        let mut grows = true;
-        while grows {
-            grows = false;
-            for (records, list) in &self.0 {
-                for record in list {
-                    if marks.has(record.tree) {
-                        continue;
-                    }
-                    let is_base_marked =
-                        record.base.is_some_and(|base| marks.has(list[base as usize].tree));
-                    let has_marked = || {
-                        let mut children = records.fresh(record).iter().filter_map(|it| it.child);
-                        children.any(|child| marks.has(child))
-                    };
-                    if is_base_marked || has_marked() {
-                        grows |= marks.add(record.tree);
-                    }
+        // The trees that are not marked yet, and may be because of another tree: the number of the worker
+        // and that of the record.
+        let mut open: Vec<(u32, u32)> = Vec::new();
+        for (worker, (records, list)) in (0..).zip(&self.0) {
+            for (number, record) in (0..).zip(list) {
+                let fresh = records.fresh(record);
+                if marks.has(record.tree) {
+                    continue;
+                }
+                let has_marked = || fresh.iter().any(|it| it.child.is_some_and(|it| marks.has(it)));
+                if is_base_marked(list, record, &marks) || has_marked() {
+                    marks.add(record.tree);
+                } else if record.base.is_some() || fresh.iter().any(|it| it.name.is_some()) {
+                    open.push((worker, number));
                 }
             }
         }
+        // Only trees are marked from here on: entries of other kinds cannot change.
+        let mut grows = true;
+        while grows {
+            grows = false;
+            open.retain(|&(worker, number)| {
+                let (records, list) = &self.0[worker as usize];
+                let record = &list[number as usize];
+                let mut subtrees = records.fresh(record).iter().filter(|it| it.name.is_some());
+                let is_marked = is_base_marked(list, record, &marks)
+                    || subtrees.any(|it| it.child.is_some_and(|it| marks.has(it)));
+                if is_marked {
+                    grows |= marks.add(record.tree);
+                }
+                !is_marked
+            });
+        }
         marks
     }
+}
+
+/// Returns `true` if the delta base of a tree is marked; `list` contains its record.
+#[inline]
+fn is_base_marked(list: &[TreeRecord], record: &TreeRecord, marks: &Marks) -> bool {
+    record.base.is_some_and(|base| marks.has(list[base as usize].tree))
 }
