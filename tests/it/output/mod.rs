@@ -9,6 +9,7 @@ mod help;
 mod init;
 mod reports;
 mod terminal;
+mod token_formats;
 
 use crate::support::tree::RunOutput;
 use std::path::Path;

@@ -149,6 +149,15 @@ impl Checksum {
         }
     }
 
+    /// Returns the number of bits that a random text must match by chance.
+    #[must_use]
+    pub fn bits(&self) -> f64 {
+        match self.algorithm {
+            Algorithm::Crc32 => 32.0,
+            Algorithm::Sha256 => self.width as f64 * (self.encoding.digits().len() as f64).log2(),
+        }
+    }
+
     /// Returns `true` if `text` can be a checksum of this kind: if alphabet, width and, for a number, range
     /// are valid.
     #[must_use]
