@@ -4,6 +4,10 @@ use crate::{BASE36, BASE62, BASE64URL, Random, crc32, crc62, digits};
 
 const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+const BASE62_LOWER: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const BECH32: &[u8] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+
 /// The text that the checksum of a base62 token covers.
 #[derive(Clone, Copy)]
 enum Covers {
@@ -81,7 +85,78 @@ pub(crate) fn others(random: &mut Random) -> Vec<(&'static str, String)> {
         ("synapse-access-token", synapse(random, "syt")),
         ("synapse-refresh-token", synapse(random, "syr")),
         ("wandb-api-key", wandb(random)),
+        ("grafana-service-account-token", grafana(random)),
+        ("confluent-api-secret", confluent(random)),
+        ("apify-api-token", lower(random, "apify_api_")),
+        ("zentral-service-account-token", lower(random, "ztls_")),
+        ("zentral-user-token", lower(random, "ztlu_")),
+        ("mas-compat-access-token", reversed(random, "mct_")),
+        ("mas-compat-refresh-token", reversed(random, "mcr_")),
+        ("mas-personal-token", reversed(random, "mpt_")),
+        ("mas-access-token", reversed(random, "mat_")),
+        ("mas-refresh-token", reversed(random, "mar_")),
+        ("dhis2-pat", dhis2(random)),
+        ("age-secret-key", bech32(random, "age-secret-key-", 52).to_uppercase()),
+        ("age-secret-key-pq", bech32(random, "age-secret-key-pq-", 52).to_uppercase()),
+        ("nostr-private-key", bech32(random, "nsec", 52)),
+        ("nostr-encrypted-key", bech32(random, "ncryptsec", 146)),
+        ("sui-private-key", bech32(random, "suiprivkey", 53)),
     ]
+}
+
+fn grafana(random: &mut Random) -> String {
+    let text = format!("glsa_{}", random.base62(32));
+    let bytes = crc32(text.as_bytes()).to_le_bytes();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{text}_{hex}")
+}
+
+fn confluent(random: &mut Random) -> String {
+    let body = random.text(BASE64, 54);
+    // Six characters: 32 bits, the first byte first, and four zeros.
+    let bits = u64::from(crc32(body.as_bytes()).swap_bytes()) << 4;
+    let digit = |at: u32| char::from(BASE64[(bits >> (30 - 6 * at)) as usize & 63]);
+    let checksum: String = (0..6).map(digit).collect();
+    format!("cflt{body}{checksum}")
+}
+
+fn lower(random: &mut Random, prefix: &str) -> String {
+    let text = format!("{prefix}{}", random.base62(30));
+    let crc = digits(u128::from(crc32(text.as_bytes())), BASE62_LOWER, 6);
+    text + &crc
+}
+
+fn reversed(random: &mut Random, prefix: &str) -> String {
+    let text = format!("{prefix}{}", random.base62(30));
+    let number = crc62(&text);
+    let reversed: String = number.trim_start_matches('0').chars().rev().collect();
+    format!("{text}_{reversed:0>6}")
+}
+
+fn dhis2(random: &mut Random) -> String {
+    let body = random.base62(32);
+    format!("d2pat_{body}{:010}", crc32(body.as_bytes()))
+}
+
+fn bech32(random: &mut Random, prefix: &str, len: usize) -> String {
+    let data = random.text(BECH32, len);
+    let value = |c: char| BECH32.iter().position(|&digit| digit == c as u8).expect("a digit");
+    let mut values: Vec<usize> = prefix.bytes().map(|byte| usize::from(byte >> 5)).collect();
+    values.push(0);
+    values.extend(prefix.bytes().map(|byte| usize::from(byte & 31)));
+    values.extend(data.chars().map(value));
+    values.extend([0; 6]);
+    // Polynomial division, one value at a time.
+    let terms = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3_usize];
+    let remainder = values.iter().fold(1, |sum: usize, value| {
+        let top = sum >> 25;
+        let shifted = (sum & 0x1ff_ffff) << 5 ^ value;
+        (0..5).filter(|bit| top >> bit & 1 == 1).fold(shifted, |sum, bit| sum ^ terms[bit])
+    });
+    let checksum = remainder ^ 1;
+    let digit = |at: usize| char::from(BECH32[checksum >> (25 - 5 * at) & 31]);
+    let checksum: String = (0..6).map(digit).collect();
+    format!("{prefix}1{data}{checksum}")
 }
 
 fn gitlab(random: &mut Random, prefix: &str, version: &str) -> String {

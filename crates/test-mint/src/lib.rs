@@ -141,6 +141,13 @@ pub fn head_len(token: &str) -> usize {
         "ATCTT",
         "ATBB",
         "cnvca",
+        "cflt",
+        "apify_api_",
+        "AGE-SECRET-KEY-1",
+        "AGE-SECRET-KEY-PQ-1",
+        "nsec1",
+        "ncryptsec1",
+        "suiprivkey1",
     ];
     let listed = HEADS.iter().find(|head| token.starts_with(**head)).map(|head| head.len());
     listed.unwrap_or_else(|| token.find('_').map_or(0, |at| at + 1))

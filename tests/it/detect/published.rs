@@ -70,6 +70,59 @@ const TOKENS: &[(&str, &[&str])] = &[
     ("canva-client-secret", &["cnvcav3RRFkl36rsXClN3-Dsygjl", "_oGT1-xMhXV70oxnGi6s811bfada"]),
     ("synapse-access-token", &["syt_YWRtaW4_iNofAsbI", "nAInYAFwkmdi_1oVMxI"]),
     ("synapse-access-token", &["syt_YWRtaW4_KXUwoITu", "owupgGEIGNuK_4MLu3S"]),
+    ("grafana-service-account-token", &["glsa_yscW25imSKJIuav8zF37", "RZmnbiDvB05G_fcaaf58a"]),
+    ("grafana-service-account-token", &["glsa_ThisI5NtTheTok3nYou8", "reLo0k1ngF0r_0a2a3df7"]),
+    ("grafana-service-account-token", &["glsa_DuMmY-T0K3N-f0R-tHe-", "Te5t-CRC32Ok_770c8cda"]),
+    (
+        "confluent-api-secret",
+        &["cfltT8d8RzkNseTMEDKcjNM1BZTFPHqRn", "/dQm9q7w6SjzZ12wZfwjaJdipHZtDjw"],
+    ),
+    (
+        "confluent-api-secret",
+        &["cfltcUBElySxR0ubmwjcLaVic7aOYceZ1", "HzCyW9BbhBhC+KbPgaTcGc9S4HfrjhA"],
+    ),
+    ("apify-api-token", &["apify_api_NcjXcxEz2XL1irj", "ppyWSHvjghalQOd1LXOHv"]),
+    ("apify-api-token", &["apify_api_9uyewBxQUF1EXWd", "KVc4lNaTSM461Ls4oQouz"]),
+    ("zentral-service-account-token", &["ztls_DdUzwH5zV95ofmvcJq1", "JP5FkhThLv40ZenRv"]),
+    ("zentral-service-account-token", &["ztls_V73y8qp0fEJJqwjyCHB", "KW4VhUS74ao35DYcM"]),
+    ("zentral-service-account-token", &["ztls_0xtePqPLfggHUaAi6Nk", "DVuakz4jtQZ2ObLY3"]),
+    ("mas-personal-token", &["mpt_FM44zJN5qePGMLvvMXC4", "Ds1A3lCWc6_bJ9Wj1"]),
+    ("mas-personal-token", &["mpt_6cq7FqNSYoosbXl3bbp", "fh9yNy9NzuR_0vOV2O"]),
+    ("mas-compat-access-token", &["mct_cxG6gZXyvelQWW9XqfN", "bm5KAQovodf_XvJz43"]),
+    ("mas-compat-refresh-token", &["mcr_LoYqtrtBUBcWlE4RX6o", "47chBCGkadB_9gzpc1"]),
+    ("mas-compat-access-token", &["mct_Wc6Hx4l9DGzqGtgLoYq", "trtBUBcWlE4_ZFyTp2"]),
+    ("mas-compat-refresh-token", &["mcr_Yp7FM44zJN5qePGMLvv", "MXC4Ds1A3lC_0YcYCM"]),
+    ("dhis2-pat", &["d2pat_5xVA12xyUbWNedQxy4oh", "H77WlxRGVvZZ1151814092"]),
+    (
+        "age-secret-key",
+        &["AGE-SECRET-KEY-1N9JEPW6DWJ0ZQUDX63F5A03GX8", "QUW7PXDE39N8UYF82VZ9PC8UFS3M7XA9"],
+    ),
+    (
+        "age-secret-key-pq",
+        &["AGE-SECRET-KEY-PQ-1K30MYPZAHAXHR22YHH27EGD", "VLU0QNSUH3DSV7J7NR3X6D9LHXNWSDLTV4T"],
+    ),
+    ("nostr-private-key", &["nsec1vl029mgpspedva04g90vltkh6fvh2", "40zqtv9k0t9af8935ke9laqsnlfe5"]),
+    (
+        "nostr-encrypted-key",
+        &[
+            "ncryptsec1qgg9947rlpvqu76pj5ecreduf9jxhselq2nae2kghhvd5g7dgjtcxfqtd67p9m0w57",
+            "lspw8gsq6yphnm8623nsl8xn9j4jdzz84zm3frztj3z7s35vpzmqf6ksu8r89qk5z2zxfmu5gv8th8wclt0h4p",
+        ],
+    ),
+    (
+        "sui-private-key",
+        &["suiprivkey1q8hexn5m2u36tx39ln5e22hfsea", "dknp7d2qlkhe30ejy7fc6am5aqkqpqsj"],
+    ),
+    (
+        "sui-private-key",
+        &["suiprivkey1qgj6vet4rstf2p00j860xctkg4f", "yqqq5hxgu4mm0eg60fq787ujnqs5wc8q"],
+    ),
+];
+
+/// Published examples with the shape of a token whose checksum does not match.
+const COUNTEREXAMPLES: &[&[&str]] = &[
+    &["d2pat_XIrqgAGjW935LLPuSP2hXSZ", "wpTxTW2pg3580716988"],
+    &["AGE-SECRET-KEY-1HJCRJVK7EE3A5N8CRP8YSEUGZKN", "W90Y5UR2RGYAS8L279LFP6LCQU5ADNR"],
 ];
 
 /// Published identifiers with the format of a token: not secret.
@@ -95,6 +148,14 @@ fn published_tokens_are_proven_and_damaged_ones_are_not() {
         damaged[at] = if damaged[at] == b'b' { b'c' } else { b'b' };
         let found = find(&detector, &damaged, &mut scratch);
         assert!(found.iter().all(|it| it.3 == Evidence::Shaped), "{rule}: {found:?}");
+    }
+}
+
+#[test]
+fn published_counterexamples_are_not_proven() {
+    for pieces in COUNTEREXAMPLES {
+        let found = find(&detector(), pieces.concat().as_bytes(), &mut Scratch::default());
+        assert!(found.iter().all(|it| it.3 == Evidence::Shaped), "{found:?}");
     }
 }
 

@@ -146,6 +146,102 @@ fn wandb(token: &[u8]) -> Verdict {
     shaped.then(|| text.ends_with(&crc62(&text[..text.len() - 6])))
 }
 
+fn grafana(token: &[u8]) -> Verdict {
+    let rest = token.strip_prefix(b"glsa_")?;
+    let is_body = |byte| is_base62(byte) || byte == b'-' || byte == b'_';
+    let is_hex = |byte: u8| byte.is_ascii_digit() || is_lower_hex(byte);
+    let shaped = rest.len() == 41
+        && all(&rest[..32], is_body)
+        && rest[32] == b'_'
+        && all(&rest[33..], is_hex);
+    let crc = format!("{:08x}", crc32(&token[..37]).swap_bytes());
+    shaped.then(|| crc.as_bytes() == &rest[33..])
+}
+
+fn confluent(token: &[u8]) -> Verdict {
+    use base64::Engine;
+    let rest = token.strip_prefix(b"cflt")?;
+    let decode = |text: &[u8]| base64::engine::general_purpose::STANDARD_NO_PAD.decode(text).ok();
+    if rest.len() != 60 || !all(&rest[..54], |byte| is_base62(byte) || b"+/".contains(&byte)) {
+        return None;
+    }
+    let checksum = decode(&rest[54..])?;
+    Some(checksum == crc32(&rest[..54]).to_le_bytes())
+}
+
+const LOWER: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const UPPER: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+fn number<'a>(text: impl Iterator<Item = &'a u8>, alphabet: &[u8]) -> Option<u64> {
+    text.map(|byte| alphabet.iter().position(|digit| digit == byte))
+        .try_fold(0, |value, digit| Some(value * alphabet.len() as u64 + digit? as u64))
+}
+
+fn base62_lower(token: &[u8], prefix: &str) -> Verdict {
+    let rest = token.strip_prefix(prefix.as_bytes())?;
+    if rest.len() != 36 || !all(rest, is_base62) {
+        return None;
+    }
+    let value = u32::try_from(number(rest[30..].iter(), LOWER)?).ok()?;
+    Some(value == crc32(&token[..token.len() - 6]))
+}
+
+fn reversed(token: &[u8], prefix: &str) -> Verdict {
+    let rest = token.strip_prefix(prefix.as_bytes())?;
+    if rest.len() != 37 || !all(&rest[..30], is_base62) || rest[30] != b'_' {
+        return None;
+    }
+    let digits = &rest[31..];
+    let value = number(digits.iter().rev(), UPPER)?;
+    // A leading `0` may be padding.
+    if digits[0] != b'0' {
+        u32::try_from(value).ok()?;
+    }
+    let crc = crc62(std::str::from_utf8(&token[..token.len() - 7]).ok()?);
+    let kept = crc.trim_start_matches('0');
+    let wanted = format!("{:0>6}", kept.chars().rev().collect::<String>());
+    Some(wanted.as_bytes() == digits)
+}
+
+fn dhis2(token: &[u8]) -> Verdict {
+    let rest = token.strip_prefix(b"d2pat_")?;
+    if rest.len() != 42 || !all(&rest[..32], is_base62) {
+        return None;
+    }
+    let digits = &rest[32..];
+    let value = all(digits, |byte| byte.is_ascii_digit())
+        .then(|| std::str::from_utf8(digits).ok()?.parse::<u32>().ok())??;
+    Some(value == crc32(&rest[..32]))
+}
+
+fn bech32(token: &[u8], prefix: &str, len: usize) -> Verdict {
+    let data = token.strip_prefix(prefix.as_bytes())?.strip_prefix(b"1")?;
+    let is_upper = prefix.starts_with('A');
+    let digits: Vec<u32> = data
+        .iter()
+        .map(|byte| {
+            let known =
+                if is_upper { !byte.is_ascii_lowercase() } else { !byte.is_ascii_uppercase() };
+            let lower = byte.to_ascii_lowercase();
+            let at = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l".iter().position(|&it| it == lower);
+            at.filter(|_| known).map(|at| at as u32)
+        })
+        .collect::<Option<_>>()?;
+    let prefix = prefix.to_lowercase();
+    let high = prefix.bytes().map(|byte| u32::from(byte >> 5));
+    let low = prefix.bytes().map(|byte| u32::from(byte & 31));
+    let mut sum = 1_u32;
+    for value in high.chain([0]).chain(low).chain(digits) {
+        let top = sum >> 25;
+        sum = (sum & 0x1ff_ffff) << 5 ^ value;
+        let terms = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
+        for (bit, term) in terms.iter().enumerate() {
+            sum ^= if top >> bit & 1 == 1 { *term } else { 0 };
+        }
+    }
+    (data.len() == len + 6).then_some(sum == 1)
+}
+
 fn zuplo(token: &[u8]) -> Verdict {
     let rest = token.strip_prefix(b"zpka_")?;
     if rest.len() != 41 || !all(&rest[..32], is_base62) || rest[32] != b'_' {
@@ -229,6 +325,24 @@ fn rules() -> Vec<OracleRule> {
         ("synapse-access-token", "syt_", |token| synapse(token, "syt_")),
         ("synapse-refresh-token", "syr_", |token| synapse(token, "syr_")),
         ("wandb-api-key", "wandb_v1_", wandb),
+        ("grafana-service-account-token", "glsa_", grafana),
+        ("confluent-api-secret", "cflt", confluent),
+        ("apify-api-token", "apify_api_", |token| base62_lower(token, "apify_api_")),
+        ("zentral-service-account-token", "ztls_", |token| base62_lower(token, "ztls_")),
+        ("zentral-user-token", "ztlu_", |token| base62_lower(token, "ztlu_")),
+        ("mas-compat-access-token", "mct_", |token| reversed(token, "mct_")),
+        ("mas-compat-refresh-token", "mcr_", |token| reversed(token, "mcr_")),
+        ("mas-personal-token", "mpt_", |token| reversed(token, "mpt_")),
+        ("mas-access-token", "mat_", |token| reversed(token, "mat_")),
+        ("mas-refresh-token", "mar_", |token| reversed(token, "mar_")),
+        ("dhis2-pat", "d2pat_", dhis2),
+        ("age-secret-key", "AGE-SECRET-KEY-1", |token| bech32(token, "AGE-SECRET-KEY-", 52)),
+        ("age-secret-key-pq", "AGE-SECRET-KEY-PQ-1", |token| {
+            bech32(token, "AGE-SECRET-KEY-PQ-", 52)
+        }),
+        ("nostr-private-key", "nsec1", |token| bech32(token, "nsec", 52)),
+        ("nostr-encrypted-key", "ncryptsec1", |token| bech32(token, "ncryptsec", 146)),
+        ("sui-private-key", "suiprivkey1", |token| bech32(token, "suiprivkey", 53)),
         ("github-server-classic", "ghs_", |token| classic(token, "ghs_", &[30])),
         ("github-server", "ghs_", server),
         ("deno-deploy-token", "ddp_", |token| whole(token, "ddp_", 30)),

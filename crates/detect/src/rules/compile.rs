@@ -139,9 +139,9 @@ impl RuleText<'_> {
         };
         let set = ByteSet::parse(alphabet.get_ref()).ok_or_else(|| {
             let message = format!(
-                "unknown alphabet `{}`; use base62, base36, base32, base64url, hex, hex-upper \
-                 or a class such as [A-Za-z0-9._-]",
-                alphabet.get_ref()
+                "unknown alphabet `{}`; use {} or a class such as [A-Za-z0-9._-]",
+                alphabet.get_ref(),
+                ByteSet::NAMES.join(", ")
             );
             self.error(alphabet.span(), message)
         })?;
@@ -175,13 +175,14 @@ impl RuleText<'_> {
         };
         let known_algorithm = Algorithm::parse(algorithm.get_ref()).ok_or_else(|| {
             let message =
-                format!("unknown algorithm `{}`; use crc32 or sha256", algorithm.get_ref());
+                format!("unknown algorithm `{}`; use crc32, sha256 or bech32", algorithm.get_ref());
             self.error(algorithm.span(), message)
         })?;
         let known_encoding = Encoding::parse(encoding.get_ref()).ok_or_else(|| {
             let message = format!(
-                "unknown encoding `{}`; use base62, base36, base32, hex or hex-upper",
-                encoding.get_ref()
+                "unknown encoding `{}`; use {}",
+                encoding.get_ref(),
+                Encoding::names().collect::<Vec<_>>().join(", ")
             );
             self.error(encoding.span(), message)
         })?;

@@ -49,7 +49,7 @@ fn an_invalid_file_is_rejected_with_line_column_and_remedy() {
         ("<SECRET><CRC>", "<SECRT><CRC>", "x.toml:6:10:", "use one of: CRC, SECRET"),
         ("exk_", "é_", "x.toml:6:10:", "printable ASCII"),
         ("[\"<SECRET>\"]", "[\"<SECRET>\", \"<X>\"]", "x.toml:16:21:", "describe it"),
-        ("crc32", "crc31", "x.toml:13:13:", "use crc32 or sha256"),
+        ("crc32", "crc31", "x.toml:13:13:", "use crc32, sha256"),
         ("0zNvy2", "0zNvy3", "x.toml:18:1:", "is `0zNvy2`"),
         ("checksum = \"0zNvy2\"\n", "", "x.toml:18:1:", "a vector needs"),
         ("example-key", "Example Key", "x.toml:4:6:", "use lower-case letters"),
