@@ -1,6 +1,19 @@
 //! Digits of numbers and of groups of bits.
 
-use super::{EncodedChecksum, MAX_WIDTH};
+/// Maximum width of an encoded checksum, in characters.
+pub const MAX_WIDTH: usize = 32;
+
+/// A computed checksum in its encoding.
+pub(crate) struct EncodedChecksum {
+    pub(super) text: [u8; MAX_WIDTH],
+    width: usize,
+}
+
+impl EncodedChecksum {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.text[..self.width]
+    }
+}
 
 /// Decodes a number, the most significant digit first. Returns `None` above 32 bits.
 #[inline]

@@ -2,8 +2,7 @@
 //!
 //! Input: a 32-bit number, or text. Output: text, or the number.
 
-use super::EncodedChecksum;
-use super::digits::{encode_bits, encode_number, read_bits, read_number};
+use super::digits::{EncodedChecksum, encode_bits, encode_number, read_bits, read_number};
 use crate::ByteSet;
 use crate::base62;
 

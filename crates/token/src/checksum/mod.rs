@@ -11,7 +11,9 @@ mod shift;
 pub use encoding::Encoding;
 pub(crate) use shift::Shift;
 
-use digits::encode_bits;
+pub use digits::MAX_WIDTH;
+
+use digits::{EncodedChecksum, encode_bits};
 use sha2::{Digest, Sha256};
 
 /// How a checksum is computed from the covered bytes.
@@ -73,21 +75,6 @@ pub struct Checksum {
     pub width: usize,
     /// The possible coverages, tried in this order.
     pub over: Vec<Coverage>,
-}
-
-/// Maximum width of an encoded checksum, in characters.
-pub const MAX_WIDTH: usize = 32;
-
-/// A computed checksum in its encoding.
-pub(crate) struct EncodedChecksum {
-    text: [u8; MAX_WIDTH],
-    width: usize,
-}
-
-impl EncodedChecksum {
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.text[..self.width]
-    }
 }
 
 impl Checksum {
