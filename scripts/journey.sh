@@ -35,7 +35,7 @@ expect() {
 holds() { grep -qF -- "$1" output || fail "missing in the output: '$1'"; }
 
 say "ddpatrold serve"
-ddpatrold serve --listen 127.0.0.1:0 > admin-token 2> log &
+ddpatrold serve --listen 127.0.0.1:0 2> log &
 server=$!
 for _ in $(seq 300); do
   if grep -q "listening on" log; then break; fi

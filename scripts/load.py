@@ -54,7 +54,10 @@ class Server:
         self.database = database
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DATABASE_")}
         self.process = subprocess.Popen(
-            [program, "serve", "--listen", "127.0.0.1:0", "--database", database, "--no-rate-limit"],
+            [
+                program, "serve", "--listen", "127.0.0.1:0", "--print-admin-token",
+                "--database", database, "--no-rate-limit",
+            ],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
         )
         self.url = self._listening()

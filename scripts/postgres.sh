@@ -7,10 +7,13 @@
 # directory, listens on a free port of 127.0.0.1, and is removed when COMMAND ends. COMMAND finds its
 # address in DDPATROL_TEST_POSTGRES and creates its own databases there; its status is returned.
 # The settings for durability are PostgreSQL's defaults (fsync is on).
+#
+# With POSTGRES_ADDRESS, the server also listens on this address of the machine and accepts connections
+# from it, and with POSTGRES_CERTIFICATE and POSTGRES_KEY (files, PEM) it supports TLS.
 set -euo pipefail
 
 if [ $# -lt 2 ] || [ "$1" != run ]; then
-  sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+  sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
   exit 2
 fi
 shift
@@ -74,13 +77,28 @@ as_owner "$bin/initdb" --pgdata "$dir/data" --username ddpatrol --auth trust --e
 }
 rm -f "$dir.log"
 
+options="-c listen_addresses=127.0.0.1${POSTGRES_ADDRESS:+,$POSTGRES_ADDRESS}"
+options="$options -c unix_socket_directories='' -c max_connections=200"
+if [ -n "${POSTGRES_ADDRESS:-}" ]; then
+  echo "host all all $POSTGRES_ADDRESS/32 trust" >>"$dir/data/pg_hba.conf"
+fi
+if [ -n "${POSTGRES_CERTIFICATE:-}" ]; then
+  # PostgreSQL refuses a key that others can read.
+  install -m 600 "$POSTGRES_CERTIFICATE" "$dir/data/server.crt"
+  install -m 600 "$POSTGRES_KEY" "$dir/data/server.key"
+  if [ "$(id -u)" = 0 ]; then
+    chown "$owner" "$dir/data/server.crt" "$dir/data/server.key"
+  fi
+  # In the file and not among the options, so that ALTER SYSTEM can change it.
+  echo "ssl = on" >>"$dir/data/postgresql.conf"
+fi
+
 # Another program may take the free port before the server starts, so several ports are tried.
 port=
 for _ in 1 2 3 4 5; do
   port=$(free_port)
   if as_owner "$bin/pg_ctl" -D "$dir/data" -l "$dir/data/server.log" -w -t 60 \
-    -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=200" \
-    start >/dev/null; then
+    -o "-p $port $options" start >/dev/null; then
     break
   fi
   port=

@@ -110,6 +110,7 @@ service() {
   need openssl openssl
   need faketime faketime
   need npm npm
+  need pgbouncer pgbouncer
   need_python
   need_postgres
   need_cargo nextest

@@ -6,10 +6,14 @@
 //! Text is held back while a token that begins in it may continue: from a head whose token is
 //! incomplete, and from a long run of base64 on, as long as its lines or string literals continue,
 //! because nested encodings are decoded from their beginning. In a pause the last word is held back
-//! as well. Memory is bounded: no more than `MAX_HELD` bytes are held back.
+//! as well. Memory is bounded: no more than `MAX_HELD` bytes are held back. If base64 with encoded content
+//! is longer, [`MaskedStream::is_overrun`] returns `true`.
 
-use crate::detect::{ContentKind, Detector, Evidence, Haystack, Match, Scratch};
+use crate::detect::{
+    ContentKind, Detector, Evidence, Haystack, Match, Scratch, ends_in_nested_base64,
+};
 use ddpatrol_token::secret::MASK;
+use std::ops::Range;
 
 /// Maximum number of bytes that are held back, such as lines of base64 whose end is not known.
 const MAX_HELD: usize = 8 << 20;
@@ -21,25 +25,62 @@ const CONTEXT: usize = 4096;
 /// [`MASK`] in UTF-16 of either byte order, without the zero before or after it.
 const WIDE_MASK: &[u8] = b"*\0*\0*";
 
+/// [`MASK`] in UTF-32 of either byte order, without the zeros before or after it.
+const WIDEST_MASK: &[u8] = b"*\0\0\0*\0\0\0*";
+
 /// A part of the buffer and its replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Masked {
     start: usize,
     end: usize,
     mask: &'static [u8],
+    part: Part,
+}
+
+/// The part of a token that is masked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// The whole token, or its first piece.
+    First,
+    /// A further piece of a folded token.
+    Further,
 }
 
 impl Masked {
-    /// Returns the part of `bytes` to replace for a match; the public prefix of a plain token
-    /// remains.
-    fn new(bytes: &[u8], found: Match, public_len: usize) -> Self {
-        let Match { mut start, mut end, encoding, .. } = found;
+    /// Returns the parts of `bytes` to replace for a match; the public prefix of a plain token remains, and so
+    /// do the prefixes of the lines into which an encoded one is folded.
+    fn all(bytes: &[u8], found: Match, detector: &Detector) -> Vec<Self> {
+        let Match { start, end, encoding, rule, .. } = found;
+        let mask = MASK.as_bytes();
         if encoding.is_plain() {
-            return Self { start: start + public_len, end, mask: MASK.as_bytes() };
+            let public_len = detector.rules().rules()[rule].format.public_len();
+            return vec![Self { start: start + public_len, end, mask, part: Part::First }];
         }
-        if !encoding.is_utf16() {
-            return Self { start, end, mask: MASK.as_bytes() };
+        if encoding.is_utf32() {
+            return vec![Self::widest(bytes, start..end)];
         }
+        if encoding.is_utf16() {
+            return vec![Self::wide(bytes, start..end)];
+        }
+        let pieces = detector.pieces(bytes, &found).into_iter().enumerate();
+        pieces
+            .map(|(at, Range { start, end })| {
+                let part = if at == 0 { Part::First } else { Part::Further };
+                Self { start, end, mask, part }
+            })
+            .collect()
+    }
+
+    /// Returns the part of `bytes` to replace for a match in UTF-32.
+    fn widest(bytes: &[u8], Range { start, end }: Range<usize>) -> Self {
+        let characters = || (start..end).filter(|&at| bytes.get(at).is_some_and(|&it| it != 0));
+        let (first, last) = (characters().next(), characters().next_back());
+        let (start, end) = (first.unwrap_or(start), last.map_or(end, |last| last + 1));
+        Self { start, end, mask: WIDEST_MASK, part: Part::First }
+    }
+
+    /// Returns the part of `bytes` to replace for a match in UTF-16.
+    fn wide(bytes: &[u8], Range { mut start, mut end }: Range<usize>) -> Self {
         // The byte order is a guess: the characters are every other byte, with zeros between them.
         let is_zero = |at: usize| bytes.get(at) == Some(&0);
         if is_zero(start) || !is_zero(start + 1) {
@@ -48,7 +89,7 @@ impl Masked {
         if is_zero(end - 1) || !is_zero(end - 2) {
             end -= 1;
         }
-        Self { start, end, mask: WIDE_MASK }
+        Self { start, end, mask: WIDE_MASK, part: Part::First }
     }
 }
 
@@ -67,6 +108,8 @@ pub struct MaskedStream<'a> {
     released: usize,
     /// The minimum number of undecided bytes that are inspected again.
     recheck: usize,
+    /// The maximum number of bytes that are held back.
+    max_held: usize,
     masked: u64,
     overrun: bool,
 }
@@ -84,9 +127,16 @@ impl<'a> MaskedStream<'a> {
             decided: 0,
             released: 0,
             recheck: 0,
+            max_held: MAX_HELD,
             masked: 0,
             overrun: false,
         }
+    }
+
+    /// Sets the maximum number of bytes that are held back; by default 8 MiB.
+    #[must_use]
+    pub fn with_max_held(self, max_held: usize) -> Self {
+        Self { max_held, ..self }
     }
 
     /// Returns the number of masked tokens.
@@ -95,7 +145,7 @@ impl<'a> MaskedStream<'a> {
         self.masked
     }
 
-    /// Returns `true` if encoded text was too long to be decoded to its end.
+    /// Returns `true` if encoded text was too long to be decoded to its end, or to be held back until then.
     #[must_use]
     pub fn is_overrun(&self) -> bool {
         self.overrun
@@ -111,7 +161,9 @@ impl<'a> MaskedStream<'a> {
             let held = self.held();
             self.recheck = if held > LONG_LINE { held + held / 8 } else { 0 };
         }
-        if self.held() > MAX_HELD {
+        if self.held() > self.max_held {
+            // The rest is searched, but not as the continuation of this base64.
+            self.overrun |= ends_in_nested_base64(&self.buffer[self.decided..]);
             self.decide(self.buffer.len() - self.detector.lookahead(), out);
             self.recheck = 0;
         }
@@ -180,8 +232,7 @@ impl<'a> MaskedStream<'a> {
             if found.evidence < least {
                 return;
             }
-            let public = detector.rules().rules()[found.rule].format.public_len();
-            tokens.push(Masked::new(haystack.bytes, found, public));
+            tokens.extend(Masked::all(haystack.bytes, found, detector));
         });
         self.overrun |= self.scratch.take_overrun();
         tokens.sort_unstable();
@@ -192,7 +243,7 @@ impl<'a> MaskedStream<'a> {
             if token.start >= self.released {
                 out.extend_from_slice(&self.buffer[self.released..token.start]);
                 out.extend_from_slice(token.mask);
-                self.masked += 1;
+                self.masked += u64::from(token.part == Part::First);
             }
             self.released = token.end;
         }

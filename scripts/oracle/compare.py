@@ -111,7 +111,8 @@ def objects(oracle: Oracle, report: Json) -> Iterator[Difference]:
     for token, finding in proven(report):
         for entry in finding["objects"]:
             theirs.add((token, entry["id"], entry["offset"]))
-            if entry["length"] != len(token):
+            length = oracle.seen.lengths.get((token, entry["id"], entry["offset"]), entry["length"])
+            if entry["length"] != length:
                 yield Difference("length", "wrong", (token, entry["id"], entry["length"]))
             kind = oracle.seen.kinds.get(entry["id"])
             if kind not in (None, entry["kind"]):

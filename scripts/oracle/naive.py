@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import git, tokens
+from . import encoded, git, tokens
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Seen:
     """The result of reading every object."""
 
     held: set[tuple[bytes, str, int]] = field(default_factory=set)
+    lengths: dict[tuple[bytes, str, int], int] = field(default_factory=dict)
+    """The lengths of their encoded text."""
     kinds: dict[str, str] = field(default_factory=dict)
     commits: dict[str, Commit] = field(default_factory=dict)
     objects: int = 0
@@ -70,14 +72,12 @@ def entry_names(tree: bytes, raw_id: int) -> Iterator[tuple[int, bytes]]:
         at = end + 1 + raw_id
 
 
-def found(kind: str, content: bytes, raw_id: int) -> Iterator[tuple[bytes, int]]:
-    """Yields the tokens of one object with their offsets."""
-    if not tokens.HEADS.search(content):
-        return
+def found(kind: str, content: bytes, raw_id: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yields the tokens of one object with the offsets and lengths of their encoded text."""
     parts = entry_names(content, raw_id) if kind == "tree" else [(0, content)]
     for offset, part in parts:
-        for _, start, end in tokens.find(part):
-            yield part[start:end], offset + start
+        for one in encoded.find(part):
+            yield one.token, offset + one.start, one.end - one.start
 
 
 def parse(content: bytes) -> Commit:
@@ -100,8 +100,9 @@ def search(repo: Path) -> Seen:
         seen.size += len(content)
         if kind == "commit":
             seen.commits[name] = parse(content)
-        for token, offset in found(kind, content, len(name) // 2):
+        for token, offset, length in found(kind, content, len(name) // 2):
             seen.held.add((token, name, offset))
+            seen.lengths[token, name, offset] = length
             seen.kinds[name] = kind
     return seen
 

@@ -1,5 +1,6 @@
 """Tests the oracle without the scanner: against other code, real git and brute force."""
 
+import base64
 import random
 import re
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import compare, git, history, naive, plant, tokens, ways
+from . import compare, encoded, git, history, naive, plant, tokens, ways
 from .stream import Stream
 
 
@@ -62,7 +63,8 @@ def correct_report(oracle: compare.Oracle) -> dict[str, Any]:
         shown = {"redacted": secret}
         findings[token] = {**base, "token": shown, "objects": [], "locations": []}
     for token, name, offset in sorted(seen.held):
-        entry = {"id": name, "kind": seen.kinds[name], "offset": offset, "length": len(token)}
+        entry = {"id": name, "kind": seen.kinds[name], "offset": offset}
+        entry["length"] = seen.lengths[token, name, offset]
         findings[token]["objects"].append(entry)
     for token in oracle.refs:
         findings[token]["locations"].append(_location("ref"))
@@ -123,6 +125,27 @@ class Tokens(unittest.TestCase):
             broken = token[:at] + digit + token[at + 1 :]
             self.assertEqual(list(tokens.find(broken)), [])
             self.assertEqual(list(tokens.find(token[:-1])), [])
+
+    def test_encoded_tokens_are_found_at_their_offsets(self) -> None:
+        """Tests each encoding at every alignment, folded and not."""
+        source = random.Random(4)
+        for rule in tokens.PROVABLE:
+            token = tokens.mint(rule, source)
+            for before in (b"", b"x", b"xy", b"xyz"):
+                whole = base64.b64encode(before + token + b"?>")
+                folded = b"\n  ".join(whole[at : at + 60] for at in range(0, len(whole), 60))
+                escaped = whole.replace(b"+", b"%2B").replace(b"/", b"%2f").replace(b"=", b"%3D")
+                marks = before + b"".join(
+                    b"%%%02X" % byte if byte in b"=_-." else bytes([byte]) for byte in token
+                )
+                for text in (whole, folded, escaped, marks, (before + token).hex().encode()):
+                    found = {one for one in encoded.find(b"k: " + text + b"\n")}
+                    self.assertEqual({(one.rule, one.token) for one in found}, {(rule, token)}, text)
+                    self.assertEqual(len(found), 1)
+                    one = found.pop()
+                    self.assertLessEqual(one.start - 3, 2 * len(before))
+                    self.assertGreaterEqual(one.start, 3)
+            self.assertEqual(list(encoded.find(base64.b64encode(token[:-1] + b"!"))), [])
 
     def test_a_mask_has_no_secret(self) -> None:
         """Neither a masked token nor a masked path contains text after the head."""

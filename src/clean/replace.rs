@@ -118,8 +118,13 @@ impl Cleaner {
             if place.start >= end {
                 cleaned.extend_from_slice(&bytes[end..place.start]);
                 let start = cleaned.len();
-                replacement.write(place, &bytes[place.start..place.end], &mut cleaned);
-                end = place.end;
+                // The prefixes of the lines of a folded token remain.
+                end = place.start;
+                for piece in detector.pieces(bytes, place) {
+                    cleaned.extend_from_slice(&bytes[end..piece.start]);
+                    replacement.write(place, &bytes[piece.clone()], &mut cleaned);
+                    end = piece.end;
+                }
                 if is_binary && place.encoding.is_plain() {
                     let len = cleaned.len().max(start + end - place.start);
                     cleaned.resize(len, b'X');
@@ -153,7 +158,7 @@ impl Replacement {
         self
     }
 
-    /// Appends the replacement of `old`. In UTF-16, base64 and hexadecimal text it has the same encoding, so
+    /// Appends the replacement of `old`. In UTF-16, UTF-32, base64 and hexadecimal text it has the same encoding, so
     /// that the text around it can still be decoded.
     fn write(&self, place: &Match, old: &[u8], out: &mut Vec<u8>) {
         match place.encoding.outermost() {
@@ -162,6 +167,12 @@ impl Replacement {
             }
             Some(Layer::Utf16Be) => {
                 out.extend(self.text.encode_utf16().flat_map(u16::to_be_bytes));
+            }
+            Some(Layer::Utf32Le) => {
+                out.extend(self.text.chars().flat_map(|it| u32::from(it).to_le_bytes()));
+            }
+            Some(Layer::Utf32Be) => {
+                out.extend(self.text.chars().flat_map(|it| u32::from(it).to_be_bytes()));
             }
             Some(Layer::Base64) => {
                 let forms: Vec<&[u8]> = self.forms.iter().map(Secret::expose).collect();

@@ -33,6 +33,13 @@ pub(super) fn staged(args: &StagedArgs) -> anyhow::Result<Exit> {
     }
     let run = signals::begin()?;
     let repository = discover(args.change.repo.as_ref())?;
+    let is_bare = repository.work_tree.is_none() && !repository.git_dir.join("index").exists();
+    if is_bare && std::env::var_os("GIT_INDEX_FILE").is_none() {
+        let shown = repository.git_dir.display();
+        bail!(
+            "{shown} is a bare repository, in which nothing can be staged: `ddpatrol scan` scans it"
+        );
+    }
     let top = top(&repository);
     let progress = progress(&repository)?;
     let during = progress.clone();
@@ -147,7 +154,8 @@ impl ChangeScan<'_> {
         let run = signals::begin()?;
         let top = top(&discover(self.change.repo.as_ref())?);
         run.note("no revisions on standard input: nothing was scanned".to_owned());
-        let job = self.job(PolicySource::NoBase { head: None, top: top.clone() }, top);
+        // There is no change that could decide about itself.
+        let job = self.job(PolicySource::Folder(top.clone()), top);
         scan_run::run(job, Box::new(|_| Ok(Vec::new())), &run)
     }
 
@@ -217,13 +225,22 @@ pub(super) fn discover(repo: Option<&PathBuf>) -> anyhow::Result<Repository> {
             }
             path.clone()
         }
-        None => std::env::current_dir().context("cannot read the current folder")?,
+        None => {
+            std::env::current_dir().context("cannot read the current folder; was it removed?")?
+        }
     };
     // An explicit repository takes precedence over the environment that git sets for a hook.
     let environment = match repo {
         Some(_) => Environment::default(),
         None => Environment::read(|name| std::env::var_os(name)),
     };
+    if let Some(git_dir) = environment.git_dir.as_ref().filter(|it| !here.join(it).exists()) {
+        bail!(
+            "GIT_DIR is set to {}, which does not exist: correct it, or unset it to use the repository of \
+             the current folder",
+            git_dir.display()
+        );
+    }
     Ok(Repository::discover(&here, &environment)?)
 }
 

@@ -101,7 +101,7 @@ impl Plan {
         let search =
             Search { rules, redactor, rule_files: rule_files?, fingerprints: fingerprints.clone() };
         let sighted = search.run(&repository.store)?;
-        if sighted.records.is_empty() {
+        if sighted.records.is_empty() && sighted.submodules.is_empty() {
             bail!(
                 "no token of {} is in the history of {}: is it the report of another repository, or \
                  are the tokens in files that are not committed?",
@@ -133,6 +133,7 @@ impl Plan {
     fn exit(&self) -> Exit {
         let remain = !self.sighted.outside_history().is_empty()
             || !self.sighted.lfs_files().is_empty()
+            || !self.sighted.submodules.is_empty()
             || self.sighted.records.iter().any(|it| !is_in_history(it));
         if remain { Exit::Failed } else { Exit::Clean }
     }

@@ -13,7 +13,8 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 
 pub(super) fn run(args: &InitArgs) -> anyhow::Result<Exit> {
-    let here = std::env::current_dir().context("cannot read the current folder")?;
+    let here =
+        std::env::current_dir().context("cannot read the current folder; was it removed?")?;
     let path = repository_top(&here).join(NAME);
     let failed = || format!("cannot write configuration {}", shown(&path));
     let mut options = OpenOptions::new();

@@ -20,6 +20,10 @@ const CHUNK: usize = 64 * 1024;
 /// The time after which an incomplete line is passed on.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// The warning for encoded text that was not searched completely.
+const OVERRUN: &str = "encoded text is too long to be decoded to its end: tokens in it may not be masked \
+                       (at most 8 MiB of base64 are searched for encoded tokens)";
+
 pub(super) fn run(args: &MaskArgs) -> anyhow::Result<Exit> {
     let rules = Arc::new(load_rules(&args.rules)?);
     install_redactor(&rules)?;
@@ -33,7 +37,6 @@ pub(super) fn run(args: &MaskArgs) -> anyhow::Result<Exit> {
     let mut stream = MaskedStream::new(&detector, least);
     copy(&mut stream)?;
     if stream.is_overrun() {
-        print_error("encoded text was too long to be decoded: tokens in it are not masked");
         return Ok(Exit::Failed);
     }
     Ok(if args.fail && stream.masked() > 0 { Exit::Findings } else { Exit::Clean })
@@ -48,6 +51,7 @@ fn copy(stream: &mut MaskedStream<'_>) -> anyhow::Result<()> {
     let mut text = Vec::new();
     let mut is_paused = false;
     let mut last_pause = Instant::now();
+    let mut is_warned = false;
     loop {
         let received = if is_paused {
             chunks.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -78,6 +82,10 @@ fn copy(stream: &mut MaskedStream<'_>) -> anyhow::Result<()> {
         }
         out.write_all(&text).and_then(|()| out.flush()).context("cannot write standard output")?;
         text.clear();
+        if stream.is_overrun() && !is_warned {
+            print_error(OVERRUN);
+            is_warned = true;
+        }
         if let Some(error) = failure {
             return Err(error).context("cannot read standard input");
         }

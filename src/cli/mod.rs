@@ -19,6 +19,7 @@ mod next_steps;
 mod output;
 mod policy;
 mod progress;
+mod revocations;
 mod revoke;
 mod rule_files;
 mod rules;

@@ -121,6 +121,16 @@ impl Output {
 
     /// Writes a report and completes it. A message names the file that was written.
     pub(super) fn write(
+        self,
+        document: &Document,
+        options: &ReportOptions<'_>,
+    ) -> anyhow::Result<()> {
+        let is_stdout = self.is_stdout();
+        let written = self.write_report(document, options);
+        if is_stdout { written.context("cannot write standard output") } else { written }
+    }
+
+    fn write_report(
         mut self,
         document: &Document,
         options: &ReportOptions<'_>,

@@ -4,26 +4,36 @@
 //! scanned folder upwards. For a change it is read from the base of the change: a change is judged by its
 //! base's policy, never by its own. Does not scan.
 
+mod finding_parts;
+mod folder_policies;
 mod folders;
 mod loader;
 mod source;
 
 pub(super) use folders::{note_ignored, repository_top, shown};
-pub(super) use source::PolicySource;
+pub(super) use source::{BaselineMode, PolicySource};
 
 use super::args::SharedArgs;
-use crate::config::{Acknowledgments, BASELINE_NAME, Config, Exclude, FailLevel, NAME};
+use crate::config::{
+    Acknowledgments, BASELINE_NAME, Config, Exclude, FailLevel, NAME, UnusedAcknowledgment,
+};
+use crate::redact::Masker;
 use crate::rules::{self, RuleSet};
+use crate::source::Diagnostic;
 use anyhow::Context;
+use ddpatrol_scan::finding::Finding;
 use ddpatrol_scan::finding::InlineAllow;
 use ddpatrol_scan::finding::baseline::{Coverage, Roots};
+use ddpatrol_scan::finding::suppression::UnusedSuppression;
 use ddpatrol_scan::finding::suppressor::Suppressor;
+use folder_policies::FolderPolicies;
 use folders::find;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use loader::{PolicyFile, PolicyLoader};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The policy of a scan.
 #[derive(Debug)]
@@ -44,13 +54,8 @@ pub(super) struct Policy {
     pub(super) baseline: Option<PathBuf>,
     /// The path of the baseline that is used without a name.
     pub(super) default_baseline: PathBuf,
-}
-
-/// Whether a command applies the baseline, or ignores it because it writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BaselineMode {
-    Apply,
-    Ignore,
+    /// The policies of the scanned folders, for their own content.
+    folders: Option<Arc<FolderPolicies>>,
 }
 
 impl Policy {
@@ -65,7 +70,8 @@ impl Policy {
         let (config, path) = loader.config(shared)?;
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
         let mut rules = rules::builtin().context("the built-in rules are invalid")?;
-        let here = std::env::current_dir().context("cannot read the current folder")?;
+        let here =
+            std::env::current_dir().context("cannot read the current folder; was it removed?")?;
         for added in &shared.rules.added {
             loader.add_rules(&mut rules, &PolicyFile::by_user(here.join(added)))?;
         }
@@ -120,7 +126,62 @@ impl Policy {
             notes: loader.notes,
             baseline: baseline.map(|file| file.path),
             default_baseline: default.path,
+            folders: None,
         })
+    }
+
+    /// Reads the policies of the folders at `paths`, for their own content, unless the user names a
+    /// configuration or requests none. Repositories below these folders follow when the scan reaches them.
+    pub(super) fn read_folders(
+        &mut self,
+        shared: &SharedArgs,
+        start: &Path,
+        paths: &[PathBuf],
+        baseline_mode: BaselineMode,
+    ) {
+        let mut paths = paths.iter().filter(|path| path.as_os_str() != "-").peekable();
+        if shared.no_config || shared.config.is_some() || paths.peek().is_none() {
+            return;
+        }
+        let baseline_mode =
+            if shared.baseline.is_some() { BaselineMode::Ignore } else { baseline_mode };
+        let configuration = find(start).map(|folder| folder.join(NAME));
+        let applied = configuration.into_iter().chain(self.baseline.clone());
+        let applied = applied.chain([self.default_baseline.clone()]).collect();
+        let folders = Arc::new(FolderPolicies::new(applied, &self.decisions, baseline_mode));
+        paths.for_each(|path| folders.add_named(path));
+        self.exclude = std::mem::take(&mut self.exclude).with_folders(Arc::clone(&folders) as _);
+        self.folders = Some(folders);
+    }
+
+    /// Returns the notes about the policies of folders that the scan has reached.
+    pub(super) fn folder_notes(&self) -> Vec<String> {
+        self.folders.as_ref().map(|it| it.notes()).unwrap_or_default()
+    }
+
+    /// Marks suppressed findings; returns unused entries.
+    pub(super) fn suppress(
+        &self,
+        findings: &mut [Finding],
+        masker: &mut Masker<'_>,
+    ) -> Vec<UnusedSuppression> {
+        let mut unused = self.decisions.apply(findings, masker);
+        if let Some(folders) = &self.folders {
+            unused.extend(folders.suppress(findings, masker));
+        }
+        unused
+    }
+
+    /// Marks acknowledged issues; returns unused entries.
+    pub(super) fn acknowledge(&self, diagnostics: &mut [Diagnostic]) -> Vec<UnusedAcknowledgment> {
+        let Suppressor { roots, today, coverage, .. } = &self.decisions;
+        let mut all: Vec<&mut Diagnostic> = diagnostics.iter_mut().collect();
+        let mut unused = self.acknowledgments.apply(&mut all, roots, *today);
+        unused.retain(|it| it.has_expired || *coverage == Coverage::All);
+        if let Some(folders) = &self.folders {
+            unused.extend(folders.acknowledge(diagnostics));
+        }
+        unused
     }
 }
 
@@ -132,7 +193,8 @@ fn today() -> Date {
 /// Returns the baseline that scans of the current folder use: the one that the configuration names, or the
 /// default one.
 pub(super) fn current_baseline() -> anyhow::Result<PathBuf> {
-    let here = std::env::current_dir().context("cannot read the current folder")?;
+    let here =
+        std::env::current_dir().context("cannot read the current folder; was it removed?")?;
     let default = repository_top(&here).join(BASELINE_NAME);
     let Some(folder) = find(&here) else { return Ok(default) };
     let file = PolicyFile::by_configuration(folder, Path::new(NAME)).configuration();

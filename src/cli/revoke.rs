@@ -8,10 +8,11 @@ use super::args::{ReportFormat, RevokeArgs};
 use super::exit::Exit;
 use super::messages::{clean, install_redactor, print_error, print_note};
 use super::output::Output;
+use super::revocations::{PlannedRevocations, Revocations, Success};
 use super::rule_files::load_rules;
 use super::saved::{read_text, selected};
 use super::signals;
-use super::verify::{PlannedRevocations, Revocations, Success, location};
+use super::verify::location;
 use crate::detect::Evidence;
 use crate::report::document::{self, Record, SCHEMA, SavedError, SavedReport};
 use crate::report::response::revocation_counts;
@@ -44,7 +45,7 @@ pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
     let subjects: Vec<ProvenToken> = findings.iter().map(SavedFinding::subject).collect();
     let verdicts = findings.iter().map(SavedFinding::verdict).collect();
     let planned = PlannedRevocations::new(&args.action, &responder, subjects, verdicts);
-    let Revocations { outcomes, success } = planned.carry_out()?;
+    let Revocations { outcomes, success } = planned.ask()?.revoke();
     let revocations =
         findings.iter().zip(outcomes).map(|(it, how)| RevocationEntry::new(&it.record, &how));
     let document =

@@ -121,6 +121,21 @@ pub(super) fn selected(
 
 /// Reads the text of a saved report, from a file or from standard input.
 pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
+    let text = read_any_text(path)?;
+    if text.trim_ascii().is_empty() {
+        let shown = if path.as_os_str() == "-" {
+            "standard input".into()
+        } else {
+            path.display().to_string()
+        };
+        bail!(
+            "{shown}: not a report of `ddpatrol scan`: it is empty; did the command that writes it fail?"
+        );
+    }
+    Ok(text)
+}
+
+fn read_any_text(path: &Path) -> anyhow::Result<String> {
     if path.as_os_str() == "-" {
         let mut bytes = Vec::new();
         let read = io::stdin().read_to_end(&mut bytes);

@@ -7,7 +7,7 @@ use super::next_steps::{CommandLine, StepsInput};
 use super::policy::{BaselineMode, PolicySource, note_ignored};
 use super::scan_run::{self, Finished, Inputs, Job, ScanContext};
 use super::signals;
-use super::usage::paths::refuse_misplaced;
+use super::usage::paths::{broken_links, refuse_misplaced};
 use crate::scan::Input;
 use crate::shell::quote;
 use crate::source::Run;
@@ -18,7 +18,7 @@ use crate::source::git::history::HistoryOptions;
 use crate::source::git::repo::{Environment, Repository};
 use crate::source::repositories::Repositories;
 use crate::source::stdin::Stdin;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use ddpatrol_scan::Issue;
 use ddpatrol_scan::finding::baseline::{Coverage, Roots};
 use ddpatrol_scan::issue::GitIssue;
@@ -56,6 +56,7 @@ fn scan(
 ) -> anyhow::Result<Exit> {
     refuse_misplaced(&args.paths, &args.shared.output.reports()?)?;
     let run = signals::begin()?;
+    broken_links(&args.paths).for_each(|note| run.note(note));
     let state = RefCell::new(None);
     let sources = |scan_context: &ScanContext<'_>| {
         let opened = open_state(args, scan_context)?;
@@ -64,7 +65,8 @@ fn scan(
     };
     let finish = |finished: &Finished<'_>| {
         if let Some(state) = state.borrow().as_ref() {
-            state.finish().context("cannot write the state file")?;
+            let path = args.state.as_deref().unwrap_or(Path::new("")).display();
+            state.finish().with_context(|| format!("cannot write the state file {path}"))?;
         }
         then(finished)
     };
@@ -132,7 +134,8 @@ fn is_whole(args: &ScanArgs) -> bool {
 
 /// Finds the tops of the work trees that contain the paths.
 fn roots(paths: &[PathBuf]) -> anyhow::Result<Roots> {
-    let here = std::env::current_dir().context("cannot read the current folder")?;
+    let here =
+        std::env::current_dir().context("cannot read the current folder; was it removed?")?;
     let nothing = Environment::default();
     let found = paths.iter().filter_map(|path| {
         let folder = if path.is_dir() { path } else { path.parent()? };
@@ -165,6 +168,10 @@ fn open_state(
     scan_context: &ScanContext<'_>,
 ) -> anyhow::Result<Option<Arc<State>>> {
     let Some(path) = &args.state else { return Ok(None) };
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty() && !it.is_dir());
+    if let Some(folder) = folder {
+        bail!("cannot write the state file {}: {} is no folder", path.display(), folder.display());
+    }
     // The results of an earlier scan depend on these options as well.
     let settings = format!("{} {:?}", scan_context.keep_shaped, args.shared.archives);
     let (state, why) = State::open(path.clone(), scan_context.rules, &settings)

@@ -1,37 +1,38 @@
 //! The run of a scan, shared by all commands that scan.
 //!
-//! Input: a job and its sources. Output: reports and an exit code. The search itself is in `scan`.
+//! Input: a job and its sources. Output: reports and an exit code. The search itself is in `scan`, the
+//! verification and revocation of its findings in `response`, the reports that are written while it runs in
+//! `jsonl`.
 
+mod jsonl;
+mod response;
+
+use self::jsonl::JsonlStreams;
 use super::args::{ReportFormat, RunArgs, SharedArgs};
 use super::exit::{Exit, is_closed_pipe};
-use super::messages::{install_redactor, print_error, print_note};
+use super::messages::{install_redactor, print_error};
 use super::next_steps::StepsInput;
 use super::output::{Output, ReportOptions};
 use super::policy::{BaselineMode, Policy, PolicySource};
 use super::progress::Progress;
-use super::signals;
-use super::verify::{IssuerActions, Success};
+use super::verify::IssuerActions;
 use crate::config::{Exclude, FailLevel};
 use crate::detect::{Detector, Evidence};
 use crate::redact::Redactor;
 use crate::report::document::{self, Document, DocumentBuilder, DocumentOptions, Paths, Record};
+use crate::report::escape;
 use crate::report::next_steps::NextStepsContext;
-use crate::report::response::Response;
-use crate::report::{escape, json};
-use crate::respond::VerifyStep;
 use crate::rules::RuleSet;
 use crate::scan::{Input, Outcome, Scan, is_excluded};
 use crate::source::Run;
 use anyhow::bail;
 use ddpatrol_scan::blob::Context;
 use ddpatrol_scan::finding::baseline::{Coverage, Roots};
-use ddpatrol_scan::finding::{ChangeStatus, Finding, Fingerprint, Location, Occurrence, context};
-use ddpatrol_scan::lock::lock;
-use ddpatrol_scan::quantity::count;
+use ddpatrol_scan::finding::{ChangeStatus, Finding, Occurrence, context};
 use ddpatrol_scan::workers::Workers;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The inputs of a scan.
@@ -101,6 +102,9 @@ pub(super) fn run(
     let roots = std::mem::take(&mut job.roots);
     let mut policy = Policy::read(shared, &job.source, roots, job.baseline_mode)?;
     policy.decisions.coverage = job.reach.clone();
+    if let PolicySource::Folder(start) = &job.source {
+        policy.read_folders(shared, start, job.scanned, job.baseline_mode);
+    }
     std::mem::take(&mut policy.notes).into_iter().for_each(|note| run.note(note));
     let all = Arc::new(policy.known.clone());
     let wanted = if shared.rules.only.is_empty() {
@@ -161,8 +165,7 @@ impl ScanRun<'_> {
         let policy = self.policy;
         let is_streamed = !streams.is_empty();
         let builder = DocumentBuilder::new(options, paths.clone());
-        let state = JsonlState { outputs: streams, builder, failure: None, last: None };
-        let streams = JsonlStreams { state: Mutex::new(state), rules: options.rules };
+        let streams = JsonlStreams::new(streams, builder, options.rules);
         let all = self.job.all;
         let on_match = |found: Occurrence<'_>| {
             let place = found.location;
@@ -228,78 +231,6 @@ impl ScanRun<'_> {
         self.exit(&outcome, &document, failure)
     }
 
-    /// Verifies and revokes the tokens, as far as the user requested. Before the user is asked, the text
-    /// report on standard output is written and removed from `reports`.
-    fn respond(
-        &self,
-        actions: &IssuerActions<'_>,
-        outcome: &mut Outcome,
-        document: &mut Document,
-        reports: &mut Vec<Output>,
-    ) -> anyhow::Result<()> {
-        let verify = |on_step: &(dyn Fn(VerifyStep) + Sync)| {
-            actions.verify(&outcome.findings, document, on_step)
-        };
-        let mut responses = match self.args.run.quiet || !actions.verifies() {
-            true => verify(&|_| ()),
-            false => Progress::verifying(verify),
-        };
-        let plan = actions.plan(&outcome.findings, document, &mut responses);
-        self.add_responses(actions, &responses, outcome, document);
-        let Some(plan) = plan.filter(|_| !outcome.interrupted) else {
-            return self.check_verdicts(document);
-        };
-        let is_early = |it: &mut Output| it.is_stdout() && it.format == ReportFormat::Text;
-        let mut earlier = vec![Response::default(); responses.len()];
-        let asks = plan.asks();
-        if asks {
-            let early: Vec<Output> = reports.extract_if(.., is_early).collect();
-            if !early.is_empty() {
-                earlier.clone_from(&responses);
-            }
-            // Revocations are counted once, after the answer.
-            document.findings.iter_mut().for_each(|it| it.revocation = None);
-            let elapsed = self.started.instant.elapsed();
-            self.write_reports(outcome, document, early, elapsed)?;
-        }
-        let success = plan.carry_out(&mut responses)?;
-        self.add_responses(actions, &responses, outcome, document);
-        let is_quiet = self.args.run.quiet && !asks && success == Success::Complete;
-        if !is_quiet && !actions.is_dry_run() && !reports.iter_mut().any(is_early) {
-            document.new_revocation_lines(&earlier).iter().for_each(|line| print_note(line));
-        }
-        if success == Success::Partial {
-            bail!("not all tokens were revoked");
-        }
-        self.check_verdicts(document)
-    }
-
-    fn add_responses(
-        &self,
-        actions: &IssuerActions<'_>,
-        responses: &[Response],
-        outcome: &mut Outcome,
-        document: &mut Document,
-    ) {
-        outcome.interrupted = signals::was_interrupted();
-        document.interrupted = outcome.interrupted;
-        document.add_responses(responses, self.redactor);
-        if actions.verifies() {
-            document.summary.verified.get_or_insert_default();
-        }
-    }
-
-    /// Fails if the fail level is `live` and it is unknown whether a token is live.
-    fn check_verdicts(&self, document: &Document) -> anyhow::Result<()> {
-        let is_open = |it: &&Record| it.liveness_is_unknown() && !it.is_dead_or_revoked();
-        let open = document.findings.iter().filter(is_open).count();
-        if self.policy.fail_on == FailLevel::Live && open > 0 {
-            let tokens = count(open, "token");
-            bail!("--fail-on live: {tokens} could not be verified and may be live");
-        }
-        Ok(())
-    }
-
     fn paths(&self) -> anyhow::Result<Paths> {
         let base = self.args.path_base.as_deref();
         if let Some(base) = base.filter(|base| !base.is_dir()) {
@@ -320,18 +251,13 @@ impl ScanRun<'_> {
         }
         let Policy { exclude, decisions, .. } = self.policy;
         outcome.remove_excluded(exclude, &decisions.roots);
-        let unused_acknowledgments = self.policy.acknowledgments.apply(
-            &mut outcome.diagnostics,
-            &decisions.roots,
-            decisions.today,
-        );
-        let unused = decisions.apply(&mut outcome.findings, &mut self.redactor.masker());
+        let unused_acknowledgments = self.policy.acknowledge(&mut outcome.diagnostics);
+        let masker = &mut self.redactor.masker();
+        let unused = self.policy.suppress(&mut outcome.findings, masker);
+        outcome.notes.extend(self.policy.folder_notes());
         if !outcome.interrupted {
             outcome.unused = unused;
-            let is_whole = decisions.coverage == Coverage::All;
-            let mut entries = unused_acknowledgments;
-            entries.retain(|it| it.has_expired || is_whole);
-            outcome.unused_acknowledgments = entries;
+            outcome.unused_acknowledgments = unused_acknowledgments;
         }
         outcome
     }
@@ -412,84 +338,5 @@ impl ScanRun<'_> {
         } else {
             Exit::Clean
         })
-    }
-}
-
-/// The JSONL reports, which are written while the scan runs.
-struct JsonlStreams<'a> {
-    /// All workers write to the same outputs, so the record of a match is also created under this lock.
-    state: Mutex<JsonlState<'a>>,
-    rules: &'a RuleSet,
-}
-
-struct JsonlState<'a> {
-    outputs: Vec<Output>,
-    builder: DocumentBuilder<'a>,
-    /// The first write error.
-    failure: Option<anyhow::Error>,
-    /// The last written match.
-    last: Option<LastMatch>,
-}
-
-/// A written match and its record.
-struct LastMatch {
-    fingerprint: Fingerprint,
-    location: Location,
-    record: Record,
-}
-
-impl JsonlState<'_> {
-    /// Returns the record of a match that differs from the last match only in its position.
-    fn repeated(&mut self, found: Occurrence<'_>, rules: &RuleSet) -> Option<&Record> {
-        let Occurrence { token, location } = found;
-        let last = self.last.as_mut()?;
-        let is_again = last.fingerprint == token.fingerprint
-            && last.record.rule == rules.rules()[token.rule].id
-            && last.location.differs_in_position_only(location);
-        let place = last.record.locations.first_mut().filter(|_| is_again)?;
-        place.move_to(location);
-        Some(&last.record)
-    }
-}
-
-impl JsonlStreams<'_> {
-    /// Writes one match; does nothing after a write error.
-    fn write(&self, found: Occurrence<'_>, policy: &Policy) {
-        let mut state = lock(&self.state);
-        if state.failure.is_some() {
-            return;
-        }
-        if state.repeated(found, self.rules).is_none() {
-            let mut finding = [Finding::from(found)];
-            policy.decisions.apply(&mut finding, state.builder.masker());
-            let [finding] = &finding;
-            let record = state.builder.occurrence(finding);
-            state.last = Some(LastMatch {
-                fingerprint: found.token.fingerprint,
-                location: found.location.clone(),
-                record,
-            });
-        }
-        let JsonlState { outputs, failure, last, .. } = &mut *state;
-        let Some(last) = last else { return };
-        for output in outputs {
-            if let Err(error) = json::write_match(&last.record, output.writer()) {
-                failure.get_or_insert(error.into());
-            }
-        }
-    }
-
-    /// Writes the lines after the matches.
-    fn finish(self, document: &Document) -> anyhow::Result<()> {
-        let state = self.state.into_inner().unwrap_or_else(|poison| poison.into_inner());
-        let JsonlState { outputs, failure, .. } = state;
-        if let Some(error) = failure {
-            return Err(error);
-        }
-        for mut output in outputs {
-            json::write_end(document, output.writer())?;
-            output.finish()?;
-        }
-        Ok(())
     }
 }

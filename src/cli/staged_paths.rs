@@ -36,7 +36,8 @@ impl Selection {
         changes: Vec<StagedChange>,
         top: &Path,
     ) -> anyhow::Result<Self> {
-        let here = std::env::current_dir().context("cannot read the current folder")?;
+        let here =
+            std::env::current_dir().context("cannot read the current folder; was it removed?")?;
         let mut places = PathResolver { here, top, parents: HashMap::new() };
         let changed: HashSet<&[u8]> = changes.iter().map(|it| &it.path[..]).collect();
         let renamed = changes.iter().filter(|it| it.status == Status::Renamed);

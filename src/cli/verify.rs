@@ -1,15 +1,10 @@
 //! `--verify` and `--revoke`: verifies and revokes the proven tokens of a scan.
 //!
 //! Input: the findings of a scan, the arguments, and credentials from the environment. Output: the
-//! responses of issuers; the question before a revocation goes to standard error. It sends no requests itself:
-//! `respond` does.
+//! responses of issuers. It sends no requests itself: `respond` does.
 
-use super::answers::Answers;
 use super::args::{ActionArgs, VerifyArgs};
-use super::consent::{self, Candidate, Decision};
-use super::messages::print_note;
-use super::progress::Progress;
-use super::signals;
+use super::revocations::{ConsentedRevocations, PlannedRevocations, Revocations, Success};
 use crate::detect::Evidence;
 use crate::report::document::{Document, LocationRecord, Record};
 use crate::report::response::Response;
@@ -24,9 +19,8 @@ use crate::rules::line_column;
 use crate::source::Run;
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::Finding;
-use ddpatrol_scan::quantity::count;
 use ddpatrol_token::{Secret, Uuid};
-use std::io::{self, BufReader, IsTerminal};
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,14 +79,17 @@ impl<'a> IssuerActions<'a> {
         responses
     }
 
-    /// Plans the revocations, if requested. Dead tokens are not revoked again.
+    /// Plans the revocations, if requested. Dead tokens are not revoked again: the responses say so.
     pub(super) fn plan(
         &self,
         findings: &[Finding],
         document: &Document,
-        responses: &mut [Response],
-    ) -> Option<RevocationPlan<'_>> {
-        let responder = self.responder.as_ref().filter(|_| self.args.revoke)?;
+        verified: Vec<Response>,
+    ) -> PlannedResponses<'_> {
+        let mut responses = verified;
+        let Some(responder) = self.responder.as_ref().filter(|_| self.args.revoke) else {
+            return PlannedResponses { responses, plan: None };
+        };
         let (mut open, mut verdicts) = (Vec::new(), Vec::new());
         for at in proven(findings) {
             let verdict = responses[at].verification.as_ref().map(|it| it.verdict);
@@ -107,8 +104,14 @@ impl<'a> IssuerActions<'a> {
         }
         let subjects = subjects(&open, findings, document);
         let revocations = PlannedRevocations::new(&self.args.action, responder, subjects, verdicts);
-        Some(RevocationPlan { open, revocations })
+        PlannedResponses { responses, plan: Some(RevocationPlan { open, revocations }) }
     }
+}
+
+/// The responses so far, and the planned revocations, if any are requested.
+pub(super) struct PlannedResponses<'a> {
+    pub(super) responses: Vec<Response>,
+    pub(super) plan: Option<RevocationPlan<'a>>,
 }
 
 /// The planned revocations of a scan's tokens.
@@ -118,19 +121,39 @@ pub(super) struct RevocationPlan<'a> {
     revocations: PlannedRevocations<'a>,
 }
 
-impl RevocationPlan<'_> {
+impl<'a> RevocationPlan<'a> {
     /// Returns `true` if the user must be asked.
     pub(super) fn asks(&self) -> bool {
         self.revocations.asks()
     }
 
-    /// Asks the user if necessary, and revokes. Returns whether every requested revocation happened.
-    pub(super) fn carry_out(self, responses: &mut [Response]) -> anyhow::Result<Success> {
-        let Revocations { outcomes, success } = self.revocations.carry_out()?;
+    /// Asks the user if necessary.
+    pub(super) fn ask(self) -> anyhow::Result<RevocationConsent<'a>> {
+        Ok(RevocationConsent { open: self.open, revocations: self.revocations.ask()? })
+    }
+}
+
+/// The revocations to which the user consented.
+pub(super) struct RevocationConsent<'a> {
+    /// The indices of the findings.
+    open: Vec<usize>,
+    revocations: ConsentedRevocations<'a>,
+}
+
+/// The responses after the revocations.
+pub(super) struct Revoked {
+    pub(super) responses: Vec<Response>,
+    pub(super) success: Success,
+}
+
+impl RevocationConsent<'_> {
+    /// Revokes the tokens, and adds the outcomes to the responses.
+    pub(super) fn revoke(self, mut responses: Vec<Response>) -> Revoked {
+        let Revocations { outcomes, success } = self.revocations.revoke();
         for (at, outcome) in self.open.into_iter().zip(outcomes) {
             responses[at].revocation = Some(outcome);
         }
-        Ok(success)
+        Revoked { responses, success }
     }
 }
 
@@ -165,95 +188,6 @@ pub(super) fn location(place: &LocationRecord) -> String {
     let commit = place.git.as_ref().and_then(|git| git.introduced.as_ref());
     let commit = commit.map(|commit| format!(" in commit {}", commit.commit)).unwrap_or_default();
     format!("{path}:{}{commit}", place.line)
-}
-
-/// Tokens, and how they would be revoked.
-pub(super) struct PlannedRevocations<'a> {
-    args: &'a ActionArgs,
-    responder: &'a Responder,
-    tokens: Vec<ProvenToken>,
-    /// The verdict on each token, if it was verified.
-    verdicts: Vec<Option<Verdict>>,
-    plan: Vec<Revocation>,
-}
-
-/// Whether every requested revocation happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Success {
-    Complete,
-    Partial,
-}
-
-/// The outcomes of revocations, in the order of the tokens.
-pub(super) struct Revocations {
-    pub(super) outcomes: Vec<Revocation>,
-    pub(super) success: Success,
-}
-
-impl<'a> PlannedRevocations<'a> {
-    pub(super) fn new(
-        args: &'a ActionArgs,
-        responder: &'a Responder,
-        tokens: Vec<ProvenToken>,
-        verdicts: Vec<Option<Verdict>>,
-    ) -> Self {
-        let plan = responder.plan(&tokens);
-        Self { args, responder, tokens, verdicts, plan }
-    }
-
-    /// Returns `true` if the user must be asked.
-    pub(super) fn asks(&self) -> bool {
-        let mut plan = self.plan.iter();
-        let can_revoke = plan.any(|it| it.outcome == RevocationOutcome::Planned);
-        can_revoke && !self.args.yes && !self.args.dry_run
-    }
-
-    /// Asks which tokens to revoke unless `--yes` or `--dry-run` is given, and revokes them. Declining is not
-    /// a failure.
-    pub(super) fn carry_out(self) -> anyhow::Result<Revocations> {
-        if self.args.dry_run {
-            return Ok(Revocations { outcomes: self.plan, success: Success::Complete });
-        }
-        let decisions = if self.asks() {
-            let candidates = self.tokens.iter().zip(&self.plan).zip(&self.verdicts);
-            let candidates: Vec<Candidate<'_>> = candidates
-                .map(|((token, plan), &verdict)| Candidate { token, plan, verdict })
-                .collect();
-            let run = signals::begin()?;
-            let mut answers = BufReader::new(Answers::new(&run));
-            let mut decisions = consent::ask(&candidates, &mut answers, &mut io::stderr().lock())?;
-            if run.is_interrupted() {
-                print_note("interrupted: no token was revoked");
-                let chosen = decisions.iter_mut().filter(|it| **it == Decision::Revoke);
-                chosen.for_each(|it| *it = Decision::Decline);
-            }
-            decisions
-        } else {
-            vec![Decision::Revoke; self.tokens.len()]
-        };
-        let mut outcomes = self.plan;
-        let chosen: Vec<usize> =
-            (0..outcomes.len()).filter(|&at| decisions[at] == Decision::Revoke).collect();
-        let tokens: Vec<ProvenToken> = chosen.iter().map(|&at| self.tokens[at].clone()).collect();
-        let mut success = Success::Complete;
-        let what = format!("revoking {}", count(tokens.len(), "token"));
-        let revoked = Progress::during(what, || self.responder.revoke(&tokens));
-        for (at, outcome) in chosen.into_iter().zip(revoked) {
-            if outcome.outcome.is_failure() {
-                success = Success::Partial;
-            }
-            outcomes[at] = outcome;
-        }
-        for (outcome, decision) in outcomes.iter_mut().zip(decisions) {
-            if decision == Decision::Decline {
-                *outcome = Revocation {
-                    outcome: RevocationOutcome::Declined,
-                    detail: "you declined".to_owned(),
-                };
-            }
-        }
-        Ok(Revocations { outcomes, success })
-    }
 }
 
 impl ActionArgs {

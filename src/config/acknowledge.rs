@@ -64,11 +64,17 @@ impl Acknowledgments {
         Ok(Self { entries: entries.into_iter().map(compile).collect::<Result<_, _>>()? })
     }
 
+    /// Returns `true` if there are no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Marks the issues that an entry acknowledges; returns the other entries.
     #[must_use]
     pub fn apply(
         &self,
-        diagnostics: &mut [Diagnostic],
+        diagnostics: &mut [&mut Diagnostic],
         roots: &Roots,
         today: Date,
     ) -> Vec<UnusedAcknowledgment> {

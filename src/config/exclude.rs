@@ -2,16 +2,34 @@
 //!
 //! Input: patterns in `.gitignore` syntax, for paths below the configuration's folder. Output: whether a
 //! path is excluded. Walks no folders.
+//!
+//! A scan of several folders has further patterns, which each apply to one folder. They are read when the scan
+//! reaches the folder; see [`FolderExcludes`].
 
 use ignore::DirEntry;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Compiled `exclude` patterns.
 #[derive(Clone, Debug)]
 pub struct Exclude {
     folder: PathBuf,
     globs: Gitignore,
+    folders: Option<Arc<dyn FolderExcludes>>,
+}
+
+/// The exclusions of folders that are part of a scan and have a configuration of their own.
+pub trait FolderExcludes: Debug + Send + Sync {
+    /// Reads the configuration of a work tree that the scan has reached; `top` is absolute.
+    fn reach(&self, top: &Path);
+
+    /// Returns `true` if no folder that was reached has exclusions.
+    fn is_empty(&self) -> bool;
+
+    /// Returns `true` if `excludes` holds for the exclusions of a folder that contains `path`.
+    fn any(&self, path: &Path, excludes: &dyn Fn(&Exclude) -> bool) -> bool;
 }
 
 /// The kind of a path; a pattern that ends in `/` matches folders only.
@@ -49,7 +67,7 @@ pub struct ExcludePatternError {
 impl Default for Exclude {
     /// Excludes nothing.
     fn default() -> Self {
-        Self { folder: PathBuf::new(), globs: Gitignore::empty() }
+        Self { folder: PathBuf::new(), globs: Gitignore::empty(), folders: None }
     }
 }
 
@@ -73,7 +91,25 @@ impl Exclude {
             builder.add_line(None, glob).map_err(|source| fault(glob, source))?;
         }
         let globs = builder.build().map_err(|source| fault(&globs.join(" "), source))?;
-        Ok(Self { folder, globs })
+        Ok(Self { folder, globs, folders: None })
+    }
+
+    /// Adds the exclusions of folders, which each apply to one folder only.
+    #[must_use]
+    pub fn with_folders(self, folders: Arc<dyn FolderExcludes>) -> Self {
+        Self { folders: Some(folders), ..self }
+    }
+
+    /// Reads the configuration of a work tree that the scan has reached; `top` returns its absolute path.
+    pub fn reach(&self, top: impl FnOnce() -> PathBuf) {
+        if let Some(folders) = &self.folders {
+            folders.reach(&top());
+        }
+    }
+
+    /// Returns `true` if `excludes` holds for the exclusions of a folder that contains `path`.
+    fn in_folders(&self, path: &Path, excludes: &dyn Fn(&Self) -> bool) -> bool {
+        self.folders.as_ref().is_some_and(|it| !it.is_empty() && it.any(path, excludes))
     }
 
     /// Returns `true` if a pattern matches a path or a folder above it; `path` is absolute.
@@ -82,6 +118,7 @@ impl Exclude {
         path.starts_with(&self.folder)
             && path != self.folder
             && self.globs.matched_path_or_any_parents(path, kind.is_folder()).is_ignore()
+            || self.in_folders(path, &|it| it.has(path, kind))
     }
 
     /// Returns `true` if a pattern matches the path itself; `path` is absolute.
@@ -90,6 +127,7 @@ impl Exclude {
         path.starts_with(&self.folder)
             && path != self.folder
             && self.globs.matched(path, kind.is_folder()).is_ignore()
+            || self.in_folders(path, &|it| it.has_itself(path, kind))
     }
 
     /// Returns `true` if a pattern matches a file or a folder between it and `top`. Patterns that match
@@ -107,7 +145,7 @@ impl Exclude {
     /// Returns `true` if there are no patterns.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.globs.is_empty()
+        self.globs.is_empty() && self.folders.as_ref().is_none_or(|it| it.is_empty())
     }
 }
 

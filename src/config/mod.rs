@@ -10,7 +10,7 @@ mod file;
 mod settings;
 
 pub use acknowledge::{AcknowledgeEntry, Acknowledgments, IssueTarget, UnusedAcknowledgment};
-pub use exclude::{Exclude, ExcludePatternError, PathKind};
+pub use exclude::{Exclude, ExcludePatternError, FolderExcludes, PathKind};
 pub use settings::{Config, ConfigError, FailLevel, NamedRule};
 
 use std::path::Path;

@@ -4,56 +4,30 @@
 //! commit ids, never a token. Commands work in any folder of the user's repository; commands for another
 //! repository contain the absolute path of its folder.
 
+mod draft;
+mod target_repository;
+mod unstage;
+
+use self::draft::Draft;
+use self::target_repository::{TargetRepository, top_of};
+use self::unstage::{staged, unstage, unstage_uncommitted};
 use super::document::Paths;
-use super::remediation::{EditedCommit, PRUNE, RemediationStep, StepKind, rebase};
+use super::remediation::{EditedCommit, RemediationStep, StepKind, rebase};
 use super::steps_context::{HookKind, NextStepsContext, Surface};
 use super::trace::short;
 use crate::detect::Evidence;
 use crate::redact::{Clean, Masker};
 use crate::respond::Provider;
 use crate::rules::Rule;
-use crate::shell::quote;
+use ddpatrol_pack::Kind;
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part};
 use ddpatrol_scan::place::Place;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub use super::remediation::Aim;
 
 /// Maximum number of commands of a step.
 const MAX_COMMANDS: usize = 10;
-
-/// A step before redaction.
-struct Draft {
-    aim: Aim,
-    kind: StepKind,
-    text: String,
-    commands: Vec<String>,
-    run_commands: Vec<String>,
-}
-
-impl Draft {
-    fn new(kind: StepKind, text: impl Into<String>, commands: Vec<String>) -> Self {
-        let aim = match kind {
-            StepKind::Revoke => Aim::Revoke,
-            StepKind::Replace => Aim::Replace,
-            StepKind::Prevent => Aim::Prevent,
-            _ => Aim::Clean,
-        };
-        Self { aim, kind, text: text.into(), commands, run_commands: Vec::new() }
-    }
-}
-
-/// A repository that contains a finding, and in which commands run.
-struct TargetRepository {
-    /// The git directory of its history; `None` for a change.
-    git_dir: Option<PathBuf>,
-    top: PathBuf,
-    /// Its folder, if commands must name it.
-    named: Option<String>,
-    is_bare: bool,
-    /// Whether a branch or tag reaches the finding.
-    is_reachable: bool,
-}
 
 /// Returns the steps for a finding.
 pub(super) fn steps(
@@ -74,9 +48,16 @@ pub(super) fn steps(
     let (names, places): (Vec<&Location>, Vec<&Location>) =
         finding.locations.iter().partition(|it| it.part == Part::Ref);
     match staged(&finding.locations) {
-        files if !files.is_empty() => drafts.push(unstage(&files, &targets, context, masker)),
+        files if !files.is_empty() => {
+            let git = targets.first().map_or_else(|| "git".to_owned(), TargetRepository::git);
+            let operation = context.operation.map(|it| it.name());
+            drafts.push(unstage(&git, &files, operation, masker));
+        }
         _ if places.is_empty() => {}
-        _ => drafts.push(clean(&places, &targets, context, masker)),
+        _ => {
+            drafts.extend(unstage_uncommitted(&places, paths, masker));
+            drafts.extend(clean(&places, &targets, context, masker));
+        }
     }
     drafts.extend(rename(&names));
     drafts.extend(prevent(finding, paths, context));
@@ -159,33 +140,34 @@ fn prevent(finding: &Finding, paths: &mut Paths, context: &NextStepsContext) -> 
     Some(Draft::new(StepKind::Prevent, text, targets.iter().map(install).collect()))
 }
 
-/// Returns the step that unstages files with a token.
-fn unstage(
-    files: &[String],
+/// Returns the steps that remove a token from its locations.
+fn clean(
+    places: &[&Location],
     targets: &[TargetRepository],
     context: &NextStepsContext,
     masker: &mut Masker<'_>,
-) -> Draft {
-    if let Some(operation) = context.operation {
-        // `git reset -- FILE` would restore HEAD's version and discard the changes of the other side.
-        let text = format!(
-            "Remove it from the file, then stage the file again with `git add`. Do not unstage or \
-             reset the file: a {} is in progress, and its changes to the file would be lost.",
-            operation.name()
-        );
-        return Draft::new(StepKind::Remove, text, Vec::new());
+) -> Vec<Draft> {
+    let is_traced =
+        |it: &Location| it.trace.as_deref().is_some_and(|it| !it.repository.is_member());
+    let is_reachable = |it: &Location| it.trace.as_deref().is_some_and(|it| it.reachable);
+    let is_here = |it: &&&Location| !is_traced(it) && it.change_status.is_none();
+    let files: Vec<&Location> = places.iter().filter(is_here).copied().collect();
+    if files.len() == places.len() {
+        return vec![untraced(places, context.surface, masker)];
     }
-    let text =
-        "Unstage the file, remove the token from it and stage it again; nothing is committed yet.";
-    let git = targets.first().map_or_else(|| "git".to_owned(), TargetRepository::git);
-    let command = format!("{git} reset -- {}", files.join(" "));
-    let paths = files.iter().map(|it| masker.clean(it.as_bytes())).collect();
-    let kind = StepKind::Unstage { git: masker.clean(git.as_bytes()), paths };
-    Draft::new(kind, text, vec![command])
+    if !places.iter().any(|it| is_traced(it) && is_reachable(it)) {
+        // The files are removed or edited first: staging them again would keep the objects.
+        let is_staged =
+            places.iter().any(|it| it.trace.as_deref().is_some_and(|it| it.staged.is_some()));
+        let files = Some(files).filter(|files| !files.is_empty() && !is_staged);
+        let files = files.map(|files| untraced(&files, context.surface, masker));
+        return files.into_iter().chain([prune(targets, places)]).collect();
+    }
+    vec![clean_history(places, targets, context, masker)]
 }
 
-/// Returns the step that removes a token from its locations.
-fn clean(
+/// Returns the step that removes a token from a history that a branch, tag or stash reaches.
+fn clean_history(
     places: &[&Location],
     targets: &[TargetRepository],
     context: &NextStepsContext,
@@ -195,13 +177,7 @@ fn clean(
         let all = places.iter().filter_map(|it| it.trace.as_deref());
         all.filter(|it| !it.repository.is_member())
     };
-    if traces().next().is_none() {
-        return untraced(places, context.surface, masker);
-    }
     let reachable = || traces().filter(|it| it.reachable);
-    if reachable().next().is_none() {
-        return prune(targets);
-    }
     if reachable().all(|it| it.refs_total == 1 && it.refs == [b"refs/stash"]) {
         let text = "Only a stash contains it: `git stash list` shows the stashes. Apply the stash, remove \
                     the token from the files, and drop the stash yourself if you no longer need it.";
@@ -231,12 +207,26 @@ fn clean(
 }
 
 /// Returns the step that deletes unreachable objects.
-fn prune(targets: &[TargetRepository]) -> Draft {
-    let text = "No branch or tag reaches it: delete unreachable objects. Objects that a reflog still lists \
-                are kept until its entries expire; `git reflog` shows them. Servers and other clones keep \
-                the objects until they do the same.";
+fn prune(targets: &[TargetRepository], places: &[&Location]) -> Draft {
+    // A reflog lists commits, so it cannot keep a blob that no commit contains.
+    let was_committed = places
+        .iter()
+        .filter_map(|it| it.trace.as_deref())
+        .any(|it| it.introduced.is_some() || it.kind != Kind::Blob);
+    let text = match was_committed {
+        true => {
+            "No branch or tag reaches it: delete unreachable objects. Objects that a reflog still lists \
+             are kept until its entries expire; `git reflog` shows them. Servers and other clones keep \
+             the objects until they do the same."
+        }
+        false => {
+            "It was added to the repository and never committed: delete unreachable objects. Objects in \
+             the index of a work tree are kept."
+        }
+    };
     let prunes = targets.iter().map(TargetRepository::prune);
-    Draft::new(StepKind::Prune, text, prunes.take(MAX_COMMANDS).collect())
+    let kind = if was_committed { StepKind::Prune } else { StepKind::PruneUncommitted };
+    Draft::new(kind, text, prunes.take(MAX_COMMANDS).collect())
 }
 
 /// Returns the step that removes a token from the commits of a change.
@@ -323,95 +313,6 @@ fn untraced(places: &[&Location], surface: Surface, masker: &mut Masker<'_>) -> 
         }
     };
     Draft::new(StepKind::Remove, text, Vec::new())
-}
-
-/// Returns the staged paths, relative to the top, as quoted pathspecs.
-fn staged(places: &[Location]) -> Vec<String> {
-    let is_staged = |it: &&Location| {
-        it.trace.is_none()
-            && it.change_status.is_some()
-            && matches!(it.part, Part::Content | Part::Name)
-    };
-    let staged = places.iter().filter(is_staged);
-    // A member of an archive is staged with the archive.
-    let staged = staged.filter_map(|it| it.path.as_ref()?.outermost().as_file());
-    let mut files: Vec<String> =
-        staged.map(|path| quote(&from_top(&path.to_string_lossy()))).collect();
-    files.sort();
-    files.dedup();
-    files
-}
-
-/// Returns the top of the repository that a location is in.
-fn top_of(location: &Location, paths: &mut Paths) -> Option<PathBuf> {
-    if let Some(within) = paths.within(location) {
-        return Some(within.top.to_path_buf());
-    }
-    Some(paths.top_of_git_dir(location.trace.as_deref()?.repository.as_file()?))
-}
-
-impl TargetRepository {
-    fn new(top: PathBuf, paths: &mut Paths) -> Self {
-        let is_bare = !top.join(".git").exists();
-        // Git finds a bare repository only in its own folders, and there is no work tree to find.
-        let is_named = is_bare || !paths.is_current(&top);
-        let named = is_named.then(|| top.to_string_lossy().into_owned());
-        Self { git_dir: None, top, named, is_bare, is_reachable: false }
-    }
-
-    /// Returns the repositories that contain a finding in their history or in a change.
-    fn all(finding: &Finding, paths: &mut Paths) -> Vec<Self> {
-        let is_inside = |it: &&Location| match it.trace.as_deref() {
-            Some(trace) => !trace.repository.is_member(),
-            None => it.change_status.is_some(),
-        };
-        let mut all: Vec<Self> = Vec::new();
-        for location in finding.locations.iter().filter(is_inside) {
-            let trace = location.trace.as_deref();
-            let is_reachable = trace.is_some_and(|it| it.reachable);
-            // The git directory of a linked work tree is elsewhere, so paths are more reliable.
-            let git_dir = trace.and_then(|it| it.repository.as_file()).map(Path::to_owned);
-            let known = all.iter().position(|it| git_dir.is_some() && it.git_dir == git_dir);
-            if let Some(known) = known {
-                all[known].is_reachable |= is_reachable;
-                continue;
-            }
-            let Some(top) = top_of(location, paths) else { continue };
-            // The work trees of a repository share its history, but not the staged files.
-            let top = if trace.is_some() { paths.command_top(top) } else { top };
-            match all.iter_mut().find(|it| it.top == top) {
-                Some(known) => known.is_reachable |= is_reachable,
-                None => all.push(Self { git_dir, is_reachable, ..Self::new(top, paths) }),
-            }
-        }
-        all
-    }
-
-    /// Returns the `git` command for the repository.
-    fn git(&self) -> String {
-        format!("git{}", self.option("-C"))
-    }
-
-    /// Returns the command that deletes unreachable objects.
-    fn prune(&self) -> String {
-        format!("{} {PRUNE}", self.git())
-    }
-
-    /// Returns an option with the folder of the repository, after a space; nothing for the current one.
-    fn option(&self, name: &str) -> String {
-        let folder = self.named.as_deref();
-        folder.map(|folder| format!(" {name} {}", quote(folder))).unwrap_or_default()
-    }
-}
-
-/// Returns the pathspec of a path that is relative to the top of the work tree.
-fn from_top(path: &str) -> String {
-    // Characters after `:/` may be further pathspec magic, and wildcards match other files.
-    let is_plain = path.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.');
-    match is_plain && !path.contains(['*', '?', '[', '\\']) {
-        true => format!(":/{path}"),
-        false => format!(":(top,literal){path}"),
-    }
 }
 
 #[cfg(test)]

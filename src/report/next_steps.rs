@@ -28,17 +28,13 @@ pub struct NextStep {
     pub text: Clean,
     /// A command for a POSIX shell in the current folder.
     pub command: Option<Clean>,
+    /// The objects that the command keeps.
+    pub limitation: Option<&'static str>,
 }
 
-impl NextStep {
-    /// Returns what the command does not do.
-    #[must_use]
-    pub fn limitation(&self) -> Option<&'static str> {
-        let is_prune = self.command.as_ref().is_some_and(|it| it.text().ends_with(PRUNE));
-        is_prune
-            .then_some("(objects that a reflog or stash names stay: git reflog, git stash list)")
-    }
-}
+/// The objects that a command keeps which deletes unreachable ones.
+const KEPT_BY_PRUNE: &str =
+    "(objects that a reflog or stash names stay: git reflog, git stash list)";
 
 impl Document {
     /// Returns the next steps for all findings that need one, in order.
@@ -118,6 +114,7 @@ impl Merged {
                 aim: Aim::Clean,
                 text,
                 command: Some(save.clone()),
+                limitation: None,
             });
         }
         self.groups.sort_by_key(|it| it.aim);
@@ -141,6 +138,7 @@ fn unstage(files: &[(Clean, Vec<Clean>)], steps: &mut Vec<NextStep>) {
             aim: Aim::Clean,
             text: "Unstage the file; nothing is committed yet.".into(),
             command: Some(Clean::join(&words, " ")),
+            limitation: None,
         });
     }
     if !files.is_empty() {
@@ -149,6 +147,7 @@ fn unstage(files: &[(Clean, Vec<Clean>)], steps: &mut Vec<NextStep>) {
             aim: Aim::Clean,
             text: "Remove the token from the file, then stage the file again.".into(),
             command: None,
+            limitation: None,
         });
     }
 }
@@ -158,7 +157,10 @@ impl Group {
         let Self { kind, aim, .. } = self;
         let (label, text) = kind.summary();
         let mut add = |label, text: Clean, command: Option<Clean>| {
-            steps.push(NextStep { label, aim: *aim, text, command });
+            let is_prune = command.as_ref().is_some_and(|it: &Clean| it.text().ends_with(PRUNE));
+            let limitation =
+                (is_prune && *kind != StepKind::PruneUncommitted).then_some(KEPT_BY_PRUNE);
+            steps.push(NextStep { label, aim: *aim, text, command, limitation });
         };
         match kind {
             StepKind::Edit { git, commits } => {
@@ -254,7 +256,7 @@ fn saved_steps(open: &[&Record], context: &NextStepsContext) -> Vec<NextStep> {
     };
     let mut add = |kind: &StepKind, aim, command: Option<Clean>| {
         let (label, text) = kind.summary();
-        steps.push(NextStep { label, aim, text: text.into(), command });
+        steps.push(NextStep { label, aim, text: text.into(), command, limitation: None });
     };
     let by_id = open.iter().all(|it| is_revocable_by_id(it));
     let revoke = by_id.then(|| command("ddpatrol revoke --from")).flatten();

@@ -1,4 +1,5 @@
-//! The distinct places of a finding: a line in `HEAD` and the same line in the work tree are one place.
+//! The distinct places of a finding: a line in `HEAD` or the index and the same line in the work tree are one
+//! place.
 //!
 //! Input: a finding. Output: its places, each with the location to show and its attribution.
 
@@ -16,6 +17,7 @@ pub(super) enum Whereabouts {
     ChangeHistory,
     Moved,
     Head,
+    Staged,
     Files,
     Stdin,
     Names,
@@ -34,6 +36,7 @@ impl Whereabouts {
             Self::Moved => "moved in this change",
             Self::ChangeHistory => "only in the history of this change",
             Self::Head => "in HEAD",
+            Self::Staged => "staged",
             Self::Files => "in files",
             Self::Stdin => "in standard input",
             Self::Names => "in names of branches and tags",
@@ -58,6 +61,7 @@ impl Whereabouts {
             (None, None) if place.path.is_none() => Self::Stdin,
             (None, None) => Self::Files,
             (None, Some(git)) if git.in_head => Self::Head,
+            (None, Some(git)) if git.staged => Self::Staged,
             (None, Some(git)) if !git.reachable => Self::Unreachable,
             (None, Some(git)) if git.removed.is_empty() => Self::Elsewhere,
             (None, Some(_)) => Self::History,
@@ -68,7 +72,7 @@ impl Whereabouts {
 /// A place of a finding.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'a> {
-    /// The location to show: the one in the work tree, if the place is in `HEAD`, too.
+    /// The location to show: the one in the work tree, if the place is in `HEAD` or the index, too.
     pub(super) shown: &'a LocationRecord,
     /// The location with the attribution, if there is one; otherwise the one to show.
     pub(super) recorded: &'a LocationRecord,
@@ -99,7 +103,8 @@ pub(super) fn places(record: &Record) -> Vec<Place<'_>> {
     let mut places = Vec::new();
     for place in record.locations.iter().filter(|it| !is_file(it)) {
         let whereabouts = Whereabouts::of(place);
-        let same = files.get_mut(&key(place)).filter(|_| whereabouts == Whereabouts::Head);
+        let is_here = matches!(whereabouts, Whereabouts::Head | Whereabouts::Staged);
+        let same = files.get_mut(&key(place)).filter(|_| is_here);
         let twin = same.and_then(|files| {
             let is_twin =
                 |it: &&&LocationRecord| (it.part, &it.encoding) == (place.part, &place.encoding);

@@ -63,6 +63,8 @@ pub(super) enum StepKind {
     Rewrite,
     /// Delete unreachable objects.
     Prune,
+    /// Delete blobs that no commit contains.
+    PruneUncommitted,
     /// Look at a stash.
     Stash,
     /// Remove a token by hand.
@@ -120,7 +122,7 @@ impl StepKind {
             Self::Unstage { .. } => ("unstage", "Unstage the files."),
             Self::Edit { .. } => ("rewrite", "Remove the tokens from the unpushed commits."),
             Self::Rewrite => ("clean", "Remove the tokens from the history with `ddpatrol clean`."),
-            Self::Prune => ("clean", "Delete unreachable objects."),
+            Self::Prune | Self::PruneUncommitted => ("clean", "Delete unreachable objects."),
             Self::Stash => ("clean", "A stash contains the token."),
             Self::Remove | Self::RemoveFrom { .. } => {
                 ("clean", "Remove the tokens from the files.")
@@ -148,6 +150,12 @@ impl StepKind {
                 files.extend(new);
                 true
             }
+            // One command does both; only a committed object can be in a reflog.
+            (kind @ (Self::Prune | Self::PruneUncommitted), Self::Prune) => {
+                *kind = Self::Prune;
+                true
+            }
+            (Self::Prune, Self::PruneUncommitted) => true,
             (kind, other) => kind == other,
         }
     }

@@ -203,15 +203,18 @@ fn location(place: &LocationRecord, record: &Record) -> Location {
         // The lines of a member are not lines of the archive.
         (Region::builder().start_line(1).snippet(text(record.shown_token())).build(), None)
     } else {
-        let region = Region::builder()
+        let mut region = Region::builder()
             .start_line(signed(place.line))
             .start_column(signed(place.column))
             .end_line(signed(place.end_line))
             .end_column(signed(place.end_column))
-            .byte_offset(signed(place.offset))
-            .byte_length(signed(place.length))
             .snippet(text(record.shown_token()))
             .build();
+        // The offset is counted from the beginning of a commit or tag, the lines from that of its message.
+        if !matches!(place.part, Part::Commit | Part::Tag) {
+            region.byte_offset = Some(signed(place.offset));
+            region.byte_length = Some(signed(place.length));
+        }
         let context = Region::builder()
             .start_line(signed(place.line))
             .end_line(signed(place.end_line))

@@ -128,7 +128,7 @@ impl LocationRecord {
             _ if self.removal_in_change().is_some() => Presence::ChangeHistory,
             _ if self.change_status.is_some() => Presence::Change,
             None => Presence::Here,
-            Some(git) if git.in_head => Presence::Here,
+            Some(git) if git.in_head || git.staged => Presence::Here,
             Some(git) if !git.reachable => Presence::Unreachable,
             Some(git) if !git.removed.is_empty() => Presence::Removed,
             Some(_) => Presence::Elsewhere,
@@ -168,7 +168,7 @@ impl LocationRecord {
         match self.part {
             Part::Name => path,
             Part::Ref => self.snippet.text().into_owned(),
-            Part::Commit | Part::Tag => format!("{path}, line {}", self.line),
+            Part::Commit | Part::Tag => format!("{path}: {}", self.message_line()),
             Part::Content => format!("{path}:{}:{}", self.line, self.column),
         }
     }

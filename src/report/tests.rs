@@ -67,6 +67,7 @@ pub(super) fn git() -> TraceRecord {
         removed_total: None,
         in_head: true,
         reachable: true,
+        staged: false,
         refs: vec![clean("refs/heads/main")],
         refs_total: 1,
     }
@@ -90,6 +91,7 @@ pub(super) fn place(path: &str) -> LocationRecord {
         end_column: 9,
         offset: 20,
         length: 4,
+        object_line: None,
         snippet: clean("key = t_***"),
         encoding: None,
         git: None,
@@ -99,6 +101,7 @@ pub(super) fn place(path: &str) -> LocationRecord {
         new_place: false,
         layer: None,
         further: Spots::default(),
+        message: None,
     }
 }
 
@@ -183,6 +186,7 @@ pub(super) fn location(path: &str) -> Location {
         is_new_place: false,
         layer: None,
         further: Spots::default(),
+        message: None,
     }
 }
 

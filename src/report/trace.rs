@@ -3,7 +3,7 @@
 //! Input: the trace of a location, or a git object that contains a token. Output: records with redacted text.
 //! This file reads no repository.
 
-use super::document::paths;
+use super::document::uris;
 use crate::redact::{Clean, Masker};
 use ddpatrol_scan::commit::{Commit, Signature};
 use ddpatrol_scan::finding::{HeldObject, Span, Trace};
@@ -34,6 +34,9 @@ pub struct TraceRecord {
     pub in_head: bool,
     /// Whether a reference reaches the commit, or the object if no commit contains it.
     pub reachable: bool,
+    /// Whether the index contains the object, if no reference reaches it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub staged: bool,
     /// Some of these references.
     pub refs: Vec<Clean>,
     /// The number of these references.
@@ -113,7 +116,7 @@ impl TraceRecord {
         let introduced = trace.introduced.as_deref().map(&mut commit);
         let removed = trace.removed.first.iter().map(|it| commit(it)).collect();
         Self {
-            repository: paths::clean(&trace.repository.path(), masker),
+            repository: uris::clean(&trace.repository.path(), masker),
             object: trace.object.to_string(),
             kind: trace.kind.name().to_owned(),
             introduced,
@@ -123,6 +126,7 @@ impl TraceRecord {
                 .filter(|total| *total > trace.removed.first.len()),
             in_head: trace.in_head,
             reachable: trace.reachable,
+            staged: trace.staged.is_some(),
             refs: trace.refs.iter().map(|name| masker.clean(name)).collect(),
             refs_total: trace.refs_total,
         }
@@ -149,6 +153,8 @@ impl TraceRecord {
                 more => format!(" and {more} more"),
             };
             parts.push(format!("on {}{more}", names.join(", ")));
+        } else if self.staged {
+            parts.push("staged, not committed".to_owned());
         } else {
             parts.push("unreachable from any branch or tag".to_owned());
         }

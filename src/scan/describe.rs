@@ -7,6 +7,7 @@
 use super::engine::Engine;
 use crate::redact::Clean;
 use ddpatrol_scan::blob::Position;
+use ddpatrol_scan::commit::MessageStart;
 use ddpatrol_scan::finding::{
     Finding, Location, LocationContext, MatchDescriber, Matched, Occurrence, OnMatch, Spots, Token,
     TokenLocations, WindowMatch, WindowMatches, end_of,
@@ -49,6 +50,10 @@ impl<'a> Describer<'a> {
                 }
             } else if let Some(bytes) = read(first.holder) {
                 let mut content = Content::new(bytes.as_ref());
+                content.message = match first.holder {
+                    Holder::Object(_, kind) => MessageStart::find(kind, bytes.as_ref()),
+                    Holder::Lfs(_) | Holder::Text(_) => None,
+                };
                 for placement in same {
                     self.place(placement, &mut content);
                 }
@@ -65,6 +70,7 @@ impl<'a> Describer<'a> {
             layer: None,
             trace: placement.trace.clone(),
             change_status: placement.change_status.clone(),
+            message: content.message,
         };
         let mut collected = TokenLocations::default();
         for span in placement.spans.iter() {
@@ -123,6 +129,8 @@ type MemberLocations = HashMap<TokenKey, Vec<Location>>;
 struct Content<'a> {
     bytes: &'a [u8],
     window: WindowMatches<'a>,
+    /// The beginning of the message, in a commit or tag.
+    message: Option<MessageStart>,
     /// The locations in members for the last paths of the archive that were needed.
     members: Vec<(Place, MemberLocations)>,
 }
@@ -130,14 +138,14 @@ struct Content<'a> {
 impl<'a> Content<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         let window = WindowMatches::new(bytes, 0, Position::start_of(bytes));
-        Self { bytes, window, members: Vec::new() }
+        Self { bytes, window, message: None, members: Vec::new() }
     }
 
     /// Returns the locations in the members of the archive at a place. Each place is walked once.
     fn members(&mut self, engine: &Engine<'_>, archive: Place) -> &MemberLocations {
         let known = self.members.iter().position(|(path, _)| *path == archive);
         let at = known.unwrap_or_else(|| {
-            let findings = engine.findings_in_members(self.bytes, archive.clone());
+            let findings = engine.findings_in_members(self.bytes, &archive);
             let by_token = |it: Finding| (TokenKey::from(&it), it.locations);
             let locations = findings.into_iter().map(by_token).collect();
             if self.members.len() >= MAX_PATHS {

@@ -2,11 +2,10 @@
 //!
 //! Input: matches of workers. Output: the collector and the sightings. This file does not depend on sources.
 
-use super::members::{self, Reporting, Walk};
+use super::members::{ArchiveContent, IsArchive, Reporting, Walk};
 use super::options::Scan;
 use super::sightings::{Novelty, Sightings};
-use crate::detect::{Evidence, Match, Scratch};
-use crate::source::archive::Format;
+use crate::detect::{Evidence, Haystack, Match, Scratch};
 use crate::source::{Run, add};
 use ddpatrol_scan::finding::{Collector, Finding, Tokens, WorkerCollector};
 use ddpatrol_scan::lock::lock;
@@ -44,7 +43,14 @@ impl<'a> Engine<'a> {
 
     /// Creates scratch space for one worker. Its searches end when the scan is interrupted.
     pub(super) fn scratch(&self) -> Scratch {
-        Scratch::interruptible(self.run.stop_flag())
+        let scratch = Scratch::interruptible(self.run.stop_flag());
+        if self.scan.archives.is_some() { scratch.collecting_archives() } else { scratch }
+    }
+
+    /// Returns the walk over the archives that blobs contain; `None` if archives are not unpacked.
+    pub(super) fn walk(&self, reporting: Reporting) -> Option<Walk<'_>> {
+        let options = self.scan.archives.as_ref()?;
+        Some(Walk { detector: self.scan.detector, options, run: self.run, reporting })
     }
 
     /// Records the tokens in the bytes of a holder, and empties the list of their spans.
@@ -61,26 +67,17 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Returns the walk over the members of an archive, and its format; `None` if the bytes are not
-    /// an archive, or if archives are not unpacked.
-    fn archive(&self, bytes: &[u8], reporting: Reporting) -> Option<(Walk<'_>, Format)> {
-        let options = self.scan.archives.as_ref()?;
-        let walk = Walk { detector: self.scan.detector, options, run: self.run, reporting };
-        Some((walk, members::format(bytes)?))
-    }
-
-    /// Records the tokens in the members of an archive; returns whether the bytes are one.
+    /// Records the tokens in the members of an archive, and of archives that are encoded in the bytes;
+    /// returns whether there are any.
     pub(super) fn record_members(
         &self,
         holder: Holder,
-        bytes: &[u8],
+        content: &ArchiveContent<'_>,
         numbers: &mut TokenNumbers,
     ) -> IsArchive {
-        let Some((walk, format)) = self.archive(bytes, Reporting::Full) else {
-            return IsArchive::No;
-        };
+        let Some(walk) = self.walk(Reporting::Full) else { return IsArchive::No };
         let mut tokens = BTreeSet::new();
-        walk.walk(bytes, format, holder.place(), &mut |_, found, secret| {
+        let is_archive = walk.content(content, &holder.place(), &mut |_, found, secret| {
             let token = numbers.of(self, found, secret);
             if found.evidence == Evidence::Proven || self.scan.keep_shaped {
                 tokens.insert(token);
@@ -90,18 +87,20 @@ impl<'a> Engine<'a> {
         for token in tokens {
             sightings.add(Sighting { token, holder, spans: Arc::new([]), is_in_members: true });
         }
-        IsArchive::Yes
+        is_archive
     }
 
-    /// Returns the findings in the members of an archive at a place. The archive was searched before, so
-    /// nothing is counted or reported again.
-    pub(super) fn findings_in_members(&self, bytes: &[u8], place: Place) -> Vec<Finding> {
-        let Some((walk, format)) = self.archive(bytes, Reporting::Silent) else {
-            return Vec::new();
-        };
+    /// Returns the findings in the members of an archive at a place, and in archives that are encoded in the
+    /// bytes. They were searched before, so nothing is counted or reported again.
+    pub(super) fn findings_in_members(&self, bytes: &[u8], place: &Place) -> Vec<Finding> {
+        let Some(walk) = self.walk(Reporting::Silent) else { return Vec::new() };
+        let mut scratch = self.scratch();
+        let whole = 0..bytes.len();
+        walk.detector.find(Haystack::whole(bytes), whole, &mut scratch, |_, _| {});
+        let content = ArchiveContent { bytes, encoded: &scratch.take_archives() };
         let collector = Collector::default();
         let mut matches = WorkerCollector::new(self.scan.describer(), &collector, None);
-        walk.walk(bytes, format, place, &mut |window, found, secret| {
+        walk.content(&content, place, &mut |window, found, secret| {
             if found.evidence == Evidence::Proven || self.scan.keep_shaped {
                 matches.add(window, (found, secret));
             }
@@ -109,13 +108,6 @@ impl<'a> Engine<'a> {
         drop(matches);
         collector.into_findings().collect()
     }
-}
-
-/// Whether bytes are an archive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum IsArchive {
-    Yes,
-    No,
 }
 
 /// The numbers of the tokens that one worker has found.

@@ -43,8 +43,8 @@ fn scan_history(engine: &Engine<'_>, history: &History) -> HashSet<String> {
     sightings.append(&mut engine.take_sightings());
     add_objects(engine, &sightings);
     let placements = open.attribute(&sightings);
-    describe(engine, &open, &placements);
     open.remember(&sightings, &placements, &|token| engine.key_of(token));
+    describe(engine, &open, placements);
     open.lfs_names()
 }
 
@@ -59,7 +59,7 @@ fn recall(engine: &Engine<'_>, open: &mut OpenHistory<'_>) -> bool {
         let token = engine.sightings().token(token).clone();
         engine.collector.add_object(&token, object);
     }
-    describe(engine, open, &recalled.placements);
+    describe(engine, open, recalled.placements);
     true
 }
 
@@ -72,7 +72,8 @@ fn add_objects(engine: &Engine<'_>, sightings: &[Sighting]) {
     }
 }
 
-fn describe(engine: &Engine<'_>, open: &OpenHistory<'_>, placements: &[Placement]) {
+fn describe(engine: &Engine<'_>, open: &OpenHistory<'_>, mut placements: Vec<Placement>) {
+    open.place_staged(&mut placements);
     let mut reader = Reader::default();
-    Describer::new(engine).describe(placements, &mut |holder| open.read(holder, &mut reader));
+    Describer::new(engine).describe(&placements, &mut |holder| open.read(holder, &mut reader));
 }

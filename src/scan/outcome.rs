@@ -4,8 +4,9 @@ use crate::config::{Exclude, UnusedAcknowledgment};
 use crate::source::{Diagnostic, ScannedRepo, Severity, Tally};
 use ddpatrol_scan::finding::baseline::Roots;
 use ddpatrol_scan::finding::suppression::UnusedSuppression;
-use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part};
+use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part, Trace};
 use ddpatrol_scan::place::Place;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The result of a scan.
@@ -102,8 +103,9 @@ impl Outcome {
         !self.interrupted && !self.diagnostics.iter().any(matters)
     }
 
-    /// Removes locations in histories and changes whose paths the configuration excludes, and counts
-    /// them. The walk over files has already excluded its own.
+    /// Removes locations in histories and changes whose paths the configuration excludes, and counts them;
+    /// also issues of git objects all of whose paths are excluded. The walk over files has already excluded
+    /// its own.
     pub fn remove_excluded(&mut self, exclude: &Exclude, roots: &Roots) {
         if exclude.is_empty() {
             return;
@@ -116,6 +118,11 @@ impl Outcome {
                 !is_excluded
             });
             !finding.locations.is_empty()
+        });
+        self.diagnostics.retain(|issue| {
+            let is_excluded = is_excluded_issue(issue, exclude, roots);
+            excluded += usize::from(is_excluded);
+            !is_excluded
         });
         self.counts.excluded += excluded as u64;
     }
@@ -140,10 +147,36 @@ pub fn is_excluded(place: &Location, exclude: &Exclude, roots: &Roots) -> bool {
     let is_path = matches!(place.part, Part::Content | Part::Name);
     let is_git = place.trace.is_some() || place.change_status.is_some();
     let Some(path) = place.path.as_ref().filter(|_| is_path && is_git) else { return false };
-    let whole = |place: &Place| roots.whole(&place.path());
-    let top = place.trace.as_ref().map(|trace| whole(&trace.repository.top_of_git_dir()));
-    let top = top.as_ref().unwrap_or(&roots.here);
-    // Excluding an archive excludes its members.
-    let mut places = std::iter::once(path).chain(path.containers());
-    places.any(|place| exclude.has_below(&whole(place), top))
+    let filter = PathFilter::new(place.trace.as_deref(), exclude, roots);
+    filter.has(path)
+}
+
+/// Returns `true` if every path of the git object that an issue concerns is excluded. An object without a path
+/// is not.
+fn is_excluded_issue(issue: &Diagnostic, exclude: &Exclude, roots: &Roots) -> bool {
+    let Some(object) = &issue.git else { return false };
+    let has_path = |place: &Place| !matches!(place.outermost(), Place::Object(..) | Place::Stdin);
+    let filter = PathFilter::new(object.trace.as_deref(), exclude, roots);
+    object.has_all_paths() && issue.places().all(|place| has_path(place) && filter.has(place))
+}
+
+/// The excluded paths of a repository.
+struct PathFilter<'a> {
+    exclude: &'a Exclude,
+    roots: &'a Roots,
+    /// The top of the repository, or the folder of the change.
+    top: PathBuf,
+}
+
+impl<'a> PathFilter<'a> {
+    fn new(trace: Option<&Trace>, exclude: &'a Exclude, roots: &'a Roots) -> Self {
+        let top = trace.map(|trace| roots.whole(&trace.repository.top_of_git_dir().path()));
+        Self { exclude, roots, top: top.unwrap_or_else(|| roots.here.clone()) }
+    }
+
+    /// Returns `true` if a place is excluded. Excluding an archive excludes its members.
+    fn has(&self, place: &Place) -> bool {
+        let mut places = std::iter::once(place).chain(place.containers());
+        places.any(|it| self.exclude.has_below(&self.roots.whole(&it.path()), &self.top))
+    }
 }

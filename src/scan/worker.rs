@@ -2,19 +2,19 @@
 //!
 //! Input: blobs and git objects. Output: matches, to the shared state of the workers.
 
-use super::engine::{Engine, IsArchive, TokenNumbers};
-use super::members;
+use super::engine::{Engine, TokenNumbers};
+use super::members::{self, ArchiveContent, EncodedPlace, IsArchive, Reporting};
 use super::scope::{names, own, within};
 use super::version::ObjectVersion;
 use crate::detect::delta::{DeltaCandidate, DeltaCandidates, DeltaMatch};
 use crate::detect::{Evidence, Haystack, Match, Scratch};
-
 use crate::source::archive::{Format, Parts};
 use crate::source::{ArchiveHint, BlobSink, ScannedObject, Sink, Sinks, add, archive};
 use ddpatrol_pack::{Fault, Kind, Object, PieceSource};
 use ddpatrol_scan::Issue;
 use ddpatrol_scan::blob::{Blob, Origin};
 use ddpatrol_scan::finding::{MatchWindow, WorkerCollector};
+use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{EncodedSpan, Holder, TokenNo};
 use std::ops::Range;
 use std::path::Path;
@@ -63,7 +63,8 @@ impl BlobSink for Worker<'_> {
             self.visit_held(blob, holder);
             return;
         }
-        let Self { engine: Engine { scan, run, .. }, scratch, gatherer, .. } = self;
+        let Self { engine, scratch, gatherer, .. } = self;
+        let Engine { scan, run, .. } = engine;
         let within = within(blob.origin, blob.offset);
         let mut window = MatchWindow::new(blob);
         let mut on_match = |found: Match, token: &[u8]| {
@@ -80,6 +81,20 @@ impl BlobSink for Worker<'_> {
         };
         let haystack = Haystack { bytes: blob.bytes, kind: within };
         scan.detector.find(haystack, blob.own.clone(), scratch, &mut on_match);
+        let archives = scratch.take_archives();
+        if let (false, Some(walk)) = (archives.is_empty(), engine.walk(Reporting::Full)) {
+            let place = match blob.origin {
+                Origin::File(place) => place.to_place(),
+                _ => Place::Stdin,
+            };
+            let place = EncodedPlace { blob: &place, offset: blob.offset };
+            let on_member = &mut |window: &mut MatchWindow<'_>, found: Match, token: &[u8]| {
+                if found.evidence == Evidence::Proven || scan.keep_shaped {
+                    gatherer.add(window, (found, token));
+                }
+            };
+            walk.encoded(&archives, &place, on_member);
+        }
         if run.is_interrupted() {
             return;
         }
@@ -126,17 +141,26 @@ impl Worker<'_> {
     /// Opens an object that is an archive and was read whole; reports one that comes in windows.
     fn open(&mut self, blob: &Blob<'_>, holder: Holder) {
         let is_content = matches!(holder, Holder::Object(_, Kind::Blob) | Holder::Lfs(_));
-        if !is_content || blob.offset > 0 || blob.own.start > 0 {
+        let encoded = self.scratch.take_archives();
+        if !is_content {
+            return;
+        }
+        if blob.offset > 0 || blob.own.start > 0 {
+            // Archives in windows after the first are not walked again for their places.
+            if !encoded.is_empty() {
+                self.engine.run.report(Issue::ArchiveInLargeObject, Some(holder.place()));
+            }
             return;
         }
         if blob.own.end == blob.bytes.len() {
-            self.engine.record_members(holder, blob.bytes, &mut self.numbers);
-        } else if self.engine.scan.archives.is_some()
-            && let Some(format) = archive::detect(blob.bytes, Path::new(""))
-        {
-            let issue = match format {
-                Format::Unopened(format) => Issue::Archive(format.issue()),
-                _ => Issue::ArchiveInLargeObject,
+            let content = ArchiveContent { bytes: blob.bytes, encoded: &encoded };
+            self.engine.record_members(holder, &content, &mut self.numbers);
+        } else if self.engine.scan.archives.is_some() {
+            let issue = match archive::detect(blob.bytes, Path::new("")) {
+                Some(Format::Unopened(format)) => Issue::Archive(format.issue()),
+                Some(_) => Issue::ArchiveInLargeObject,
+                None if !encoded.is_empty() => Issue::ArchiveInLargeObject,
+                None => return,
             };
             self.engine.run.report(issue, Some(holder.place()));
         }
@@ -206,9 +230,11 @@ impl Sink for Worker<'_> {
         self.record(&heads, Holder::Object(id, kind));
         heads.list.sort_by_key(|head| head.start);
         self.report_overrun(origin);
-        if is_open {
+        let encoded = self.scratch.take_archives();
+        if is_open || !encoded.is_empty() {
             let holder = Holder::Object(id, kind);
-            let is_archive = self.engine.record_members(holder, bytes, &mut self.numbers);
+            let content = ArchiveContent { bytes, encoded: &encoded };
+            let is_archive = self.engine.record_members(holder, &content, &mut self.numbers);
             heads.needs_full_scan |= is_archive == IsArchive::Yes;
         }
         Ok(ScannedObject { heads, hint, is_binary })

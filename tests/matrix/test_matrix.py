@@ -41,6 +41,15 @@ def escape_punctuation(text, escape):
     return "".join(c if c.isalnum() else escape(c) for c in text)
 
 
+def b64_lines(text):
+    return base64.encodebytes(text.encode()).decode().split()
+
+
+def behind(lines, prefix, suffix=""):
+    """Returns lines with prefixes by number, between two other lines."""
+    return "".join(f"{prefix(n)}{line}{suffix}\n" for n, line in enumerate(["start", *lines, "end"]))
+
+
 #: File name, encoding in the report, encoding function.
 ENCODINGS = {
     "plain": (None, lambda t: f"key={t}\n"),
@@ -79,6 +88,23 @@ ENCODINGS = {
         "base64 of base64 of gzip",
         lambda t: b64(b64(gzip.compress(document(t).encode(), mtime=0)).encode()),
     ),
+    "ci-log": ("base64", lambda t: behind(b64_lines(t), lambda n: f"2026-01-01T00:00:0{n}.1234567Z ")),
+    "journal": ("base64", lambda t: behind(b64_lines(t), lambda n: f"Jan  1 00:00:0{n} host unit[{n}]: ")),
+    "compose": ("base64", lambda t: behind(b64_lines(t), lambda n: "web-1  | ")),
+    "json-log": ("base64", lambda t: behind(b64_lines(t), lambda n: '{"log":"', '\\n","stream":"stdout"}')),
+    "grep": ("base64", lambda t: behind(b64_lines(t), lambda n: f"a/b-c.txt:{n + 8}:")),
+    "patch": ("base64", lambda t: behind(b64_lines(t), lambda n: "+")),
+    "table": ("base64", lambda t: behind(b64_lines(t), lambda n: "| ", " |")),
+    "hex-log": ("hex", lambda t: behind(textwrap.wrap(t.encode().hex(), 60), lambda n: f"{n + 8}: ")),
+    "escaped-base64": ("base64", lambda t: json.dumps(b64(f"\u00fb\u00ff>{t}".encode())).replace("/", "\\/")),
+    "query-base64": ("base64", lambda t: "a=" + urllib.parse.quote(b64(f"~\u00ff>{t}?>".encode()), safe="")),
+    "markdown": ("backslash escapes", lambda t: f"the key {escape_punctuation(t, lambda c: chr(92) + c)} now\n"),
+    "calendar": ("folded lines", lambda t: f"DESCRIPTION:{t[:40]}\r\n {t[40:]}\r\n"),
+    "runs": ("markup", lambda t: f"<w:r><w:t>{t[:3]}</w:t></w:r><w:r><w:t>{t[3:50]}</w:t></w:r><w:t>{t[50:]}</w:t>"),
+    "colours": ("ANSI escapes", lambda t: f"\x1b[1m{t[:2]}\x1b[31m{t[2:30]}\x1b[0m{t[30:]}"),
+    "zero-width": ("invisible characters", lambda t: "\u200b".join(t)),
+    "utf32le": ("UTF-32LE", lambda t: f"\ufeffset KEY={t}\n".encode("utf-32-le")),
+    "utf32be": ("UTF-32BE", lambda t: f"set KEY={t}\n".encode("utf-32-be")),
     "query": ("percent-encoding", lambda t: "a=" + urllib.parse.quote(t, safe="").replace("_", "%5F")),
 }
 
@@ -222,7 +248,7 @@ def check(report, is_member, is_named=True):
         finding = findings.pop(TOKENS[name][:29] + "***", None)
         assert finding, f"{name} is not found"
         end = f"{name}.txt" if is_named else r"/blob/[0-9a-f]{40}|/blob"
-        places = [it for it in finding["locations"] if re.search(f"({end})$", it["path"])]
+        places = [it for it in finding["locations"] if re.search(f"({end})$", it["path"] or "")]
         assert places, f"{name} is not found in its file: {finding['locations']}"
         encodings = {it.get("encoding") for it in places}
         assert encoding in encodings, f"{name}: {encodings}"
@@ -291,3 +317,22 @@ def test_containers(program, tmp_path, container, source):
     if container in ("docker save", "OCI layout") and source != "git":
         layers = {it.get("layer") for finding in report["findings"] for it in finding["locations"]}
         assert all(layer and "COPY in /in" in layer for layer in layers), layers
+
+
+@pytest.mark.parametrize("source", ["file", "stdin", "git"])
+def test_archives_in_base64(program, tmp_path, source):
+    """An archive that is attached to a mail is opened; its members are named."""
+    members(tmp_path / "in")
+    shell("zip -qr a.zip in", tmp_path)
+    mail = "Content-Transfer-Encoding: base64\n\n" + base64.encodebytes((tmp_path / "a.zip").read_bytes()).decode()
+    (tmp_path / "a.eml").write_text(mail)
+    if source == "file":
+        report = scan(program, tmp_path, "a.eml")
+    elif source == "stdin":
+        report = scan(program, tmp_path, "-", stdin=tmp_path / "a.eml")
+    else:
+        report = from_git(program, tmp_path, "a.eml")
+    check(report, True)
+    paths = {it["path"] or "" for finding in report["findings"] for it in finding["locations"]}
+    # Members that are stored are also found in the base64 itself.
+    assert all("base64 at 35!/in/" in path for path in paths if path not in ("", "a.eml")), paths

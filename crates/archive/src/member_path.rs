@@ -50,11 +50,6 @@ impl MemberPlace {
         let place = Arc::new(Place::Content(Arc::clone(&base)));
         Self { place, base, depth: self.depth, layer, image: None }
     }
-
-    /// Returns the last component of the path.
-    pub(super) fn name(&self) -> &[u8] {
-        self.base.own_path().file_name().map_or(b"", |name| name.as_encoded_bytes())
-    }
 }
 
 /// Returns the name of a member as reports show it.

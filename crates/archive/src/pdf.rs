@@ -1,16 +1,18 @@
 //! PDF: the streams of its objects.
 //!
 //! Input: a PDF as a stream. Output: every stream whose first filters are FlateDecode, LZWDecode,
-//! ASCIIHexDecode or ASCII85Decode, decoded, to the walker; object streams and metadata included. No cross-reference table
-//! is needed: streams are found by their keywords, and a deflated stream marks its own end. Text that is
-//! placed in pieces is not joined, predictors are not reversed, and images are not decoded.
+//! ASCIIHexDecode or ASCII85Decode, decoded, to the walker; object streams and metadata included. No
+//! cross-reference table is needed: streams are found by their keywords, and a deflated stream marks its own
+//! end. The text that the streams show follows, joined and mapped to characters ([`super::pdf_text`]).
+//! Predictors are not reversed, and images are not decoded.
 
 use super::decode_error::DecodeError;
 use super::fault::Fault;
 use super::member_path::MemberPlace;
 use super::pdf_lzw::{CodeChange, Lzw};
+use super::pdf_text::{self, PdfText};
 use super::walker::Walker;
-use ddpatrol_scan::issue::ArchiveIssue;
+use ddpatrol_scan::issue::{ArchiveIssue, ArchiveLimit, Unsupported};
 use std::io::{self, BufRead, BufReader, Read};
 
 /// Bytes kept before a stream; they hold its dictionary.
@@ -46,6 +48,7 @@ pub(super) fn read(
         reader: BufReader::with_capacity(64 << 10, reader),
         kept: Vec::new(),
         is_encrypted: false,
+        text: PdfText::default(),
     };
     let mut broken = None;
     let mut number = 0_u64;
@@ -53,44 +56,114 @@ pub(super) fn read(
         walker.account().check().map_err(|_| Fault::Stopped)?;
         number += 1;
         let (name, filters) = dictionary(&scanner.kept, number);
+        let is_text = !is_file(&scanner.kept);
+        scanner.text.count_fonts(&scanner.kept);
         scanner.kept.clear();
         if filters.is_empty() {
+            if is_text {
+                let content = scanner.plain_stream()?;
+                scanner.text.add(&name, &content);
+            }
             continue;
         }
-        let mut decoder: Box<dyn Read + '_> = Box::new(Unbuffered(&mut scanner.reader));
-        // A deflate filter reads the input in place if it is the first, else it buffers the output before it.
-        for (at, filter) in filters.iter().enumerate() {
-            decoder = match filter {
-                Filter::Flate if at == 0 => {
-                    drop(decoder);
-                    Box::new(flate2::bufread::ZlibDecoder::new(&mut scanner.reader))
-                }
-                Filter::Flate => {
-                    Box::new(flate2::bufread::ZlibDecoder::new(BufReader::new(decoder)))
-                }
-                Filter::Hex => Box::new(Hex { inner: decoder, ended: false }),
-                Filter::Lzw(early) => Box::new(Lzw::new(decoder, *early)),
-                Filter::Ascii85 => Box::new(Ascii85 {
-                    inner: decoder,
-                    ready: [0; 4],
-                    from: 4,
-                    to: 4,
-                    ended: false,
-                }),
-            };
-        }
-        let mut lenient = Lenient { inner: decoder, failure: None };
-        walker.member(place, name.as_bytes(), &mut lenient)?;
+        let mut content = Copied::default();
+        let mut lenient = Lenient { inner: decoder(&filters, &mut scanner.reader), failure: None };
+        let mut reader = CopyingReader { inner: &mut lenient, copied: &mut content };
+        walker.member(place, name.as_bytes(), &mut reader)?;
         let failure = lenient.failure;
+        if is_text && content.is_text() {
+            scanner.text.add(&name, &content.bytes);
+        }
         broken = broken.or(failure.map(|error| (name, error)));
     }
     if scanner.is_encrypted {
         return Err(ArchiveIssue::Encrypted.into());
     }
+    scanner.text.count_fonts(&scanner.kept);
+    read_text(walker, place, &scanner.text)?;
     if let Some((name, error)) = broken {
         walker.account().report(&place.member(name.as_bytes()), error);
     }
     Ok(())
+}
+
+/// Yields the text that the streams show, and reports what cannot be mapped.
+fn read_text(walker: &Walker<'_>, place: &MemberPlace, text: &PdfText) -> Result<(), Fault> {
+    let mut outcome = Ok(());
+    text.each(|name, text| {
+        if outcome.is_ok() {
+            outcome = walker.member(place, format!("{name} text").as_bytes(), &mut &*text);
+        }
+    });
+    outcome?;
+    if text.is_cut() {
+        let limit = ArchiveLimit::Held(pdf_text::MAX_SHOWN as u64);
+        walker.account().report(place, limit);
+    }
+    match text.unmapped_fonts() {
+        0 => Ok(()),
+        fonts => Err(Unsupported::PdfFonts { fonts }.into()),
+    }
+}
+
+/// Returns the decoder for the filters of a stream.
+fn decoder<'r, R: BufRead>(filters: &[Filter], reader: &'r mut R) -> Box<dyn Read + 'r> {
+    // A deflate filter reads the input in place if it is the first, else it buffers the output before it.
+    let (first, rest) = match filters.split_first() {
+        Some((Filter::Flate, rest)) => {
+            let inflater = flate2::bufread::ZlibDecoder::new(reader);
+            (Box::new(inflater) as Box<dyn Read>, rest)
+        }
+        _ => (Box::new(Unbuffered(reader)) as Box<dyn Read>, filters),
+    };
+    rest.iter().fold(first, |inner, filter| match filter {
+        Filter::Flate => Box::new(flate2::bufread::ZlibDecoder::new(BufReader::new(inner))),
+        Filter::Hex => Box::new(Hex { inner, ended: false }),
+        Filter::Lzw(change) => Box::new(Lzw::new(inner, *change)),
+        Filter::Ascii85 => Box::new(Ascii85 { inner, ready: [0; 4], from: 4, to: 4, ended: false }),
+    })
+}
+
+/// Returns `true` if the dictionary before a stream is that of an attached file or an image.
+fn is_file(text: &[u8]) -> bool {
+    let start = memchr::memmem::rfind(text, b" obj").unwrap_or(0);
+    [&b"/EmbeddedFile"[..], b"/Image"]
+        .iter()
+        .any(|kind| memchr::memmem::find(&text[start..], kind).is_some())
+}
+
+/// Maximum number of bytes of a stream whose text is read.
+const MAX_STREAM: usize = 16 << 20;
+
+/// The beginning of a stream.
+#[derive(Debug, Default)]
+struct Copied {
+    bytes: Vec<u8>,
+}
+
+impl Copied {
+    /// Returns `true` if the stream may be a content stream, a map or an object stream, which begin with text.
+    fn is_text(&self) -> bool {
+        let first = &self.bytes[..self.bytes.len().min(32)];
+        first.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
+    }
+}
+
+/// Copies the bytes that are read, unless they are binary from their beginning.
+struct CopyingReader<'c, R> {
+    inner: R,
+    copied: &'c mut Copied,
+}
+
+impl<R: Read> Read for CopyingReader<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.inner.read(buffer)?;
+        let room = MAX_STREAM.saturating_sub(self.copied.bytes.len());
+        if self.copied.is_text() {
+            self.copied.bytes.extend_from_slice(&buffer[..len.min(room)]);
+        }
+        Ok(len)
+    }
 }
 
 /// Parses the name of an object and the filters of its stream from the text before the stream.
@@ -133,9 +206,24 @@ struct Scanner<'a> {
     reader: BufReader<&'a mut dyn Read>,
     kept: Vec<u8>,
     is_encrypted: bool,
+    text: PdfText,
 }
 
 impl Scanner<'_> {
+    /// Reads a stream without filters, up to the line that ends it.
+    fn plain_stream(&mut self) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        while content.len() < MAX_STREAM {
+            let room = (MAX_STREAM - content.len()) as u64;
+            let before = content.len();
+            let len = self.reader.by_ref().take(room).read_until(b'\n', &mut content)?;
+            if len == 0 || memchr::memmem::find(&content[before..], b"endstream").is_some() {
+                break;
+            }
+        }
+        Ok(content)
+    }
+
     /// Advances to the first byte of the next stream, and keeps the text before it.
     fn next_stream(&mut self) -> io::Result<bool> {
         loop {
@@ -163,6 +251,7 @@ impl Scanner<'_> {
             }
             let surplus = self.kept.len().saturating_sub(KEPT);
             if surplus > KEPT {
+                self.text.count_fonts(&self.kept[..surplus]);
                 self.kept.drain(..surplus);
             }
         }

@@ -14,6 +14,7 @@ use super::member_path::MemberPlace;
 use super::unopened::Unopened;
 use super::walker::Walker;
 use ddpatrol_scan::issue::Unsupported;
+use ddpatrol_scan::place::content_name;
 use ddpatrol_scan::{Filled, read_full};
 use flate2::bufread::{GzDecoder, ZlibDecoder};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
@@ -55,7 +56,7 @@ fn read_content(
     reader: &mut dyn Read,
 ) -> Result<(), Fault> {
     let Opened { name, mut decoder } = open(format, reader)?;
-    let name = name.unwrap_or_else(|| strip(place.name(), format));
+    let name = name.unwrap_or_else(|| content_name(place.base.own_name()));
     let mut head = [0; HEAD];
     let Filled { len, error } = read_full(&mut decoder, &mut head);
     if let (Format::Brotli, 0, Some(_)) = (format, len, &error) {
@@ -113,29 +114,6 @@ impl Read for FailOnRead {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         self.0.take().map_or(Ok(0), Err)
     }
-}
-
-/// Derives the name of the content of a compressed file: `d.env` for `d.env.gz`.
-fn strip(name: &[u8], format: Format) -> Vec<u8> {
-    let suffixes: &[(&[u8], &[u8])] = match format {
-        Format::Gzip => &[(b".gz", b""), (b".tgz", b".tar"), (b".svgz", b".svg"), (b".z", b"")],
-        Format::Bzip2 => &[(b".bz2", b""), (b".tbz2", b".tar"), (b".tbz", b".tar")],
-        Format::Xz => &[(b".xz", b""), (b".txz", b".tar")],
-        Format::Lzma => &[(b".lzma", b""), (b".tlz", b".tar")],
-        Format::Zstd => &[(b".zst", b""), (b".zstd", b""), (b".tzst", b".tar")],
-        Format::Lz4 => &[(b".lz4", b"")],
-        Format::Zlib => &[(b".zlib", b""), (b".zz", b"")],
-        Format::Lzip => &[(b".lz", b""), (b".tlz", b".tar")],
-        Format::Compress => &[(b".Z", b""), (b".taz", b".tar")],
-        Format::AndroidBackup => &[(b".ab", b".tar")],
-        _ => &[(b".br", b"")],
-    };
-    for (suffix, instead) in suffixes {
-        if let Some(stem) = name.strip_suffix(*suffix).filter(|stem| !stem.is_empty()) {
-            return [stem, instead].concat();
-        }
-    }
-    b"content".to_vec()
 }
 
 /// Reads the members of a gzip file.

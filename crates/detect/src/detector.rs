@@ -7,13 +7,15 @@ use super::budget;
 use super::candidate::{Candidate, Evidence, Match, OnCandidate, PossibleToken};
 use super::delta::junctions::{DeltaCheck, Junctions};
 use super::delta::{self, DeltaCandidates, DeltaObject};
-use super::encoded::EncodedSearch;
+use super::encoded::broken::MAX_BACK;
 use super::encoded::decode::LOOKBEHIND;
+use super::encoded::line_prefix::LINE_LOOKBEHIND;
 use super::encoded::literals::Literals;
 use super::encoded::mask_spans::MaskSpans;
 use super::encoded::nested::NestedSearch;
 use super::encoded::pending::Pending;
 use super::encoded::start::decode_after_head;
+use super::encoded::{self, EncodedSearch};
 use super::matcher::{HeadHit, Matcher};
 use super::scratch::Scratch;
 use super::search::{Haystack, Level, Search};
@@ -47,7 +49,9 @@ impl Detector {
     pub fn new(rules: Arc<RuleSet>) -> Result<Self, DetectorError> {
         let matcher = Matcher::new(rules)?;
         let literals = Literals::new(matcher.provable_heads())?;
-        let junctions = Junctions::new(&matcher.needles());
+        let mut needles: Vec<Vec<u8>> = matcher.needles().iter().map(|it| it.to_vec()).collect();
+        needles.extend(literals.broken.needles().iter().map(|pair| pair.to_vec()));
+        let junctions = Junctions::new(&needles);
         Ok(Self { matcher, literals, junctions })
     }
 
@@ -68,7 +72,14 @@ impl Detector {
     /// recognized there may begin before it.
     #[must_use]
     pub fn lookbehind(&self) -> usize {
-        LOOKBEHIND
+        (LOOKBEHIND + LINE_LOOKBEHIND).max(MAX_BACK + self.matcher.longest_head())
+    }
+
+    /// Lists the parts of a match that encode the token, without the prefixes of the lines into which it is
+    /// folded.
+    #[must_use]
+    pub fn pieces(&self, bytes: &[u8], found: &Match) -> Vec<Range<usize>> {
+        encoded::pieces(bytes, found)
     }
 
     /// Calls `on_match` with every token that is recognized within `part`, and its decoded bytes.

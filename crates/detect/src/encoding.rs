@@ -26,8 +26,22 @@ pub enum Layer {
     Html,
     /// Quoted-printable: `=5F`, and lines that end in `=`.
     QuotedPrintable,
+    /// A backslash before punctuation, as in Markdown: `\_`.
+    Backslash,
     /// String literals that the language joins: `"a" + "b"`, `"a" "b"`, a line that ends in `\`.
     Split,
+    /// A line end within the token, as mail headers, iCalendar and terminals fold lines.
+    Folded,
+    /// Tags of HTML or XML within the token.
+    Markup,
+    /// ANSI control sequences within the token.
+    Ansi,
+    /// Characters without a width within the token.
+    Invisible,
+    /// Little-endian UTF-32.
+    Utf32Le,
+    /// Big-endian UTF-32.
+    Utf32Be,
     /// Gzip.
     Gzip,
     /// Zlib.
@@ -48,7 +62,14 @@ impl Layer {
             Self::HexEscape => "\\x escapes",
             Self::Html => "HTML entities",
             Self::QuotedPrintable => "quoted-printable",
+            Self::Backslash => "backslash escapes",
             Self::Split => "split string literals",
+            Self::Folded => "folded lines",
+            Self::Markup => "markup",
+            Self::Ansi => "ANSI escapes",
+            Self::Invisible => "invisible characters",
+            Self::Utf32Le => "UTF-32LE",
+            Self::Utf32Be => "UTF-32BE",
             Self::Gzip => "gzip",
             Self::Zlib => "zlib",
         }
@@ -82,6 +103,18 @@ impl Encoding {
     #[must_use]
     pub fn is_utf16(self) -> bool {
         matches!(self.0[0], Some(Layer::Utf16Le | Layer::Utf16Be))
+    }
+
+    /// Returns `true` if the text itself is UTF-32.
+    #[must_use]
+    pub fn is_utf32(self) -> bool {
+        matches!(self.0[0], Some(Layer::Utf32Le | Layer::Utf32Be))
+    }
+
+    /// Returns `true` if the text itself is UTF-16 or UTF-32, in which ASCII contains zeros.
+    #[must_use]
+    pub fn is_wide(self) -> bool {
+        self.is_utf16() || self.is_utf32()
     }
 
     /// Appends layers inside these.

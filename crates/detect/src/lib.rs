@@ -77,6 +77,6 @@ mod shape;
 
 pub use candidate::{Evidence, Match};
 pub use detector::{Detector, DetectorError};
-pub use encoded::{base64_digit, may_continue_base64};
-pub use scratch::Scratch;
+pub use encoded::{base64_digit, ends_in_nested_base64, may_continue_base64};
+pub use scratch::{EncodedArchive, Scratch};
 pub use search::{ContentKind, Haystack};

@@ -5,7 +5,10 @@
 //! nothing and has no limits.
 
 use super::candidate::{Evidence, Match};
-use super::encoded::decode::{DECODE_LOOKAHEAD, MAX_ENCODED_LEN};
+use super::encoded::MIN_RUN;
+use super::encoded::breaks::MAX_BREAK;
+use super::encoded::decode::{DECODE_LOOKAHEAD, MAX_BROKEN, MAX_ENCODED_LEN};
+use super::encoded::line_prefix::{LINE_LOOKAHEAD, USUAL_AFFIXES};
 use super::encoding::Encoding;
 use super::prefilter::Prefilter;
 use super::scratch::Scratch;
@@ -112,6 +115,11 @@ impl Matcher {
         self.provable.iter().map(|&rule| self.rule(rule).format.head())
     }
 
+    /// Returns the rules whose tokens are also searched for in encoded text.
+    pub(super) fn provable_rules(&self) -> impl Iterator<Item = usize> {
+        self.provable.iter().copied()
+    }
+
     pub(super) fn longest_head(&self) -> usize {
         self.longest_head
     }
@@ -120,7 +128,10 @@ impl Matcher {
     /// longest token, in its widest encoding, and the byte after it.
     pub(super) fn lookahead(&self) -> usize {
         let widest = MAX_ENCODED_LEN * self.longest_provable + DECODE_LOOKAHEAD;
-        (self.rules.max_len() + 1).max(widest)
+        // Two characters of hex per byte; base64 has fewer.
+        let lines = 2 * self.longest_provable / MIN_RUN + 2;
+        let folded = lines * (MIN_RUN + USUAL_AFFIXES) + LINE_LOOKAHEAD;
+        (self.rules.max_len() + 1).max(widest).max(folded).max(MAX_BROKEN + MAX_BREAK)
     }
 
     /// Calls `on_head` with every head that begins within `part`, in ascending order.

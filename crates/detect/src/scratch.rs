@@ -24,8 +24,19 @@ pub struct Scratch {
     pub(super) needs_full_scan: bool,
     pub(super) budget: Budget,
     pub(super) progress: Progress,
+    /// The archives found in base64, if they are collected.
+    pub(super) archives: Option<Vec<EncodedArchive>>,
     /// Unused decode buffers.
     buffers: Vec<Vec<u8>>,
+}
+
+/// An archive that was decoded from base64.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedArchive {
+    /// The offset of the encoded text in the searched bytes.
+    pub start: usize,
+    /// The archive, which may be cut off.
+    pub bytes: Vec<u8>,
 }
 
 /// The content decoded so far in the search of one text.
@@ -35,6 +46,8 @@ pub(super) struct Progress {
     pub(super) chains: Vec<Chain>,
     /// The range of UTF-16 that was decoded last.
     pub(super) utf16: Range<usize>,
+    /// The range of UTF-32 that was decoded last.
+    pub(super) utf32: Range<usize>,
 }
 
 impl Scratch {
@@ -42,6 +55,34 @@ impl Scratch {
     #[must_use]
     pub fn interruptible(stop: Arc<AtomicBool>) -> Self {
         Self { budget: Budget::interruptible(stop), ..Self::default() }
+    }
+
+    /// Collects archives in base64 from now on, for [`Scratch::take_archives`].
+    #[must_use]
+    pub fn collecting_archives(mut self) -> Self {
+        self.archives = Some(Vec::new());
+        self
+    }
+
+    /// Returns the archives found in base64 since the last call, in the order of their offsets.
+    pub fn take_archives(&mut self) -> Vec<EncodedArchive> {
+        let Some(archives) = self.archives.as_mut().filter(|it| !it.is_empty()) else {
+            return Vec::new();
+        };
+        let mut archives = std::mem::take(archives);
+        archives.sort_by_key(|archive| archive.start);
+        archives
+    }
+
+    /// Moves the archives after the first `known` to the text that contains their encoded text.
+    pub(super) fn move_archives(&mut self, known: usize, place: impl Fn(usize) -> usize) {
+        for archive in self.archives.iter_mut().flatten().skip(known) {
+            archive.start = place(archive.start);
+        }
+    }
+
+    pub(super) fn archive_count(&self) -> usize {
+        self.archives.as_ref().map_or(0, Vec::len)
     }
 
     /// Returns `true` if encoded text was not decoded to its end because a limit on work or memory was

@@ -10,6 +10,7 @@ use super::lfs::{Content, Lfs, Pointer};
 use super::lfs_objects::LfsObjects;
 use super::objects::{ObjectReader, Objects, WalkResources};
 use super::repo::{Problem, Refs, Repository};
+use super::staged_places;
 use super::store::{ReadError, Store};
 use ddpatrol_detect::redact::Redactor;
 use ddpatrol_pack::{Kind, ObjectId, Reader};
@@ -274,6 +275,12 @@ impl<'a> OpenHistory<'a> {
         self.run.place_objects(opened, &places);
         self.issue_places = places;
         placements
+    }
+
+    /// Marks the placements in blobs that are staged and not committed, and gives them their paths. The state
+    /// does not contain the index, so this follows [`OpenHistory::remember`].
+    pub fn place_staged(&self, placements: &mut Vec<Placement>) {
+        staged_places::mark(&self.history.repository, &self.history.root, placements);
     }
 
     /// Stores the results for the next scan, if the user keeps a state.

@@ -28,6 +28,7 @@ mod numbers;
 mod object_index;
 mod objects;
 pub mod repo;
+mod staged_places;
 mod store;
 mod tree_names;
 mod tree_path;

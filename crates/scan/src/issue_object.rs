@@ -48,6 +48,12 @@ impl IssueObject {
         }
     }
 
+    /// Returns `true` if it has every path of the content: their number is limited.
+    #[must_use]
+    pub fn has_all_paths(&self) -> bool {
+        self.other_paths.len() < MAX_PATHS
+    }
+
     /// Returns the first path of content in an object, and the object; `synthetic` names the content.
     /// Returns `None` if it does not name an object.
     pub(crate) fn new(synthetic: &Place, places: &[IssuePlace]) -> Option<(Place, Self)> {

@@ -24,7 +24,8 @@ pub enum Place {
     Member {
         /// The container, which is never [`Place::Content`].
         container: Arc<Self>,
-        /// The name of the member.
+        /// The name of the member. It is empty for the content of a compressed file without a name, such as
+        /// a git object before its path is known: the name of the content follows from that of the file.
         path: PathBuf,
     },
     /// The decompressed content of a compressed file, or the top folder of an archive: `a.tar.gz!`.
@@ -63,7 +64,8 @@ impl Place {
             Self::Member { container, path } => {
                 container.format(text);
                 text.push("!/");
-                text.push(path);
+                let is_unnamed = path.as_os_str().is_empty() && container.own_name().is_empty();
+                text.push(if is_unnamed { Path::new(UNNAMED) } else { path });
             }
             Self::Content(container) => {
                 container.format(text);
@@ -113,10 +115,15 @@ impl Place {
     #[must_use]
     pub fn with_outermost(&self, outermost: &Self) -> Self {
         match self {
-            Self::Member { container, path } => Self::Member {
-                container: Arc::new(container.with_outermost(outermost)),
-                path: path.clone(),
-            },
+            Self::Member { container, path } => {
+                let is_unnamed = path.as_os_str().is_empty() && container.own_name().is_empty();
+                let container = Arc::new(container.with_outermost(outermost));
+                let path = match is_unnamed {
+                    true => component(&content_name(container.own_name())),
+                    false => path.clone(),
+                };
+                Self::Member { container, path }
+            }
             Self::Content(container) => {
                 Self::Content(Arc::new(container.with_outermost(outermost)))
             }
@@ -147,6 +154,12 @@ impl Place {
             Self::Stdin => Path::new(STDIN),
             Self::Object(..) => Path::new(""),
         }
+    }
+
+    /// Returns the last component of [`Place::own_path`], which is empty for a place without a name.
+    #[must_use]
+    pub fn own_name(&self) -> &[u8] {
+        self.own_path().file_name().map_or(b"", OsStr::as_encoded_bytes)
     }
 
     /// Returns the place of a file below a folder.
@@ -270,6 +283,62 @@ fn shown_parts(path: &Path) -> impl Iterator<Item = Component<'_>> {
     path.components().filter(|it| matches!(it, Component::Normal(_) | Component::ParentDir))
 }
 
+/// The name of the content of a compressed file whose own name says nothing about it.
+const UNNAMED: &str = "content";
+
+/// The suffixes of compressed files, and what the names of their contents have instead. They do not depend on
+/// the format, which places do not contain.
+const COMPRESSED: [(&[u8], &[u8]); 22] = [
+    (b".gz", b""),
+    (b".tgz", b".tar"),
+    (b".svgz", b".svg"),
+    (b".z", b""),
+    (b".bz2", b""),
+    (b".tbz2", b".tar"),
+    (b".tbz", b".tar"),
+    (b".xz", b""),
+    (b".txz", b".tar"),
+    (b".lzma", b""),
+    (b".tlz", b".tar"),
+    (b".zst", b""),
+    (b".zstd", b""),
+    (b".tzst", b".tar"),
+    (b".lz4", b""),
+    (b".zlib", b""),
+    (b".zz", b""),
+    (b".lz", b""),
+    (b".Z", b""),
+    (b".taz", b".tar"),
+    (b".ab", b".tar"),
+    (b".br", b""),
+];
+
+/// Derives the name of the content of a compressed file from the name of the file: `d.env` for `d.env.gz`. It
+/// is empty if the file has no name.
+#[must_use]
+pub fn content_name(file: &[u8]) -> Vec<u8> {
+    if file.is_empty() {
+        return Vec::new();
+    }
+    let stem = |(suffix, instead): &(&[u8], &[u8])| {
+        let stem = file.strip_suffix(*suffix).filter(|stem| !stem.is_empty())?;
+        Some([stem, *instead].concat())
+    };
+    COMPRESSED.iter().find_map(stem).unwrap_or_else(|| UNNAMED.as_bytes().to_vec())
+}
+
+/// Converts a component of a path that was taken apart.
+#[cfg(unix)]
+fn component(name: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    OsStr::from_bytes(name).into()
+}
+
+#[cfg(not(unix))]
+fn component(name: &[u8]) -> PathBuf {
+    String::from_utf8_lossy(name).into_owned().into()
+}
+
 /// Returns the name of a git object without a path in reports.
 pub fn object_text(kind: &str, id: impl Display) -> String {
     format!("git/{kind}/{id}")
@@ -385,6 +454,21 @@ mod tests {
         let moved = place.with_outermost(&file("x/a.zip"));
         assert_eq!(moved, Place::Content(Arc::new(member(&file("x/a.zip"), "b!/c.zip"))));
         assert_eq!(file("a").with_outermost(&Place::Stdin), Place::Stdin);
+    }
+
+    #[test]
+    fn the_content_of_a_compressed_object_is_named_once_its_path_is_known() {
+        let id: ObjectId = "a".repeat(40).parse().expect("an id");
+        let content = member(&Place::Object(id, Kind::Blob), "");
+        let nested = member(&content, "");
+        assert_eq!(shown(&content), format!("git/blob/{id}!/content"));
+        assert_eq!(shown(&nested), format!("git/blob/{id}!/content!/content"));
+        let moved = |path: &str| shown(&nested.with_outermost(&file(path)));
+        assert_eq!(moved("x/a.env.gz.xz"), "x/a.env.gz.xz!/a.env.gz!/a.env");
+        assert_eq!(moved("x/a"), "x/a!/content!/content");
+        assert_eq!(moved("x/.gz"), "x/.gz!/content!/content");
+        let named = member(&Place::Object(id, Kind::Blob), "content");
+        assert_eq!(shown(&named.with_outermost(&file("a.gz"))), "a.gz!/content");
     }
 
     #[test]

@@ -222,10 +222,10 @@ impl Authenticator {
     /// # Errors
     /// [`AuthError`] if the database fails or is too slow.
     pub async fn verify(&self, presented: PresentedToken) -> Result<Verdict, AuthError> {
-        let cache = self.lock().fresh(presented.id);
-        let token = match cache {
+        let cached = self.lock().fresh(presented.id);
+        let token = match cached.filter(|token| has_digest(token, &presented)) {
             Some(token) => token,
-            None => match self.query(presented.id).await? {
+            None => match self.query(&presented).await? {
                 Some(token) => token,
                 None => return Ok(Verdict::Unknown),
             },
@@ -250,11 +250,12 @@ impl Authenticator {
         let (token, fresh) = (Arc::clone(&slot.token), cache.is_fresh(slot));
         drop(cache);
         match verdict(token, presented) {
+            // An identifier with another secret takes as long as an unknown identifier.
+            Verdict::Unknown => CacheLookup::Miss,
             verdict if fresh => CacheLookup::Fresh(verdict),
             Verdict::Live(_) => CacheLookup::StaleLive,
             Verdict::Dead(token) if self.recheck(presented.id) => CacheLookup::StaleDead(token),
             dead @ Verdict::Dead(_) => CacheLookup::Fresh(dead),
-            Verdict::Unknown => CacheLookup::Miss,
         }
     }
 
@@ -270,11 +271,16 @@ impl Authenticator {
         due
     }
 
-    async fn query(&self, id: Uuid) -> Result<Option<Arc<CachedToken>>, AuthError> {
+    async fn query(
+        &self,
+        presented: &PresentedToken,
+    ) -> Result<Option<Arc<CachedToken>>, AuthError> {
+        let PresentedToken { id, digest } = *presented;
         for _ in 0..MAX_ATTEMPTS {
             let epoch = self.lock().epoch;
             let queried_at = Instant::now();
-            let response = tokio::time::timeout(MAX_QUERY_TIME, self.store.credential(id)).await;
+            let response =
+                tokio::time::timeout(MAX_QUERY_TIME, self.store.credential(id, &digest)).await;
             let Ok(credential) = response else { continue };
             let Some(credential) = credential? else { return Ok(None) };
             if queried_at.elapsed() >= MAX_QUERY_TIME {
@@ -344,9 +350,13 @@ impl Authenticator {
     }
 }
 
+fn has_digest(token: &CachedToken, presented: &PresentedToken) -> bool {
+    token.digest.ct_eq(&presented.digest).into()
+}
+
 /// Compares a presented token with the one in the database that has the same identifier.
 fn verdict(token: Arc<CachedToken>, presented: &PresentedToken) -> Verdict {
-    if !bool::from(token.digest.ct_eq(&presented.digest)) {
+    if !has_digest(&token, presented) {
         Verdict::Unknown
     } else if token.dead || token.expires_at.is_reached(time::now()) {
         Verdict::Dead(token)

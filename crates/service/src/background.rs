@@ -2,6 +2,7 @@
 //! changes by other replicas.
 
 use crate::clock::monitor::ClockError;
+use crate::log_limit::LogLimit;
 use crate::service::Service;
 use crate::store::audit::DELETE_BATCH;
 use crate::store::rotation::Ended;
@@ -9,6 +10,7 @@ use crate::store::tokens::RevokedBy;
 use crate::store::{CHANNEL, StoreError};
 use ddpatrol_token::Uuid;
 use sqlx::postgres::{PgListener, PgPool};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// Maximum number of expiry events in one transaction.
@@ -19,8 +21,31 @@ const EXPIRY_EVERY: Duration = Duration::from_secs(1);
 const DELETE_EVERY: Duration = Duration::from_secs(3_600);
 /// Interval between checks of the clock while it is not trusted with deletions.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
+/// Interval between checks of the write-ahead log's size.
+const WAL_EVERY: Duration = Duration::from_secs(1);
+/// A failing disk fails every checkpoint.
+static WAL_LOG: LazyLock<LogLimit> = LazyLock::new(LogLimit::default);
 /// Delay before the listener reconnects.
 const RECONNECT_DELAY: Duration = Duration::from_millis(500);
+
+/// Keeps SQLite's write-ahead log short, also under constant readers; never returns.
+pub async fn shorten_wal(service: &Service) {
+    let mut every = tokio::time::interval(WAL_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        match service.store.shorten_wal().await {
+            Ok(true) => {}
+            Ok(false) => tracing::debug!("readers prevent a checkpoint of the write-ahead log"),
+            Err(error) => {
+                if let Some(count) = WAL_LOG.count("checkpoint") {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, count, "cannot shorten the write-ahead log");
+                }
+            }
+        }
+    }
+}
 
 /// Writes the events of expired tokens, and revokes rotated tokens at the end of their overlap,
 /// while the time is trusted; never returns. These tokens are rejected even without this task.

@@ -24,6 +24,7 @@ pub mod redact;
 pub mod refusal;
 pub mod reload;
 pub mod replaceable;
+pub mod request_log;
 pub mod scope;
 pub mod server;
 pub mod service;

@@ -1,12 +1,16 @@
 //! The service's metrics, in Prometheus' text format.
 
+mod resources;
+
 use crate::store::leaks::LeakOutcome;
+use crate::store::pools::PoolUsage;
 use crate::store::tokens::RevokedBy;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use resources::ResourceMetrics;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -53,6 +57,7 @@ pub struct Metrics {
     connections_closed: Family<ReasonLabel, Counter>,
     connections_refused: Family<ReasonLabel, Counter>,
     bodies_refused: Family<ReasonLabel, Counter>,
+    resources: ResourceMetrics,
 }
 
 /// The metrics of the clock and the tasks that depend on it.
@@ -131,6 +136,7 @@ impl Default for Metrics {
             "Request bodies that were not read, by reason",
             bodies_refused.clone(),
         );
+        let resources = ResourceMetrics::new(&mut registry);
         Self {
             registry,
             responses,
@@ -144,6 +150,7 @@ impl Default for Metrics {
             connections_closed,
             connections_refused,
             bodies_refused,
+            resources,
         }
     }
 }
@@ -225,6 +232,26 @@ impl Metrics {
     /// Counts a request body that was not read.
     pub(crate) fn body_refused(&self, reason: &'static str) {
         self.bodies_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Records the duration of a request until its response started.
+    pub(crate) fn handled(&self, method: &'static str, route: &str, elapsed: Duration) {
+        self.resources.handled(method, route, elapsed);
+    }
+
+    /// Sets the number and the age of the audit events that wait to be written.
+    pub(crate) fn audit_queue(&self, events: usize, age: Duration) {
+        self.resources.audit_queue(events, age);
+    }
+
+    /// Sets the usage of a pool of connections.
+    pub(crate) fn pool(&self, usage: &PoolUsage) {
+        self.resources.pool(usage);
+    }
+
+    /// Sets the size of SQLite's write-ahead log.
+    pub(crate) fn wal(&self, bytes: Option<u64>) {
+        self.resources.wal(bytes);
     }
 
     /// Formats all metrics as text.

@@ -12,6 +12,7 @@ use crate::network::Networks;
 use crate::permission::Permissions;
 use crate::rate::Limits;
 use crate::replaceable::Replaceable;
+use crate::request_log::RequestLog;
 use crate::scope::KnownScopes;
 use crate::store::leaks::OnLeak;
 use crate::store::pools::{OWN_LISTS, SEARCHES};
@@ -46,6 +47,8 @@ pub struct Settings {
     pub clock_agreement: Duration,
     /// The networks of proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Networks,
+    /// The requests that are logged.
+    pub request_log: RequestLog,
 }
 
 /// The state that all requests share.
@@ -79,6 +82,8 @@ pub struct Service {
     pub own_lists: Searches,
     /// The memory for request bodies.
     pub bodies: Bodies,
+    /// The requests that are logged.
+    pub request_log: RequestLog,
     trusted_proxies: Networks,
 }
 
@@ -106,11 +111,13 @@ pub struct Minted {
     pub secret: Secret,
 }
 
-/// The first administrator of a database.
+/// The first administrator of a database, and their token.
 #[derive(Debug)]
 pub struct FirstAdministrator {
     /// The administrator.
     pub user: User,
+    /// The token, to be stored.
+    pub token: NewToken,
     /// The whole token, which is shown once.
     pub secret: Secret,
 }
@@ -141,36 +148,33 @@ pub fn a_year_after(time: Timestamp) -> Timestamp {
     later.map_or(Timestamp::MAX, |later| later.timestamp())
 }
 
-/// Creates the organization and the administrator of an empty database. Returns the administrator
-/// if this call created it.
-///
-/// # Errors
-/// [`StoreError`] if the database fails; nothing was written.
-pub async fn bootstrap(
-    store: &Store,
-    scopes: &KnownScopes,
-) -> Result<Option<FirstAdministrator>, StoreError> {
-    let now = time::now();
-    let user = User {
-        id: id::random()?,
-        email: ADMINISTRATOR.to_owned(),
-        name: "Administrator".to_owned(),
-        permissions: Permissions::ALL,
-        created_at: now,
-        disabled_at: None,
-        title: None,
-        service_account: false,
-        modified_at: None,
-    };
-    let Minted { token, secret } = mint(TokenRequest {
-        kind: TokenKind::Personal,
-        owner: user.id,
-        name: "First administrator token".to_owned(),
-        scopes: scopes.names().map(str::to_owned).collect(),
-        expires_at: Expiry::At(a_year_after(now)),
-    })?;
-    let created = store.bootstrap(&user, &token).await?;
-    Ok(created.then_some(FirstAdministrator { user, secret }))
+impl FirstAdministrator {
+    /// Mints an administrator and a token with every scope for a year. Nothing is stored.
+    ///
+    /// # Errors
+    /// [`RandomError`] if the system's random source fails.
+    pub fn mint(scopes: &KnownScopes) -> Result<Self, RandomError> {
+        let now = time::now();
+        let user = User {
+            id: id::random()?,
+            email: ADMINISTRATOR.to_owned(),
+            name: "Administrator".to_owned(),
+            permissions: Permissions::ALL,
+            created_at: now,
+            disabled_at: None,
+            title: None,
+            service_account: false,
+            modified_at: None,
+        };
+        let Minted { token, secret } = mint(TokenRequest {
+            kind: TokenKind::Personal,
+            owner: user.id,
+            name: "First administrator token".to_owned(),
+            scopes: scopes.names().map(str::to_owned).collect(),
+            expires_at: Expiry::At(a_year_after(now)),
+        })?;
+        Ok(Self { user, token, secret })
+    }
 }
 
 impl Service {
@@ -194,6 +198,7 @@ impl Service {
             searches: Searches::new(SEARCHES),
             own_lists: Searches::new(OWN_LISTS),
             bodies: Bodies::default(),
+            request_log: settings.request_log,
             trusted_proxies: settings.trusted_proxies,
             store,
         })
@@ -216,6 +221,26 @@ impl Service {
             self.metrics.revoked(by, 1);
         }
         revoked
+    }
+
+    /// Formats all metrics as text, with the current sizes of queues and pools.
+    ///
+    /// # Errors
+    /// [`std::fmt::Error`] never happens when writing to a string.
+    pub(crate) fn metrics_text(&self) -> Result<String, std::fmt::Error> {
+        self.metrics.audit_queue(self.queue.len(), self.queue.age().unwrap_or_default());
+        for usage in self.store.pool_usage() {
+            self.metrics.pool(&usage);
+        }
+        self.metrics.wal(self.store.wal_bytes());
+        self.metrics.text()
+    }
+
+    /// Returns `true` if a request came over a connection from a trusted proxy.
+    #[must_use]
+    pub fn is_from_trusted_proxy(&self, parts: &Parts) -> bool {
+        let connected = parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>();
+        connected.is_some_and(|info| self.trusted_proxies.contains(info.0.ip()))
     }
 
     /// Returns the caller's address: the address of the connection or, behind a trusted proxy, the

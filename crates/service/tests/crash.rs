@@ -79,7 +79,8 @@ impl Server {
         let end = Instant::now() + PATIENCE;
         loop {
             let mut child = Command::new(env!("CARGO_BIN_EXE_ddpatrold"))
-                .args(["serve", "--no-rate-limit", "--listen", &address.to_string()])
+                .args(["serve", "--no-rate-limit", "--print-admin-token"])
+                .args(["--listen", &address.to_string()])
                 .args(["--database", database])
                 .env_remove("DATABASE_URL")
                 .stdout(Stdio::piped())

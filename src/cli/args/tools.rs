@@ -56,9 +56,11 @@ pub(in crate::cli) enum RulesCommand {
 /// For logs and CI: `command 2>&1 | ddpatrol mask`. Every proven token is replaced by its prefix and `***`,
 /// an encoded token by `***`; all other bytes are unchanged. Lines are passed on as soon as they are
 /// complete, and an incomplete line as soon as no more input arrives, except for its last word and text that
-/// may be the beginning of a token: lines of base64, for example, are passed on when the base64 ends. A token
-/// in base64 within base64 of more than 8 MiB may be missed. Exit codes: 0, everything is copied; 1, a token was masked, with --fail; 2, an
-/// error occurred, or encoded text was too long to be decoded.
+/// may be the beginning of a token: lines of base64, for example, are passed on when the base64 ends.
+///
+/// A token in base64 within base64 of more than 8 MiB may be missed: a warning is printed. Exit codes: 0,
+/// everything is copied; 1, a token was masked, with --fail; 2, an error occurred, or encoded text was too
+/// long to be decoded.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct MaskArgs {
     /// Exit with code 1 if a token was masked.

@@ -69,6 +69,7 @@ impl Plan {
                 "  Commit new versions of these files, and delete the old objects on the LFS server.",
             )?;
         }
+        self.show_submodules(args)?;
         self.show_stashes()?;
         let is_unreachable = |it: &Record| {
             it.locations.iter().any(|place| place.git.as_ref().is_some_and(|git| !git.reachable))
@@ -79,6 +80,23 @@ impl Plan {
             print_line(&format!("  git -C {folder} gc --prune=now"))?;
         }
         Ok(())
+    }
+
+    /// Prints the commands that clean submodules.
+    fn show_submodules(&self, args: &CleanArgs) -> io::Result<()> {
+        let submodules = &self.sighted.submodules;
+        if submodules.is_empty() {
+            return Ok(());
+        }
+        print_line("In submodules, which are repositories of their own. To clean them:")?;
+        for submodule in submodules.iter().take(MAX_LISTED) {
+            let command = command(args, &quote(submodule));
+            print_line(&format!("  {command}"))?;
+        }
+        omitted(submodules.len())?;
+        print_line(
+            "  Then commit the new commits of the submodules here: old commits name the old ones.",
+        )
     }
 
     /// Prints that only the newest stash is in the clone, if there are several.
@@ -102,20 +120,7 @@ impl Plan {
         if let Some(remote) = &self.repository.remote {
             print_line(&format!("  git -C {} fetch {}", self.folder(), quote(&remote.name)))?;
         }
-        let from = match args.from.to_str() {
-            Some("-") => "REPORT".to_owned(),
-            _ => absolute(&args.from),
-        };
-        let mut command = format!("ddpatrol clean --from {from} --repo {}", self.folder());
-        for fingerprint in &args.fingerprints {
-            command.push_str(&format!(" --fingerprint fp:{fingerprint}"));
-        }
-        for rules in &args.rules {
-            command.push_str(&format!(" --rules {}", absolute(rules)));
-        }
-        if args.drop_archives {
-            command.push_str(" --drop-archives");
-        }
+        let command = command(args, &self.folder());
         print_line(&format!("  {command} --yes"))
     }
 
@@ -204,4 +209,23 @@ fn omitted(len: usize) -> io::Result<()> {
         print_line(&format!("  … {} more", len - MAX_LISTED))?;
     }
     Ok(())
+}
+
+/// Returns the command for the repository in a quoted folder.
+fn command(args: &CleanArgs, folder: &str) -> String {
+    let from = match args.from.to_str() {
+        Some("-") => "REPORT".to_owned(),
+        _ => absolute(&args.from),
+    };
+    let mut command = format!("ddpatrol clean --from {from} --repo {folder}");
+    for fingerprint in &args.fingerprints {
+        command.push_str(&format!(" --fingerprint fp:{fingerprint}"));
+    }
+    for rules in &args.rules {
+        command.push_str(&format!(" --rules {}", absolute(rules)));
+    }
+    if args.drop_archives {
+        command.push_str(" --drop-archives");
+    }
+    command
 }

@@ -8,7 +8,7 @@ use crate::report::document::{self, Document, LocationRecord, Record};
 use crate::rules::RuleSet;
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::{Fingerprint, Part};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub(super) struct Sighted {
     pub(super) records: Vec<Record>,
     /// Descriptions of content that could not be read.
     pub(super) unread: Vec<String>,
+    /// The git directories of submodules that contain a token. They are repositories of their own.
+    pub(super) submodules: BTreeSet<String>,
 }
 
 impl Search {
@@ -49,10 +51,10 @@ impl Search {
         if saved.document.interrupted {
             bail!("interrupted");
         }
-        Ok(self.sighted(saved.document))
+        Ok(self.sighted(saved.document, store))
     }
 
-    fn sighted(&self, document: Document) -> Sighted {
+    fn sighted(&self, document: Document, store: &Path) -> Sighted {
         let is_target =
             |record: &Record| fingerprint(record).is_some_and(|it| self.fingerprints.contains(&it));
         let unread = document.diagnostics.iter().filter(|note| note.is_unread());
@@ -60,11 +62,41 @@ impl Search {
             let path = note.path.as_ref().map_or_else(String::new, |it| format!("{}: ", it.text()));
             format!("{path}{}", note.message.text())
         });
-        Sighted {
-            unread: unread.collect(),
-            records: document.findings.into_iter().filter(is_target).collect(),
-        }
+        let unread = unread.collect();
+        let mut records: Vec<Record> = document.findings.into_iter().filter(is_target).collect();
+        let mut submodules = BTreeSet::new();
+        records.retain_mut(|record| {
+            remove_submodules(record, store, &mut submodules);
+            !record.locations.is_empty()
+        });
+        Sighted { records, unread, submodules }
     }
+}
+
+/// Moves the locations in submodules of `store` out of a record: only their git directories are kept.
+fn remove_submodules(record: &mut Record, store: &Path, submodules: &mut BTreeSet<String>) {
+    let modules = store.join("modules");
+    let mut moved = HashSet::new();
+    record.locations.retain(|place| {
+        let of_path = || place.path.as_ref().filter(|_| place.git.is_none());
+        let repository = place.git.as_ref().map(|it| &it.repository).or_else(of_path);
+        let text = repository.map(|it| it.text().into_owned()).unwrap_or_default();
+        let Ok(below) = Path::new(&text).strip_prefix(&modules) else { return true };
+        let module = submodule(&modules, below);
+        submodules.insert(module.to_string_lossy().into_owned());
+        moved.extend(place.git.as_ref().map(|it| it.object.clone()));
+        false
+    });
+    let remaining = record.locations.iter().filter_map(|it| it.git.as_ref());
+    let remaining: HashSet<&String> = remaining.map(|it| &it.object).collect();
+    record.objects.retain(|it| !moved.contains(&it.id) || remaining.contains(&it.id));
+}
+
+/// Returns the git directory of the submodule that contains a path below `modules`.
+fn submodule(modules: &Path, below: &Path) -> PathBuf {
+    let whole = modules.join(below);
+    let is_git_dir = |it: &&Path| it.join("HEAD").is_file() && it.join("objects").is_dir();
+    whole.ancestors().find(is_git_dir).unwrap_or(&whole).to_owned()
 }
 
 /// Returns the fingerprint of a finding, if it is one.

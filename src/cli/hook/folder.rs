@@ -173,6 +173,17 @@ pub(super) fn git(arguments: &[&OsStr], folder: Option<&Path>) -> anyhow::Result
         let words = String::from_utf8_lossy(&output.stderr);
         let words = words.lines().next().unwrap_or("git failed without a message");
         let words = words.strip_prefix("fatal: ").unwrap_or(words);
+        if let Some(foreign) = words.strip_prefix("detected dubious ownership in repository at ") {
+            bail!(
+                "the repository {foreign} belongs to another user; if you trust it, run \
+                 `git config --global --add safe.directory {foreign}`"
+            );
+        }
+        if words.starts_with("not a git repository: ") {
+            bail!(
+                "{words}, which `.git` names, was moved or removed; `git worktree repair` repairs a linked work tree"
+            );
+        }
         if words.starts_with("not a git repository") {
             bail!("{words}; run `git init` first, or name a repository with --repo");
         }

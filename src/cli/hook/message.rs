@@ -22,7 +22,8 @@ pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
     let mut bytes = regular::read(&args.file, Links::Follow, MAX_TEXT)
         .with_context(|| format!("cannot read commit message {}", args.file.display()))?;
     bytes.truncate(message_len(&bytes));
-    let here = std::env::current_dir().context("cannot read the current folder")?;
+    let here =
+        std::env::current_dir().context("cannot read the current folder; was it removed?")?;
     let top = discover(None).ok().and_then(|it| it.work_tree).unwrap_or_else(|| here.clone());
     // Inline allow comments do not apply in a message, which the history shows to everybody.
     let shared = SharedArgs { no_inline_allow: true, ..args.shared.clone() };

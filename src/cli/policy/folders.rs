@@ -46,29 +46,21 @@ pub(super) fn find(folder: &Path) -> Option<&Path> {
     None
 }
 
-/// Returns a note about configurations and baselines of scanned folders that do not apply: one policy, that of
-/// `start`, judges everything that a command scans.
+/// Returns a note about baselines of scanned folders that do not apply, because `--config` names one policy for
+/// the whole scan.
 pub(in crate::cli) fn note_ignored(
     shared: &SharedArgs,
     start: &Path,
     paths: &[PathBuf],
 ) -> Option<String> {
-    if shared.no_config {
+    if shared.no_config || shared.config.is_none() || shared.baseline.is_some() {
         return None;
     }
-    let mut ignored = BTreeSet::new();
-    for folder in scanned_folders(paths) {
-        if shared.config.is_none()
-            && let Some(found) = find(&folder).filter(|found| find(start) != Some(found))
-        {
-            ignored.insert(found.join(NAME));
-        }
-        let baseline = repository_top(&folder).join(BASELINE_NAME);
-        let applied = baseline_folder(start).join(BASELINE_NAME);
-        if shared.baseline.is_none() && baseline != applied && baseline.is_file() {
-            ignored.insert(baseline);
-        }
-    }
+    let applied = baseline_folder(start).join(BASELINE_NAME);
+    let folders = scanned_folders(paths);
+    let baselines = folders.iter().map(|folder| repository_top(folder).join(BASELINE_NAME));
+    let ignored: BTreeSet<PathBuf> =
+        baselines.filter(|it| *it != applied && it.is_file()).collect();
     let folder = ignored.first()?.parent()?;
     let named: Vec<String> = ignored.iter().take(MAX_NAMED).map(|it| shown(it)).collect();
     let more = match ignored.len() - named.len() {
@@ -76,8 +68,8 @@ pub(in crate::cli) fn note_ignored(
         more => format!(" and {}", count(more as u64, "more file")),
     };
     Some(format!(
-        "not applied, because one policy judges the whole scan: {}{more}; to apply the files of a folder, \
-         scan it alone (`ddpatrol scan {}`), or name them with --config and --baseline",
+        "not applied, because --config names one policy for the whole scan: {}{more}; to apply the files of a \
+         folder, scan it alone (`ddpatrol scan {}`), or name them with --baseline",
         named.join(", "),
         quote(&shown(folder))
     ))

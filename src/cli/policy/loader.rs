@@ -105,7 +105,10 @@ impl PolicyLoader<'_> {
         let file = match (&shared.config, self.source) {
             (Some(path), _) => {
                 let path = std::path::absolute(path);
-                PolicyFile::by_user(path.context("cannot read the current folder")?).configuration()
+                PolicyFile::by_user(
+                    path.context("cannot read the current folder; was it removed?")?,
+                )
+                .configuration()
             }
             (None, PolicySource::Folder(folder)) => match find(folder) {
                 Some(folder) => by_tree(folder),
@@ -119,10 +122,6 @@ impl PolicyLoader<'_> {
             Some((text, place)) => {
                 self.notes.push(format!("using configuration {place}"));
                 let config = Config::parse(Path::new(&place), &text)?;
-                let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-                for file in &config.rules {
-                    self.warn_of_edits(&folder.join(file))?;
-                }
                 Ok((config, path))
             }
             None if file.tree.is_none() && !self.is_added(&path)? => {
@@ -236,27 +235,38 @@ impl PolicyLoader<'_> {
         Ok(!is_in_base && head.id(&below)?.is_some())
     }
 
-    pub(super) fn add_rules(&self, rules: &mut RuleSet, file: &PolicyFile) -> anyhow::Result<()> {
+    /// Adds the rules of a file, or of the files in a folder. Rules that only the judged change contains take
+    /// effect after the merge.
+    pub(super) fn add_rules(
+        &mut self,
+        rules: &mut RuleSet,
+        file: &PolicyFile,
+    ) -> anyhow::Result<()> {
         let path = &file.path;
         let Some(below) = self.inside(path) else {
             return Ok(rules::add_path(rules, path, file.links()?)?);
         };
-        let PolicySource::Commit { base, .. } = self.source else {
+        self.warn_of_edits(path)?;
+        let PolicySource::Commit { base, head, .. } = self.source else {
+            if self.is_added(path)? {
+                return Ok(());
+            }
             bail!("{}", self.missing(path, "rules"));
         };
-        let listed = base.list(&below)?;
-        let files: Vec<PathBuf> = match listed {
-            Some(names) => {
-                let names = names.into_iter().filter_map(|name| String::from_utf8(name).ok());
-                names.filter(|it| it.ends_with(".toml")).map(|name| path.join(name)).collect()
-            }
-            None => vec![path.to_owned()],
+        let files: Vec<PathBuf> = match rule_files(base, &below)? {
+            Some(files) => files,
+            None if self.is_added(path)? => return Ok(()),
+            None => vec![below.clone()],
         };
         if files.is_empty() {
+            let in_head = head.as_ref().map(|head| rule_files(head, &below)).transpose()?;
+            if in_head.flatten().is_some_and(|files| !files.is_empty()) {
+                return Ok(());
+            }
             return Err(RuleFileError::NoRules(below).into());
         }
-        for file in files {
-            let file = PolicyFile::by_user(file);
+        for below in files {
+            let file = PolicyFile::by_user(self.top().join(below));
             let Some((text, place)) = self.text(&file)? else {
                 bail!("{}", self.missing(&file.path, "rule file"));
             };
@@ -302,4 +312,14 @@ impl PolicyLoader<'_> {
 /// Returns the abbreviated id of a commit.
 fn short(base: &Snapshot) -> String {
     base.commit().to_string()[..12].to_owned()
+}
+
+/// Lists the rule files at a path of a commit: the file itself, or those in the folder. Returns `None` if there
+/// is nothing at the path.
+fn rule_files(commit: &Snapshot, path: &Path) -> anyhow::Result<Option<Vec<PathBuf>>> {
+    let Some(names) = commit.list(path)? else {
+        return Ok(commit.id(path)?.map(|_| vec![path.to_owned()]));
+    };
+    let names = names.into_iter().filter_map(|name| String::from_utf8(name).ok());
+    Ok(Some(names.filter(|it| it.ends_with(".toml")).map(|name| path.join(name)).collect()))
 }

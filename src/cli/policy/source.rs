@@ -27,3 +27,10 @@ pub(in crate::cli) enum PolicySource {
         top: PathBuf,
     },
 }
+
+/// Whether a command applies the baseline, or ignores it because it writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum BaselineMode {
+    Apply,
+    Ignore,
+}

@@ -9,7 +9,7 @@ use crate::cli::urls;
 use std::path::Path;
 
 /// Commands of other scanners, or plausible ones, with the command of ddpatrol.
-const OTHERS: [(&[&str], &str); 17] = [
+const OTHERS: [(&[&str], &str); 19] = [
     (
         &["detect", "git", "repo", "repository", "history", "run", "find", "search", "audit"],
         "`ddpatrol scan PATH` scans a folder, and the whole history of a repository",
@@ -59,6 +59,14 @@ const OTHERS: [(&[&str], &str); 17] = [
     ),
     (&["list", "detectors", "formats", "rule"], "`ddpatrol rules list` lists the rules"),
     (&["redact", "filter"], "`COMMAND | ddpatrol mask` masks tokens in its input"),
+    (
+        &["login", "logout", "auth", "authenticate"],
+        "no login is needed: `ddpatrol scan --verify` asks the issuers with the tokens themselves",
+    ),
+    (
+        &["serve", "server", "daemon", "service"],
+        "`ddpatrold serve` runs the service that issues tokens; ddpatrol only scans",
+    ),
     (&["config", "configure", "generate-config"], "`ddpatrol init` writes a configuration"),
 ];
 
@@ -91,6 +99,10 @@ fn top_level(word: &str, line: &GivenLine) -> Option<String> {
         return Some(advice);
     }
     if let Some((_, tip)) = other {
+        let arguments = line.rest.iter().skip(1);
+        if let Some(advice) = arguments.map(Path::new).find_map(urls::advice) {
+            return Some(advice);
+        }
         return Some((*tip).to_owned());
     }
     if paths::is_revision(word) || paths::is_range(word) {

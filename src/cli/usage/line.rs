@@ -37,6 +37,12 @@ impl GivenLine {
         self.command.first().map_or("", String::as_str)
     }
 
+    /// Returns the first word that is not valid text; other bytes are replaced.
+    pub(super) fn not_text(&self) -> Option<&str> {
+        let is_replaced = |word: &&String| word.contains(char::REPLACEMENT_CHARACTER);
+        self.rest.iter().find(is_replaced).map(String::as_str)
+    }
+
     /// Returns the words after the command, quoted for a shell.
     pub(super) fn quoted_rest(&self) -> String {
         let words: Vec<String> = self.rest.iter().map(|word| quote_word(word)).collect();

@@ -47,6 +47,7 @@ fn add_tip(error: &mut clap::Error, line: &GivenLine) {
         ErrorKind::MissingRequiredArgument => commands::missing(line),
         ErrorKind::InvalidValue if value.is_empty() => values::missing(&argument),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => values::tip(&argument, &value),
+        ErrorKind::InvalidUtf8 => values::not_text(line),
         ErrorKind::TooManyValues => values::superfluous(&argument, &value),
         _ => None,
     };

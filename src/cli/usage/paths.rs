@@ -10,6 +10,7 @@ use crate::source::git::repo::{Environment, Repository};
 use anyhow::bail;
 use clap::CommandFactory;
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Fails if a path of `scan` is obviously something else.
@@ -68,9 +69,22 @@ fn advice(path: &Path, number: usize, reports: &[ReportArg]) -> Option<String> {
     if text.starts_with("~/") {
         return Some(format!("{text} does not exist: the shell expands `~` if it is not quoted"));
     }
+    if text.starts_with('-') {
+        return Some(format!("{text} does not exist: options precede `--`, paths follow it"));
+    }
     let is_command = Args::command().find_subcommand(text).is_some_and(|it| !it.is_hide_set());
     (is_command && number == 1)
         .then(|| format!("{text} does not exist: to run this command, use `ddpatrol {text}`"))
+}
+
+/// Returns notes about symbolic links among the paths whose targets do not exist.
+pub(in crate::cli) fn broken_links(paths: &[PathBuf]) -> impl Iterator<Item = String> {
+    paths.iter().filter_map(|path| {
+        let is_broken = path.metadata().is_err_and(|it| it.kind() == ErrorKind::NotFound);
+        let target = path.read_link().ok().filter(|_| is_broken)?;
+        let (path, target) = (path.display(), target.display());
+        Some(format!("{path} is a symbolic link to {target}, which does not exist"))
+    })
 }
 
 /// Fails if a revision is unknown, but a path exists with its name.

@@ -3,6 +3,7 @@
 //! Input: the option as the parser names it, such as `--report <FORMAT[=PATH]>`, and the value. Output: a
 //! command line that does what was probably intended.
 
+use super::line::GivenLine;
 use crate::cli::args::ReportFormat;
 use crate::rules::line_column::nearest;
 use crate::shell::quote;
@@ -49,6 +50,11 @@ fn format(value: &str, option: &str) -> Option<String> {
 
 /// Returns a tip for an option without its value.
 pub(super) fn missing(argument: &str) -> Option<String> {
+    if argument.starts_with("[PATH]") {
+        return Some(
+            "the path is empty: is a variable not set? `.` is the current folder".to_owned(),
+        );
+    }
     let option = argument.split([' ', '=']).next().unwrap_or(argument);
     let example = match option {
         "--report" => "--report json=scan.json",
@@ -70,4 +76,12 @@ pub(super) fn missing(argument: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("for example `{example}`"))
+}
+
+/// Returns a tip for an argument that is not valid text.
+pub(super) fn not_text(line: &GivenLine) -> Option<String> {
+    let word = line.not_text()?;
+    Some(format!(
+        "only paths may contain other bytes than UTF-8: correct `{word}`, or rename the file"
+    ))
 }

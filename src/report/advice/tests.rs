@@ -1,11 +1,12 @@
 //! Tests of the steps for hand-written findings. `tests/it/report/commands` runs the commands.
 
+use super::unstage::from_top;
 use super::*;
 use crate::report::tests::{finding, location, member, redactor, rule_set, token, trace};
 use crate::source::git::repo::Operation;
 use ddpatrol_scan::finding::Trace;
 use ddpatrol_scan::finding::baseline::Roots;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 

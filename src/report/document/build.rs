@@ -8,7 +8,7 @@ use super::paths::{self, Base, Within};
 use super::{
     AcknowledgmentRecord, ChangeStatusWord, Document, InlineRecord, LocationRecord, Note, Paths,
     Record, RepositoryRecord, RuleRecord, SCHEMA, SkippedCounts, Summary, SuppressedCounts,
-    SuppressionRecord, TokenRecord, Tool, UnusedAcknowledgmentRecord, UnusedRecord, web_links,
+    SuppressionRecord, TokenRecord, Tool, UnusedAcknowledgmentRecord, UnusedRecord, uris,
 };
 use crate::config::{IssueTarget, UnusedAcknowledgment};
 use crate::detect::Evidence;
@@ -18,13 +18,12 @@ use crate::report::places::proven_places;
 use crate::report::steps_context::NextStepsContext;
 use crate::report::trace::{ObjectRecord, TraceRecord};
 use crate::rules::RuleSet;
-use crate::scan::{Counts, Outcome};
+use crate::scan::Outcome;
 use crate::source::repositories::root_of;
 use crate::source::{Diagnostic, ScannedRepo};
-use ddpatrol_scan::finding::suppression::{Suppression, SuppressionKind, UnusedSuppression};
+use ddpatrol_scan::finding::suppression::{Suppression, UnusedSuppression};
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Location};
-use ddpatrol_scan::place::{Place, plain};
-use jiff::Timestamp;
+use ddpatrol_scan::place::Place;
 use std::path::{Path, PathBuf};
 
 /// Options for building a document.
@@ -149,7 +148,7 @@ impl<'a> DocumentBuilder<'a> {
             url: is_on_disk.then(|| self.linker.page(&whole, &mut self.masker)).flatten(),
             head: scanned.head.map(|id| id.to_string()),
             uri: self.uri(&top, base, &path),
-            absolute_uri: paths::uri(&self.clean_path(&whole)),
+            absolute_uri: uris::uri(&self.clean_path(&whole)),
             path,
         }
     }
@@ -310,6 +309,10 @@ impl<'a> DocumentBuilder<'a> {
             end_column: location.end.column,
             offset: location.offset,
             length: location.len,
+            object_line: location
+                .message
+                .map(|it| it.object_line(location.start.line, location.offset)),
+            message: location.message,
             snippet: location.snippet.clone(),
             encoding: (!location.encoding.is_plain()).then(|| location.encoding.to_string()),
             repository_path,
@@ -320,7 +323,7 @@ impl<'a> DocumentBuilder<'a> {
             url,
             change_status: location.change_status.as_ref().map(ChangeStatusWord::new),
             moved_from: match &location.change_status {
-                Some(ChangeStatus::Moved(path)) => Some(paths::clean(path, &mut self.masker)),
+                Some(ChangeStatus::Moved(path)) => Some(uris::clean(path, &mut self.masker)),
                 _ => None,
             },
             inline: location
@@ -350,7 +353,7 @@ impl<'a> DocumentBuilder<'a> {
     }
 
     fn path(&mut self, place: &Place) -> Clean {
-        paths::clean(&place.path(), &mut self.masker)
+        uris::clean(&place.path(), &mut self.masker)
     }
 
     /// Returns the names of the members that lead to a location, if there are several.
@@ -364,48 +367,15 @@ impl<'a> DocumentBuilder<'a> {
 
     /// Masks secrets in a path with `/` between its components.
     fn clean_path(&mut self, path: &Path) -> Clean {
-        self.masker.clean(&paths::bytes(path))
+        self.masker.clean(&uris::bytes(path))
     }
 
     /// Returns the URI reference of a place, or `None` if it follows from `default`.
     fn uri(&mut self, place: &Place, base: Base<'_>, default: &Clean) -> Option<String> {
         let below = self.paths.below(place, base);
         let below = below.unwrap_or_else(|| self.paths.whole(&place.path()));
-        let uri = paths::uri(&self.clean_path(&below));
-        (uri != paths::uri(default) || !default.is_utf8()).then_some(uri)
-    }
-}
-
-/// Checks and completes the URIs of a document that was read from a saved report; `root` is the folder
-/// that relative paths are relative to if the report has no absolute URIs of its repositories.
-pub(super) fn locate(document: &mut Document, root: Option<&Path>) {
-    for place in document.findings.iter_mut().flat_map(|it| &mut it.locations) {
-        place.uri = place.uri.take().and_then(paths::checked);
-        place.url = place.url.take().and_then(web_links::checked);
-        if place.member().is_none() {
-            place.archive = None;
-            place.members.clear();
-        }
-        let git = place.git.iter_mut();
-        for commit in git.flat_map(|git| git.introduced.iter_mut().chain(&mut git.removed)) {
-            commit.url = commit.url.take().and_then(web_links::checked);
-        }
-    }
-    for time in [&mut document.start_time, &mut document.end_time] {
-        *time = time.take().filter(|time| time.parse::<Timestamp>().is_ok());
-    }
-    for note in &mut document.diagnostics {
-        note.uri = note.uri.take().and_then(paths::checked);
-    }
-    for repository in &mut document.repositories {
-        repository.uri = repository.uri.take().and_then(paths::checked);
-        repository.url = repository.url.take().and_then(web_links::checked);
-        let uri = paths::checked(std::mem::take(&mut repository.absolute_uri));
-        repository.absolute_uri = uri.unwrap_or_else(|| {
-            let path = repository.path.text();
-            let path = plain(Path::new(&*path));
-            paths::uri_of_path(&root.map_or_else(|| path.clone(), |root| root.join(&path)))
-        });
+        let uri = uris::uri(&self.clean_path(&below));
+        (uri != uris::uri(default) || !default.is_utf8()).then_some(uri)
     }
 }
 
@@ -416,39 +386,6 @@ impl ChangeStatusWord {
             ChangeStatus::Moved(_) => Self::Moved,
             ChangeStatus::Preexisting => Self::Preexisting,
             ChangeStatus::AlsoUnpushed => Self::AlsoUnpushed,
-        }
-    }
-}
-
-impl SuppressedCounts {
-    fn new(findings: &[Record]) -> Self {
-        let by = |wanted: SuppressionKind| {
-            let all = findings.iter().filter_map(|it| it.suppression.as_ref());
-            all.filter(move |it| it.by == wanted)
-        };
-        Self {
-            inline: by(SuppressionKind::Inline).count(),
-            allowed: by(SuppressionKind::Allow).count(),
-            baseline: by(SuppressionKind::Baseline).count(),
-            new_places: findings
-                .iter()
-                .flat_map(|it| &it.locations)
-                .filter(|it| it.new_place)
-                .map(LocationRecord::count)
-                .sum(),
-        }
-    }
-}
-
-impl SkippedCounts {
-    fn new(counts: &Counts) -> Self {
-        Self {
-            ignored_files: counts.ignored,
-            excluded: counts.excluded,
-            too_large: counts.too_large,
-            symlinks: counts.symlinks,
-            special: counts.special,
-            git_folders: counts.git_folders,
         }
     }
 }

@@ -3,9 +3,9 @@
 //! Input: locations, and the repositories that they are in. Output: owners from `CODEOWNERS`, and URLs of web
 //! pages. A link that would contain a secret is left out, because a masked link leads nowhere.
 
-use super::LocationRecord;
 use super::origins::Origins;
-use super::paths::{self, Within};
+use super::paths::Within;
+use super::{LocationRecord, uris};
 use crate::redact::{Clean, Masker};
 use crate::report::trace::TraceRecord;
 use ddpatrol_scan::finding::{Location, Part, Trace};
@@ -73,10 +73,10 @@ impl Linker {
         let url = match (location.part, within) {
             (Part::Commit, _) => web.commit(&commit),
             (Part::Content, Some(within)) if !within.is_member() => {
-                web.line(&commit, &paths::bytes(&within.below), location.start.line)
+                web.line(&commit, &uris::bytes(&within.below), location.start.line)
             }
             (Part::Content | Part::Name, Some(within)) => {
-                web.file(&commit, &paths::bytes(&within.file))
+                web.file(&commit, &uris::bytes(&within.file))
             }
             _ => return None,
         };

@@ -9,11 +9,12 @@
 //! has an empty snippet.
 
 use super::suppression::InlineRecord;
-use super::{paths, web_links};
+use super::{uris, web_links};
 use crate::redact::Clean;
 use crate::report::escape;
 use crate::report::trace::{ObjectRecord, TraceRecord};
 use ddpatrol_scan::blob::Position;
+use ddpatrol_scan::commit::MessageStart;
 use ddpatrol_scan::finding::{Location, Part, Spot, Spots, end_of};
 use ddpatrol_scan::place::{STDIN, object_text};
 use serde::ser::{SerializeSeq, Serializer};
@@ -52,7 +53,8 @@ pub struct LocationRecord {
     /// `content`; `name` for the last component of the path; `commit` or `tag` for the text of such an
     /// object; `ref` for the name of a reference of the repository at `path`.
     pub part: Part,
-    /// The line, from 1.
+    /// The line, from 1. In a commit or tag: the line in its message, or in the object for a token in the
+    /// header.
     pub line: u64,
     /// The column in UTF-16 code units, from 1.
     pub column: u64,
@@ -64,6 +66,9 @@ pub struct LocationRecord {
     pub offset: u64,
     /// The length in bytes.
     pub length: u64,
+    /// The line in the object, for a commit or tag. It equals `line` for a token in the header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object_line: Option<u64>,
     /// The line around it, masked and truncated.
     pub snippet: Clean,
     /// Its encodings, outermost first, if it is encoded: `base64 of gzip of base64`.
@@ -90,6 +95,9 @@ pub struct LocationRecord {
     /// Further locations that differ from this one only in their position, and have no snippet.
     #[serde(skip)]
     pub further: Spots,
+    /// The beginning of the message, in a commit or tag; `None` in a saved report.
+    #[serde(skip)]
+    pub message: Option<MessageStart>,
 }
 
 /// Status of a token in a change, as in reports.
@@ -126,7 +134,7 @@ impl LocationRecord {
         match (&self.uri, &self.path, &self.git) {
             (Some(uri), ..) => uri.into(),
             (None, Some(path), _) => {
-                paths::uri(self.repository_path.as_ref().unwrap_or(path)).into()
+                uris::uri(self.repository_path.as_ref().unwrap_or(path)).into()
             }
             (None, None, Some(git)) => object_text(&git.kind, &git.object).into(),
             (None, None, None) => STDIN.into(),
@@ -137,7 +145,7 @@ impl LocationRecord {
     pub(in crate::report) fn uri_path(&self) -> Option<Cow<'_, [u8]>> {
         let path = self.path.as_ref()?;
         match &self.uri {
-            Some(uri) => paths::path_of_uri(uri).map(Cow::Owned),
+            Some(uri) => uris::path_of_uri(uri).map(Cow::Owned),
             None => Some(self.repository_path.as_ref().unwrap_or(path).as_bytes().into()),
         }
     }
@@ -185,7 +193,7 @@ impl LocationRecord {
         (self.line, self.column) = (location.start.line, location.start.column);
         (self.end_line, self.end_column) = (location.end.line, location.end.column);
         self.offset = location.offset;
-        self.link_line();
+        self.find_line();
     }
 
     /// Moves it to a further location that it represents.
@@ -195,14 +203,27 @@ impl LocationRecord {
         (self.line, self.column) = (spot.start.line, spot.start.column);
         (self.end_line, self.end_column) = (end.line, end.column);
         self.offset = spot.offset;
-        self.link_line();
+        self.find_line();
     }
 
-    /// Makes the link lead to its line.
-    fn link_line(&mut self) {
+    /// Sets its line in the object, and makes the link lead to its line.
+    fn find_line(&mut self) {
+        self.object_line = self.message.map(|it| it.object_line(self.line, self.offset));
         if let Some(url) = &mut self.url {
             *url = web_links::at_line(url, self.line);
         }
+    }
+
+    /// Formats its line in a commit or tag.
+    pub(in crate::report) fn message_line(&self) -> String {
+        let part = match self.object_line {
+            // Reports of older versions count the lines of the object.
+            None => "",
+            // Such as the name of the author.
+            Some(line) if line == self.line => "header ",
+            Some(_) => "message ",
+        };
+        format!("{part}line {}", self.line)
     }
 
     /// Returns a copy without snippet and further locations.

@@ -6,13 +6,16 @@
 mod acknowledged;
 mod build;
 mod code_owners;
+mod counts;
 mod foreign;
 mod links;
 mod locations;
 mod origins;
 pub(super) mod paths;
 mod saved;
+mod saved_uris;
 mod suppression;
+pub(super) mod uris;
 mod verification;
 mod web_links;
 
@@ -305,7 +308,7 @@ impl RepositoryRecord {
     /// Returns the URI reference of the folder, relative to the base of URIs if it is below the base.
     #[must_use]
     pub fn uri(&self) -> Cow<'_, str> {
-        self.uri.as_ref().map_or_else(|| paths::uri(&self.path).into(), |uri| uri.into())
+        self.uri.as_ref().map_or_else(|| uris::uri(&self.path).into(), |uri| uri.into())
     }
 }
 
@@ -315,7 +318,7 @@ impl Note {
     pub fn uri(&self) -> Option<Cow<'_, str>> {
         match (&self.uri, self.repository_path.as_ref().or(self.path.as_ref())) {
             (Some(uri), _) => Some(uri.into()),
-            (None, path) => path.map(|path| paths::uri(path).into()),
+            (None, path) => path.map(|path| uris::uri(path).into()),
         }
     }
 

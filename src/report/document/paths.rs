@@ -4,8 +4,6 @@
 //! location's work tree, and its URI for SARIF and annotations. This file searches for `.git` in the folders
 //! above a location; it reads no scanned content.
 
-use crate::redact::{Clean, Masker};
-use crate::report::escape;
 use crate::scan::Outcome;
 use crate::source::git::repo::Repository;
 use crate::source::repositories::{root_of, top_of_git_dir};
@@ -348,68 +346,6 @@ pub(super) fn archive(location: &Location) -> Option<&Place> {
 /// Returns `true` for standard input, and for a member of an archive in it.
 fn is_stdin(place: &Place) -> bool {
     matches!(place.outermost(), Place::Stdin)
-}
-
-/// Masks secrets in a path; the empty path becomes `.`.
-pub(in crate::report) fn clean(path: &Path, masker: &mut Masker<'_>) -> Clean {
-    let path = plain(path);
-    let bytes = path.as_os_str().as_encoded_bytes();
-    masker.clean(if bytes.is_empty() { b"." } else { bytes })
-}
-
-/// Returns the URI reference of a path: relative, unless the path is absolute.
-pub(super) fn uri(path: &Clean) -> String {
-    uri_of_bytes(path.as_bytes())
-}
-
-fn uri_of_bytes(path: &[u8]) -> String {
-    let encoded = escape::uri_path(path);
-    if path.starts_with(b"/") {
-        let encoded = encoded.strip_suffix('/').unwrap_or(&encoded);
-        return format!("file:///{}", encoded.trim_start_matches('/'));
-    }
-    if encoded.is_empty() { ".".to_owned() } else { encoded }
-}
-
-/// Returns the URI of a path in a saved report.
-pub(super) fn uri_of_path(path: &Path) -> String {
-    uri_of_bytes(&bytes(path))
-}
-
-/// Returns the URI reference of a saved report if [`uri`] could have created it.
-pub(super) fn checked(text: String) -> Option<String> {
-    path_of_uri(&text).filter(|path| uri_of_bytes(path) == text).map(|_| text)
-}
-
-/// Returns the bytes of a path with `/` between its components.
-pub(super) fn bytes(path: &Path) -> Vec<u8> {
-    let parts: Vec<&[u8]> = path.iter().map(|part| part.as_encoded_bytes()).collect();
-    let joined = parts.join(&b'/');
-    match joined.strip_prefix(b"//") {
-        Some(rest) => [b"/", rest].concat(),
-        None if joined.is_empty() => b".".to_vec(),
-        None => joined,
-    }
-}
-
-/// Returns the path of a URI reference that [`uri`] created; `None` if it is malformed.
-pub(super) fn path_of_uri(uri: &str) -> Option<Vec<u8>> {
-    let encoded = match uri.strip_prefix("file://") {
-        Some(path) => path,
-        None => uri,
-    };
-    let mut path = Vec::with_capacity(encoded.len());
-    let mut bytes = encoded.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-            let (high, low) = (digit(bytes.next())?, digit(bytes.next())?);
-            path.push((high << 4 | low) as u8);
-        } else {
-            path.push(byte);
-        }
-    }
-    Some(path)
 }
 
 #[cfg(test)]

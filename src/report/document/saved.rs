@@ -3,9 +3,8 @@
 //! Input: untrusted text. Output: a document with redacted text, and separately the tokens of a report that
 //! was written with `--show-secrets`. This file does not check whether the fields of a finding are consistent.
 
-use super::{Document, RuleRecord, SCHEMA, foreign};
+use super::{Document, RuleRecord, SCHEMA, foreign, saved_uris};
 use crate::redact::{Masker, Redactor};
-use crate::report::document::build;
 use crate::report::places::proven_places;
 use crate::rules::RuleSet;
 use ddpatrol_token::Secret;
@@ -108,7 +107,7 @@ pub fn read(
             });
         }
     }
-    build::locate(&mut document, root);
+    saved_uris::locate(&mut document, root);
     Ok(SavedReport { document, secrets })
 }
 

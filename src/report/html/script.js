@@ -40,7 +40,7 @@
   const START = '<details class="finding"';
   const GROUP = '<h3 class="group"';
   const WHERE = ["head", "history", "unreachable"];
-  const WORDS = ["current", "in history", "unreachable"];
+  const WORDS = ["in HEAD or files", "in history", "unreachable"];
   const number = new Intl.NumberFormat("en");
   const template = document.createElement("template");
 

@@ -42,7 +42,7 @@ fn next(step: &NextStep) -> Markup {
         li {
             strong { (title) } (prose(&text[shared..]))
             @if let Some(command) = &step.command { (commands(&[command])) }
-            @if let Some(limitation) = step.limitation() { p.more { (limitation) } }
+            @if let Some(limitation) = step.limitation { p.more { (limitation) } }
         }
         "\n"
     }

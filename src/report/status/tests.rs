@@ -144,15 +144,17 @@ fn labels_use_the_path_or_the_object() {
         git: Some(TraceRecord { introduced: None, ..git() }),
         ..of(Part::Commit, "commit")
     };
+    let in_object = |line| LocationRecord { object_line: Some(line), ..of(Part::Commit, "commit") };
     for (place, label) in [
         (place("a/b"), "a/b:3:5"),
         (LocationRecord { part: Part::Name, ..place("a/b") }, "a/b"),
         (LocationRecord { part: Part::Ref, ..place("a/b") }, "key = t_***"),
         (no_path(), "standard input:3:5"),
         (of(Part::Content, "blob"), "blob ffffffffffff:3:5"),
-        (of(Part::Tag, "tag"), "tag ffffffffffff, line 3"),
-        (of(Part::Commit, "commit"), "commit aaaaaaaaaaaa, line 3"),
-        (unheld, "blob ffffffffffff, line 3"),
+        (of(Part::Tag, "tag"), "tag ffffffffffff: line 3"),
+        (in_object(8), "commit aaaaaaaaaaaa: message line 3"),
+        (in_object(3), "commit aaaaaaaaaaaa: header line 3"),
+        (unheld, "blob ffffffffffff: line 3"),
     ] {
         assert_eq!(place.label(), label);
     }

@@ -89,7 +89,6 @@ impl Entry<'_> {
         let mut whole = line.clone();
         rule(&mut whole);
         let room = self.width.map(|width| width.saturating_sub(whole.width()));
-        let mut origin = self.origin();
         let token = record.shown_token();
         match room {
             Some(room) if room < MIN_TOKEN.min(token.len()) => {
@@ -97,12 +96,15 @@ impl Entry<'_> {
                 let mut second = Line::indented(INDENT);
                 rule(&mut second);
                 second.push(Role::Token, &shortened(token, MIN_TOKEN));
-                second.push(Role::Plain, "  ").append(origin);
+                second.push(Role::Plain, "  ");
+                let origin = self.origin(second.width());
+                second.append(origin);
                 return vec![line, second.cut(self.width)];
             }
             Some(room) => whole.push(Role::Token, &shortened(token, room)),
             None => whole.push(Role::Token, token),
         };
+        let origin = self.origin(FURTHER);
         // Without a commit there is room for the fingerprint on the same line.
         let is_short = self.introduced().is_none() && self.remarks().is_empty();
         if is_short && self.width.is_none_or(|it| whole.width() + 2 + origin.width() <= it) {
@@ -110,7 +112,7 @@ impl Entry<'_> {
             return vec![whole];
         }
         let mut second = Line::indented(FURTHER);
-        second.append(std::mem::take(&mut origin));
+        second.append(origin);
         vec![whole, second.cut(self.width)]
     }
 
@@ -118,8 +120,9 @@ impl Entry<'_> {
         self.first.git?.introduced.as_ref()
     }
 
-    /// Returns the commit that introduced the token, its author, and the fingerprint.
-    fn origin(&self) -> Line {
+    /// Returns the commit that introduced the token, its author, and the fingerprint; `before` is the width of
+    /// the line before them.
+    fn origin(&self, before: usize) -> Line {
         let record = self.record();
         let fingerprint = record.fingerprint.get(..FINGERPRINT).unwrap_or(&record.fingerprint);
         let mut end = Line::of(Role::Dim, &format!("fp:{fingerprint}"));
@@ -135,7 +138,7 @@ impl Entry<'_> {
         let email = format!(" <{}>", author.email.text());
         let mut person = Line::of(Role::Dim, &format!(" {}{email}", author.name.text()));
         // The fingerprint stays, the author is shortened.
-        let used = FURTHER + line.width() + 2 + end.width();
+        let used = before + line.width() + 2 + end.width();
         let room = self.width.map(|it| it.saturating_sub(used).max(8));
         if room.is_some_and(|room| person.width() > room) {
             person = Line::of(Role::Dim, &email).cut(room);
@@ -292,7 +295,7 @@ fn label(place: &LocationRecord, introduced: Option<&CommitRecord>) -> String {
         // The path is the repository.
         Part::Ref if path == "." => reference(&place.snippet.text()),
         Part::Ref => format!("{path}: {}", reference(&place.snippet.text())),
-        Part::Commit => format!("{path}: line {}", place.line),
+        Part::Commit | Part::Tag => format!("{path}: {}", place.message_line()),
         _ => format!("{path}:{}:{}", place.line, place.column),
     }
 }

@@ -8,6 +8,7 @@ use crate::report::document::Document;
 use crate::report::next_steps::{HookKind, Surface};
 use crate::report::places::Whereabouts;
 pub(super) use crate::report::urgency::{Item, Urgency};
+use ddpatrol_scan::quantity::number;
 use std::collections::BTreeMap;
 
 /// Findings of the same urgency and whereabouts.
@@ -85,7 +86,7 @@ impl Section<'_> {
     /// Returns the heading: `LIVE, in HEAD (1)`.
     pub(super) fn heading(&self) -> Line {
         let place = self.place.map(|it| format!(", {it}")).unwrap_or_default();
-        let text = format!("{}{place} ({})", self.urgency.heading(), self.len);
+        let text = format!("{}{place} ({})", self.urgency.heading(), number(self.len));
         let mut line = Line::of(self.urgency.role(), &text);
         if self.items.is_empty() {
             line.push(Role::Dim, " not listed (--show-dead)");

@@ -111,7 +111,7 @@ fn next_steps(steps: &[NextStep], width: Option<usize>) -> Vec<Line> {
             Some(command) => {
                 let mut line = Line::of(Role::Plain, &start);
                 line.push(Role::Strong, &command.text());
-                if let Some(limitation) = step.limitation() {
+                if let Some(limitation) = step.limitation {
                     line.push(Role::Plain, &format!("   {limitation}"));
                 }
                 lines.push(line);

@@ -96,7 +96,7 @@ impl Tracked {
                     continue;
                 }
             };
-            for TrackedPath { path, kind } in &paths {
+            for TrackedPath { path, kind, .. } in &paths {
                 if run.is_interrupted() {
                     return;
                 }

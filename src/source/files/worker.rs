@@ -16,6 +16,7 @@ use crate::source::git::lfs::Pointer;
 use crate::source::window::{End, Windows};
 use crate::source::{Issue, Run, Sink, add};
 use ddpatrol_scan::blob::{Blob, Origin};
+use ddpatrol_scan::finding::baseline::lexical;
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::regular;
 use ignore::{DirEntry, WalkState};
@@ -164,6 +165,8 @@ impl WalkWorker<'_> {
         if !is_top {
             return;
         }
+        let FilesOptions { configured, here, .. } = self.options;
+        configured.reach(|| lexical(&here.join(path)));
         if let Some(tracked) = self.tracked.filter(|_| depth > 0) {
             tracked.add(path, depth);
         }

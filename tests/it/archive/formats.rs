@@ -187,3 +187,79 @@ fn names_of_encrypted_members_are_scanned_and_each_member_is_reported() {
         "{message}"
     );
 }
+
+#[test]
+fn archives_in_base64_are_opened_in_files_members_and_git_objects() {
+    let tree = Tree::new();
+    tree.write("x.env", format!("{}KEY={}\n", "OPTION=value\n".repeat(60), token(1)));
+    let make = "zip -q a.zip x.env; tar -czf b.tgz x.env; 7z a -bd c.7z x.env > /dev/null
+        for it in a.zip b.tgz c.7z; do
+            { printf 'Content-Transfer-Encoding: base64\\n\\n'; base64 $it; } > $it.eml
+        done
+        base64 -w0 a.zip > line; { printf 'data: '; cat line; } > config.yaml
+        zip -q mails.zip a.zip.eml; rm -f x.env a.zip b.tgz c.7z line";
+    shell(&tree, make);
+    let ran = tree.run(&JSON);
+    let wanted = [
+        "a.zip.eml!/base64 at 35!/x.env:61:5",
+        "b.tgz.eml!/base64 at 35!/x.env:61:5",
+        "c.7z.eml!/base64 at 35!/x.env:61:5",
+        "config.yaml!/base64 at 6!/x.env:61:5",
+        "mails.zip!/a.zip.eml!/base64 at 35!/x.env:61:5",
+    ];
+    let mut found = super::places(&ran);
+    found.retain(|place| place.contains("!/x.env"));
+    assert_eq!(found, wanted, "{ran:?}");
+    let no_archives = tree.run(&[&JSON[..], &["--no-archives", "a.zip.eml"]].concat());
+    assert_eq!(no_archives.code(), Some(0), "{no_archives:?}");
+    shell(
+        &tree,
+        "git init -q . && git add -A && git -c user.name=a -c user.email=a@b commit -qm x && git rm -qr . ",
+    );
+    let ran = tree.run(&["scan", "--git-history", "--report", "json"]);
+    assert!(ran.stdout().contains("a.zip.eml!/base64 at 35!/x.env"), "{ran:?}");
+}
+
+#[test]
+fn text_of_a_pdf_is_joined_and_mapped_to_characters() {
+    let tree = Tree::new();
+    tree.write("token", token(1));
+    let script = r#"
+import zlib
+token = open("token").read()
+glyph = {c: 500 - n for n, c in enumerate(sorted(set(token)))}
+cmap = "1 begincodespacerange <0000> <FFFF> endcodespacerange\n%d beginbfchar\n" % len(glyph)
+cmap += "".join("<%04x> <%04x>\n" % (g, ord(c)) for c, g in glyph.items()) + "endbfchar\n"
+code = lambda s: "".join("%04x" % glyph[c] for c in s)
+octal = lambda s: "".join("\\%03o\\%03o" % divmod(glyph[c], 256) for c in s)
+half = len(token) // 2
+pages = {
+    "hex": f"BT /F1 9 Tf 9 700 Td <{code(token)}> Tj ET",
+    "array": f"BT /F1 9 Tf [{' -12 '.join(f'<{code(c)}>' for c in token)}] TJ ET",
+    "literal": f"BT ({octal(token[:3])}) Tj 9 0 Td ({octal(token[3:])}) Tj ET",
+    "lines": f"BT 9 700 Td <{code(token[:half])}> Tj 0 -12 Td <{code(token[half:])}> Tj ET",
+    "simple": f"BT [({token[:2]}) -20 ({token[2:40]}) 3 ({token[40:]})] TJ ET",
+}
+font = b"<< /Type /Font /Subtype /Type0 /Encoding /Identity-H %s >>"
+for name, page in pages.items():
+    for packed in True, False:
+        out = b"%PDF-1.7\n"
+        for n, body in enumerate((page, cmap), 1):
+            body = zlib.compress(body.encode()) if packed else body.encode()
+            head = b"/Filter /FlateDecode " if packed else b""
+            out += b"%d 0 obj\n<< %s/Length %d >>\nstream\n%s\nendstream\nendobj\n" % (n, head, len(body), body)
+        out += b"3 0 obj\n" + font % b"/ToUnicode 2 0 R" + b"\nendobj\n%%EOF\n"
+        open(f"{name}-{packed}.pdf", "wb").write(out)
+open("unmapped.pdf", "wb").write(b"%PDF-1.7\n1 0 obj\n" + font % b"" + b"\nendobj\n%%EOF\n")
+"#;
+    python(&tree, script);
+    for name in ["hex", "array", "literal", "lines", "simple"] {
+        for packed in ["True", "False"] {
+            let file = format!("{name}-{packed}.pdf");
+            assert_eq!(scan(&tree, &file), [format!("{file}!/object 1 0 text:1:1")], "{file}");
+        }
+    }
+    let ran = tree.run(&[&JSON[..], &["unmapped.pdf"]].concat());
+    let [(kind, _, message)] = &super::issues(&ran)[..] else { panic!("{ran:?}") };
+    assert_eq!((&**kind, message.contains("1 font without a map")), ("opaque", true), "{message}");
+}

@@ -367,3 +367,30 @@ fn no_bit_of_a_token_in_base64_stays_and_its_neighbours_do() {
         assert!(!new.contains(&last[last.len() - 3..]), "{new}");
     }
 }
+
+#[test]
+fn submodules_are_named_with_the_command_that_cleans_them() {
+    let (token, other) = (mint::token(1), mint::token(2));
+    let inner = Repo::with_files(&[("s", &token)]);
+    let repo = Repo::with_files(&[("x", &other)]);
+    let url = inner.path().to_string_lossy().into_owned();
+    repo.git(&["submodule", "--quiet", "add", &url, "libs/sub"]);
+    repo.commit("a submodule");
+    // Tokens of the submodule only.
+    let plan = clean(&repo, &report_of(&repo, &token), &[]);
+    let line = plan.stdout().lines().find(|it| it.contains("/modules/libs/sub")).map(str::to_owned);
+    assert!(plan.code() == Some(2) && plan.stdout().contains("nothing to rewrite"), "{plan:?}");
+    // The printed command cleans the submodule.
+    let line = line.expect("a command");
+    let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+    let ran = repo.run_in(repo.parent(), &words, &[]);
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    assert!(ran.stdout().contains("Tokens      1\n"), "{ran:?}");
+    // Tokens of both: the repository is cleaned, and the submodule is named.
+    repo.write("y", &token);
+    repo.commit("the same token");
+    let ran = clean(&repo, &report_of(&repo, &token), &["--yes"]);
+    assert!(ran.stdout().contains("In submodules, which are repositories of their own"), "{ran:?}");
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert_clean(&repo, &repo.sibling("repo-cleaned.git"), &token);
+}

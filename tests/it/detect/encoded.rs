@@ -12,7 +12,11 @@ use ddpatrol::source::{BlobSink, Run};
 use proptest::prelude::*;
 
 /// Returns encoding, start and end of every proven match of a token.
-fn places(detector: &Detector, bytes: &[u8], token: &str) -> Vec<(String, usize, usize)> {
+pub(crate) fn places(
+    detector: &Detector,
+    bytes: &[u8],
+    token: &str,
+) -> Vec<(String, usize, usize)> {
     let mut places = Vec::new();
     let haystack = Haystack::whole(bytes);
     detector.find(haystack, 0..bytes.len(), &mut Scratch::default(), |found, secret| {
@@ -152,6 +156,140 @@ fn folded_base64_is_found_at_every_line_length() {
                 let found = places(&detector(), folded.as_bytes(), &token);
                 assert_eq!(found.len(), 1, "{between:?} {width} {before}: {folded}: {found:?}");
                 assert_eq!(found[0].0, "base64");
+            }
+        }
+    }
+}
+
+/// Prefix and suffix of the line with this number.
+pub(crate) type Affixes = fn(usize) -> (String, String);
+
+/// The prefixes and suffixes of logs, listings, patches, tables and records.
+pub(crate) const AFFIXES: [Affixes; 22] = [
+    |n| {
+        (format!("2026-01-01T00:00:{:02}.{:07}Z ", n % 60, n * 7_654_321 % 10_000_000), "\r".into())
+    },
+    |n| (format!("2026-01-01T00:00:00.{:06}Z 00O ", n * 345), String::new()),
+    |n| (format!("Jan {:2} 00:00:00 host unit[{}]: ", 8 + n, 99 + n), String::new()),
+    |_| ("svc-1  | ".into(), String::new()),
+    |_| ("[pod/app-5d4f8c7b9-x2x4z/app] ".into(), String::new()),
+    |n| (format!("{:6}\t", 8 + n), String::new()),
+    |n| (format!("{}: ", 98 + n), String::new()),
+    |n| (format!("src/a-b_c.txt:{}:", 8 + n), String::new()),
+    |n| (format!("src/a.txt-{}-", 98 + n), String::new()),
+    |_| ("+".into(), String::new()),
+    |_| ("++".into(), "\r".into()),
+    |_| ("-    ".into(), String::new()),
+    |_| (">> ".into(), String::new()),
+    |_| ("REM ".into(), "\r".into()),
+    |_| ("//".into(), String::new()),
+    |_| ("    - ".into(), String::new()),
+    |_| ("| ".into(), " |".into()),
+    |n| (format!("| {} | ", 9 + n), " | x |".into()),
+    |_| ("    \"".into(), "\",".into()),
+    |_| ("x = '".into(), "' \\".into()),
+    |n| {
+        (
+            "{\"log\":\"".into(),
+            format!("\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-01T00:00:00.{n}Z\"}}"),
+        )
+    },
+    |n| (format!("{{\"n\":{n},\"message\":\""), "\"}".into()),
+];
+
+/// Folds text into lines with prefixes and suffixes, between two other lines.
+pub(crate) fn affixed(text: &str, width: usize, affixes: Affixes) -> String {
+    let mut all = format!("{}start{}\n", affixes(0).0, affixes(0).1);
+    for (at, line) in text.as_bytes().chunks(width).enumerate() {
+        let (prefix, suffix) = affixes(at + 1);
+        all += &format!("{prefix}{}{suffix}\n", std::str::from_utf8(line).expect("ASCII"));
+    }
+    all + "the end\n"
+}
+
+#[test]
+fn folded_text_is_found_behind_prefixes_that_repeat_or_count() {
+    let detector = detector();
+    for (at, affixes) in AFFIXES.into_iter().enumerate() {
+        let token = mint::datadog(&mut Random(60 + at as u64), "ddpat_", 43, 0);
+        for before in [0, 1, 2, 44, 45, 46, 54, 55, 56, 57, 58] {
+            let text = format!("{}{token}\n", "data ".repeat(30).split_at(before).0);
+            for width in [40, 60, 64, 70, 72, 76, 77] {
+                let folded = affixed(&encode::base64(text.as_bytes()), width, affixes);
+                let found = places(&detector, folded.as_bytes(), &token);
+                assert_eq!(found.len(), 1, "{width} {before}: {found:?} in\n{folded}");
+                assert_eq!(found[0].0, "base64");
+            }
+            for width in [60, 77] {
+                let folded = affixed(&encode::hex(text.as_bytes()), width, affixes);
+                let found = places(&detector, folded.as_bytes(), &token);
+                assert_eq!(found.len(), 1, "{width} {before}: {found:?} in\n{folded}");
+                assert_eq!(found[0].0, "hex");
+            }
+        }
+    }
+}
+
+#[test]
+fn escaped_digits_of_base64_are_read() {
+    let detector = detector();
+    let escapes: [fn(u8) -> String; 9] = [
+        |byte| format!("\\{}", char::from(byte)),
+        |byte| format!("\\u{byte:04x}"),
+        |byte| format!("\\u{byte:04X}"),
+        |byte| format!("\\x{byte:02x}"),
+        |byte| format!("%{byte:02X}"),
+        |byte| format!("%{byte:02x}"),
+        |byte| format!("&#{byte};"),
+        |byte| format!("&#x{byte:x};"),
+        |byte| format!("={byte:02X}"),
+    ];
+    // The digits before the token and in its middle are `+` and `/` in some alignments.
+    for token in tokens(40) {
+        for before in ["", "\u{fb}\u{ef}\u{be}", "?>", "\u{3fe}?\u{3ff}~", "????>>>"] {
+            let encoded = encode::base64(format!("{before}{token}?>~\u{ff}").as_bytes());
+            for escape in escapes {
+                let digit = |c: char| match c {
+                    '+' | '/' | '=' => escape(c as u8),
+                    c => c.to_string(),
+                };
+                let text = format!("key=\"{}\"", encoded.chars().map(digit).collect::<String>());
+                let found = places(&detector, text.as_bytes(), &token);
+                assert_eq!(found.len(), 1, "{text}");
+                assert_eq!(found[0].0, "base64", "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_piece_of_a_folded_token_is_printed_and_prefixes_are_kept() {
+    let token = mint::datadog(&mut Random(90), "ddpat_", 43, 0);
+    let encoded = encode::base64(format!("{token}\n").as_bytes());
+    let tree = Tree::new();
+    for (at, affixes) in AFFIXES.into_iter().enumerate() {
+        tree.write(format!("log{at}"), affixed(&encoded, 76, affixes));
+    }
+    for report in ["text", "json"] {
+        let printed = format!("{:?}", tree.run(&["scan", "--report", report]));
+        for piece in encoded.as_bytes().chunks(76).flat_map(|line| line.windows(16)) {
+            let piece = std::str::from_utf8(piece).expect("ASCII");
+            assert!(!printed.contains(piece), "{report}: {piece} in {printed}");
+        }
+    }
+}
+
+#[test]
+fn a_backslash_before_punctuation_is_ignored() {
+    for token in tokens(21) {
+        for backslashes in ["\\", "\\\\"] {
+            let escape = |c: char| {
+                if c.is_ascii_punctuation() { format!("{backslashes}{c}") } else { c.to_string() }
+            };
+            let escaped: String = token.chars().map(escape).collect();
+            if escaped != token {
+                let around = (&b"the key "[..], &b" for"[..]);
+                assert_found(escaped.as_bytes(), around, &token, "backslash escapes");
             }
         }
     }
@@ -366,10 +504,7 @@ impl BlobSink for Collect<'_> {
 
 #[test]
 fn no_window_boundary_hides_or_duplicates_an_encoded_token() {
-    let detector = detector();
     let token = mint::datadog(&mut Random(10), "ddpat_", 43, 0);
-    let context = Context { before: detector.lookbehind(), after: detector.lookahead() };
-    let size = context.before + 2 * context.after + 1;
     let encoded = [
         encode::base64(format!("ab{token}").as_bytes()).into_bytes(),
         encode::folded(
@@ -385,28 +520,26 @@ fn no_window_boundary_hides_or_duplicates_an_encoded_token() {
         format!("\"{}\" +\n \"{}\"", &token[..30], &token[30..]).into_bytes(),
     ];
     for text in encoded {
-        for at in (size - 2 * text.len() - 200..size + 200).step_by(3).chain((0..size).step_by(211))
-        {
-            let mut bytes: Vec<u8> = b"some text. ".iter().copied().cycle().take(at).collect();
-            bytes.push(b' ');
-            bytes.extend(&text);
-            bytes.extend(b" and more text. ".repeat(size / 8));
-            let run = Run::default();
-            let mut collect = Collect { detector: &detector, token: &token, found: Vec::new() };
-            Windows::with_size(context, size).push_all(
-                Origin::Stdin,
-                &mut &*bytes,
-                &mut collect,
-                &run,
-            );
-            assert_eq!(
-                collect.found.len(),
-                1,
-                "at {at}: {:?} {}",
-                collect.found,
-                text.escape_ascii()
-            );
-        }
+        no_boundary_hides(&text, &token);
+    }
+}
+
+/// Asserts that a text with a token is found once at every position relative to a window boundary.
+#[track_caller]
+pub(crate) fn no_boundary_hides(text: &[u8], token: &str) {
+    let detector = detector();
+    let context = Context { before: detector.lookbehind(), after: detector.lookahead() };
+    let size = context.before + 2 * context.after + 1;
+    for at in (size - 2 * text.len() - 200..size + 200).step_by(3).chain((0..size).step_by(211)) {
+        let mut bytes: Vec<u8> = b"some text. ".iter().copied().cycle().take(at).collect();
+        bytes.push(b' ');
+        bytes.extend(text);
+        bytes.extend(b" and more text. ".repeat(size / 8));
+        let run = Run::default();
+        let mut collect = Collect { detector: &detector, token, found: Vec::new() };
+        Windows::with_size(context, size).push_all(Origin::Stdin, &mut &*bytes, &mut collect, &run);
+        let printed = text.escape_ascii();
+        assert_eq!(collect.found.len(), 1, "at {at}: {:?} {printed}", collect.found);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The detector compared with the oracle.
 
+mod broken;
+mod delta;
 mod encoded;
 mod nested;
 mod published;

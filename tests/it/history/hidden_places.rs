@@ -156,8 +156,9 @@ fn tokens_in_messages_and_headers_of_commits_and_tags_are_found() {
     let place = ran.only_location(&token(1));
     assert_eq!((&place["part"], introduced(&place)), (&"commit".into(), &*commit));
     assert_eq!((&place["path"], &place["git"]["kind"]), (&().into(), &"commit".into()));
-    // Tree, parent, author, committer, an empty line, the subject, an empty line.
-    assert_eq!((&place["line"], &place["column"]), (&8.into(), &15.into()));
+    // The subject, an empty line. In the object: tree, parent, author, committer, an empty line.
+    assert_eq!((&place["line"], &place["column"]), (&3.into(), &15.into()));
+    assert_eq!(place["object_line"], 8);
     assert_eq!(place["git"]["in_head"], true);
     for (seed, tag) in [(2, repo.id("nested^{commit}")), (3, repo.id("nested"))] {
         let place = ran.only_location(&token(seed));

@@ -144,3 +144,84 @@ fn the_path_of_a_git_object_acknowledges_its_issues() {
     assert!(complete("data/backup.zip"));
     assert!(!complete("other/**"));
 }
+
+/// The compressions of one content, by programs that store no name.
+const COMPRESSIONS: &str = "
+    zip -q -P pw e.zip a
+    gzip -n < e.zip > z.zip.gz; gzip -n < z.zip.gz > z.zip.gz.gz; gzip -n < e.zip > unnamed
+    gzip -c e.zip > named; bzip2 < e.zip > z.zip.bz2; xz < e.zip > z.zip.xz; xz -Flzma < e.zip > z.zip.lzma
+    zstd -q < e.zip > z.zip.zst; lz4 -q < e.zip > z.zip.lz4; lzip < e.zip > z.zip.lz; compress -f < e.zip > z.zip.Z
+    python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.compress(sys.stdin.buffer.read()))' < e.zip > z.zip.zlib
+    xz < e.zip > wrong.zip.gz; tar -cf all.tar z.* unnamed; rm e.zip";
+
+#[test]
+fn the_content_of_a_compressed_file_has_one_name_in_files_archives_and_histories() {
+    let repo = Repo::with_files(&[("a", "one")]);
+    let mut command = Command::new("bash");
+    command.current_dir(repo.path()).args(["-euc", COMPRESSIONS]);
+    assert!(command.status().expect("bash runs").success());
+    repo.commit("compressed");
+    let paths = |ran: &RunOutput| {
+        let issues = issues(ran);
+        let mut paths: Vec<String> =
+            issues.iter().map(|it| it["path"].as_str().expect("a path").to_owned()).collect();
+        paths.extend(
+            issues
+                .iter()
+                .flat_map(|it| it["other_paths"].as_array())
+                .flatten()
+                .map(|it| it.as_str().expect("a path").to_owned()),
+        );
+        paths.sort();
+        paths
+    };
+    let files = paths(&repo.scan(&["--files-only"]));
+    for expected in [
+        "all.tar!/unnamed!/content!/a",
+        "all.tar!/z.zip.gz.gz!/z.zip.gz!/z.zip!/a",
+        "named!/e.zip!/a",
+        "unnamed!/content!/a",
+        "wrong.zip.gz!/wrong.zip!/a",
+        "z.zip.Z!/z.zip!/a",
+        "z.zip.bz2!/z.zip!/a",
+        "z.zip.gz!/z.zip!/a",
+        "z.zip.gz.gz!/z.zip.gz!/z.zip!/a",
+        "z.zip.lz!/z.zip!/a",
+        "z.zip.lz4!/z.zip!/a",
+        "z.zip.lzma!/z.zip!/a",
+        "z.zip.xz!/z.zip!/a",
+        "z.zip.zlib!/z.zip!/a",
+        "z.zip.zst!/z.zip!/a",
+    ] {
+        assert!(files.iter().any(|it| it == expected), "{expected}: {files:?}");
+    }
+    assert_eq!(paths(&repo.scan(&["--history-only"])), files);
+    let state = repo.sibling("state");
+    let state = ["--history-only", "--state", state.to_str().expect("UTF-8")];
+    for _ in 0..2 {
+        assert_eq!(paths(&repo.scan(&state)), files);
+    }
+    let bytes = std::fs::read(repo.path().join("z.zip.gz.gz")).expect("a file");
+    let stdin = repo.run_with_input(&["scan", "-", "--report", "json"], bytes);
+    assert_eq!(paths(&stdin), ["stdin!/content!/content!/a"]);
+}
+
+#[test]
+fn an_issue_whose_every_path_is_excluded_is_not_listed() {
+    let repo = Repo::with_files(&[("a", "one")]);
+    encrypted(&repo, "vendor/backup.zip");
+    repo.commit("add a backup");
+    repo.write(".ddpatrol.toml", "exclude = [\"/vendor/\"]\n");
+    let scan = |args: &[&str]| repo.scan(&[&["--strict"], args].concat());
+    for args in [&[][..], &["--history-only"]] {
+        let ran = scan(args);
+        assert_eq!((issues(&ran), ran.code()), (Vec::new(), Some(0)), "{ran:?}");
+        assert!(ran.json()["summary"]["left_out"]["excluded"].as_u64() > Some(0), "{ran:?}");
+    }
+    std::fs::copy(repo.path().join("vendor/backup.zip"), repo.path().join("copy.zip"))
+        .expect("a copy");
+    repo.commit("copy it");
+    let issue = only(&scan(&["--history-only"]));
+    assert_eq!(scan(&["--history-only"]).code(), Some(2));
+    assert!(issue.to_string().contains("copy.zip!/x"), "{issue}");
+}

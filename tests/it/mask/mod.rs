@@ -247,6 +247,38 @@ fn long_base64_is_held_back_until_it_ends() {
     assert_eq!((stream.masked(), stream.is_overrun()), (1, false));
 }
 
+/// Base64 in lines, of text that ends in a line with an encoded token.
+fn nested_lines(lines: usize) -> String {
+    let key = encode::base64(mint::token(1).as_bytes());
+    let inner = "a line of text with Words and 1 number\n".repeat(lines) + "key: " + &key + "\n";
+    encode::folded(&encode::base64(inner.as_bytes()), 76, "\n") + "\n\nDone, ok\n"
+}
+
+#[test]
+fn nested_base64_is_masked_up_to_the_limit_and_reported_beyond_it() {
+    const LIMIT: usize = 300_000;
+    let detector = detector();
+    let mut random = Random(1);
+    let bytes: Vec<u8> = (0..LIMIT * 2).map(|_| random.next().to_le_bytes()[0]).collect();
+    let random = encode::folded(&encode::base64(&bytes), 76, "\n") + "\n";
+    let short = nested_lines(LIMIT * 7 / 10 / 39);
+    assert!(short.len() < LIMIT && short.len() > LIMIT * 9 / 10, "{}", short.len());
+    let long = nested_lines(LIMIT * 8 / 10 / 39);
+    assert!(long.len() > LIMIT, "{}", long.len());
+    for (text, masked, is_overrun) in [(&short, 1, false), (&long, 0, true), (&random, 0, false)] {
+        for chunk in [1000, 16_384] {
+            let mut stream = MaskedStream::new(&detector, Evidence::Proven).with_max_held(LIMIT);
+            let mut out = Vec::new();
+            text.as_bytes().chunks(chunk).for_each(|chunk| stream.push(chunk, &mut out));
+            stream.finish(&mut out);
+            assert_eq!((stream.masked(), stream.is_overrun()), (masked, is_overrun), "{chunk}");
+            if masked == 0 {
+                assert!(out == text.as_bytes(), "{chunk}");
+            }
+        }
+    }
+}
+
 #[test]
 fn memory_is_bounded_for_endless_lines() {
     let detector = detector();

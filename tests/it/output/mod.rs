@@ -7,6 +7,7 @@ mod errors;
 mod fixture;
 mod help;
 mod init;
+mod mistakes;
 mod reports;
 mod terminal;
 mod token_formats;

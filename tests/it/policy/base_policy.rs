@@ -178,3 +178,68 @@ fn local_commits_are_judged_by_the_policy_of_the_work_tree() {
     assert_eq!((ran.code(), suppressions(&ran)), (Some(0), vec!["x allow".into()]));
     assert_eq!(repo.run(&["staged", "--no-config"]).code(), Some(1));
 }
+
+#[test]
+fn rules_that_a_change_adds_take_effect_after_the_merge() {
+    let own = include_str!("../../../rules/npm.toml").replace("npm", "own");
+    let made = mint::classic(&mut Random(6), "own_", 30);
+    let repo = Repo::with_files(&[("x", "clean"), ("ci/README", "no rules yet")]);
+    repo.git(&["checkout", "-q", "-b", "topic"]);
+    let files = [("ci/own.toml", &*own), ("rules/own.toml", &own), ("x", &token(1)), ("y", &made)];
+    repo.commit_files(&files, "mine");
+    let zeros = format!("{}..topic", "0".repeat(40));
+    for (name, note) in [
+        ("ci/own.toml", "`ci/own.toml` is added by this change: it takes effect after the merge"),
+        ("rules", "`rules` is added by this change: it takes effect after the merge"),
+        ("ci", "the change edits ci: the edit applies once merged"),
+    ] {
+        for revisions in ["main..topic", &*zeros] {
+            let ran = range(&repo, &[revisions, "--rules", name]);
+            let seen = (ran.code(), suppressions(&ran));
+            assert_eq!(seen, (Some(1), vec!["x".into()]), "{revisions} {name}: {ran:?}");
+            assert!(notes(&ran).contains(note), "{revisions} {name}: {ran:?}");
+        }
+        let ran = range(&repo, &["main..topic", "--rules", name, "--trust-head"]);
+        assert_eq!(suppressions(&ran), ["x", "y"], "{ran:?}");
+    }
+    let whole = repo.path().join("rules").to_string_lossy().into_owned();
+    let ran = repo.run(&["range", "main..topic", "--rules", &whole]);
+    assert_eq!(ran.code(), Some(1), "{ran:?}");
+    // A hook of a server, where the pushed branch adds the rules.
+    let (main, topic) = (repo.id("main"), repo.id("topic"));
+    repo.git(&["checkout", "-q", "main"]);
+    repo.git(&["branch", "-qD", "topic"]);
+    let pushed = format!("{main} {topic} refs/heads/main\n");
+    let args = ["pre-receive", "--rules", "rules", "--report", "json"];
+    let ran = repo.run_with_input(&args, pushed.as_bytes());
+    assert!(notes(&ran).contains("`rules` is added by this change"), "{ran:?}");
+    assert_eq!((ran.code(), suppressions(&ran)), (Some(1), vec!["x".into()]), "{ran:?}");
+    repo.git(&["branch", "topic", &topic]);
+    // A configuration of the base that names rules which the change adds.
+    repo.commit_files(&[(CONFIG, "[rules]\nadd = [\"later.toml\"]\n")], "too early");
+    repo.git(&["checkout", "-q", "-b", "fix"]);
+    repo.commit_files(&[("later.toml", &own), ("x", &token(2))], "the rules");
+    let ran = range(&repo, &["main..fix"]);
+    assert_eq!((ran.code(), suppressions(&ran)), (Some(1), vec!["x".into()]), "{ran:?}");
+    // Neither the base nor the change contains the file.
+    for name in ["none.toml", "none"] {
+        let ran = repo.run(&["range", "main..topic", "--rules", name]);
+        assert_eq!(ran.code(), Some(2), "{ran:?}");
+        assert!(ran.stderr().contains(&format!("{name} is not in the base")), "{ran:?}");
+    }
+    // After the merge.
+    repo.git(&["checkout", "-q", "topic"]);
+    repo.commit_files(&[("z", &mint::classic(&mut Random(7), "own_", 30))], "again");
+    assert_eq!(suppressions(&range(&repo, &["HEAD~1..HEAD", "--rules", "rules"])), ["z"]);
+}
+
+#[test]
+fn policy_files_of_the_work_tree_are_found_if_there_is_nothing_to_scan() {
+    let repo = Repo::with_files(&[("x", "clean")]);
+    repo.write("own.toml", include_str!("../../../rules/npm.toml").replace("npm", "own"));
+    repo.write("config.toml", "fail_on = \"never\"");
+    for flag in ["--rules=own.toml", "--config=config.toml"] {
+        let ran = repo.run_with_input(&["range", "--stdin", flag], b"");
+        assert_eq!(ran.code(), Some(0), "{flag}: {ran:?}");
+    }
+}

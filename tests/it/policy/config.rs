@@ -22,54 +22,6 @@ fn the_configuration_is_searched_up_to_the_root_of_the_work_tree() {
 }
 
 #[test]
-fn several_paths_use_the_configuration_of_their_common_folder() {
-    let tree = Tree::new();
-    tree.write("a/.ddpatrol.toml", allow(1, "an example of a's"));
-    tree.write("a/x", token(1));
-    tree.write("b/x", token(2));
-    assert_eq!(suppressions(&scan(&tree, &["a"])), ["a/x allow"]);
-    assert_eq!(suppressions(&scan(&tree, &["a", "b"])), ["a/x", "b/x"]);
-    assert_eq!(suppressions(&scan(&tree, &["a/x"])), ["a/x allow"]);
-    let ran = tree.run_with_input(
-        &["scan", "-", "--report", "json", "--config", "a/.ddpatrol.toml"],
-        token(1).as_bytes(),
-    );
-    assert_eq!(suppressions(&ran), ["- allow"]);
-}
-
-#[test]
-fn policy_files_that_do_not_apply_to_a_scan_of_several_folders_are_named() {
-    let tree = Tree::new();
-    tree.write("a/.ddpatrol.toml", allow(1, "an example of a's"));
-    tree.write("a/x", token(1));
-    tree.write(
-        "b/.ddpatrol-baseline.json",
-        "{\"schema\": \"ddpatrol-baseline/1\", \"tokens\": []}",
-    );
-    tree.write("b/x", token(2));
-    for folder in ["a/.git", "b/.git"] {
-        std::fs::create_dir_all(tree.path().join(folder)).expect("a folder");
-    }
-    for paths in [&["a", "b"][..], &["."], &["b/x", "a/x"]] {
-        let ran = scan(&tree, &[paths, &["--files-only"]].concat());
-        let notes = notes(&ran);
-        for part in ["not applied", "a/.ddpatrol.toml", "b/.ddpatrol-baseline.json", "scan a`"] {
-            assert!(notes.contains(part), "{paths:?}: {notes}");
-        }
-    }
-    for args in [
-        &["a"][..],
-        &["b"],
-        &["b/x"],
-        &["a", "b", "--no-config"],
-        &["a", "b", "--config", "a/.ddpatrol.toml", "--baseline", "b/.ddpatrol-baseline.json"],
-    ] {
-        let ran = scan(&tree, &[args, &["--files-only"]].concat());
-        assert!(!notes(&ran).contains("not applied"), "{args:?}: {ran:?}");
-    }
-}
-
-#[test]
 fn a_printed_fingerprint_can_be_allowed() {
     let tree = Tree::new();
     tree.write("x", token(1) + "\n" + &token(2));

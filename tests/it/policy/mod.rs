@@ -4,6 +4,7 @@ mod acknowledge;
 mod base_policy;
 mod baseline;
 mod config;
+mod folders;
 mod inline_allow;
 
 use crate::support::encode::hex;

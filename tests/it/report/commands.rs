@@ -8,7 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Runs a command in a shell that finds `ddpatrol` and `git` on PATH.
-fn paste(repo: &Repo, folder: &Path, command: &str, variables: &[(&str, &str)]) -> Output {
+pub(super) fn paste(
+    repo: &Repo,
+    folder: &Path,
+    command: &str,
+    variables: &[(&str, &str)],
+) -> Output {
     let program = Path::new(env!("CARGO_BIN_EXE_ddpatrol")).parent().expect("a folder");
     let mut folders = vec![program.to_owned()];
     folders.extend(std::env::split_paths(&std::env::var_os("PATH").expect("PATH contains git")));
@@ -21,13 +26,13 @@ fn paste(repo: &Repo, folder: &Path, command: &str, variables: &[(&str, &str)]) 
 }
 
 #[track_caller]
-fn must(repo: &Repo, folder: &Path, command: &str) {
+pub(super) fn must(repo: &Repo, folder: &Path, command: &str) {
     let output = paste(repo, folder, command, &[]);
     assert!(output.status.success(), "{command}: {output:?}");
 }
 
 /// Returns the next steps of a text report: labels and the rest of each line.
-fn next_steps(text: &str) -> Vec<(String, String)> {
+pub(super) fn next_steps(text: &str) -> Vec<(String, String)> {
     let lines = text.lines().skip_while(|line| *line != "Next steps").skip(1);
     lines
         .map_while(|line| {
@@ -42,7 +47,7 @@ fn next_steps(text: &str) -> Vec<(String, String)> {
 }
 
 /// Returns the labels and the commands of all next steps, without instructions.
-fn commands(text: &str) -> Vec<(String, String)> {
+pub(super) fn commands(text: &str) -> Vec<(String, String)> {
     let is_command = |line: &String| line.starts_with("git") || line.starts_with("ddpatrol");
     next_steps(text).into_iter().filter(|(_, line)| is_command(line)).collect()
 }
@@ -71,7 +76,7 @@ fn assert_plans(output: &Output) {
     assert_eq!(output.status.code(), Some(expected), "{output:?}");
 }
 
-fn scanned(repo: &Repo, folder: &Path, args: &[&str]) -> RunOutput {
+pub(super) fn scanned(repo: &Repo, folder: &Path, args: &[&str]) -> RunOutput {
     repo.run_in(folder, args, &[])
 }
 

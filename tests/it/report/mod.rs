@@ -7,6 +7,7 @@ mod origins;
 mod paths;
 mod places;
 mod saved;
+mod uncommitted;
 
 use crate::support::mint::{self, Random};
 use crate::support::tree::{RunOutput, Tree, raw_name};

@@ -191,3 +191,64 @@ fn excluding_an_archive_excludes_its_members_in_the_history() {
         assert_eq!(ran.finding(token), None);
     }
 }
+
+/// Returns the line, the line in the object and the column of the only location of a token.
+fn lines_of(ran: &RunOutput, token: &str) -> [Value; 3] {
+    let place = ran.only_location(token);
+    ["line", "object_line", "column"].map(|key| place[key].clone())
+}
+
+#[test]
+fn lines_of_messages_are_counted_from_the_beginning_of_the_message() {
+    let tokens = [1, 2, 3, 4, 5].map(token);
+    let [subject, body, tag, note, author] = &tokens;
+    let repo = Repo::new();
+    repo.write("a", "a");
+    repo.git(&["add", "a"]);
+    repo.commit(format!("{subject}\n\n- key: {body}\n"));
+    repo.git(&["tag", "-a", "-m", &format!("v1\n\n{tag}"), "v1"]);
+    repo.git(&["notes", "add", "-m", &format!("first\n{note}"), "HEAD"]);
+    repo.git(&["commit", "--allow-empty", "--author", &format!("{author} <a@b>"), "-m", "third"]);
+    let ran = repo.scan(&[]);
+    // The header of the first commit is a tree, an author, a committer and an empty line.
+    assert_eq!(lines_of(&ran, subject), [json!(1), json!(5), json!(1)], "{ran:?}");
+    assert_eq!(lines_of(&ran, body), [json!(3), json!(7), json!(8)]);
+    assert_eq!(lines_of(&ran, tag), [json!(3), json!(8), json!(1)]);
+    assert_eq!(lines_of(&ran, note), [json!(2), Value::Null, json!(1)]);
+    assert_eq!(lines_of(&ran, author), [json!(3), json!(3), json!(8)]);
+
+    let text = repo.run(&["scan", "--limit", "0"]).stdout();
+    for line in ["message line 1  ", "message line 3  ", "header line 3  "] {
+        assert!(text.contains(line), "{text}");
+    }
+    let sarif: Value =
+        serde_json::from_str(&repo.run(&["scan", "-f", "sarif"]).stdout()).expect("SARIF is JSON");
+    let regions: Vec<String> = sarif["runs"][0]["results"]
+        .as_array()
+        .expect("results")
+        .iter()
+        .filter(|it| it["locations"][0]["logicalLocations"][0]["kind"] == "commit")
+        .map(|it| it["locations"][0]["physicalLocation"]["region"]["startLine"].to_string())
+        .collect();
+    assert_eq!(regions.len(), 3, "{sarif:#}");
+    for line in ["1", "3"] {
+        assert!(regions.iter().any(|it| it == line), "{regions:?}");
+    }
+}
+
+#[test]
+fn a_change_counts_the_lines_of_its_messages_as_a_scan() {
+    let (message, tag) = (token(1), token(2));
+    let repo = Repo::with_files(&[("a", "a")]);
+    let base = repo.id("HEAD");
+    repo.commit_files(&[("a", "b")], &format!("subject\n\n{message}"));
+    repo.git(&["tag", "-a", "-m", &format!("v1\n\nx\n{tag}"), "v1"]);
+    let ran = repo.run(&["range", &format!("{base}..v1"), "--report", "json"]);
+    assert_eq!(lines_of(&ran, &message)[0], json!(3), "{ran:?}");
+    let text = repo.run(&["range", &format!("{base}..v1")]).stdout();
+    assert!(text.contains("message line 3"), "{text}");
+    let lines = repo.run(&["scan", "--report", "jsonl"]).stdout();
+    let lines: Vec<&str> = lines.lines().filter(|it| it.contains("\"object_line\"")).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines.iter().any(|it| it.contains("\"line\":4,")), "{lines:?}");
+}

@@ -393,7 +393,7 @@ fn the_question_names_git_objects_like_the_report_and_omits_irrevocable_tokens()
     );
     let (code, shown) = on_terminal(repo.path(), &args, &[(all, "x"), (all, "a")]);
     assert_eq!(code, Some(0), "every token that can be revoked is: {shown}");
-    assert!(shown.contains(&format!("commit {commit}: line 6: ddpat_")), "{shown}");
+    assert!(shown.contains(&format!("commit {commit}: message line 1: ddpat_")), "{shown}");
     assert!(!shown.contains("stdin"), "{shown}");
     assert!(shown.contains("cannot revoke npm_***: revocation is not supported"), "{shown}");
     assert!(shown.contains("answer a (all), l (live only), c (choose) or n (none)"), "{shown}");

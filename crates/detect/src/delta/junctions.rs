@@ -29,6 +29,7 @@ impl Junctions {
             pairs[at >> 6] |= 1 << (at & 63);
         }
         let longest = needles.iter().map(|needle| needle.as_ref().len()).max().unwrap_or(0);
+        let longest = longest.max(MIN_WINDOW);
         Self { pairs, longest }
     }
 
@@ -38,6 +39,9 @@ impl Junctions {
         self.pairs[at >> 6] >> (at & 63) & 1 == 1
     }
 }
+
+/// Minimum number of bytes on either side of a junction that are searched for a gap in a head.
+const MIN_WINDOW: usize = 8;
 
 /// Number of bytes on either side of a junction that are inspected at once.
 const PROBE_LEN: usize = 16;
@@ -118,6 +122,7 @@ impl DeltaCheck<'_> {
         if self.matcher.has_head(fresh)
             || is_text && memchr::memchr(0, fresh).is_some()
             || self.has_new_runs(fresh)
+            || is_text && self.literals.broken.has_gap(fresh)
         {
             return true;
         }
@@ -178,7 +183,8 @@ impl DeltaCheck<'_> {
         self.junctions.may_join(last, first) && {
             let from = at.saturating_sub(longest);
             let to = (at + longest).min(object.size());
-            self.matcher.has_head(read(object, from..to, window))
+            let near = read(object, from..to, window);
+            self.matcher.has_head(near) || self.literals.broken.has_gap(near)
         }
     }
 
@@ -229,10 +235,16 @@ impl DeltaCheck<'_> {
     fn search_runs(&self, bytes: &[u8]) -> bool {
         let mut is_new = false;
         runs::walk(bytes, 0..bytes.len(), |long| {
-            let (EncodedRun::Base64OrHex(long)
-            | EncodedRun::Escaped(long)
-            | EncodedRun::Utf16(long)) = long;
-            is_new = is_new || self.literals.may_contain_token(&bytes[long]);
+            is_new |= match long {
+                EncodedRun::Base64OrHex(long)
+                | EncodedRun::Escaped(long)
+                | EncodedRun::Text(long)
+                | EncodedRun::Utf16(long) => {
+                    !is_new && self.literals.may_contain_token(&bytes[long])
+                }
+                // Gaps and zeros are searched for separately.
+                EncodedRun::Gap(_) | EncodedRun::Utf32(_) => false,
+            };
         });
         is_new
     }

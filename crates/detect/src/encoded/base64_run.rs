@@ -4,7 +4,8 @@
 //! beginning.
 
 use super::class::{MIN_RUN, is_run};
-use super::decode::{base64_digit, skip_fold};
+use super::digit::base64_digit;
+use super::gap::skip_fold;
 use crate::encoding::Layer;
 
 /// The minimum length of a run that is decoded as nested content, in characters.
@@ -15,13 +16,47 @@ pub(super) const SHORTEST: usize = 64;
 pub(super) enum Content {
     Text,
     Packed(Layer),
+    /// An archive or compressed file in another format.
+    Archive,
+}
+
+/// The first bytes of archives and compressed files that are unpacked if they are in base64.
+const ARCHIVES: [&[u8]; 13] = [
+    b"PK\x03\x04",
+    b"PK\x07\x08PK\x03\x04",
+    b"7z\xbc\xaf\x27\x1c",
+    b"\xfd7zXZ\0",
+    b"\x28\xb5\x2f\xfd",
+    b"\x04\x22\x4d\x18",
+    b"!<arch>\n",
+    b"\xed\xab\xee\xdb",
+    b"07070",
+    b"SQLite format 3\0",
+    b"%PDF-",
+    b"PACK\0\0\0\x02",
+    b"# v2 git bundle\n",
+];
+
+/// Returns `true` if bytes begin like an archive or a compressed file.
+pub(super) fn is_archive(first: &[u8]) -> bool {
+    let is_bzip2 = first.starts_with(b"BZh") && first.get(4..7) == Some(b"1AY");
+    let is_tar = first.get(257..262) == Some(b"ustar");
+    is_bzip2 || is_tar || ARCHIVES.iter().any(|magic| first.starts_with(magic))
 }
 
 /// Returns `true` if a run mixes lower case, upper case and digits as base64 does. Most names, paths and
 /// hexadecimal numbers do not.
 pub(crate) fn looks_like_base64(run: &[u8]) -> bool {
-    let any = |is: fn(&u8) -> bool| run.iter().any(is);
-    any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_digit)
+    let mut kinds = 0;
+    run.iter().any(|byte| {
+        kinds |= match byte {
+            b'a'..=b'z' => 1,
+            b'A'..=b'Z' => 2,
+            b'0'..=b'9' => 4,
+            _ => 0,
+        };
+        kinds == 7
+    })
 }
 
 /// Returns `true` if base64 with nested content may continue after the end of `bytes`.
@@ -46,6 +81,9 @@ pub(super) fn content(run: &[u8]) -> Option<Content> {
     }
     if first.starts_with(&[0x1f, 0x8b, 8]) {
         return Some(Content::Packed(Layer::Gzip));
+    }
+    if is_archive(&first) {
+        return Some(Content::Archive);
     }
     // Deflate with a window of 32 KiB, and a header that is a multiple of 31.
     if first[0] == 0x78 && (u32::from(first[0]) << 8 | u32::from(first[1])).is_multiple_of(31) {

@@ -17,18 +17,69 @@ const MAX_MASKS: usize = 32;
 /// Number of bytes per block.
 pub(super) const BLOCK: usize = MAX_MASKS * WIDTH;
 
-/// For each lower half of a byte, the set of upper halves that make a probe byte.
+/// The class of a byte that may begin a gap, of NUL, and of a probe byte with this upper half. The upper
+/// halves of upper and lower case letters share a class. All are below 128, so that they can be compared as
+/// signed numbers.
+const GAP: u8 = 1;
+const NUL: u8 = 2;
+const BY_HALF: [u8; 8] = [NUL, 0, 4, 8, 16, 32, 16, 64];
+
+/// For each lower half of a byte, the classes of the bytes with this lower half.
 static BY_LOW: [u8; 16] = {
     let mut by_low = [0; 16];
     let mut at = 0;
     while at < 128 {
         if is_probe(at as u8) {
-            by_low[at & 15] |= 1 << (at >> 4);
+            by_low[at & 15] |= BY_HALF[at >> 4];
         }
+        at += 1;
+    }
+    // ESC, and the first bytes of UTF-8 for characters without a width: C2, E2, EF. Other bytes with
+    // these halves are rare in text, or are ruled out later.
+    let mut at = 0;
+    while at < GAP_STARTS.len() {
+        by_low[GAP_STARTS[at] as usize & 15] |= GAP;
         at += 1;
     }
     by_low
 };
+
+/// The bytes at which a gap in a token may begin.
+const GAP_STARTS: [u8; 4] = [0x1b, 0xc2, 0xe2, 0xef];
+
+/// For each upper half of a byte, its classes.
+static BY_HIGH: [u8; 16] = {
+    let mut by_high = [0; 16];
+    let mut at = 0;
+    while at < 8 {
+        by_high[at] = BY_HALF[at];
+        at += 1;
+    }
+    let mut at = 0;
+    while at < GAP_STARTS.len() {
+        by_high[GAP_STARTS[at] as usize >> 4] |= GAP;
+        at += 1;
+    }
+    by_high
+};
+
+/// Returns `true` if a byte may begin a gap: also those that share their halves with [`GAP_STARTS`].
+const fn is_gap_start(byte: u8) -> bool {
+    BY_LOW[byte as usize & 15] & BY_HIGH[byte as usize >> 4] == GAP
+}
+
+/// The zeros of UTF-32: three of four bytes, for each position of the fourth.
+const UTF32_ZEROS: [u64; 4] = [
+    !0x1111_1111_1111_1111,
+    !0x2222_2222_2222_2222,
+    !0x4444_4444_4444_4444,
+    !0x8888_8888_8888_8888,
+];
+
+/// Returns `true` if bytes begin with characters of UTF-32.
+pub(super) fn is_utf32(bytes: &[u8]) -> bool {
+    bytes.first_chunk().is_some_and(|it| UTF32_ZEROS.contains(&bits_where(it, |byte| byte == 0)))
+}
 
 /// Masks of consecutive bytes, one bit per byte, the lowest bit for the first byte. Probe bytes are those
 /// that encoded text can contain ([`is_probe`]).
@@ -40,11 +91,47 @@ pub(super) struct Masks {
     ends: [u64; MAX_MASKS],
     /// 1 if the last byte of the previous block is zero, else 0.
     after_zero: u64,
+    /// The bytes that may begin a gap in a token.
+    gaps: [u64; MAX_MASKS],
+    has_gaps: bool,
+    /// The masks whose bytes are UTF-32, one bit per mask.
+    utf32: u32,
 }
 
 impl Masks {
     pub(super) fn new() -> Self {
-        Self { probes: [0; MAX_MASKS + 1], ends: [0; MAX_MASKS], after_zero: 0 }
+        Self {
+            probes: [0; MAX_MASKS + 1],
+            ends: [0; MAX_MASKS],
+            after_zero: 0,
+            gaps: [0; MAX_MASKS],
+            has_gaps: false,
+            utf32: 0,
+        }
+    }
+
+    /// Returns the masks of the last block, which [`Masks::ends`] returned.
+    pub(super) fn last_ends(&self, len: usize) -> &[u64] {
+        &self.ends[..len]
+    }
+
+    /// Lists the offsets in the last block at which a gap in a token may begin.
+    pub(super) fn gaps(&self) -> impl Iterator<Item = usize> {
+        let words = if self.has_gaps { &self.gaps[..] } else { &[] };
+        words.iter().enumerate().flat_map(|(at, &word)| {
+            let mut rest = word;
+            std::iter::from_fn(move || {
+                let bit = rest.trailing_zeros() as usize;
+                rest &= rest.wrapping_sub(1);
+                (bit < WIDTH).then_some(at * WIDTH + bit)
+            })
+        })
+    }
+
+    /// Lists the offsets in the last block of masks whose bytes are UTF-32.
+    pub(super) fn utf32(&self) -> impl Iterator<Item = usize> {
+        let masks = self.utf32;
+        (0..MAX_MASKS).filter(move |at| masks >> at & 1 == 1).map(|at| at * WIDTH)
     }
 
     /// Marks the bytes at which [`MIN_RUN`] probe bytes in a row end, in at most [`BLOCK`] bytes that follow the
@@ -66,8 +153,10 @@ impl Masks {
 /// Builds the masks byte by byte.
 fn scalar<'a>(masks: &'a mut Masks, bytes: &[u8]) -> &'a [u64] {
     build(masks, bytes, |block| {
-        let probes = bits_where(block, is_probe);
-        (probes, if block.contains(&0) { bits_where(block, |byte| byte == 0) } else { 0 })
+        let zeros = bits_where(block, |byte| byte == 0);
+        let gaps = bits_where(block, is_gap_start);
+        let is_special = zeros | gaps != 0;
+        Marks { probes: bits_where(block, is_probe), is_special, zeros, gaps }
     })
 }
 
@@ -77,36 +166,63 @@ fn bits_where(block: &[u8; WIDTH], is_match: impl Fn(u8) -> bool) -> u64 {
     block.iter().rev().fold(0, |marks, &byte| marks << 1 | u64::from(is_match(byte)))
 }
 
-/// Builds the masks with `mask`, which returns the probe bytes and the zero bytes.
+/// The marked bytes of one mask.
+struct Marks {
+    probes: u64,
+    /// Whether there are zeros or bytes that may begin a gap.
+    is_special: bool,
+    zeros: u64,
+    /// The bytes that may begin a gap.
+    gaps: u64,
+}
+
+/// Builds the masks with `mask`.
 #[inline(always)]
 fn build<'a>(
     masks: &'a mut Masks,
     bytes: &[u8],
-    mask: impl Fn(&[u8; WIDTH]) -> (u64, u64),
+    mask: impl Fn(&[u8; WIDTH]) -> Marks,
 ) -> &'a [u64] {
-    let Masks { probes, ends, .. } = masks;
-    let mut after_zero = masks.after_zero;
-    let mut set = |word: &mut u64, (probes, zeros): (u64, u64)| {
-        *word = probes & !(zeros & (zeros << 1 | after_zero));
-        after_zero = zeros >> (WIDTH - 1);
-    };
-    let (blocks, rest) = bytes.as_chunks::<WIDTH>();
-    let mut words = probes[1..].iter_mut();
-    for (block, word) in blocks.iter().zip(&mut words) {
-        set(word, mask(block));
+    if std::mem::take(&mut masks.has_gaps) {
+        masks.gaps.fill(0);
     }
-    if let (false, Some(word)) = (rest.is_empty(), words.next()) {
+    masks.utf32 = 0;
+    let (blocks, rest) = bytes.as_chunks::<WIDTH>();
+    for (at, block) in blocks.iter().enumerate().take(MAX_MASKS) {
+        masks.set(at, mask(block));
+    }
+    if !rest.is_empty() && blocks.len() < MAX_MASKS {
         let mut block = [b' '; WIDTH];
         block[..rest.len()].copy_from_slice(rest);
-        set(word, mask(&block));
+        masks.set(blocks.len(), mask(&block));
     }
-    masks.after_zero = after_zero;
     let len = bytes.len().div_ceil(WIDTH);
+    let Masks { probes, ends, .. } = masks;
     for (end, pair) in ends[..len].iter_mut().zip(probes[..=len].windows(2)) {
         *end = ends_of(pair[1], pair[0]);
     }
     probes[0] = probes[len];
     &ends[..len]
+}
+
+impl Masks {
+    /// Sets the mask at an index.
+    #[inline(always)]
+    fn set(&mut self, at: usize, marks: Marks) {
+        let Marks { probes, is_special, zeros, gaps } = marks;
+        if !is_special {
+            self.probes[1 + at] = probes;
+            self.after_zero = 0;
+            return;
+        }
+        self.probes[1 + at] = probes & !(zeros & (zeros << 1 | self.after_zero));
+        self.after_zero = zeros >> (WIDTH - 1);
+        self.gaps[at] = gaps;
+        self.has_gaps |= gaps != 0;
+        if zeros != 0 && UTF32_ZEROS.contains(&zeros) {
+            self.utf32 |= 1 << at;
+        }
+    }
 }
 
 /// Marks the bits at which [`MIN_RUN`] set bits in a row end; `before` is the previous mask.
@@ -133,32 +249,37 @@ fn avx2<'a>(masks: &'a mut Masks, bytes: &[u8]) -> &'a [u64] {
         lane(table as u64, (table >> 64) as u64)
     };
     let by_low = halves(BY_LOW);
-    let by_high = halves([1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0]);
-    let (half, zero) = (_mm256_set1_epi8(15), _mm256_setzero_si256());
+    let by_high = halves(BY_HIGH);
+    let half = _mm256_set1_epi8(15);
+    let (one, two) = (_mm256_set1_epi8(GAP as i8), _mm256_set1_epi8(NUL as i8));
     let load = |half_block: &[u8; 32]| {
         let (words, _) = half_block.as_chunks::<8>();
         let [a, b, c, d] = [0, 1, 2, 3].map(|at| i64::from_le_bytes(words[at]));
         _mm256_set_epi64x(d, c, b, a)
     };
-    let others = |bytes: __m256i| {
-        // A byte that is not ASCII has its highest bit set, for which the first shuffle yields zero.
-        let low = _mm256_shuffle_epi8(by_low, bytes);
+    let classes = |bytes: __m256i| {
+        let low = _mm256_shuffle_epi8(by_low, _mm256_and_si256(bytes, half));
         let high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half);
-        let both = _mm256_and_si256(low, _mm256_shuffle_epi8(by_high, high));
-        _mm256_movemask_epi8(_mm256_cmpeq_epi8(both, zero)) as u32
+        _mm256_and_si256(low, _mm256_shuffle_epi8(by_high, high))
     };
+    let others = |classes| _mm256_movemask_epi8(_mm256_cmpgt_epi8(two, classes)) as u32;
+    let pair = |first: i32, second: i32| u64::from(first as u32) | u64::from(second as u32) << 32;
     build(masks, bytes, |block| {
         let (halves, _) = block.as_chunks::<32>();
         let (first, second) = (load(&halves[0]), load(&halves[1]));
+        let (first, second) = (classes(first), classes(second));
         let probes = !(u64::from(others(first)) | u64::from(others(second)) << 32);
-        // Text has no zeros.
-        let least = _mm256_cmpeq_epi8(_mm256_min_epu8(first, second), zero);
-        let mut zeros = 0;
-        if _mm256_movemask_epi8(least) != 0 {
-            let of = |bytes| _mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, zero)) as u32;
-            zeros = u64::from(of(first)) | u64::from(of(second)) << 32;
+        // Text has no zeros, and few bytes that begin a gap: less one, both are at most one.
+        let least = _mm256_min_epu8(_mm256_sub_epi8(first, one), _mm256_sub_epi8(second, one));
+        let special = _mm256_cmpeq_epi8(_mm256_max_epu8(least, one), one);
+        let (mut zeros, mut gaps) = (0, 0);
+        let is_special = _mm256_movemask_epi8(special) != 0;
+        if is_special {
+            let of = |class, classes| _mm256_movemask_epi8(_mm256_cmpeq_epi8(classes, class));
+            zeros = pair(of(two, first), of(two, second));
+            gaps = pair(of(one, first), of(one, second));
         }
-        (probes, zeros)
+        Marks { probes, is_special, zeros, gaps }
     })
 }
 
@@ -195,6 +316,24 @@ mod tests {
     }
 
     #[test]
+    fn gap_starts_and_utf32_are_marked() {
+        let mut bytes = vec![b'a'; BLOCK];
+        bytes[70] = 0x1b;
+        bytes[129] = 0xe2;
+        bytes[BLOCK - 1] = 0xc2;
+        for at in 0..64 {
+            bytes[192 + at] = if at % 4 == 2 { b'd' } else { 0 };
+        }
+        let mut masks = Masks::new();
+        masks.ends(&bytes);
+        assert_eq!(masks.gaps().collect::<Vec<_>>(), [70, 129, BLOCK - 1]);
+        assert_eq!(masks.utf32().collect::<Vec<_>>(), [192]);
+        masks.ends(&bytes[..100]);
+        assert_eq!(masks.gaps().collect::<Vec<_>>(), [70]);
+        assert_eq!(masks.utf32().count(), 0);
+    }
+
+    #[test]
     fn ends_of_rows_are_found_across_blocks() {
         for from in 0..3 * WIDTH {
             for len in [MIN_RUN - 1, MIN_RUN, MIN_RUN + 1, 3 * WIDTH] {
@@ -217,11 +356,12 @@ mod tests {
 
     #[test]
     fn vector_and_scalar_masks_are_equal() {
-        let bytes: Vec<u8> = (0..BLOCK as u32).map(|at| (at * at / 7 % 131) as u8).collect();
+        let bytes: Vec<u8> = (0..BLOCK as u32).map(|at| (at * at / 7 % 256) as u8).collect();
         for len in [BLOCK, 777, 40] {
             let (mut wide, mut narrow) = (Masks::new(), Masks::new());
             assert_eq!(wide.ends(&bytes[..len]), scalar(&mut narrow, &bytes[..len]));
             assert_eq!(wide.probes, narrow.probes);
+            assert_eq!((wide.gaps, wide.utf32), (narrow.gaps, narrow.utf32));
         }
     }
 }

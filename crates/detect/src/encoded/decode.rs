@@ -3,7 +3,13 @@
 //! Input: text, a position and a scheme. Output: the decoded bytes, each with the offset of its end in the
 //! text. It does not decide whether they are a token.
 
-use super::class::{MIN_RUN, is_run};
+use super::breaks;
+use super::class::is_run;
+use super::digit::{base64_digit, hex_digit};
+use super::escape::{Unescaped, escape, escaped_digit};
+use super::fold::Fold;
+use super::gap::skip_join;
+use super::line_prefix::Gap;
 use crate::encoding::Layer;
 
 /// Maximum distance from the start of a match to the literal that finds it: the escaped form of the
@@ -16,17 +22,23 @@ pub(crate) const MAX_ENCODED_LEN: usize = 10;
 /// Number of bytes read after a decoded token, to check that the encoded text ends there.
 pub(crate) const DECODE_LOOKAHEAD: usize = 96;
 
+/// Maximum length of a broken token, gaps included, in bytes.
+pub(crate) const MAX_BROKEN: usize = 3 << 10;
+
 /// Decoded bytes and, for each, the end offset of its encoded form.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Decoded {
     pub(crate) bytes: Vec<u8>,
     pub(crate) ends: Vec<usize>,
+    /// Whether the encoded text may continue after the end of the input.
+    pub(crate) is_open: bool,
 }
 
 impl Decoded {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.is_open = false;
     }
 
     fn push(&mut self, byte: u8, end: usize) {
@@ -57,6 +69,8 @@ pub(crate) enum Scheme {
     Hex,
     /// Characters that may be escaped in this way.
     Text(Layer),
+    /// Characters with gaps between them, the first one of this kind.
+    Broken(Layer),
 }
 
 impl Scheme {
@@ -66,58 +80,60 @@ impl Scheme {
             Self::Base64 { .. } => (Layer::Base64, None),
             Self::Base64Utf16 { .. } => (Layer::Base64, Some(Layer::Utf16Le)),
             Self::Hex => (Layer::Hex, None),
-            Self::Text(layer) => (layer, None),
+            Self::Text(layer) | Self::Broken(layer) => (layer, None),
         };
         [Some(first), second].into_iter().flatten()
     }
 
     /// Decodes at most `limit` bytes from `start` into `out`.
     pub(crate) fn decode(self, bytes: &[u8], start: usize, limit: usize, out: &mut Decoded) {
+        self.decode_folded(Pieces { bytes, start, fold: Fold::Plain }, limit, out);
+    }
+
+    /// Decodes at most `limit` bytes of folded text into `out`.
+    pub(crate) fn decode_folded(self, pieces: Pieces<'_>, limit: usize, out: &mut Decoded) {
         out.clear();
         match self {
-            Self::Base64 { skip } => base64(bytes, start, skip, limit, out),
+            Self::Base64 { skip } => base64(pieces, skip, limit, out),
             Self::Base64Utf16 { skip } => {
-                base64(bytes, start, skip, 2 * limit, out);
+                base64(pieces, skip, 2 * limit, out);
                 out.halve();
             }
-            Self::Hex => hex(bytes, start, limit, out),
-            Self::Text(layer) => text(bytes, start, layer, limit, out),
+            Self::Hex => hex(pieces, limit, out),
+            Self::Text(layer) => text(pieces.bytes, pieces.start, layer, limit, out),
+            Self::Broken(_) => broken(pieces.bytes, pieces.start, limit, out),
         }
     }
 }
 
-/// Returns the value of a base64 digit, in either alphabet; `None` for other characters.
-#[must_use]
-pub const fn base64_digit(byte: u8) -> Option<u8> {
-    Some(match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    })
-}
-
-pub(super) fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).map(|digit| digit as u8)
+/// Encoded text that may be folded into several pieces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pieces<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) start: usize,
+    pub(crate) fold: Fold,
 }
 
 /// Decodes base64 whose first character has `skip` bits of the preceding text.
-fn base64(bytes: &[u8], start: usize, skip: u8, limit: usize, out: &mut Decoded) {
+fn base64(pieces: Pieces<'_>, skip: u8, limit: usize, out: &mut Decoded) {
+    let Pieces { bytes, start, mut fold } = pieces;
     let (mut held, mut bits) = (0_u32, 0_u32);
     let mut at = start;
     let mut is_first = true;
     while out.bytes.len() < limit {
-        let Some(&byte) = bytes.get(at) else { return };
-        let Some(digit) = base64_digit(byte) else {
-            match skip_fold(bytes, at).or_else(|| skip_join(bytes, at)) {
-                Some(next) if !is_first => at = next,
-                _ => return,
+        let plain = bytes.get(at).and_then(|&byte| Some((base64_digit(byte)?, 1)));
+        let Some((digit, len)) = plain.or_else(|| escaped_digit(&bytes[at.min(bytes.len())..]))
+        else {
+            match fold.next(bytes, at) {
+                Gap::Next(next) if !is_first => at = next,
+                gap => {
+                    out.is_open = gap == Gap::Open;
+                    return;
+                }
             }
             continue;
         };
-        at += 1;
+        at += len;
         let fresh = if is_first { 6 - u32::from(skip) } else { 6 };
         is_first = false;
         held = held << fresh | u32::from(digit) & ((1 << fresh) - 1);
@@ -130,10 +146,29 @@ fn base64(bytes: &[u8], start: usize, skip: u8, limit: usize, out: &mut Decoded)
     }
 }
 
-fn hex(bytes: &[u8], start: usize, limit: usize, out: &mut Decoded) {
-    for (at, pair) in bytes[start..].chunks_exact(2).take(limit).enumerate() {
-        let Some((high, low)) = hex_digit(pair[0]).zip(hex_digit(pair[1])) else { return };
-        out.push(high << 4 | low, start + 2 * at + 2);
+fn hex(pieces: Pieces<'_>, limit: usize, out: &mut Decoded) {
+    let Pieces { bytes, start, mut fold } = pieces;
+    let (mut at, mut high) = (start, None);
+    while out.bytes.len() < limit {
+        let Some(digit) = bytes.get(at).and_then(|&byte| hex_digit(byte)) else {
+            match fold.next(bytes, at) {
+                Gap::Next(next) if at > start => at = next,
+                gap => {
+                    out.is_open = gap == Gap::Open;
+                    return;
+                }
+            }
+            // Only digits follow a fold.
+            if bytes.get(at).is_none_or(|&byte| hex_digit(byte).is_none()) {
+                return;
+            }
+            continue;
+        };
+        at += 1;
+        match high.take() {
+            Some(high) => out.push(high << 4 | digit, at),
+            None => high = Some(digit),
+        }
     }
 }
 
@@ -176,137 +211,22 @@ fn text(bytes: &[u8], start: usize, layer: Layer, limit: usize, out: &mut Decode
     }
 }
 
-/// One decoded escape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unescaped {
-    /// The byte that the escape encodes; `None` for a soft line break.
-    pub(super) byte: Option<u8>,
-    /// The length of the escape.
-    pub(super) len: usize,
-}
-
-impl Unescaped {
-    #[inline]
-    fn byte(byte: u8, len: usize) -> Self {
-        Self { byte: Some(byte), len }
-    }
-}
-
-/// Reads the escape at the beginning of `text`.
-pub(super) fn escape(layer: Layer, text: &[u8]) -> Option<Unescaped> {
-    let pair = |at: usize| {
-        let (high, low) = (hex_digit(*text.get(at)?)?, hex_digit(*text.get(at + 1)?)?);
-        Some(high << 4 | low)
-    };
-    match layer {
-        Layer::Percent if text.first() == Some(&b'%') => Some(Unescaped::byte(pair(1)?, 3)),
-        Layer::HexEscape if text.starts_with(b"\\x") => Some(Unescaped::byte(pair(2)?, 4)),
-        Layer::QuotedPrintable if text.first() == Some(&b'=') => {
-            for end in [&b"=\r\n"[..], b"=\n"] {
-                if text.starts_with(end) {
-                    return Some(Unescaped { byte: None, len: end.len() });
-                }
+/// Joins the pieces of a broken token.
+fn broken(bytes: &[u8], start: usize, limit: usize, out: &mut Decoded) {
+    let mut at = start;
+    while out.bytes.len() < limit && at < start + MAX_BROKEN {
+        match bytes.get(at) {
+            Some(&byte) if breaks::is_piece(byte) => {
+                at += 1;
+                out.push(byte, at);
             }
-            Some(Unescaped::byte(pair(1)?, 3))
-        }
-        Layer::Unicode if text.starts_with(b"\\u00") => Some(Unescaped::byte(pair(4)?, 6)),
-        Layer::Unicode if text.starts_with(b"\\u{") => {
-            braced(&text[3..]).map(|it| Unescaped { len: it.len + 3, ..it })
-        }
-        Layer::Html if text.first() == Some(&b'&') => reference(text),
-        _ => None,
-    }
-}
-
-/// Reads `5f}` or `005f}`.
-fn braced(text: &[u8]) -> Option<Unescaped> {
-    let close = text.iter().take(7).position(|&byte| byte == b'}')?;
-    let digits = std::str::from_utf8(&text[..close]).ok()?;
-    let value = u32::from_str_radix(digits, 16).ok()?;
-    Some(Unescaped::byte(u8::try_from(value).ok()?, close + 1))
-}
-
-/// Reads an HTML character reference.
-fn reference(text: &[u8]) -> Option<Unescaped> {
-    let close = text.iter().take(12).position(|&byte| byte == b';')?;
-    let name = std::str::from_utf8(&text[1..close]).ok()?;
-    let value = match name.strip_prefix('#') {
-        Some(number) => match number.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-            None => number.parse().ok()?,
-        },
-        None => match name {
-            "lowbar" | "UnderBar" => u32::from(b'_'),
-            "equals" => u32::from(b'='),
-            "period" => u32::from(b'.'),
-            _ => return None,
-        },
-    };
-    Some(Unescaped::byte(u8::try_from(value).ok()?, close + 1))
-}
-
-/// Maximum number of bytes between the end of one line or literal and the first character of the next.
-pub(super) const MAX_GAP: usize = 80;
-
-/// Maximum number of bytes around a line of base64 that decide whether it continues.
-pub(super) const FOLD_CONTEXT: usize = MAX_GAP + 2 * MIN_RUN + 2;
-
-/// Skips a line break and the whitespace, comment mark or quotation mark before the text of the next line.
-/// The line break may be written as `\n`.
-pub(super) fn skip_fold(bytes: &[u8], at: usize) -> Option<usize> {
-    let rest = &bytes[at..bytes.len().min(at + MAX_GAP)];
-    let ends = [&b"\r\n"[..], b"\n", b"\\r\\n", b"\\n"];
-    let mut len = ends.into_iter().find(|end| rest.starts_with(end))?.len();
-    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    len += rest[len..].iter().take_while(|byte| is_blank(byte)).count();
-    let marks = [&b"//"[..], b"--", b"#", b"*", b">", b";", b"%"];
-    if let Some(mark) = marks.into_iter().find(|mark| rest[len..].starts_with(mark)) {
-        let behind = len + mark.len();
-        let blanks = rest[behind..].iter().take_while(|byte| is_blank(byte)).count();
-        // A mark without a blank may be text: base64 can begin with two slashes.
-        if blanks > 0 {
-            len = behind + blanks;
+            Some(_) => match breaks::skip(bytes, at) {
+                Some(gap) => at = gap.end,
+                None => return,
+            },
+            None => return,
         }
     }
-    rest.get(len).filter(|&&byte| base64_digit(byte).is_some()).map(|_| at + len)
-}
-
-/// Skips the characters that join two string literals: the closing quote, an operator or a line break, and
-/// the opening quote; or a backslash at the end of a line.
-pub(super) fn skip_join(bytes: &[u8], at: usize) -> Option<usize> {
-    let rest = &bytes[at..bytes.len().min(at + MAX_GAP)];
-    let blanks =
-        |from: usize| rest[from..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    for end in [&b"\\\r\n"[..], b"\\\n"] {
-        if rest.starts_with(end) {
-            // The next line may be indented inside the quotes.
-            return Some(at + end.len() + blanks(end.len()));
-        }
-    }
-    // Quotes may be escaped in code inside a string.
-    let quote = |from: usize| {
-        let escaped = rest[from..].iter().take_while(|&&byte| byte == b'\\').count().min(3);
-        let mark = *rest.get(from + escaped)?;
-        matches!(mark, b'"' | b'\'' | b'`').then_some(from + escaped + 1)
-    };
-    let mut len = quote(0)?;
-    len += blanks(len);
-    // `\` continues a line of Python, `_` and `&` one of Basic.
-    let operators = [&b"+"[..], b"..", b".", b"<>", b"++", b"&", b"||", b"~", b"\\", b"%"];
-    if let Some(operator) = operators.into_iter().find(|it| rest[len..].starts_with(it)) {
-        len += operator.len();
-        len += blanks(len);
-        // `& _` of Basic.
-        if rest[len..].starts_with(b"_") && blanks(len + 1) > 0 {
-            len += 1 + blanks(len + 1);
-        }
-    }
-    // The second literal may have a prefix: b"…", r"…", f"…", L"…", u8"…".
-    let prefix = rest[len..].iter().take(2).take_while(|byte| byte.is_ascii_alphanumeric()).count();
-    if let Some(opened) = quote(len) {
-        return Some(at + opened);
-    }
-    quote(len + prefix).map(|opened| at + opened)
 }
 
 #[cfg(test)]
@@ -361,18 +281,6 @@ mod tests {
         for apart in ["a\", \"b", "a\" x \"b", "a\";\n\"b", "a\nb", "a\" - \"b", "a\" + foo + \"b"]
         {
             assert_eq!(decoded(Scheme::Text(Layer::Split), apart), "a", "{apart}");
-        }
-    }
-
-    #[test]
-    fn lines_of_base64_are_folded_in_every_kind_of_text() {
-        for folded in
-            ["A\nb", "A\r\n  b", "A\\nb", "A\\r\\nb", "A\n// b", "A\n * b", "A\n#   b", "A\n> b"]
-        {
-            assert_eq!(skip_fold(folded.as_bytes(), 1), Some(folded.len() - 1), "{folded}");
-        }
-        for apart in ["A b", "A\n\nb", "A\n# # b", "A\n:b"] {
-            assert_eq!(skip_fold(apart.as_bytes(), 1), None, "{apart}");
         }
     }
 }

@@ -42,6 +42,18 @@ pub(super) fn byte_order(search: &Search<'_>, start: usize, last: usize) -> Laye
     }
 }
 
+/// Returns the byte order of UTF-32 whose first ASCII byte is at `first`. Evaluates the byte order mark, then
+/// the zeros before it, then its offset.
+pub(super) fn utf32_byte_order(search: &Search<'_>, first: usize) -> Layer {
+    let is_after_zeros = first >= 3 && search.bytes[first - 3..first] == [0; 3];
+    let offset = match search.kind {
+        ContentKind::Blob { offset } => offset + first as u64,
+        ContentKind::TreeNames => 0,
+    };
+    let is_marked = search.kind == ContentKind::WHOLE && search.bytes.starts_with(b"\xff\xfe\0\0");
+    if is_after_zeros && !is_marked && offset % 4 == 3 { Layer::Utf32Be } else { Layer::Utf32Le }
+}
+
 /// Inspects the bytes after the last character of a token.
 fn after(bytes: &[u8], last: usize) -> Clue {
     for at in (last..last + CONTEXT).step_by(2) {

@@ -4,8 +4,10 @@
 //! literals, and the forms that a literal may belong to. Decoding decides ([`super::start`]).
 
 use super::base64_run::looks_like_base64;
+use super::broken::BrokenHeads;
 use super::class::{MIN_RUN, is_run};
-use super::needles::{self, Escape, EscapeNeedle, RunNeedle};
+use super::decode::Scheme;
+use super::needles::{self, Escape, EscapeNeedle, Form, RunNeedle};
 use crate::prefilter::Prefilter;
 use aho_corasick::BuildError;
 
@@ -19,7 +21,47 @@ pub(crate) struct Literals {
     pub(super) escape_prefilter: Prefilter,
     /// For each anchor character, the parts of heads before it.
     before: Vec<Vec<Box<[u8]>>>,
+    pub(crate) broken: BrokenHeads,
+    /// The pairs of adjacent characters in literals, with the character before a literal that belongs to it.
+    pairs: Box<[u64; 1024]>,
+    /// The beginnings of the literals of hex, by their last character.
+    hex_beginnings: Vec<Vec<Box<[u8]>>>,
 }
+
+/// Lists the pairs of adjacent characters in literals.
+fn pairs_of(needles: &[RunNeedle]) -> Box<[u64; 1024]> {
+    let mut pairs = Box::new([0; 1024]);
+    let mut add = |first: u8, second: u8| {
+        let at = usize::from(first) << 8 | usize::from(second);
+        pairs[at >> 6] |= 1 << (at & 63);
+    };
+    for RunNeedle { text, forms } in needles {
+        text.windows(2).for_each(|pair| add(pair[0], pair[1]));
+        if forms.iter().any(|form| form.back > 0) {
+            (0..=u8::MAX).for_each(|before| add(before, text[0]));
+        }
+    }
+    pairs
+}
+
+/// Lists the proper beginnings of the literals of hex, by their last character.
+fn hex_beginnings_of(needles: &[RunNeedle]) -> Vec<Vec<Box<[u8]>>> {
+    let mut all: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); 256];
+    let is_hex = |form: &Form| form.scheme == Scheme::Hex;
+    for needle in needles.iter().filter(|needle| needle.forms.iter().any(is_hex)) {
+        for len in 1..needle.text.len() {
+            let beginning = &needle.text[..len];
+            let same = &mut all[usize::from(beginning[len - 1])];
+            if !same.iter().any(|it| **it == *beginning) {
+                same.push(beginning.into());
+            }
+        }
+    }
+    all
+}
+
+/// The lengths of the object ids of git, in hex. Such runs are rarely folded text.
+const ID_LENS: [usize; 2] = [40, 64];
 
 impl Literals {
     pub(crate) fn new<'a>(heads: impl Iterator<Item = &'a [u8]>) -> Result<Self, BuildError> {
@@ -39,7 +81,19 @@ impl Literals {
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
         let texts: Vec<&[u8]> = escapes.iter().map(|needle| &*needle.text).collect();
         let escape_prefilter = Prefilter::new(&texts)?;
-        Ok(Self { needles, prefilter, longest, escapes, escape_prefilter, before })
+        let broken = BrokenHeads::new(&heads);
+        let (pairs, hex_beginnings) = (pairs_of(&needles), hex_beginnings_of(&needles));
+        Ok(Self {
+            needles,
+            prefilter,
+            longest,
+            escapes,
+            escape_prefilter,
+            before,
+            broken,
+            pairs,
+            hex_beginnings,
+        })
     }
 
     /// Returns, for each head with this anchor character, the part of the head before it.
@@ -47,10 +101,43 @@ impl Literals {
         self.before[usize::from(escape.byte)].iter().map(|before| &**before)
     }
 
+    /// Returns `true` if a literal may contain these two characters, one at the end of a line and one at the
+    /// beginning of the next.
+    #[inline]
+    pub(super) fn may_join(&self, last: u8, next: u8) -> bool {
+        let at = usize::from(last) << 8 | usize::from(next);
+        self.pairs[at >> 6] >> (at & 63) & 1 == 1
+    }
+
+    /// Returns `true` if text ends with the beginning of a literal of hex. The literal may continue in the
+    /// next line.
+    pub(super) fn may_begin_hex(&self, text: &[u8]) -> bool {
+        self.ends_as_hex(text, 1)
+    }
+
+    /// Returns `true` if text ends with at least `least` characters of a literal of hex.
+    fn ends_as_hex(&self, text: &[u8], least: usize) -> bool {
+        let Some(&last) = text.last() else { return false };
+        let beginnings = &self.hex_beginnings[usize::from(last)];
+        !beginnings.is_empty()
+            && text.iter().rev().take(MIN_RUN / 2).all(u8::is_ascii_hexdigit)
+            && beginnings.iter().any(|it| it.len() >= least && text.ends_with(it))
+    }
+
     /// Returns `true` if a run may contain an encoded token.
     pub(crate) fn may_contain_token(&self, run: &[u8]) -> bool {
         let mut parts = run.split(|&byte| !is_run(byte)).filter(|it| it.len() >= MIN_RUN);
-        parts.any(|part| self.prefilter.is_match(part) || looks_like_base64(part))
+        let is_encoded = |part: &[u8]| {
+            // One character at the end of an object id is no evidence of a literal.
+            let least = if ID_LENS.contains(&part.len()) { 2 } else { 1 };
+            looks_like_base64(part)
+                || self.prefilter.is_match(part)
+                || self.ends_as_hex(part, least)
+                || self.broken.is_rest(part)
+        };
+        parts.any(is_encoded)
+            || self.broken.is_rest(run)
             || self.escape_prefilter.is_match(run)
+            || self.broken.has_escaped_gap(run)
     }
 }

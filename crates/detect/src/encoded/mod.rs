@@ -5,15 +5,25 @@
 //!
 //! Contract. Every token of a provable rule is found, as a proven match that names its encoding:
 //! - base64, standard and URL-safe, at all three alignments, padded or not, of the token or of its
-//!   UTF-16LE; folded into lines of at least 40 characters, with indentation and comment marks, or
-//!   with line breaks written as `\n`; joined from string literals;
+//!   UTF-16LE; escaped digits such as `%2B` and `\/` are decoded, unless the content is nested;
 //! - hex, in either case;
+//! - base64 and hex folded into lines of at least 40 characters: with indentation and comment marks, or with
+//!   line breaks written as `\n`; joined from string literals or elements of a list; with soft line breaks of
+//!   quoted-printable; or behind a prefix of at most 256 bytes that repeats or counts, and before a suffix of
+//!   at most 256 bytes, such as in logs, listings, patches, tables and JSON records ([`line_prefix`]);
 //! - UTF-16 in both byte orders, and any encoding of this list inside it;
 //! - percent-encoding, `\uXXXX` and `\u{XX}`, `\xXX`, HTML character references, and quoted-printable,
 //!   if all characters are escaped or only those that are neither letters nor digits, and soft line
 //!   breaks of quoted-printable;
+//! - a backslash before punctuation, as in Markdown;
 //! - adjacent string literals, string literals joined by an operator, and lines that end in a backslash,
 //!   if the first one contains the whole head;
+//! - UTF-32 in both byte orders, and any encoding of this list inside it;
+//! - tokens broken into pieces by gaps ([`breaks`]): line ends with blanks, quotation or comment marks;
+//!   tags of HTML and XML; ANSI control sequences; characters without a width. Gaps may be up to 1 KiB
+//!   long each, and the whole token 3 KiB. If the head itself is broken, it is found if a gap in it
+//!   begins with an escape character or a character without a width, with a closing or inline tag in
+//!   content that has tags in its first KiB, or if at least 40 characters without a gap follow;
 //! - any encoding of this list inside base64 of 64 characters or more that contains text, gzip or zlib, up
 //!   to three levels deep.
 //!
@@ -31,10 +41,17 @@
 //! beginning.
 
 mod base64_run;
+pub(super) mod breaks;
+pub(super) mod broken;
 mod byte_class;
 mod class;
 pub(super) mod decode;
+mod digit;
 mod endianness;
+mod escape;
+pub(crate) mod fold;
+mod gap;
+pub(crate) mod line_prefix;
 pub(super) mod literals;
 pub(super) mod mask_spans;
 mod needles;
@@ -48,14 +65,20 @@ pub(super) mod stream;
 pub(crate) use base64_run::looks_like_base64;
 pub use base64_run::may_continue_base64;
 pub(super) use class::{MIN_RUN, is_text};
-pub use decode::base64_digit;
+pub use digit::base64_digit;
+pub(super) use fold::pieces;
+pub use open_base64::ends_in_nested_base64;
 
 use super::budget;
 use super::candidate::{Candidate, OnCandidate};
 use super::matcher::Matcher;
 use super::scratch::Scratch;
 use super::search::{ContentKind, Search};
-use decode::{DECODE_LOOKAHEAD, LOOKBEHIND, Scheme, skip_fold, skip_join};
+use broken::BrokenSearch;
+use decode::{DECODE_LOOKAHEAD, LOOKBEHIND, Scheme};
+use fold::Fold;
+use gap::FOLD_CONTEXT;
+use line_prefix::Gap;
 use literals::Literals;
 use needles::Escape;
 use nested::NestedSearch;
@@ -71,6 +94,27 @@ pub(super) struct EncodedSearch<'a> {
     pub(super) nested: NestedSearch<'a>,
 }
 
+/// Maximum number of ways to continue after the end of a line that are remembered, to skip repeated ones.
+const MAX_BORDERS: usize = 12;
+
+/// The end of a line of encoded text, and the beginning of the next.
+#[derive(Clone, Copy, Debug)]
+struct Border {
+    end: usize,
+    /// The number of encoded characters before the end.
+    tail: usize,
+    next: usize,
+}
+
+/// Lists the offsets where encoded text that ends at `end` may continue.
+fn borders(bytes: &[u8], end: usize) -> impl Iterator<Item = usize> {
+    let folds = std::iter::once(Fold::Plain).chain(Fold::others(bytes, end));
+    folds.filter_map(move |mut fold| match fold.next(bytes, end) {
+        Gap::Next(next) => Some(next),
+        Gap::Closed | Gap::Open => None,
+    })
+}
+
 /// An escaped character that may belong to a head.
 #[derive(Clone, Debug)]
 struct EscapedCharacter {
@@ -84,18 +128,41 @@ impl EncodedSearch<'_> {
     /// Searches every run in the part that is long enough to contain an encoded token.
     pub(super) fn run(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
         let is_text = search.kind != ContentKind::TreeNames;
+        let broken = BrokenSearch { matcher: self.matcher, heads: &self.literals.broken };
+        if is_text && broken::is_markup(search.bytes) {
+            broken.markup(search, scratch, on);
+        }
         runs::walk(search.bytes, search.part.clone(), |found| match found {
             EncodedRun::Base64OrHex(run) => {
                 search.spend(&mut scratch.budget, budget::RUN * run.len() as u64);
                 self.search_run(search, &run, scratch, on);
                 if is_text {
-                    if looks_like_base64(&search.bytes[run.clone()]) {
-                        // The surrounding text decides whether base64 begins or continues here.
-                        let inspected_start = run.start.saturating_sub(decode::FOLD_CONTEXT);
-                        let (start, inspected_end) = (run.start, run.end + decode::FOLD_CONTEXT);
+                    // The surrounding text decides whether base64 begins or continues here.
+                    let is_base64 = looks_like_base64(&search.bytes[run.clone()]);
+                    let near = run.start.saturating_sub(FOLD_CONTEXT)..run.end + FOLD_CONTEXT;
+                    let mut inspected = is_base64.then_some(near);
+                    // Of a run that is clipped, the end alone may look like base64 or not.
+                    let is_clipped = run.start == search.part.start;
+                    let may_continue = is_base64 || is_clipped || {
+                        let text = &search.bytes[run.clone()];
+                        self.literals.may_begin_hex(text.strip_suffix(b"=").unwrap_or(text))
+                    };
+                    if may_continue
+                        && let Some(lines) = self.line_borders(search, &run, scratch, on)
+                    {
+                        inspected = Some(match inspected {
+                            Some(near) => near.start.min(lines.start)..near.end.max(lines.end),
+                            None => lines,
+                        });
+                    }
+                    if let Some(Range { start: inspected_start, end: inspected_end }) = inspected {
+                        let start = run.start;
                         on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
                     }
-                    self.line_borders(search, &run, scratch, on);
+                    // The start of a run of text is searched below.
+                    if run.start.checked_sub(1).is_some_and(|at| class::is_text(search.bytes[at])) {
+                        broken.before_run(search, &run, scratch, on);
+                    }
                     self.nested.base64(search, &run, scratch, on);
                 }
             }
@@ -108,12 +175,24 @@ impl EncodedSearch<'_> {
                         self.escaped(search, &place, scratch, on);
                     }
                 });
+                if is_text {
+                    broken.escaped(search, &run, scratch, on);
+                }
             }
             EncodedRun::Utf16(stretch) if is_text => {
                 scratch.needs_full_scan = true;
                 self.nested.utf16(search, &stretch, scratch, on);
             }
-            EncodedRun::Utf16(..) => {}
+            EncodedRun::Text(run) if is_text => broken.before_run(search, &run, scratch, on),
+            EncodedRun::Gap(at) if is_text => broken.gap_at(search, at, scratch, on),
+            EncodedRun::Utf32(at) if is_text => {
+                scratch.needs_full_scan = true;
+                self.nested.utf32(search, at, scratch, on);
+            }
+            EncodedRun::Utf16(_)
+            | EncodedRun::Text(_)
+            | EncodedRun::Gap(_)
+            | EncodedRun::Utf32(_) => {}
         });
     }
 
@@ -142,31 +221,61 @@ impl EncodedSearch<'_> {
         });
     }
 
-    /// Searches for literals that cross from one line of base64 to the next.
+    /// Searches for literals that cross from one line of base64 or hex to the next. Returns the range that
+    /// decides whether and where the line continues; `None` if no literal can begin at its end.
     fn line_borders(
         &self,
         search: &Search<'_>,
         run: &Range<usize>,
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
-    ) {
+    ) -> Option<Range<usize>> {
         let bytes = search.bytes;
         if run.end > search.part.end {
             // The search of the part where the line ends does this.
-            return;
+            return None;
         }
-        let next = skip_fold(bytes, run.end).or_else(|| skip_join(bytes, run.end));
-        let Some(next) = next else { return };
+        // A soft line break of quoted-printable.
+        let is_soft =
+            bytes[..run.end].ends_with(b"=") && matches!(bytes.get(run.end), Some(b'\r' | b'\n'));
+        let end = if is_soft { run.end - 1 } else { run.end };
         // Decide by the end of the line, so that the result is the same for every division into parts.
-        let tail = bytes[..run.end].iter().rev().take(base64_run::SHORTEST);
+        let tail = bytes[..end].iter().rev().take(base64_run::SHORTEST);
         let tail = tail.take_while(|&&byte| class::is_run(byte)).count();
-        if !looks_like_base64(&bytes[run.end - tail..run.end]) {
-            return;
+        let tail = &bytes[end - tail..end];
+        if tail.ends_with(b"=") || !looks_like_base64(tail) && !self.literals.may_begin_hex(tail) {
+            return None;
         }
-        scratch.needs_full_scan = true;
+        let mut tried = [None; MAX_BORDERS];
+        for (at, next) in borders(bytes, end).enumerate() {
+            if tried.contains(&Some(next)) {
+                continue;
+            }
+            if let Some(place) = tried.get_mut(at) {
+                *place = Some(next);
+            }
+            if !self.literals.may_join(bytes[end - 1], bytes[next]) {
+                continue;
+            }
+            self.line_border(search, Border { end, tail: tail.len(), next }, scratch, on);
+        }
+        let lines = line_prefix::inspected(bytes, end);
+        let near = end + gap::MAX_GAP + self.literals.longest;
+        Some(lines.start..lines.end.max(near))
+    }
+
+    /// Searches for literals that cross from one line to the next.
+    fn line_border(
+        &self,
+        search: &Search<'_>,
+        border: Border,
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let (bytes, Border { end, tail, next }) = (search.bytes, border);
         // From both lines as many characters as a literal and the character before it can have.
         let longest = self.literals.longest;
-        let mut places: Vec<usize> = (run.end - longest.min(tail)..run.end).collect();
+        let mut places: Vec<usize> = (end - longest.min(tail)..end).collect();
         let border = places.len();
         let ahead =
             bytes[next..].iter().take(longest).take_while(|&&it| base64_digit(it).is_some());
@@ -176,8 +285,7 @@ impl EncodedSearch<'_> {
             let needle = &self.literals.needles[hit.needle];
             for form in &needle.forms {
                 let Some(first) = hit.start.checked_sub(form.back) else { continue };
-                let crosses = first < border && hit.start + needle.text.len() > border;
-                if crosses && form.scheme != Scheme::Hex {
+                if first < border && hit.start + needle.text.len() > border {
                     let (start, inspected_start) = (places[first], places[0]);
                     let place = Start {
                         scheme: form.scheme,

@@ -151,6 +151,14 @@ fn escaped_forms(byte: u8) -> Vec<(Vec<u8>, Escape)> {
         ),
         (Layer::HexEscape, vec![format!("\\x{byte:02x}"), format!("\\x{byte:02X}")]),
         (
+            Layer::Backslash,
+            if byte.is_ascii_punctuation() {
+                vec![format!("\\{}", char::from(byte))]
+            } else {
+                vec![]
+            },
+        ),
+        (
             Layer::Html,
             vec![
                 format!("&#{byte};"),

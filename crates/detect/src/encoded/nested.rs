@@ -9,17 +9,20 @@
 
 use super::base64_run::{self, Content, looks_like_base64};
 use super::class::is_run;
-use super::decode::{LOOKBEHIND, utf16};
+use super::decode::{LOOKBEHIND, MAX_BROKEN, utf16};
 use super::endianness;
 use super::stream::{Base64Reader, Base64Stream};
 use crate::budget::{self, Budget};
 use crate::candidate::{Candidate, Evidence, Match, OnCandidate};
 use crate::encoding::{Encoding, Layer};
-use crate::scratch::Scratch;
+use crate::scratch::{EncodedArchive, Scratch};
 use crate::search::{DEPTH, Level, Search};
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use std::io::Read;
 use std::ops::Range;
+
+/// Number of bytes of a character of UTF-32.
+const UTF32_WIDTH: usize = 4;
 
 /// Number of bytes decoded or decompressed between two checks of the budget.
 const STEP: usize = 64 * 1024;
@@ -76,6 +79,7 @@ impl NestedSearch<'_> {
         let last = bytes.len().min(first + 2 * text.len());
         scratch.progress.utf16 = stretch.start..last;
         let part = (stretch.start - first) / 2..text.len();
+        let archives = scratch.archive_count();
         let inner = Search { part, ..search.inner(&text, search.level) };
         self.search_decoded(&inner, scratch, &mut |found, token| {
             let (start, end) = (first + 2 * found.start, first + 2 * found.end);
@@ -94,6 +98,67 @@ impl NestedSearch<'_> {
                 token,
             );
         });
+        scratch.move_archives(archives, |start| first + 2 * start);
+        scratch.give_back(text);
+    }
+
+    /// Decodes the UTF-32 around an offset, and searches it.
+    pub(super) fn utf32(
+        &self,
+        search: &Search<'_>,
+        at: usize,
+        scratch: &mut Scratch,
+        on: OnCandidate<'_>,
+    ) {
+        let bytes = search.bytes;
+        let Some(probe) = (at..at + 4).find(|&at| bytes.get(at).is_some_and(|&byte| byte != 0))
+        else {
+            return;
+        };
+        let known = &scratch.progress.utf32;
+        let is_known = known.contains(&probe) && (probe - known.start).is_multiple_of(UTF32_WIDTH);
+        if search.depth == 0 || is_known {
+            return;
+        }
+        let is_character =
+            |at: usize| matches!(bytes[at], 1..0x80) && bytes[at + 1..].starts_with(&[0; 3]);
+        // Tokens may begin before the searched part.
+        let least = search.part.start.saturating_sub(UTF32_WIDTH * LOOKBEHIND);
+        let mut first = probe;
+        while first >= least + UTF32_WIDTH && is_character(first - UTF32_WIDTH) {
+            first -= UTF32_WIDTH;
+        }
+        let mut text = scratch.buffer();
+        let mut last = first;
+        let limit = bytes.len().min(search.part.end + UTF32_WIDTH * MAX_BROKEN);
+        // The zeros after the last character belong to the little-endian order only.
+        while last < limit && bytes[last] != 0 {
+            text.push(bytes[last]);
+            last += UTF32_WIDTH;
+            if !bytes[last - 3..].starts_with(&[0; 3]) {
+                break;
+            }
+        }
+        search.spend(&mut scratch.budget, budget::DECODED * text.len() as u64);
+        scratch.progress.utf32 = first..last.min(search.part.end);
+        let index_of = |at: usize| at.saturating_sub(first).div_ceil(UTF32_WIDTH).min(text.len());
+        let part = index_of(search.part.start)..index_of(search.part.end);
+        let inner = Search { part, ..search.inner(&text, search.level) };
+        let archives = scratch.archive_count();
+        let layer = endianness::utf32_byte_order(search, first);
+        let back = if layer == Layer::Utf32Be { UTF32_WIDTH - 1 } else { 0 };
+        self.search_decoded(&inner, scratch, &mut |found, token| {
+            let place = |index: usize| (first + UTF32_WIDTH * index).saturating_sub(back);
+            let (start, end) = (place(found.start), place(found.end).min(bytes.len()));
+            let encoding = found.encoding.wrapped_in(Encoding::PLAIN.with([layer]));
+            let found = Match { start, end, encoding, ..found };
+            let inspected_start = first.saturating_sub(back);
+            on(
+                Candidate { inspected_start, start, inspected_end: last, found: Some(found) },
+                token,
+            );
+        });
+        scratch.move_archives(archives, |start| first + UTF32_WIDTH * start);
         scratch.give_back(text);
     }
 
@@ -128,13 +193,16 @@ impl NestedSearch<'_> {
             let Some(content) = base64_run::content(part) else { continue };
             scratch.needs_full_scan = true;
             match content {
-                Content::Text if scratch.progress.chains.iter().any(|it| it.includes(at)) => {}
+                Content::Text | Content::Archive
+                    if scratch.progress.chains.iter().any(|it| it.includes(at)) => {}
                 // `is_spent` records an overrun only if there is content to decode.
                 _ if scratch.budget.is_spent() => {}
                 Content::Text => self.base64_text(search, at, scratch, on),
                 Content::Packed(layer) => {
                     self.base64_packed(search, Packed { at, layer }, scratch, on);
                 }
+                Content::Archive if scratch.archives.is_none() => {}
+                Content::Archive => base64_archive(search, at, scratch),
             }
         }
     }
@@ -156,6 +224,7 @@ impl NestedSearch<'_> {
         }
         let layers = Encoding::PLAIN.with([Layer::Base64]);
         let inspected_end = stream.end();
+        let known = scratch.archive_count();
         self.search_decoded(&search.inner(&text, Level::Decoded), scratch, &mut |found, token| {
             // The ordinary search finds tokens with a single level of base64.
             let wide = Encoding::PLAIN.with([Layer::Utf16Le]);
@@ -166,6 +235,7 @@ impl NestedSearch<'_> {
             let found = Match { start, end, encoding: found.encoding.wrapped_in(layers), ..found };
             on(Candidate { inspected_start: at, start, inspected_end, found: Some(found) }, token);
         });
+        scratch.move_archives(known, |start| stream.start_of(start));
         scratch.give_back(text);
         let chains = &mut scratch.progress.chains;
         chains.retain(|chain| chain.end() > at);
@@ -196,6 +266,12 @@ impl NestedSearch<'_> {
         scratch.budget.spend(budget::DECODED * feed.consumed() as u64);
         let end = feed.end();
         let layers = Encoding::PLAIN.with([Layer::Base64, layer]);
+        if base64_run::is_archive(&content)
+            && let Some(archives) = &mut scratch.archives
+        {
+            archives.push(EncodedArchive { start: at, bytes: content.clone() });
+        }
+        let known = scratch.archive_count();
         self.search_decoded(
             &search.inner(&content, Level::Decoded),
             scratch,
@@ -213,6 +289,7 @@ impl NestedSearch<'_> {
                 );
             },
         );
+        scratch.move_archives(known, |_| at);
         scratch.give_back(content);
     }
 
@@ -229,6 +306,26 @@ impl NestedSearch<'_> {
                 on_match(found, token);
             }
         });
+    }
+}
+
+/// Decodes base64 of an archive for the caller, which unpacks it.
+fn base64_archive(search: &Search<'_>, at: usize, scratch: &mut Scratch) {
+    let mut stream = Base64Stream::new(search.bytes, at);
+    let mut bytes = Vec::new();
+    let most = MAX_UNPACKED >> (DEPTH - search.depth);
+    while !stream.is_over() && !scratch.budget.is_interrupted() {
+        if bytes.len() >= most || scratch.budget.is_spent() {
+            scratch.budget.exceed();
+            break;
+        }
+        let before = bytes.len();
+        stream.read(STEP, &mut bytes);
+        scratch.budget.spend(budget::DECODED * (bytes.len() - before) as u64);
+    }
+    scratch.progress.chains.push(stream.into_chain());
+    if let Some(archives) = &mut scratch.archives {
+        archives.push(EncodedArchive { start: at, bytes });
     }
 }
 

@@ -4,9 +4,10 @@
 //! literals extend to the end. It follows the lines as the decoder does, whatever their length, but
 //! decodes nothing: every run that looks like base64 counts.
 
-use super::base64_run::looks_like_base64;
+use super::base64_run::{self, looks_like_base64};
 use super::class::MIN_RUN;
-use super::decode::{MAX_GAP, base64_digit, skip_fold, skip_join};
+use super::digit::base64_digit;
+use super::gap::{MAX_GAP, skip_fold, skip_join};
 use super::runs::{self, EncodedRun};
 
 /// Returns the start of the first base64 that may continue after the end of `bytes`.
@@ -37,6 +38,14 @@ pub(super) fn start(bytes: &[u8], token: Option<usize>) -> Option<usize> {
         }
     });
     first
+}
+
+/// Returns `true` if `bytes` end in base64 that may continue, and whose content is searched for encoded tokens.
+#[must_use]
+pub fn ends_in_nested_base64(bytes: &[u8]) -> bool {
+    let Some(start) = start(bytes, None) else { return false };
+    let digits = bytes[start..].iter().take_while(|&&byte| base64_digit(byte).is_some()).count();
+    base64_run::content(&bytes[start..start + digits]).is_some()
 }
 
 /// Whether base64 can continue after the end of the bytes.

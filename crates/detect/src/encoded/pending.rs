@@ -4,11 +4,15 @@
 //! that is not decided yet. It holds back more than necessary, but never releases the beginning of a token
 //! that the search would find. It decides nothing about tokens.
 
+use super::breaks;
 use super::class::is_run;
-use super::decode::{Decoded, LOOKBEHIND, Scheme};
+use super::decode::{Decoded, LOOKBEHIND, Pieces, Scheme};
+use super::fold::Fold;
+use super::line_prefix::LINE_LOOKBEHIND;
 use super::literals::Literals;
 use super::open_base64;
 use super::start::head_start;
+use crate::encoding::Layer;
 use crate::matcher::Matcher;
 use crate::scratch::Scratch;
 use std::borrow::Cow;
@@ -25,7 +29,8 @@ impl Pending<'_> {
     /// Returns the offset of the first line that may become part of a token; the length if there is none.
     /// The bytes before `decided` are context only.
     pub(crate) fn start(self, bytes: &[u8], decided: usize, scratch: &mut Scratch) -> usize {
-        let near = bytes.len().saturating_sub(self.matcher.lookahead() + LOOKBEHIND);
+        let near =
+            bytes.len().saturating_sub(self.matcher.lookahead() + LOOKBEHIND + LINE_LOOKBEHIND);
         let text = without_zeros(&bytes[near..]);
         let Heads { open, last_proven } = self.heads(&text, scratch);
         let head = open.map(|at| line_start(bytes, near, newlines(&text[at..])));
@@ -62,6 +67,7 @@ impl Pending<'_> {
             }
         });
         let mut out = Decoded::default();
+        let mut folded = None::<usize>;
         let mut decode_at = |scheme: Scheme, start: usize| {
             scheme.decode(text, start, matcher.longest_head(), &mut out);
             match matcher.longest_from(&out.bytes) {
@@ -76,6 +82,10 @@ impl Pending<'_> {
             }
             if may_continue(text, out.ends.last().copied()) {
                 open.push(start);
+            }
+            if !matches!(scheme, Scheme::Text(_)) && self.is_open_fold(text, scheme, start, scratch)
+            {
+                folded = Some(folded.map_or(start, |first: usize| first.min(start)));
             }
         };
         literals.prefilter.find(text, 0..text.len(), |hit| {
@@ -95,8 +105,74 @@ impl Pending<'_> {
             }
         });
         let last_stop = last_stop(text);
-        let open = open.into_iter().filter(|&at| last_stop.is_none_or(|stop| at > stop)).min();
+        let open = open.into_iter().filter(|&at| last_stop.is_none_or(|stop| at > stop));
+        // The characters of a gap are no stops.
+        let open = open.chain(folded).chain(self.broken_heads(text, scratch)).min();
         Heads { open, last_proven }
+    }
+
+    /// Returns `true` if an encoded token at `start` may continue in a line with a prefix, or in another
+    /// element of a list, that is not complete yet.
+    fn is_open_fold(
+        self,
+        text: &[u8],
+        scheme: Scheme,
+        start: usize,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let mut out = Decoded::default();
+        let mut is_open = false;
+        for fold in Fold::others(text, start) {
+            let pieces = Pieces { bytes: text, start, fold };
+            scheme.decode_folded(pieces, self.matcher.longest_head(), &mut out);
+            match self.matcher.longest_from(&out.bytes) {
+                Some(longest) => {
+                    scheme.decode_folded(pieces, longest + 1, &mut out);
+                    if self.matcher.decide_decoded(&out.bytes, scratch).is_some() {
+                        return false;
+                    }
+                    is_open |= out.is_open;
+                }
+                None => is_open |= out.bytes.len() < self.matcher.longest_head() && out.is_open,
+            }
+        }
+        is_open
+    }
+}
+
+impl Pending<'_> {
+    /// Lists the starts of broken tokens that may continue after the end. One character of a head at the end
+    /// of a line does not count: every other line ends like that.
+    fn broken_heads(self, text: &[u8], scratch: &mut Scratch) -> Vec<usize> {
+        let Self { matcher, literals } = self;
+        let mut starts = Vec::new();
+        literals.broken.each_start(text, |start, gap| {
+            if gap - start > 1 || breaks::skip(text, gap).is_some() {
+                starts.push(start);
+            }
+        });
+        matcher.each_head(text, 0..text.len(), |head| starts.push(head.start));
+        let mut out = Decoded::default();
+        starts.retain(|&start| {
+            let scheme = Scheme::Broken(Layer::Folded);
+            let longest = matcher.longest_head();
+            scheme.decode(text, start, longest, &mut out);
+            let is_head_begun = matcher.provable_heads().any(|head| head.starts_with(&out.bytes));
+            match matcher.longest_from(&out.bytes) {
+                Some(longest) => {
+                    scheme.decode(text, start, longest + 1, &mut out);
+                    if out.bytes.len() > longest
+                        || matcher.decide_decoded(&out.bytes, scratch).is_some()
+                    {
+                        return false;
+                    }
+                }
+                None if !is_head_begun => return false,
+                None => {}
+            }
+            out.ends.last().is_some_and(|&end| breaks::is_open(text, end))
+        });
+        starts
     }
 }
 

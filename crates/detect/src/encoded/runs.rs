@@ -5,7 +5,7 @@
 //! [`super::byte_class`] classifies many bytes at once. Only runs of sufficient length are read byte by
 //! byte, which makes the search for encoded tokens nearly free.
 
-use super::byte_class::{BLOCK, Masks, WIDTH};
+use super::byte_class::{self, BLOCK, Masks, WIDTH};
 use super::class::{CLASS, MARK, MIN_RUN, MIN_UTF16, TEXT, is_run, is_text};
 use std::ops::Range;
 
@@ -21,6 +21,12 @@ pub(crate) enum EncodedRun {
     Escaped(Range<usize>),
     /// A stretch in which every other byte is zero: from its first to its last nonzero byte.
     Utf16(Range<usize>),
+    /// A run of characters of escaped text, from its first character.
+    Text(Range<usize>),
+    /// A byte at which a gap in a token may begin.
+    Gap(usize),
+    /// The offset of a few characters of UTF-32.
+    Utf32(usize),
 }
 
 /// Calls `on_found` with every run of at least [`MIN_RUN`] characters that overlaps `part`. A run that begins
@@ -29,6 +35,10 @@ pub(crate) fn walk(bytes: &[u8], part: Range<usize>, mut on_found: impl FnMut(En
     if part.start >= part.end.min(bytes.len()) {
         return;
     }
+    // Too few characters of UTF-32 may be within the part to be recognized there.
+    if byte_class::is_utf32(&bytes[part.end.min(bytes.len())..]) {
+        on_found(EncodedRun::Utf32(part.end));
+    }
     // Bytes around the part count towards the length of runs that overlap it.
     let last = bytes.len().min(part.end + MIN_RUN);
     let mut start = part.start.saturating_sub(MIN_RUN);
@@ -36,7 +46,14 @@ pub(crate) fn walk(bytes: &[u8], part: Range<usize>, mut on_found: impl FnMut(En
     let mut masks = Masks::new();
     while start < last {
         let end = last.min(start + BLOCK);
-        for (at, &ends) in (start..).step_by(WIDTH).zip(masks.ends(&bytes[start..end])) {
+        let len = masks.ends(&bytes[start..end]).len();
+        masks.gaps().map(|at| start + at).filter(|at| part.contains(at)).for_each(|at| {
+            on_found(EncodedRun::Gap(at));
+        });
+        masks.utf32().map(|at| start + at).filter(|&at| at < part.end).for_each(|at| {
+            on_found(EncodedRun::Utf32(at));
+        });
+        for (at, &ends) in (start..).step_by(WIDTH).zip(masks.last_ends(len)) {
             let mut ends = ends;
             while ends != 0 {
                 let first = at + 1 + ends.trailing_zeros() as usize - MIN_RUN;
@@ -83,6 +100,9 @@ impl Walk<'_> {
         }
         let before = self.before(start, is_text);
         if end - start + before >= MIN_RUN {
+            if !start.checked_sub(1).is_some_and(|before| is_text(bytes[before])) {
+                on_found(EncodedRun::Text(start..end));
+            }
             if classes & MARK != 0 {
                 on_found(EncodedRun::Escaped(start..end));
             }
@@ -197,7 +217,7 @@ mod tests {
                 let first = before + low;
                 let stretch = found.iter().any(|it| match it {
                     EncodedRun::Utf16(range) => range.start <= first && range.end > first + 88,
-                    EncodedRun::Base64OrHex(_) | EncodedRun::Escaped(_) => false,
+                    _ => false,
                 });
                 assert!(stretch, "{low} {before}: {found:?}");
             }

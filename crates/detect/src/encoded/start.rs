@@ -3,8 +3,13 @@
 //! Input: a position and the scheme to decode with. Output: a candidate, with the proven token that begins
 //! there, if any. It does not search for positions.
 
+use super::breaks::{self, MAX_BREAK};
 use super::class::is_run;
-use super::decode::{DECODE_LOOKAHEAD, MAX_ENCODED_LEN, Scheme, Unescaped, escape};
+use super::decode::{DECODE_LOOKAHEAD, MAX_ENCODED_LEN, Pieces, Scheme};
+use super::digit::base64_digit;
+use super::escape::{MAX_BACKSLASHES, Unescaped, escape};
+use super::fold::Fold;
+use super::line_prefix::LINE_LOOKAHEAD;
 use crate::budget;
 use crate::candidate::{Candidate, Evidence, Match, OnCandidate};
 use crate::encoding::{Encoding, Layer};
@@ -22,8 +27,18 @@ pub(super) struct Start {
     pub(super) inspected_end: usize,
 }
 
+/// The result of one attempt to decode a token.
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    found: Option<DecodedToken>,
+    /// The offset after the bytes that the result depends on.
+    read_end: usize,
+    /// Whether another fold may yield other bytes: the first piece ends before the token does.
+    may_be_folded: bool,
+}
+
 impl Start {
-    /// Decodes from the position and checks the decoded bytes.
+    /// Decodes from the position and checks the decoded bytes, for each fold until a token is found.
     pub(super) fn decide(
         self,
         matcher: &Matcher,
@@ -31,35 +46,84 @@ impl Start {
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
     ) {
-        let Self { scheme, start, inspected_start, inspected_end } = self;
-        let bytes = search.bytes;
-        let mut out = std::mem::take(&mut scratch.decoded);
-        // The first bytes rule out most positions.
-        scheme.decode(bytes, start, matcher.longest_head(), &mut out);
-        let mut found = None;
-        if let Some(longest) = matcher.longest_from(&out.bytes) {
-            scheme.decode(bytes, start, longest + 1, &mut out);
-            found = matcher.decide_decoded(&out.bytes, scratch);
+        let Self { scheme, start, mut inspected_start, mut inspected_end } = self;
+        let mut attempt = self.attempt(Fold::Plain, matcher, search, scratch);
+        inspected_end = inspected_end.max(attempt.read_end);
+        if attempt.may_be_folded && attempt.found.is_none() {
+            for fold in Fold::others(search.bytes, start) {
+                attempt = self.attempt(fold, matcher, search, scratch);
+                inspected_start = inspected_start.min(fold.start(start));
+                inspected_end = inspected_end.max(attempt.read_end);
+                if attempt.found.is_some() {
+                    break;
+                }
+            }
         }
-        let work = budget::PLACE + budget::TRIED * out.bytes.len() as u64;
-        search.spend(&mut scratch.budget, work);
-        let read_end = out.ends.last().copied().unwrap_or(start) + DECODE_LOOKAHEAD;
-        let token = found.map_or(&[][..], |token| &out.bytes[..token.len]);
-        let found = found.map(|DecodedToken { rule, len }| {
+        let out = std::mem::take(&mut scratch.decoded);
+        let token = attempt.found.map_or(&[][..], |token| &out.bytes[..token.len]);
+        let found = attempt.found.map(|DecodedToken { rule, len }| {
             let end = out.ends[len - 1];
             let encoding = Encoding::PLAIN.with(scheme.layers());
             Match { rule, start, end, evidence: Evidence::Proven, encoding }
         });
-        on(
-            Candidate { inspected_start, start, inspected_end: inspected_end.max(read_end), found },
-            token,
-        );
+        on(Candidate { inspected_start, start, inspected_end, found }, token);
         scratch.decoded = out;
+    }
+
+    /// Decodes with one fold.
+    fn attempt(
+        self,
+        fold: Fold,
+        matcher: &Matcher,
+        search: &Search<'_>,
+        scratch: &mut Scratch,
+    ) -> Attempt {
+        let Self { scheme, start, .. } = self;
+        let bytes = search.bytes;
+        let mut out = std::mem::take(&mut scratch.decoded);
+        let pieces = Pieces { bytes, start, fold };
+        let mut limit = matcher.longest_head();
+        // The first bytes rule out most positions.
+        scheme.decode_folded(pieces, limit, &mut out);
+        let mut found = None;
+        if let Some(longest) = matcher.longest_from(&out.bytes) {
+            limit = longest + 1;
+            scheme.decode_folded(pieces, limit, &mut out);
+            found = matcher.decide_decoded(&out.bytes, scratch);
+        }
+        let work = budget::PLACE + budget::TRIED * out.bytes.len() as u64;
+        search.spend(&mut scratch.budget, work);
+        let end = out.ends.last().copied().unwrap_or(start);
+        let is_complete = out.bytes.len() >= limit;
+        scratch.decoded = out;
+        let may_be_folded = !matches!(scheme, Scheme::Text(_) | Scheme::Broken(_)) && {
+            let run = bytes[start..].iter().take(MAX_FIRST).take_while(|&&byte| is_digit(byte));
+            let run_end = start + run.count();
+            end > run_end || !is_complete && run_end <= end + MAX_REST
+        };
+        let is_broken = matches!(scheme, Scheme::Broken(_));
+        let is_in_gap = is_broken && breaks::may_begin(&bytes[end.min(bytes.len())..]);
+        let ahead = match may_be_folded {
+            _ if is_in_gap => MAX_BREAK,
+            true => LINE_LOOKAHEAD,
+            false => DECODE_LOOKAHEAD,
+        };
+        Attempt { found, read_end: end + ahead, may_be_folded }
     }
 }
 
-/// Decodes a token within `token` whose head is plain, but followed by escaped or split text. If there is
-/// no token, returns the end of the bytes read, if any were read.
+/// Maximum length of the first piece of a folded token, in characters.
+const MAX_FIRST: usize = 4096;
+
+/// Maximum number of characters at the end of a piece that are too few for another decoded byte.
+const MAX_REST: usize = 6;
+
+fn is_digit(byte: u8) -> bool {
+    base64_digit(byte).is_some()
+}
+
+/// Decodes a token within `token` whose head is plain, but followed by escaped, split or broken text. If
+/// there is no token, returns the end of the bytes read, if any were read.
 pub(crate) fn decode_after_head(
     matcher: &Matcher,
     search: &Search<'_>,
@@ -72,37 +136,9 @@ pub(crate) fn decode_after_head(
     let mut at = start;
     let limit = bytes.len().min(end);
     let (mut read_end, mut is_unquoted) = (None, false);
-    loop {
-        let rest = &bytes[at..limit];
-        let Some(stop) = rest.iter().position(|&it| !is_run(it) && it != b'.' || it == b'=') else {
-            return read_end;
-        };
-        at += stop;
-        let layer = match (bytes[at], bytes.get(at + 1)) {
-            (b'%', _) => Layer::Percent,
-            (b'&', _) => Layer::Html,
-            (b'\\', Some(b'u')) => Layer::Unicode,
-            (b'\\', Some(b'x')) => Layer::HexEscape,
-            (b'\\' | b'"' | b'\'' | b'`', _) => Layer::Split,
-            // One attempt decodes all escapes of this kind.
-            (b'=', _) if !is_unquoted && escape(Layer::QuotedPrintable, &bytes[at..]).is_some() => {
-                is_unquoted = true;
-                Layer::QuotedPrintable
-            }
-            // The character may be part of the token.
-            (b'=', _) => {
-                at += 1;
-                continue;
-            }
-            _ => return read_end,
-        };
+    let mut decode = |scheme: Scheme| {
         let mut is_found = false;
-        let place = Start {
-            scheme: Scheme::Text(layer),
-            start,
-            inspected_start: start,
-            inspected_end: start,
-        };
+        let place = Start { scheme, start, inspected_start: start, inspected_end: start };
         place.decide(matcher, search, scratch, &mut |candidate, token| {
             read_end = read_end.max(Some(candidate.inspected_end));
             is_found = candidate.found.is_some();
@@ -110,21 +146,57 @@ pub(crate) fn decode_after_head(
                 on(candidate, token);
             }
         });
-        if is_found {
+        is_found
+    };
+    loop {
+        let rest = &bytes[at..limit];
+        let Some(stop) = rest.iter().position(|&it| !is_run(it) && it != b'.' || it == b'=') else {
+            return read_end;
+        };
+        at += stop;
+        let escaped = match (bytes[at], bytes.get(at + 1)) {
+            (b'%', _) => Some(Layer::Percent),
+            (b'&', _) => Some(Layer::Html),
+            (b'\\', Some(b'u')) => Some(Layer::Unicode),
+            (b'\\', Some(b'x')) => Some(Layer::HexEscape),
+            (b'\\', _) if escape(Layer::Backslash, &bytes[at..]).is_some() => {
+                Some(Layer::Backslash)
+            }
+            (b'\\' | b'"' | b'\'' | b'`', _) => Some(Layer::Split),
+            (b'=', _) => {
+                // One attempt decodes all escapes of this kind.
+                if !is_unquoted && escape(Layer::QuotedPrintable, &bytes[at..]).is_some() {
+                    is_unquoted = true;
+                    if decode(Scheme::Text(Layer::QuotedPrintable)) {
+                        return None;
+                    }
+                }
+                // The character may be part of the token.
+                at += 1;
+                continue;
+            }
+            _ => None,
+        };
+        if escaped.is_some_and(|layer| decode(Scheme::Text(layer)))
+            || breaks::skip(bytes, at).is_some_and(|gap| decode(Scheme::Broken(gap.layer)))
+        {
             return None;
         }
-        if layer != Layer::QuotedPrintable {
-            return read_end;
-        }
-        at += 1;
+        return read_end;
     }
 }
 
 /// Returns the start of the characters `before`, which end at `at` and may be escaped each.
 pub(super) fn head_start(bytes: &[u8], at: usize, before: &[u8], layer: Layer) -> Option<usize> {
     let mut at = at;
+    if layer == Layer::Backslash {
+        // The escape may begin with more backslashes.
+        let more = bytes[..at].iter().rev().take(MAX_BACKSLASHES - 1);
+        at -= more.take_while(|&&byte| byte == b'\\').count();
+    }
+    let least = if layer == Layer::Backslash { 2 } else { 3 };
     for &byte in before.iter().rev() {
-        let escaped = (3..=MAX_ENCODED_LEN).find(|&len| {
+        let escaped = (least..=MAX_ENCODED_LEN).rev().find(|&len| {
             let text = at.checked_sub(len).map(|from| &bytes[from..at]);
             let text = text.filter(|text| matches!(text[0], b'%' | b'\\' | b'&' | b'='));
             let wanted = Unescaped { byte: Some(byte), len };

@@ -4,7 +4,8 @@
 //! position of each in the text. Positions are stored per line: one per byte would take nine times the
 //! memory. It has no budget.
 
-use super::decode::{base64_digit, skip_fold, skip_join};
+use super::digit::base64_digit;
+use super::gap::{skip_fold, skip_join};
 use std::io::{self, BufRead, Read};
 
 /// The value in [`DIGITS`] of characters that are not digits.
@@ -229,7 +230,8 @@ mod tests {
             let mut text = String::from("key: ");
             for (line, between) in lines {
                 text += &line;
-                text += ["", "\n", "\n  ", "\" + \"", "=", "\n# "][between];
+                // Padding before `2F` would be an escaped digit, which a stream does not read.
+                text += ["", "\n", "\n  ", "\" + \"", "=,", "\n# "][between];
             }
             let mut naive = Decoded::default();
             Scheme::Base64 { skip: 0 }.decode(text.as_bytes(), 5, usize::MAX, &mut naive);

@@ -121,7 +121,8 @@ pub(super) fn follow(dot_git: &Path) -> Result<PathBuf, RepoError> {
     if git_dir.is_dir() {
         Ok(git_dir)
     } else {
-        Err(broken(format!("it names {}, which is not a folder", target.display())))
+        let why = if git_dir.exists() { "is not a folder" } else { "was moved or removed" };
+        Err(broken(format!("it names {}, which {why}", target.display())))
     }
 }
 

@@ -1,10 +1,12 @@
 //! The paths in the index.
 //!
-//! Input: a repository. Output: paths, and whether each is a submodule. The index is not compared with HEAD.
+//! Input: a repository. Output: paths, ids, and whether each is a submodule. The index is not compared with HEAD.
 
 use super::error::ProgramError;
 use super::git_cli;
+use super::ids::{id, object_id};
 use super::repository::Repository;
+use ddpatrol_pack::ObjectId;
 
 impl Repository {
     /// Lists the entries of the index; an empty list if there is no index.
@@ -21,7 +23,11 @@ impl Repository {
         if let Ok(index) = git2::Index::open(&index) {
             let entries = index.iter();
             return Ok(entries
-                .map(|entry| TrackedPath { kind: TrackedKind::of(entry.mode), path: entry.path })
+                .map(|entry| TrackedPath {
+                    kind: TrackedKind::of(entry.mode),
+                    id: object_id(entry.id),
+                    path: entry.path,
+                })
                 .collect());
         }
         // MODE ID STAGE TAB PATH
@@ -30,11 +36,12 @@ impl Repository {
         let entries = lines.map(|line| {
             let malformed = || ProgramError::malformed("ls-files", line);
             let tab = memchr::memchr(b'\t', line).ok_or_else(malformed)?;
-            let mode = line[..tab].split(|&byte| byte == b' ').next().unwrap_or_default();
-            let mode =
-                std::str::from_utf8(mode).ok().and_then(|it| u32::from_str_radix(it, 8).ok());
+            let mut words = line[..tab].split(|&byte| byte == b' ');
+            let mode = std::str::from_utf8(words.next().unwrap_or_default()).ok();
+            let mode = mode.and_then(|it| u32::from_str_radix(it, 8).ok());
             let kind = TrackedKind::of(mode.ok_or_else(malformed)?);
-            Ok(TrackedPath { kind, path: line[tab + 1..].to_owned() })
+            let id = words.next().and_then(id).ok_or_else(malformed)?;
+            Ok(TrackedPath { kind, id, path: line[tab + 1..].to_owned() })
         });
         entries.collect()
     }
@@ -45,6 +52,8 @@ impl Repository {
 pub struct TrackedPath {
     /// The path, relative to the top of the work tree.
     pub path: Vec<u8>,
+    /// The id of the blob, or of the commit of a submodule.
+    pub id: ObjectId,
     /// The kind of entry.
     pub kind: TrackedKind,
 }

@@ -12,6 +12,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
+/// The beginning of the name of an archive that is encoded in a text; its offset follows.
+pub const ENCODED: &str = "base64 at ";
+
 /// Removes locations in reflogs and unfinished messages of git, which repeat commits, if there are others.
 pub(super) fn drop_transient(places: &mut Vec<Location>) {
     let is_transient = |place: &Location| {
@@ -41,7 +44,9 @@ pub(super) fn drop_containers(places: &mut Vec<Location>) {
         // The content of a compressed file is not a member of it.
         let mut inner = place.path.as_ref();
         while let Some(place_in) = inner {
-            if let Place::Member { container, .. } = place_in {
+            if let Place::Member { container, path } = place_in
+                && !is_encoded(path)
+            {
                 containers.insert((Place::clone(container), object(place)));
                 containers.insert((Place::Content(Arc::clone(container)), object(place)));
             }
@@ -55,6 +60,11 @@ pub(super) fn drop_containers(places: &mut Vec<Location>) {
         let path = place.path.clone().unwrap_or_else(|| without_path(place));
         place.part != Part::Content || !containers.contains(&(path, object(place)))
     });
+}
+
+/// Returns `true` for the name of an archive that is encoded in a text: the text contains more than it.
+fn is_encoded(name: &Path) -> bool {
+    name.as_os_str().as_encoded_bytes().starts_with(ENCODED.as_bytes())
 }
 
 /// Returns the place of a location without a path, as it is for the members of its archive.
@@ -91,6 +101,14 @@ mod tests {
         assert_eq!(led(nested), ["a.zip!/b.jar!/c"]);
         assert_eq!(led(&[&["a.tar.gz", "!"], &["a.tar.gz", "b"]]), ["a.tar.gz!/b"]);
         assert_eq!(led(&[&["a.zip"], &["b.zip", "c"]]), ["a.zip", "b.zip!/c"]);
+    }
+
+    #[test]
+    fn an_encoded_archive_does_not_replace_the_text_around_it() {
+        let encoded: &[&[&str]] = &[&["a.eml"], &["a.eml", "base64 at 5", "b"]];
+        assert_eq!(led(encoded), ["a.eml", "a.eml!/base64 at 5!/b"]);
+        let nested: &[&[&str]] = &[&["a.zip"], &["a.zip", "a.eml", "base64 at 5", "b"]];
+        assert_eq!(led(nested), ["a.zip!/a.eml!/base64 at 5!/b"]);
     }
 
     #[test]

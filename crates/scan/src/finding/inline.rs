@@ -54,11 +54,11 @@ pub(super) fn read(
     let start =
         memchr::memrchr(b'\n', &bytes[least..token.start]).map_or(least, |at| least + at + 1);
     let end = memchr::memchr(b'\n', &bytes[token.end..most]).map_or(most, |at| token.end + at);
-    if !encoding.is_utf16() && !may_have_comment(&bytes[start..end]) {
+    if !encoding.is_wide() && !may_have_comment(&bytes[start..end]) {
         return None;
     }
     let part = |range: Range<usize>| -> Vec<u8> {
-        let is_text = |byte: &u8| *byte != 0 || !encoding.is_utf16();
+        let is_text = |byte: &u8| *byte != 0 || !encoding.is_wide();
         bytes[range].iter().copied().filter(is_text).collect()
     };
     let reason = text_after_word(&part(token.end..end))

@@ -20,6 +20,7 @@ mod worker_collector;
 
 pub use collect::{Collector, Occurrence, OnMatch, Token};
 pub use collect::{MatchDescriber, context};
+pub use dedup::ENCODED;
 pub use fingerprint::{Fingerprint, FingerprintError, FingerprintPrefix, FingerprintPrefixError};
 pub use inline::{Inline, InlineAllow};
 use snippet::around;
@@ -29,7 +30,7 @@ pub use window_matches::{Matched, WindowMatches};
 pub use worker_collector::{LocationContext, MatchWindow, Tokens, WindowMatch, WorkerCollector};
 
 use crate::blob::{Origin, Position};
-use crate::commit::Commit;
+use crate::commit::{Commit, MessageStart};
 use crate::place::Place;
 use ddpatrol_detect::Evidence;
 use ddpatrol_detect::encoding::Encoding;
@@ -179,8 +180,19 @@ pub struct Trace {
     pub refs: Vec<Vec<u8>>,
     /// The number of references that reach it.
     pub refs_total: usize,
+    /// How the index contains the blob, if no reference reaches it.
+    pub staged: Option<Staged>,
     /// A date for ordering locations; never earlier than those of the parents of the commit.
     pub date: i64,
+}
+
+/// How the index contains a blob that is not committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Staged {
+    /// Its path can be reset to the version in `HEAD`.
+    Resettable,
+    /// A merge or similar operation is in progress, and a reset would lose its changes.
+    InOperation,
 }
 
 impl Trace {
@@ -198,6 +210,7 @@ impl Trace {
             reachable: false,
             refs: Vec::new(),
             refs_total: 0,
+            staged: None,
             date: 0,
         }
     }
@@ -244,6 +257,8 @@ pub struct Location {
     pub layer: Option<Arc<str>>,
     /// Further places in the same content that differ from this one only in their start.
     pub further: Spots,
+    /// The beginning of the message, in a commit or tag: its lines are counted from there.
+    pub message: Option<MessageStart>,
 }
 
 /// The status of a token relative to the base of a change.

@@ -35,7 +35,7 @@ pub(crate) fn around(
     let hidden =
         matched.start.saturating_sub(from)..matched.end.saturating_sub(from).min(to - from);
     let line = masker.clean_line(&bytes[from..to], part, hidden);
-    if encoding.is_utf16() { line.without_zeros() } else { line }
+    if encoding.is_wide() { line.without_zeros() } else { line }
 }
 
 /// Returns the offset of the next byte that begins a character.

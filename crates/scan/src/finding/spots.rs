@@ -6,6 +6,7 @@
 
 use super::{Inline, Location};
 use crate::blob::Position;
+use crate::commit::MessageStart;
 use ddpatrol_detect::encoding::Encoding;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -90,6 +91,14 @@ pub struct MatchPosition {
     pub end: Position,
     pub encoding: Encoding,
     pub inline: Option<Inline>,
+}
+
+impl MatchPosition {
+    /// Counts its lines from the beginning of a message, if it is in the message.
+    pub fn count_from(&mut self, message: &MessageStart) {
+        self.start.line = message.line(self.start.line, self.offset);
+        self.end.line = message.line(self.end.line, self.offset);
+    }
 }
 
 impl Extent {

@@ -49,6 +49,7 @@ pub(super) fn location(path: &str) -> Location {
         is_new_place: false,
         layer: None,
         further: Spots::default(),
+        message: None,
     }
 }
 

@@ -1,4 +1,5 @@
-//! Lines and columns of matches, including those in UTF-16, whose code units have two bytes.
+//! Lines and columns of matches, including those in UTF-16 and UTF-32, whose code units have two or four
+//! bytes.
 //!
 //! Input: byte ranges in a window. Output: positions in code units, if the start of the line is in the
 //! window. Only the bytes of the window are read.
@@ -56,6 +57,8 @@ impl<'a> TextPositions<'a> {
         end.advance(&self.bytes[matched.clone()]);
         if encoding.is_utf16() {
             self.in_utf16(start..end, line_start, matched, encoding)
+        } else if encoding.is_utf32() {
+            self.in_utf32(start..end, line_start, matched, encoding)
         } else {
             (start, end)
         }
@@ -88,6 +91,37 @@ impl<'a> TextPositions<'a> {
             false => Position { line: end.line - start.line + line, ..end },
         };
         (Position { line, column }, end)
+    }
+
+    /// Converts positions in bytes to positions in characters of UTF-32, if the line begins within the window.
+    fn in_utf32(
+        &self,
+        counted: Range<Position>,
+        line_start: Option<usize>,
+        matched: &Range<usize>,
+        encoding: Encoding,
+    ) -> (Position, Position) {
+        let Range { start, end } = counted;
+        let mark = match encoding.outermost() {
+            Some(Layer::Utf32Be) => b"\0\0\xfe\xff",
+            _ => b"\xff\xfe\0\0",
+        };
+        let line_start = match line_start {
+            Some(line_start) => line_start,
+            None if self.offset == 0 => {
+                if self.bytes.starts_with(mark) {
+                    mark.len()
+                } else {
+                    0
+                }
+            }
+            None => return (start, end),
+        };
+        // In the little-endian order, the zeros of the newline precede the line.
+        let column = 1 + (matched.start.saturating_sub(line_start) / 4) as u64;
+        let last =
+            if end.line == start.line { column + (matched.len() / 4) as u64 } else { end.column };
+        (Position { column, ..start }, Position { column: last, ..end })
     }
 
     /// Counts the lines of UTF-16 that end before `at`.

@@ -10,6 +10,7 @@ use super::{
     Trace, WindowMatches,
 };
 use crate::blob::Blob;
+use crate::commit::MessageStart;
 use crate::place::Place;
 use ddpatrol_detect::redact::Clean;
 use ddpatrol_detect::{Detector, Match};
@@ -80,6 +81,8 @@ pub struct LocationContext {
     pub trace: Option<Arc<Trace>>,
     /// The status relative to the base, for content of a change.
     pub change_status: Option<ChangeStatus>,
+    /// The beginning of the message, in a commit or tag.
+    pub message: Option<MessageStart>,
 }
 
 /// One match, and the window that it is in.
@@ -102,7 +105,10 @@ impl LocationContext {
         on_match: Option<OnMatch<'_>>,
     ) {
         let WindowMatch { token, window, matched } = seen;
-        let position = window.position(describer, self.part, &matched);
+        let mut position = window.position(describer, self.part, &matched);
+        if let Some(message) = &self.message {
+            position.count_from(message);
+        }
         let bare = on_match.map(|on_match| (on_match, position.clone()));
         let added = locations
             .add(position, |position| self.location(position, window.snippet(describer, &matched)));
@@ -132,6 +138,7 @@ impl LocationContext {
             is_new_place: false,
             layer: self.layer.clone(),
             further: Spots::default(),
+            message: self.message,
         }
     }
 }
@@ -248,7 +255,8 @@ impl<'a> WorkerCollector<'a> {
             self.tokens.clear();
         }
         let layer = blob.layer.cloned();
-        let common = LocationContext { path, part, layer, trace: None, change_status: None };
+        let (trace, change_status, message) = (None, None, None);
+        let common = LocationContext { path, part, layer, trace, change_status, message };
         self.open.push(Content { common, tokens: ByToken::default() });
     }
 

@@ -135,6 +135,11 @@ pub enum Unsupported {
     GitObjects,
     /// A bundle of a repository that uses SHA-256.
     Sha256Bundle,
+    /// Fonts of a PDF whose text cannot be mapped to characters.
+    PdfFonts {
+        /// The number of fonts.
+        fonts: u64,
+    },
 }
 
 /// A limit that an archive or a member exceeds.

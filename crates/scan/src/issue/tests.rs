@@ -162,6 +162,8 @@ fn archive_rows() -> Vec<Row> {
             "not unpacked: packed git objects, which a scan without git histories does not read";
         A::Unsupported(N::Sha256Bundle) = A::Unsupported(N::Sha256Bundle),
             Opaque, "archive.unsupported", "not unpacked: a bundle with SHA-256 object ids, which is not supported";
+        A::Unsupported(N::PdfFonts { .. }) = A::Unsupported(N::PdfFonts { fonts: 2 }),
+            Opaque, "archive.unsupported", "not unpacked: text in 2 fonts without a map to Unicode";
         A::Damaged(_) = A::Damaged(Damage::Checksum),
             Opaque, "archive.damaged", "damaged: checksum mismatch";
     }

@@ -151,6 +151,9 @@ impl Display for Unsupported {
             Self::Sha256Bundle => {
                 f.write_str("a bundle with SHA-256 object ids, which is not supported")
             }
+            Self::PdfFonts { fonts } => {
+                write!(f, "text in {} without a map to Unicode", count(*fonts, "font"))
+            }
         }
     }
 }

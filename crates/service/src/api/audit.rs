@@ -347,6 +347,7 @@ fn message(event: &Event, who: Option<&str>, asset: &str) -> String {
         name::USER_UPDATED => return format!("The user {asset} was changed"),
         name::USER_DISABLED => return format!("The user {asset} was disabled"),
         name::USER_ENABLED => return format!("The user {asset} was enabled"),
+        name::RESTORED => return "A backup was restored".to_owned(),
         name::CLOCK_RESET => return "The trusted time was reset".to_owned(),
         other => return format!("{other} {asset}"),
     };

@@ -104,7 +104,7 @@ pub async fn readyz(State(service): State<Arc<Service>>) -> Result<Response, Api
     security(()),
 )]
 pub async fn metrics(State(service): State<Arc<Service>>) -> Response {
-    match service.metrics.text() {
+    match service.metrics_text() {
         Ok(text) => {
             let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, media)], text).into_response()

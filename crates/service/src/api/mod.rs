@@ -10,6 +10,7 @@ pub mod error;
 pub mod guard;
 pub mod health;
 pub mod jsonapi;
+pub mod observation;
 pub mod payload;
 pub mod query;
 mod searches;
@@ -36,9 +37,18 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+/// The listener of the routes for operators, `/readyz` and `/metrics`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operations {
+    /// The listener of the API.
+    WithApi,
+    /// A listener of their own.
+    Separate,
+}
+
 /// Creates the routes of the service.
-pub fn router(service: Arc<Service>) -> Router {
-    let (router, document) = described(&service).split_for_parts();
+pub fn router(service: Arc<Service>, operations: Operations) -> Router {
+    let (router, document) = described(&service, operations).split_for_parts();
     let document = document::text(&document).map(Bytes::from).map_err(drop);
     router
         .route(
@@ -57,12 +67,29 @@ pub fn router(service: Arc<Service>) -> Router {
         .fallback(|| async { ApiError::new(StatusCode::NOT_FOUND, "unknown path") })
         .layer(from_fn(format_errors))
         .layer(CatchPanicLayer::custom(|_| {
+            tracing::error!("request panicked");
             ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error").into_response()
         }))
+        .layer(from_fn_with_state(Arc::clone(&service), observation::observe))
         .with_state(service)
 }
 
-fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
+/// Creates the routes of a separate listener for operators.
+pub fn operations_router(service: Arc<Service>) -> Router {
+    let routes = operations_routes().routes(routes!(health::healthz));
+    let (router, _) = routes.split_for_parts();
+    router
+        .fallback(|| async { ApiError::new(StatusCode::NOT_FOUND, "unknown path") })
+        .layer(from_fn(format_errors))
+        .layer(from_fn_with_state(Arc::clone(&service), observation::observe))
+        .with_state(service)
+}
+
+fn operations_routes() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::new().routes(routes!(health::readyz)).routes(routes!(health::metrics))
+}
+
+fn described(service: &Arc<Service>, operations: Operations) -> OpenApiRouter<Arc<Service>> {
     // The layers of a route apply from the last to the first.
     let body = |payload| {
         let service = Arc::clone(service);
@@ -109,10 +136,10 @@ fn described(service: &Arc<Service>) -> OpenApiRouter<Arc<Service>> {
         .merge(reports)
         .merge(forms)
         .route_layer(from_fn_with_state(Arc::clone(service), guard::limit_address));
-    let open = OpenApiRouter::new()
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
-        .routes(routes!(health::metrics));
+    let mut open = OpenApiRouter::new().routes(routes!(health::healthz));
+    if operations == Operations::WithApi {
+        open = open.merge(operations_routes());
+    }
     let mut router = with_token.merge(by_address).merge(open);
     document::describe(router.get_openapi_mut());
     router

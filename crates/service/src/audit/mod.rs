@@ -6,6 +6,7 @@
 pub mod batch;
 pub(crate) mod condition;
 pub mod filter;
+pub mod operator;
 mod query;
 pub mod queue;
 pub mod tally;
@@ -50,6 +51,8 @@ pub mod name {
     pub const USER_ENABLED: &str = "user.enabled";
     /// The trusted time was reset.
     pub const CLOCK_RESET: &str = "clock.reset";
+    /// A backup was restored to an empty database.
+    pub const RESTORED: &str = "database.restored";
 }
 
 /// Authentication methods (`@auth_method`).
@@ -208,10 +211,16 @@ impl Actor {
             asset: token,
             request: self.request.clone(),
             status: None,
-            metadata: self
-                .token
-                .map(|used| serde_json::json!({"used_token": token_metadata(used)})),
+            metadata: self.metadata(),
         })
+    }
+
+    fn metadata(&self) -> Option<Value> {
+        if let Some(used) = self.token {
+            return Some(serde_json::json!({"used_token": token_metadata(used)}));
+        }
+        let operator = operator::current().filter(|_| self.auth_method == method::COMMAND_LINE);
+        operator.map(|operator| serde_json::json!({"operator": operator}))
     }
 }
 
@@ -240,6 +249,13 @@ impl Event {
     #[must_use]
     pub fn about_clock(mut self) -> Self {
         self.asset_type = "clock".into();
+        self
+    }
+
+    /// Sets the database as the asset of the event.
+    #[must_use]
+    pub fn about_database(mut self) -> Self {
+        self.asset_type = "database".into();
         self
     }
 

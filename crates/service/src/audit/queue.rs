@@ -87,6 +87,18 @@ impl Queue {
         pending.events.len() < CAPACITY && pending.oldest.is_none_or(|at| at.elapsed() < MAX_AGE)
     }
 
+    /// Returns the number of events that are not written yet.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().events.len()
+    }
+
+    /// Returns `true` if all events are written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Returns the age of the oldest event that is not written yet, if any.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {

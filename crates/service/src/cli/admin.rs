@@ -1,9 +1,13 @@
 //! `ddpatrold admin`: manages users and tokens directly in the database.
 
+use super::backup::{BackupArgs, RestoreArgs, migrate, restore_backup, write_backup};
 use super::bulk::{ListArgs, RevokeArgs, list_tokens, revoke_tokens};
 use super::database::Database;
+use super::handover::{Handover, Place};
 use super::lookup::{duration, find};
+use super::operator::operator;
 use super::output::{print_line, print_message};
+use crate::audit::operator::set_operator;
 use crate::audit::{Actor, name};
 use crate::expiry::Expiry;
 use crate::permission::{Permission, Permissions};
@@ -42,6 +46,12 @@ enum AdminCommand {
     /// Show the service's clock, or reset its trusted time
     #[command(subcommand)]
     Clock(ClockCommand),
+    /// Write a backup of the database, which may be in use
+    Backup(BackupArgs),
+    /// Restore a backup to an empty database
+    Restore(RestoreArgs),
+    /// Create the tables, or migrate them to the version of this program
+    Migrate,
 }
 
 #[derive(Debug, Subcommand)]
@@ -118,6 +128,9 @@ struct Issue {
     /// Lifetime: a number followed by s, m, h or d, at most one year
     #[arg(long, value_name = "DURATION", default_value = "365d", value_parser = duration)]
     expires_in: Duration,
+    /// New file of mode 0600 for the token, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// File of allowed scopes, as for `serve`
     #[arg(long, value_name = "FILE")]
     scopes: Option<PathBuf>,
@@ -131,7 +144,15 @@ fn permission(text: &str) -> Result<Permission, String> {
 }
 
 pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
-    let store = Store::open(&args.database.url, Missing::Fail).await?;
+    set_operator(operator());
+    let url = &args.database.url;
+    match &args.command {
+        AdminCommand::Backup(backup) => return write_backup(url, backup).await,
+        AdminCommand::Restore(backup) => return restore_backup(url, backup).await,
+        AdminCommand::Migrate => return migrate(url).await,
+        AdminCommand::User(_) | AdminCommand::Token(_) | AdminCommand::Clock(_) => {}
+    }
+    let store = Store::open(url, Missing::Fail).await?;
     if store.users().await?.is_empty() {
         bail!("the database is empty: run `ddpatrold serve` once to create its administrator");
     }
@@ -141,6 +162,8 @@ pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
         AdminCommand::Token(TokenCommand::Issue(issue)) => issue_token(&store, issue).await?,
         AdminCommand::Token(TokenCommand::List(list)) => list_tokens(&store, list).await?,
         AdminCommand::Token(TokenCommand::Revoke(revoke)) => revoke_tokens(&store, revoke).await?,
+        // These do not need an open database.
+        AdminCommand::Backup(_) | AdminCommand::Restore(_) | AdminCommand::Migrate => {}
     }
     store.close().await;
     Ok(())
@@ -311,8 +334,10 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
         .with("scopes", token.scopes.as_slice())
         .with("owner", user.email.as_str())
         .with("expires_at", token.expires_at);
+    let place = issue.token_file.map_or(Place::Output, Place::File);
+    let handover = Handover::start(place, &secret)?;
     let _created = store.create_token(&token, Authority::Operator, &event).await?;
-    print_message(&format!("token {} of {}, until {}:", token.id, user.email, token.expires_at));
-    print_line(secret.expose())?;
+    handover
+        .complete(&format!("token {} of {}, until {},", token.id, user.email, token.expires_at))?;
     Ok(())
 }

@@ -2,25 +2,36 @@
 //! the exit code.
 
 mod admin;
+mod backup;
 mod bulk;
 mod database;
+mod handover;
+mod log;
 mod lookup;
+mod notify;
+mod operator;
 mod output;
 mod serve;
 
 use clap::{Parser, Subcommand};
-use output::print_message;
-use std::io::{self, IsTerminal as _};
+use output::print_error;
+use rustix::fs::Mode;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
-
-/// The log filter unless `RUST_LOG` is set.
-const LOG_FILTER: &str = "info,sqlx=warn";
 
 /// Issue, check, revoke and audit personal access tokens.
 #[derive(Debug, Parser)]
 #[command(name = "ddpatrold", version, about, max_term_width = 100)]
 struct Cli {
+    /// Format of the log and of messages on standard error
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "DDPATROLD_LOG_FORMAT"
+    )]
+    log_format: log::LogFormat,
     #[command(subcommand)]
     command: Command,
 }
@@ -44,12 +55,9 @@ pub fn run() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
+    // Databases, backups and files with secrets are for their owner alone.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    log::start(args.log_format);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {
@@ -62,7 +70,7 @@ pub fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            print_message(&format!("{error:#}"));
+            print_error(&format!("{error:#}"));
             ExitCode::from(2)
         }
     }

@@ -1,12 +1,33 @@
 //! Output of the program: results on standard output, messages on standard error. Does not choose
 //! the exit code or write the log.
 
+use super::log::{LogFormat, format};
+use crate::redact::redact;
 use std::io::{self, Write as _};
 
 /// Prints a redacted message for the operator on standard error.
 pub(super) fn print_message(text: &str) {
+    print("INFO", text);
+}
+
+/// Prints a redacted error for the operator on standard error.
+pub(super) fn print_error(text: &str) {
+    print("ERROR", text);
+}
+
+/// Prints a line in the format of the log.
+fn print(level: &str, text: &str) {
+    let text = redact(text);
+    let line = match format() {
+        LogFormat::Text => format!("ddpatrold: {text}"),
+        LogFormat::Json => {
+            let timestamp = crate::clock::wall().to_string();
+            serde_json::json!({"timestamp": timestamp, "level": level, "message": text, "target": "ddpatrold"})
+                .to_string()
+        }
+    };
     // A failure to write to standard error cannot be reported.
-    let _ = writeln!(io::stderr(), "ddpatrold: {}", crate::redact::redact(text));
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Prints a line on standard output.

@@ -5,6 +5,7 @@ use super::aggregates::update_metadata;
 use super::events::{CHUNKS, insert_events};
 use super::token_rows::lock_tokens;
 use super::{Dialect, Store, StoreError, change};
+use crate::audit::Event;
 use crate::audit::batch::{Attempt, Batch, LastUse};
 use crate::time;
 use jiff::Timestamp;
@@ -38,6 +39,15 @@ macro_rules! is_written {
 }
 
 impl Store {
+    /// Appends one event.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`] if the database fails; nothing was written.
+    pub(super) async fn append_event(&self, event: &Event) -> Result<(), StoreError> {
+        change!(self, |tx| insert_events!(tx, std::slice::from_ref(event)));
+        Ok(())
+    }
+
     /// Appends events, updates aggregated ones, and records the last use of each token, in one
     /// transaction. A retry writes nothing if an earlier attempt was committed.
     ///

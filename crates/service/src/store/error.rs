@@ -21,6 +21,46 @@ pub enum StoreError {
     /// The tables cannot be migrated.
     #[error("cannot migrate the database")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A connection to the database cannot be encrypted or verified.
+    #[error(
+        "cannot open the database {url}: {cause}; connections to other machines use TLS with a verified certificate: set sslrootcert=FILE in the URL to trust another authority, sslmode=require to skip the verification, or sslmode=disable to turn TLS off"
+    )]
+    Tls {
+        /// The URL of the database, without its password.
+        url: String,
+        /// The cause.
+        cause: sqlx::Error,
+    },
+    /// A connection pooler is between the service and the database.
+    #[error(
+        "cannot use the database {url} through a connection pooler such as PgBouncer, which does not keep the settings of a session: connect to PostgreSQL directly"
+    )]
+    Pooler {
+        /// The URL of the database, without its password.
+        url: String,
+    },
+    /// The tables have a version of a newer program.
+    #[error(
+        "the database has version {version} of the tables, but this program supports versions up to {needed}: use a newer ddpatrold"
+    )]
+    Newer {
+        /// The version of the tables.
+        version: i64,
+        /// The version of this program.
+        needed: i64,
+    },
+    /// The tables are outdated, and the role may not change them.
+    #[error(
+        "the database has version {version} of the tables, this program needs version {needed}, and the role may not change tables ({cause}): run `ddpatrold admin migrate` as their owner"
+    )]
+    MayNotMigrate {
+        /// The version of the tables; 0 if there are none.
+        version: i64,
+        /// The version of this program.
+        needed: i64,
+        /// PostgreSQL's message.
+        cause: String,
+    },
     /// A statement failed.
     #[error("database error")]
     Statement(#[from] sqlx::Error),

@@ -7,6 +7,7 @@ mod aggregates;
 pub mod audit;
 pub mod audit_search;
 mod authority;
+pub mod backup;
 pub mod clock;
 pub mod credentials;
 mod error;
@@ -17,20 +18,23 @@ mod open;
 #[cfg(test)]
 mod plans;
 pub mod pools;
+mod postgres;
 pub mod readiness;
 pub mod rotation;
+mod schema;
 pub mod search;
 pub mod service_accounts;
 mod token_rows;
 pub mod tokens;
 pub mod user_listing;
 pub mod users;
+mod wal;
 
 pub use error::StoreError;
-pub use pools::Missing;
+pub use pools::{Missing, PoolSize, sqlite_file};
 
 use ddpatrol_token::Uuid;
-use pools::Pools;
+use pools::{PoolUsage, Pools};
 use sqlx::postgres::{PgPool, Postgres};
 use sqlx::sqlite::Sqlite;
 
@@ -141,6 +145,15 @@ impl Store {
                 error = &error as &dyn std::error::Error,
                 "cannot notify other replicas of a change"
             );
+        }
+    }
+
+    /// Returns the usage of each pool of connections. PostgreSQL's pool for changes is also the one
+    /// for reads.
+    pub(crate) fn pool_usage(&self) -> Vec<PoolUsage> {
+        match self {
+            Self::Sqlite(pools) => pools.usage(),
+            Self::Postgres(pools) => pools.usage().split_off(1),
         }
     }
 

@@ -2,8 +2,8 @@
 //! follows. Starts no task.
 
 use super::error::without_password;
-use super::pools::{Missing, open_postgres, open_sqlite};
-use super::{Store, StoreError};
+use super::pools::{Missing, PoolSize, open_postgres, open_sqlite};
+use super::{Store, StoreError, schema};
 
 impl Store {
     /// Opens the database at `url` (`sqlite:FILE` or `postgres://…`) and migrates its tables.
@@ -11,18 +11,32 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the URL is not supported, or the database cannot be opened or migrated.
     pub async fn open(url: &str, missing: Missing) -> Result<Self, StoreError> {
+        Self::open_with(url, missing, PoolSize::default()).await
+    }
+
+    /// Opens and migrates a database like [`Store::open`], with a number of connections to
+    /// PostgreSQL.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the URL is not supported, or the database cannot be opened or migrated.
+    pub async fn open_with(
+        url: &str,
+        missing: Missing,
+        size: PoolSize,
+    ) -> Result<Self, StoreError> {
         let store = match url.split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") => Self::Sqlite(open_sqlite(url, missing).await?),
-            Some("postgres" | "postgresql") => Self::Postgres(open_postgres(url).await?),
+            Some("postgres" | "postgresql") => Self::Postgres(open_postgres(url, size).await?),
             _ => return Err(StoreError::Url(without_password(url))),
         };
         match &store {
-            Self::Sqlite(pools) => sqlx::migrate!("migrations/sqlite").run(&pools.writer).await?,
+            Self::Sqlite(pools) => {
+                schema::migrate_sqlite(&mut *pools.writer.acquire().await?).await?;
+            }
             Self::Postgres(pools) => {
-                // Building an index may take longer than the statement timeout of the service.
                 let mut connection = pools.writer.acquire().await?;
-                sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await?;
-                sqlx::migrate!("migrations/postgres").run(&mut *connection).await?;
+                schema::migrate_postgres(&mut connection).await?;
+                // A migration changes the settings of its session.
                 connection.close().await?;
             }
         }

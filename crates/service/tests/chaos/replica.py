@@ -77,10 +77,11 @@ class Replica:
             raise RuntimeError(f"{self.name} did not start: see {self.log}")
 
     def _spawn(self):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("DATABASE_", "RUST_LOG"))}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("DATABASE_", "DDPATROLD_", "RUST_LOG"))}
         if self.clock:
             environment |= self.clock.environment()
         arguments = ["serve", "--listen", f"127.0.0.1:{self.port}", "--database", self.database.url]
+        arguments.append("--print-admin-token")
         self.spawned_at = time.monotonic()
         self.process = subprocess.Popen(
             [self.program, *arguments], env=environment, stdin=subprocess.DEVNULL,

@@ -3,7 +3,7 @@
 use crate::database::Database;
 use crate::http::Request;
 use crate::people::person;
-use crate::server::{Server, TOKENS, admin, check, try_admin};
+use crate::server::{Server, TOKENS, admin, check, ddpatrold, try_admin};
 use crate::until;
 use serde_json::Value;
 
@@ -110,6 +110,39 @@ fn tokens_are_listed_and_revoked_by_state_owner_and_use(database: &Database) {
     assert_eq!(server.check(&root), 200);
     let query = "@evt.name:access_token.revoked @auth_method:command_line";
     assert_eq!(server.events(&root, query).len(), 2);
+}
+
+#[test]
+fn events_of_commands_name_the_user_of_the_operating_system() {
+    let database = Database::sqlite();
+    let (server, with) = Server::first(&database, &[]);
+    let mut command = ddpatrold();
+    command
+        .args(["admin", "--database", &database.url(), "user", "add", "ada@example.com"])
+        .env("SUDO_USER", format!("eve {with}"));
+    assert!(command.output().unwrap().status.success());
+    server.mint(&with, "t", &["user_app_keys"]);
+    let events = server.events(&with, "@evt.name:(user.created OR access_token.created)");
+    let operators: Vec<_> = events
+        .iter()
+        .map(|event| {
+            (
+                &event["attributes"]["attributes"]["auth_method"],
+                &event["attributes"]["attributes"]["metadata"]["operator"],
+            )
+        })
+        .collect();
+    let by_command: Vec<_> =
+        operators.iter().filter(|(method, _)| *method == "command_line").collect();
+    assert_eq!(by_command.len(), 1, "{events:?}");
+    let operator = by_command[0].1;
+    assert_eq!(operator["uid"], nix::unistd::getuid().as_raw());
+    let name = std::process::Command::new("id").arg("-un").output().unwrap().stdout;
+    assert_eq!(operator["user"], String::from_utf8(name).unwrap().trim());
+    assert!(operator["sudo_user"].as_str().unwrap().starts_with("eve ddpat_"));
+    assert!(!operator.to_string().contains(&with[30..]), "{operator}");
+    let others = operators.iter().filter(|(_, operator)| operator.is_null()).count();
+    assert_eq!(others, events.len() - 1);
 }
 
 #[test]

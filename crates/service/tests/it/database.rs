@@ -1,10 +1,12 @@
 //! A database for one test: an SQLite file, or a database on the PostgreSQL server in
 //! `DDPATROL_TEST_POSTGRES`, which is deleted at the end of the test.
 
+use sqlx::migrate::Migrator;
 use sqlx::{
     AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection,
 };
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -94,6 +96,48 @@ impl Database {
         }
     }
 
+    /// Runs a statement.
+    pub(crate) fn execute(&self, sql: &str) {
+        match self {
+            Self::Sqlite(dir) => Self::execute_in(&dir.path().join("it.db"), sql),
+            Self::Postgres(_) => {
+                postgres(&self.url(), sql).unwrap();
+            }
+        }
+    }
+
+    /// Runs a statement in an SQLite file.
+    pub(crate) fn execute_in(file: &Path, sql: &str) {
+        runtime().block_on(async {
+            let url = format!("sqlite:{}", file.display());
+            let mut connection = SqliteConnection::connect(&url).await.unwrap();
+            connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    }
+
+    /// Creates the tables of an older version.
+    pub(crate) fn migrate(&self, version: i64) {
+        let kind = if matches!(self, Self::Sqlite(_)) { "sqlite" } else { "postgres" };
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(kind);
+        runtime().block_on(async {
+            let migrator = Migrator::new(folder).await.unwrap();
+            match self {
+                Self::Sqlite(_) => {
+                    let url = format!("{}?mode=rwc", self.url());
+                    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                    migrator.run_to(version, &mut connection).await.unwrap();
+                    connection.close().await.unwrap();
+                }
+                Self::Postgres(_) => {
+                    let mut connection = PgConnection::connect(&self.url()).await.unwrap();
+                    migrator.run_to(version, &mut connection).await.unwrap();
+                    connection.close().await.unwrap();
+                }
+            }
+        });
+    }
+
     /// Runs a statement on PostgreSQL that may fail. Returns its first column as text.
     pub(crate) fn try_texts(&self, sql: &str) -> Result<Vec<String>, sqlx::Error> {
         postgres(&self.url(), sql)
@@ -103,6 +147,11 @@ impl Database {
     /// inside it.
     pub(crate) fn on_server(sql: &str) -> Vec<String> {
         postgres(&server(), sql).unwrap()
+    }
+
+    /// Runs a statement on a PostgreSQL database with a given URL.
+    pub(crate) fn query(url: &str, sql: &str) -> Vec<String> {
+        postgres(url, sql).unwrap()
     }
 
     /// Returns the name on PostgreSQL.

@@ -8,6 +8,7 @@
 mod administration;
 mod audit;
 mod audit_queries;
+mod backup;
 mod bodies;
 mod clock;
 mod connections;
@@ -16,6 +17,7 @@ mod denied;
 mod edges;
 mod escalation;
 mod expiry;
+mod first_secret;
 mod full_disk;
 mod http;
 mod introspection;
@@ -23,7 +25,9 @@ mod leak_batches;
 mod limits;
 mod lost_answers;
 mod network;
+mod observability;
 mod people;
+mod postgres_access;
 mod propagation;
 mod reload;
 mod rotation;
@@ -35,6 +39,7 @@ mod token_format;
 mod token_state;
 mod users;
 mod wall_clock;
+mod write_ahead_log;
 
 use std::time::{Duration, Instant};
 

@@ -24,7 +24,7 @@ fn listening_beyond_this_machine_requires_tls_or_a_proxy() {
     }
 }
 
-/// A request for a self-signed certificate for 127.0.0.1.
+/// A request for a self-signed certificate for an address.
 const REQUEST: &str = "[req]
 distinguished_name = dn
 x509_extensions = ext
@@ -32,14 +32,19 @@ prompt = no
 [dn]
 CN = ddpatrold
 [ext]
-subjectAltName = IP:127.0.0.1
+subjectAltName = IP:ADDRESS
 basicConstraints = critical, CA:FALSE
 ";
 
-/// Writes a new certificate and its key to two files.
+/// Writes a new certificate for 127.0.0.1 and its key to two files.
 pub(crate) fn new_certificate(directory: &Path, cert: &str, key: &str) {
+    new_certificate_for(directory, "127.0.0.1", cert, key);
+}
+
+/// Writes a new certificate for an address and its key to two files.
+pub(crate) fn new_certificate_for(directory: &Path, address: &str, cert: &str, key: &str) {
     let config = directory.join("req.conf");
-    std::fs::write(&config, REQUEST).unwrap();
+    std::fs::write(&config, REQUEST.replace("ADDRESS", address)).unwrap();
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
         .args(["-nodes", "-days", "2", "-config"])

@@ -31,7 +31,26 @@ pub(crate) const PERMISSIONS: [&str; 7] = [
 /// Returns the program without the variables of the test environment that it reads.
 pub(crate) fn ddpatrold() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ddpatrold"));
+    without_variables(&mut command);
+    command
+}
+
+/// Removes the variables that the program reads from the environment of a command.
+pub(crate) fn without_variables(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("DDPATROLD_") {
+            command.env_remove(name);
+        }
+    }
     command.env_remove("DATABASE_URL").env_remove("RUST_LOG");
+}
+
+/// Returns the program under a umask that grants every permission.
+pub(crate) fn permissive() -> Command {
+    let mut command = Command::new("sh");
+    let program = ddpatrold().get_program().to_owned();
+    command.args(["-c", "umask 000 && exec \"$0\" \"$@\""]).arg(program);
+    without_variables(&mut command);
     command
 }
 
@@ -105,9 +124,15 @@ impl Server {
     /// Starts a server with a prepared command.
     #[track_caller]
     pub(crate) fn spawn(mut command: Command, url: &str, options: &[&str]) -> Self {
+        command.args(["serve", "--print-admin-token", "--database", url]).args(options);
+        Self::spawn_plain(command)
+    }
+
+    /// Starts a prepared `serve` command on a free port.
+    #[track_caller]
+    pub(crate) fn spawn_plain(mut command: Command) -> Self {
         let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0", "--database", url])
-            .args(options)
+            .args(["--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -120,10 +145,10 @@ impl Server {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("the server ended ({status}): {errors_so_far}");
             }
-            let line = errors_so_far
-                .lines()
-                .find_map(|line| line.strip_prefix("ddpatrold: listening on "))?;
-            Some(line.split_once("://")?.1.parse().unwrap())
+            // As text, or in the message of a JSON object.
+            let (_, url) = errors_so_far.split_once("listening on ")?;
+            let (address, _) = url.split_once("://")?.1.split_once(['\n', '"'])?;
+            Some(address.parse().unwrap())
         });
         Self { child, address, output, errors, readers: vec![first, second] }
     }

@@ -32,7 +32,7 @@ def creation(name, scopes=("dashboards_read",), expires_at=None):
 
 def environment():
     """Returns the environment without variables that configure the service or a client."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("DD_", "DATABASE_"))}
+    return {k: v for k, v in os.environ.items() if not k.startswith(("DD_", "DDPATROLD_", "DATABASE_"))}
 
 
 class Server:
@@ -48,7 +48,7 @@ class Server:
     def start(self):
         """Starts the process and waits until it accepts connections."""
         self.process = subprocess.Popen(
-            [self.binary, "serve", "--listen", "127.0.0.1:0", "--database", self.database]
+            [self.binary, "serve", "--listen", "127.0.0.1:0", "--print-admin-token", "--database", self.database]
             + list(self.options),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
         )

@@ -3,13 +3,16 @@
 use super::*;
 use crate::detect::encoding::{Encoding, Layer};
 use crate::report::document::RepositoryRecord;
+use crate::report::document::saved_uris::locate;
 use crate::report::tests::{
     clean, document, finding, location, object, place, record, redactor, rule_set, suppressed,
     token, trace,
 };
+use crate::scan::Counts;
 use crate::source::{Code, Issue, Severity};
 use ddpatrol_pack::Kind;
 use ddpatrol_scan::finding::baseline::Roots;
+use ddpatrol_scan::finding::suppression::SuppressionKind;
 use ddpatrol_scan::finding::{HeldObject, Inline, Part, Span};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Tests of paths and URIs in repositories of a few files.
 
 use super::*;
+use crate::report::document::uris::*;
 use crate::report::tests::{finding, location, member, trace};
 use crate::source::ScannedRepo;
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Trace};

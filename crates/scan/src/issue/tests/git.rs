@@ -35,7 +35,8 @@ pub(super) fn rows() -> Vec<Row> {
             Unread, "git.object-missing", "why";
         G::ObjectsMissing { named_by: NamedBy::PartialClone, .. } = missing(NamedBy::PartialClone),
             Opaque, "git.partial-clone",
-            "partial clone: 2 objects not fetched (1111111111111111111111111111111111111111, …)";
+            "partial clone: 2 objects not fetched (1111111111111111111111111111111111111111, …); \
+             `git fetch --refetch --no-filter` fetches them";
         G::ObjectsMissing { named_by: NamedBy::Reachable, .. } = missing(NamedBy::Reachable),
             Unread, "git.object-missing",
             "2 objects missing (1111111111111111111111111111111111111111, …); `git fsck` shows \

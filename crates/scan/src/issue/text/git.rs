@@ -22,7 +22,11 @@ impl Display for GitIssue {
                 let count = count(*len, "object");
                 match named_by {
                     NamedBy::PartialClone => {
-                        write!(f, "partial clone: {count} not fetched ({ids})")
+                        write!(
+                            f,
+                            "partial clone: {count} not fetched ({ids}); `git fetch --refetch \
+                             --no-filter` fetches them"
+                        )
                     }
                     NamedBy::Reachable => {
                         write!(f, "{count} missing ({ids}); `git fsck` shows details")

@@ -1,0 +1,202 @@
+//! Objects stored as deltas: tokens derived from the delta base are those of a search of the whole object.
+
+use crate::detect::detector;
+use crate::detect::encoded::{AFFIXES, affixed};
+use crate::support::encode::{self, ESCAPES, Which};
+use crate::support::mint::{self, Random};
+use ddpatrol::detect::delta::{
+    DeltaCandidate, DeltaCandidates, DeltaMatch, DeltaObject, Piece, PieceSource,
+};
+use ddpatrol::detect::{ContentKind, Detector, Evidence, Haystack, Scratch};
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// A text as pieces of another text and fresh bytes.
+struct Version {
+    bytes: Vec<u8>,
+    base: Vec<u8>,
+    fresh: Vec<u8>,
+    pieces: Vec<Piece>,
+}
+
+impl DeltaObject for Version {
+    fn kind(&self) -> ContentKind {
+        ContentKind::WHOLE
+    }
+
+    fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn base(&self) -> &[u8] {
+        &self.base
+    }
+
+    fn fresh(&self) -> &[u8] {
+        &self.fresh
+    }
+
+    fn piece_count(&self) -> usize {
+        self.pieces.len()
+    }
+
+    fn piece(&self, index: usize) -> Piece {
+        self.pieces[index]
+    }
+
+    fn read(&self, range: Range<usize>, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.bytes[range]);
+    }
+}
+
+/// A difference between two texts.
+struct Edit {
+    /// The range of the first text that is replaced.
+    at: Range<usize>,
+    with: Vec<u8>,
+}
+
+/// Returns the second text as a delta of the first one.
+fn forward(first: &[u8], edits: &[Edit]) -> Version {
+    let (mut bytes, mut fresh, mut pieces) = (Vec::new(), Vec::new(), Vec::new());
+    let mut add = |part: &[u8], from: PieceSource| {
+        if !part.is_empty() {
+            pieces.push(Piece { at: bytes.len() as u32, len: part.len() as u32, from });
+            bytes.extend_from_slice(part);
+        }
+    };
+    let mut at = 0;
+    for edit in edits {
+        add(&first[at..edit.at.start], PieceSource::Base(at as u32));
+        add(&edit.with, PieceSource::Fresh(fresh.len() as u32));
+        fresh.extend_from_slice(&edit.with);
+        at = edit.at.end;
+    }
+    add(&first[at..], PieceSource::Base(at as u32));
+    Version { bytes, base: first.to_vec(), fresh, pieces }
+}
+
+/// Returns the edits that lead back.
+fn backward(first: &[u8], edits: &[Edit]) -> Vec<Edit> {
+    let mut shift = 0_isize;
+    let mut back = Vec::new();
+    for Edit { at, with } in edits {
+        let start = at.start.checked_add_signed(shift).expect("in the text");
+        back.push(Edit { at: start..start + with.len(), with: first[at.clone()].to_vec() });
+        shift += with.len() as isize - at.len() as isize;
+    }
+    back
+}
+
+/// Searches a whole text.
+fn candidates(detector: &Detector, bytes: &[u8]) -> DeltaCandidates {
+    let mut list = Vec::new();
+    let haystack = Haystack::whole(bytes);
+    let scratch = &mut Scratch::default();
+    let needs_full_scan =
+        detector.find_candidates(haystack, 0..bytes.len(), scratch, |place, found| {
+            let found = found.filter(|(it, _)| it.evidence == Evidence::Proven);
+            list.push(DeltaCandidate {
+                inspected_start: place.inspected_start as u32,
+                start: place.start as u32,
+                inspected_end: place.inspected_end as u32,
+                found: found.map(|(it, token)| DeltaMatch {
+                    token: mint::crc32(token),
+                    len: (it.end - it.start) as u32,
+                    encoding: it.encoding,
+                }),
+            });
+        });
+    list.sort_by_key(|it| it.start);
+    DeltaCandidates { list, needs_full_scan }
+}
+
+fn found(candidates: &DeltaCandidates) -> BTreeSet<(u32, u32, u32, String)> {
+    let found = candidates.list.iter().filter_map(|it| Some((it.start, it.found?)));
+    found.map(|(start, it)| (start, it.token, it.len, it.encoding.to_string())).collect()
+}
+
+/// Appends an encoded token and text around it.
+fn add_encoded(random: &mut Random, text: &mut Vec<u8>) {
+    let (_, token) = mint::any(random);
+    let data = format!("{}{token}\n", "data ".repeat(30).split_at(random.below(60)).0);
+    let widths = [40, 60, 64, 70, 72, 76, 77];
+    let width = widths[random.below(widths.len())];
+    let affixes = AFFIXES[random.below(AFFIXES.len())];
+    let gaps =
+        ["\n", "\r\n ", "</b><i>", "\x1b[0m", "\u{200b}", "&shy;", "=\n", "\\n", "\" +\n \""];
+    let gap = gaps[random.below(gaps.len())];
+    let part = match random.below(8) {
+        0..=2 => affixed(&encode::base64(data.as_bytes()), width, affixes),
+        3 => affixed(&encode::hex(data.as_bytes()), width, affixes),
+        4 => encode::folded(&encode::base64(data.as_bytes()), width, gap),
+        5 => {
+            let (first, rest) = token.split_at(1 + random.below(token.len() - 1));
+            format!("</p>{first}{gap}{rest}")
+        }
+        6 => encode::escape(&token, Which::Marks, ESCAPES[random.below(ESCAPES.len())].1),
+        _ => encode::base64(encode::base64(data.as_bytes()).as_bytes()),
+    };
+    text.extend(part.into_bytes());
+}
+
+fn edits(random: &mut Random, text: &[u8]) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let mut at = 0;
+    for _ in 0..1 + random.below(3) {
+        let start = at + random.below(text.len() - at);
+        let lens = [0, 1, 2, 5, 20, 60, 200];
+        let end = text.len().min(start + lens[random.below(lens.len())]);
+        let with = match random.below(6) {
+            0 => Vec::new(),
+            1 => b"x".to_vec(),
+            2 => b"\n".to_vec(),
+            3 => b" / ".to_vec(),
+            4 => random.base62(3).into_bytes(),
+            _ => mint::filler(random),
+        };
+        edits.push(Edit { at: start..end, with });
+        at = end;
+        if at >= text.len() {
+            break;
+        }
+    }
+    edits
+}
+
+#[test]
+fn tokens_of_a_delta_are_those_of_the_whole_object() {
+    let detector = detector();
+    let (mut reused, mut with_tokens) = (0, 0);
+    for seed in 0..6000 {
+        let random = &mut Random(seed);
+        let mut text = Vec::new();
+        for _ in 0..1 + random.below(3) {
+            text.extend("some words of text\n".repeat(random.below(60)).into_bytes());
+            add_encoded(random, &mut text);
+            text.extend("\nand other lines here\n".repeat(random.below(60)).into_bytes());
+        }
+        let edits = edits(random, &text);
+        let first = forward(&text, &edits);
+        let second = forward(&first.bytes, &backward(&text, &edits));
+        assert_eq!(second.bytes, text);
+        for version in [first, second] {
+            let base = candidates(&detector, &version.base);
+            let scratch = &mut Scratch::default();
+            let Some(derived) = detector.reuse_candidates(&version, &base, scratch) else {
+                continue;
+            };
+            reused += 1;
+            let whole = found(&candidates(&detector, &version.bytes));
+            with_tokens += usize::from(!whole.is_empty());
+            assert_eq!(
+                found(&derived),
+                whole,
+                "{seed}: {:?} of {}",
+                version.pieces,
+                version.bytes.escape_ascii()
+            );
+        }
+    }
+    assert!(reused > 800 && with_tokens > 700, "{reused} {with_tokens}");
+}
