@@ -256,11 +256,15 @@ impl Detector {
                 let candidate =
                     Candidate { inspected_start, start, inspected_end, found: Some(found) };
                 on(candidate, &bytes[found.start..found.end]);
-            } else {
+            } else if shaped.iter().all(|other: &Match| other.end != found.end) {
+                // Of several rules that a candidate has the shape of, the first one is reported.
                 shaped.push(found);
             }
         }
-        if !is_proven {
+        if is_proven {
+            // A rule without a checksum adds nothing to the proof of another.
+            shaped.clear();
+        } else {
             let read_end =
                 decode_after_head(&self.matcher, search, start..start + longest, scratch, on);
             inspected_end = read_end.map_or(inspected_end, |read_end| inspected_end.max(read_end));

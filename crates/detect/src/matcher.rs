@@ -187,7 +187,12 @@ impl Matcher {
         }
         let shaped = |&&end: &&usize| {
             let free_after = bytes.get(end).is_none_or(|&byte| !ByteSet::BASE62.contains(byte));
-            free_after && description.format.check(&bytes[start..end]) != Check::NoMatch
+            free_after
+                && match description.format.check(&bytes[start..end]) {
+                    Check::Proven { .. } => true,
+                    Check::Shaped { .. } => !description.weak,
+                    Check::NoMatch => false,
+                }
         };
         scratch.ends.iter().rev().find(shaped).map(|&end| matched(end, Evidence::Shaped))
     }

@@ -8,7 +8,7 @@
 use crate::lfs::Pointer;
 use crate::store::Store;
 use ddpatrol_detect::redact::Redactor;
-use ddpatrol_detect::rules::RuleSet;
+use ddpatrol_detect::rules::{Rule, RuleSet};
 use ddpatrol_pack::{Kind, ObjectId, Pack};
 use ddpatrol_scan::finding::{Fingerprint, HeldObject, Part, Span, Trace};
 use ddpatrol_scan::lock::lock;
@@ -412,7 +412,8 @@ fn digest_of(rules: &RuleSet, settings: &str) -> String {
     let mut digest = Sha256::new();
     digest.update(format!("{SCHEMA} {} {settings}", env!("CARGO_PKG_VERSION")));
     for rule in rules.rules() {
-        digest.update(format!("\0{} {} {:?}", rule.id, rule.provable, rule.format));
+        let Rule { id, provable, weak, format, .. } = rule;
+        digest.update(format!("\0{id} {provable} {weak} {format:?}"));
     }
     hex::encode(digest.finalize())
 }
