@@ -96,6 +96,20 @@ fn read(bytes: &[u8], at: usize) -> Option<Break> {
     first.map(|layer| Break { layer, end })
 }
 
+/// Maximum length of a part of a gap that ends with a letter or digit, in bytes: a control sequence.
+const MAX_WORD_END: usize = 40;
+
+/// Returns `true` if the letter or digit at `at` ends a control sequence or an escaped character without a
+/// width, such as `ESC [ 0 m`.
+pub(super) fn ends_at(bytes: &[u8], at: usize) -> bool {
+    let least = (at + 1).saturating_sub(MAX_WORD_END);
+    (least..at).rev().filter(|&start| matches!(bytes[start], 0x1b | b'\\' | b'^')).any(|start| {
+        let rest = &bytes[start..=at];
+        let part = control(rest).or_else(|| invisible(rest));
+        part.is_some_and(|part| part.len == rest.len())
+    })
+}
+
 /// Returns `true` if these bytes, which are no part of a gap, may be the beginning of one.
 fn may_be_cut(rest: &[u8]) -> bool {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
