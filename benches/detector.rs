@@ -112,7 +112,7 @@ fn rates(text: &mut [u8]) {
 fn switch(text: &[u8]) {
     let rules = rules::builtin().expect("the built-in rules compile");
     let heads: Vec<&[u8]> = rules.rules().iter().map(|rule| rule.format.head()).collect();
-    for count in [1, 2, 4, 8, 17] {
+    for count in [1, 2, 4, 8, 17, 32, 64] {
         let mut heads = heads.clone();
         heads.dedup();
         heads.truncate(count);
