@@ -7,6 +7,7 @@ use super::budget;
 use super::candidate::{Candidate, Evidence, Match, OnCandidate, PossibleToken};
 use super::delta::junctions::{DeltaCheck, Junctions};
 use super::delta::{self, DeltaCandidates, DeltaObject};
+use super::encoded::breaks::repeated_before;
 use super::encoded::broken::MAX_BACK;
 use super::encoded::decode::LOOKBEHIND;
 use super::encoded::line_prefix::LINE_LOOKBEHIND;
@@ -244,6 +245,11 @@ impl Detector {
     ) {
         let bytes = search.bytes;
         search.spend(&mut scratch.budget, budget::PLACE);
+        if let Some(sequence) = repeated_before(bytes, start) {
+            let (inspected_start, inspected_end) = (sequence - 1, start + 1);
+            on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
+            return;
+        }
         let longest = rules.iter().map(|&it| self.matcher.rule(it).format.max_len()).max();
         let longest = longest.unwrap_or(0);
         let mut inspected_end = start + longest + 1;

@@ -110,6 +110,16 @@ pub(super) fn ends_at(bytes: &[u8], at: usize) -> bool {
     })
 }
 
+/// Returns the offset of the control sequence that ends with the byte at `at`, if the same byte precedes the
+/// sequence: a head that begins at `at` begins before the sequence as well, where it is found.
+pub(crate) fn repeated_before(bytes: &[u8], at: usize) -> Option<usize> {
+    let byte = *bytes.get(at)?;
+    let least = (at + 1).saturating_sub(MAX_WORD_END).max(1);
+    let start = (least..at).rev().find(|&start| bytes[start] == 0x1b)?;
+    let is_end = control(&bytes[start..=at]).is_some_and(|part| part.len == at + 1 - start);
+    (is_end && bytes[start - 1] == byte).then_some(start)
+}
+
 /// Returns `true` if these bytes, which are no part of a gap, may be the beginning of one.
 fn may_be_cut(rest: &[u8]) -> bool {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
