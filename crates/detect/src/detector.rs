@@ -15,7 +15,7 @@ use super::encoded::literals::Literals;
 use super::encoded::mask_spans::MaskSpans;
 use super::encoded::nested::NestedSearch;
 use super::encoded::pending::Pending;
-use super::encoded::start::decode_after_head;
+use super::encoded::start::{decode_after_head, is_cut_short};
 use super::encoded::{self, EncodedSearch};
 use super::matcher::{HeadHit, Matcher};
 use super::scratch::Scratch;
@@ -239,7 +239,7 @@ impl Detector {
     fn decide_head(
         &self,
         search: &Search<'_>,
-        HeadHit { rules, start }: HeadHit<'_>,
+        HeadHit { rules, start, shortest }: HeadHit<'_>,
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
     ) {
@@ -254,6 +254,10 @@ impl Detector {
         let longest = longest.unwrap_or(0);
         let mut inspected_end = start + longest + 1;
         let inspected_start = start.saturating_sub(1);
+        if shortest.is_some_and(|shortest| is_cut_short(bytes, start, shortest)) {
+            on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
+            return;
+        }
         let (mut shaped, mut is_proven) = (Vec::new(), false);
         for &rule in rules {
             let Some(found) = self.matcher.decide(rule, bytes, start, scratch) else { continue };

@@ -39,7 +39,7 @@ pub(super) struct Break {
 
 /// Returns `true` if a piece of a token can contain a byte.
 #[inline]
-pub(super) fn is_piece(byte: u8) -> bool {
+pub(crate) fn is_piece(byte: u8) -> bool {
     is_run(byte) || byte == b'.'
 }
 
