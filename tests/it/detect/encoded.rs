@@ -340,6 +340,33 @@ fn split_literals_are_found_in_common_languages() {
 }
 
 #[test]
+fn encoded_text_may_end_within_the_gap_before_its_next_piece() {
+    let detector = detector();
+    let gaps = [
+        "\\\n", "\\\r\n  ", "\"+\"", "\" + b\"", "'\n  '", "\", \"", "\n", "\r\n// ", "\\n", "=\n",
+    ];
+    for token in tokens(13) {
+        for encoded in
+            [encode::base64(token.as_bytes()), encode::hex(token.as_bytes()), token.clone()]
+        {
+            for (gap, cut) in gaps
+                .iter()
+                .flat_map(|gap| (1..=encoded.len()).rev().step_by(5).map(move |cut| (gap, cut)))
+            {
+                for len in 1..=gap.len() {
+                    let text = [&encoded[..cut], &gap[..len]].concat();
+                    let found = places(&detector, text.as_bytes(), &token);
+                    // The padding of base64 encodes nothing.
+                    if cut == encoded.len() {
+                        assert_eq!(found.len(), 1, "{}", text.escape_debug());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn nested_encodings_are_found_up_to_depth_three() {
     for token in tokens(8) {
         let json = format!("{{\"kind\": \"Secret\", \"data\": {{\"token\": \"{token}\"}}}}");

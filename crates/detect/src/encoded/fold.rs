@@ -44,7 +44,8 @@ impl Fold {
         }
         match self {
             Self::Plain => match skip_fold(bytes, at).or_else(|| skip_join(bytes, at)) {
-                Some(next) => Gap::Next(next),
+                Some(next) if next < bytes.len() => Gap::Next(next),
+                Some(_) => Gap::Open,
                 None => Gap::Closed,
             },
             Self::List => list(bytes, at),
