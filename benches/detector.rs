@@ -74,13 +74,15 @@ fn rates(text: &mut [u8]) {
     };
     // Ten Datadog tokens and one of each rule, for the count.
     let other: Vec<Format> = formats(&rules);
+    let datadog = formats(&one);
     for at in 0..10 {
-        let token = sample(&other[1], at);
+        let token = sample(&datadog[0], at);
         text[1_000_000 * (at as usize + 1)..][..token.len()].copy_from_slice(&token);
     }
     for (at, format) in other.iter().enumerate() {
         let token = sample(format, 99);
-        text[2_000_000 * (at + 7) + 500_000..][..token.len()].copy_from_slice(&token);
+        let place = 12_000_000 + at * (TEXT_LEN - 13_000_000) / other.len();
+        text[place..][..token.len()].copy_from_slice(&token);
     }
     let text = &*text;
     let finder = memchr::memmem::Finder::new("ddpat_");
@@ -110,7 +112,7 @@ fn rates(text: &mut [u8]) {
 fn switch(text: &[u8]) {
     let rules = rules::builtin().expect("the built-in rules compile");
     let heads: Vec<&[u8]> = rules.rules().iter().map(|rule| rule.format.head()).collect();
-    for count in [1, 2, 4, 8, 17] {
+    for count in [1, 2, 4, 8, 17, 32, 64] {
         let mut heads = heads.clone();
         heads.dedup();
         heads.truncate(count);

@@ -200,6 +200,12 @@ fn explain(rules: &RuleSet, token: &[u8], out: &mut Vec<u8>) -> anyhow::Result<E
             writeln!(out, "If it leaked: {advice}")?;
         }
         Exit::Clean
+    } else if let (true, Some(bits)) =
+        (rule.weak && explanation.proven, rule.format.evidence_bits())
+    {
+        let bits = bits.total();
+        writeln!(out, "Not proven: all parts match, but the checksum has only {bits:.0} bits.")?;
+        Exit::Findings
     } else if holds {
         writeln!(out, "Not proven: the shape matches, but this format has no checksum.")?;
         Exit::Findings

@@ -3,10 +3,10 @@
 use super::args::{RulesArgs, RulesCommand};
 use super::exit::Exit;
 use super::rule_files::load_rules;
-use crate::rules::{self, Rule, RuleSet, selftest};
+use crate::rules::{self, Rule, RuleSet, Vector, selftest};
 use ddpatrol_scan::quantity::count;
 use ddpatrol_scan::regular::Links;
-use ddpatrol_token::{Kind, Lengths, Segment};
+use ddpatrol_token::{EvidenceBits, Kind, Lengths, Segment};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -48,8 +48,15 @@ fn show(id: &str, paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> 
             writeln!(out, "  {:12} {}", segment.name, describe(segment))?;
         }
         writeln!(out, "evidence       {}", evidence(rule))?;
+        if let Some(bits) = rule.format.evidence_bits() {
+            writeln!(out, "bits           {}", describe_bits(bits))?;
+        }
         for vector in &rule.vectors {
-            writeln!(out, "vector         {}", vector.source())?;
+            let title = match vector {
+                Vector::Counterexample { .. } => "counterexample",
+                _ => "vector",
+            };
+            writeln!(out, "{title:14} {}", vector.source())?;
         }
         if let Some(advice) = &rule.advice {
             writeln!(out, "revocation     {advice}")?;
@@ -59,6 +66,17 @@ fn show(id: &str, paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> 
         }
     }
     Ok(Exit::Clean)
+}
+
+/// Describes the evidence of a matching checksum: `34.4: checksum 32, fixed text 6, 12 variants tried`.
+fn describe_bits(bits: EvidenceBits) -> String {
+    let EvidenceBits { checksum, fixed_text, variants } = bits;
+    let fixed = if fixed_text > 0.0 { format!(", fixed text {fixed_text}") } else { String::new() };
+    let tried = match variants {
+        0 | 1 => String::new(),
+        variants => format!(", {variants} variants tried"),
+    };
+    format!("{:.1}: checksum {checksum}{fixed}{tried}", bits.total())
 }
 
 fn describe(segment: &Segment) -> String {
@@ -100,9 +118,13 @@ fn check(path: Option<&Path>, out: &mut Vec<u8>) -> anyhow::Result<Exit> {
                 0 => "no checksum, so shaped only".to_owned(),
                 damaged => format!("{} rejected", count(damaged, "corrupted sample")),
             };
+            let rejected = match outcome.counterexamples {
+                0 => String::new(),
+                some => format!(", {} rejected", count(some, "published counter-example")),
+            };
             writeln!(
                 out,
-                "ok      {}: {} verified, {damaged}, {} matched",
+                "ok      {}: {} verified, {damaged}, {} matched{rejected}",
                 rule.id,
                 count(outcome.samples, "sample"),
                 count(outcome.vectors, "published vector"),

@@ -7,6 +7,7 @@ use super::budget;
 use super::candidate::{Candidate, Evidence, Match, OnCandidate, PossibleToken};
 use super::delta::junctions::{DeltaCheck, Junctions};
 use super::delta::{self, DeltaCandidates, DeltaObject};
+use super::encoded::breaks::repeated_before;
 use super::encoded::broken::MAX_BACK;
 use super::encoded::decode::LOOKBEHIND;
 use super::encoded::line_prefix::LINE_LOOKBEHIND;
@@ -14,7 +15,7 @@ use super::encoded::literals::Literals;
 use super::encoded::mask_spans::MaskSpans;
 use super::encoded::nested::NestedSearch;
 use super::encoded::pending::Pending;
-use super::encoded::start::decode_after_head;
+use super::encoded::start::{decode_after_head, is_cut_short};
 use super::encoded::{self, EncodedSearch};
 use super::matcher::{HeadHit, Matcher};
 use super::scratch::Scratch;
@@ -242,16 +243,25 @@ impl Detector {
     fn decide_head(
         &self,
         search: &Search<'_>,
-        HeadHit { rules, start }: HeadHit<'_>,
+        HeadHit { rules, start, shortest }: HeadHit<'_>,
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
     ) {
         let bytes = search.bytes;
         search.spend(&mut scratch.budget, budget::PLACE);
+        if let Some(sequence) = repeated_before(bytes, start) {
+            let (inspected_start, inspected_end) = (sequence - 1, start + 1);
+            on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
+            return;
+        }
         let longest = rules.iter().map(|&it| self.matcher.rule(it).format.max_len()).max();
         let longest = longest.unwrap_or(0);
         let mut inspected_end = start + longest + 1;
         let inspected_start = start.saturating_sub(1);
+        if shortest.is_some_and(|shortest| is_cut_short(bytes, start, shortest)) {
+            on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
+            return;
+        }
         let (mut shaped, mut is_proven) = (Vec::new(), false);
         for &rule in rules {
             let Some(found) = self.matcher.decide(rule, bytes, start, scratch) else { continue };
@@ -260,11 +270,15 @@ impl Detector {
                 let candidate =
                     Candidate { inspected_start, start, inspected_end, found: Some(found) };
                 on(candidate, &bytes[found.start..found.end]);
-            } else {
+            } else if shaped.iter().all(|other: &Match| other.end != found.end) {
+                // Of several rules that a candidate has the shape of, the first one is reported.
                 shaped.push(found);
             }
         }
-        if !is_proven {
+        if is_proven {
+            // A rule without a checksum adds nothing to the proof of another.
+            shaped.clear();
+        } else {
             let read_end =
                 decode_after_head(&self.matcher, search, start..start + longest, scratch, on);
             inspected_end = read_end.map_or(inspected_end, |read_end| inspected_end.max(read_end));

@@ -67,6 +67,7 @@ pub mod delta;
 mod detector;
 mod encoded;
 pub mod encoding;
+mod grams;
 mod matcher;
 pub mod prefilter;
 pub mod redact;
@@ -74,6 +75,7 @@ pub mod rules;
 mod scratch;
 mod search;
 mod shape;
+mod windows;
 
 pub use candidate::{Evidence, Match};
 pub use detector::{Detector, DetectorError};

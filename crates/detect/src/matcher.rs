@@ -6,7 +6,7 @@
 
 use super::candidate::{Evidence, Match};
 use super::encoded::MIN_RUN;
-use super::encoded::breaks::MAX_BREAK;
+use super::encoded::breaks::{MAX_BREAK, is_piece};
 use super::encoded::decode::{DECODE_LOOKAHEAD, MAX_BROKEN, MAX_ENCODED_LEN};
 use super::encoded::line_prefix::{LINE_LOOKAHEAD, USUAL_AFFIXES};
 use super::encoding::Encoding;
@@ -15,6 +15,7 @@ use super::scratch::Scratch;
 use super::shape::{CandidateStart, Shapes};
 use crate::rules::{Rule, RuleSet};
 use aho_corasick::BuildError;
+use ddpatrol_token::format::{Layout, Piece};
 use ddpatrol_token::{ByteSet, Check};
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,6 +33,9 @@ pub(super) struct Matcher {
     prefilter: Prefilter,
     /// For each needle, the rules whose head begins with it.
     by_needle: Vec<Vec<usize>>,
+    /// For each needle, the length of the shortest token that begins with it, if its tokens have no other
+    /// characters than those of runs.
+    shortest: Vec<Option<usize>>,
     shapes: Shapes,
 }
 
@@ -56,6 +60,8 @@ pub(super) struct DecodedToken {
 pub(super) struct HeadHit<'a> {
     pub(super) rules: &'a [usize],
     pub(super) start: usize,
+    /// The length of the shortest token, if tokens have no other characters than those of runs.
+    pub(super) shortest: Option<usize>,
 }
 
 impl Matcher {
@@ -72,7 +78,8 @@ impl Matcher {
                 let begins = |&rule: &usize| all[rule].format.head().starts_with(needle);
                 (0..all.len()).filter(begins).collect()
             })
-            .collect();
+            .collect::<Vec<Vec<usize>>>();
+        let shortest = by_needle.iter().map(|of| shortest(of.iter().map(|&at| &all[at]))).collect();
         let prefilter = Prefilter::new(&needles)?;
         let longest_of = |head: &[u8]| {
             let its = provable.iter().filter(|&&at| all[at].format.head() == head);
@@ -93,6 +100,7 @@ impl Matcher {
             longest_head,
             prefilter,
             by_needle,
+            shortest,
             shapes,
         })
     }
@@ -143,7 +151,8 @@ impl Matcher {
         mut on_head: impl FnMut(HeadHit<'_>),
     ) {
         self.prefilter.find(bytes, part, |hit| {
-            on_head(HeadHit { rules: &self.by_needle[hit.needle], start: hit.start });
+            let (rules, shortest) = (&self.by_needle[hit.needle], self.shortest[hit.needle]);
+            on_head(HeadHit { rules, start: hit.start, shortest });
         });
     }
 
@@ -187,7 +196,12 @@ impl Matcher {
         }
         let shaped = |&&end: &&usize| {
             let free_after = bytes.get(end).is_none_or(|&byte| !ByteSet::BASE62.contains(byte));
-            free_after && description.format.check(&bytes[start..end]) != Check::NoMatch
+            free_after
+                && match description.format.check(&bytes[start..end]) {
+                    Check::Proven { .. } => true,
+                    Check::Shaped { .. } => !description.weak,
+                    Check::NoMatch => false,
+                }
         };
         scratch.ends.iter().rev().find(shaped).map(|&end| matched(end, Evidence::Shaped))
     }
@@ -214,6 +228,24 @@ impl Matcher {
             scratch.ends.iter().find(proven).map(|&len| DecodedToken { rule, len })
         })
     }
+}
+
+/// Returns the length of the shortest token of some rules. Returns `None` if a token can contain characters
+/// that runs do not.
+fn shortest<'a>(rules: impl Iterator<Item = &'a Rule>) -> Option<usize> {
+    let shortest = |rule: &Rule| {
+        let format = &rule.format;
+        let is_plain = |piece: &Piece| match piece {
+            Piece::Literal(text) => text.iter().all(|&byte| is_piece(byte)),
+            Piece::Segment { index, .. } => {
+                (0..=u8::MAX).all(|it| is_piece(it) || !format.segments()[*index].set.contains(it))
+            }
+        };
+        let layouts = format.layouts();
+        let is_run = layouts.iter().all(|layout| layout.pieces().iter().all(is_plain));
+        layouts.iter().map(Layout::min_len).min().filter(|_| is_run)
+    };
+    rules.map(shortest).try_fold(usize::MAX, |least, it| it.map(|it| least.min(it)))
 }
 
 /// Returns the heads of the rules, without heads that begin with another head: the shorter one finds them.

@@ -4,10 +4,13 @@
 //!
 //! Contract: every occurrence is found, whatever surrounds it, including overlapping occurrences.
 
+use super::grams::GramSearcher;
+use super::windows::{self, GROUPS, Window, Windows};
 use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, BuildError, Input, MatchKind, Span};
 use memchr::memmem;
-use std::ops::Range;
+use std::collections::BTreeMap;
+use std::ops::{ControlFlow, Range};
 
 /// An occurrence of a needle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +34,12 @@ pub struct Prefilter {
 enum Searcher {
     Nothing,
     One(Box<memmem::Finder<'static>>),
-    /// The searcher, and the needle index of each of its patterns.
+    Windows(Box<WindowSearcher>),
+    /// For many needles: the searcher, and the needle index of each of its patterns.
     Packed(Box<packed::Searcher>, Vec<usize>),
-    /// For processors without vector instructions that the packed searcher supports.
+    /// For more needles than the packed searcher supports.
+    Grams(Box<GramSearcher>),
+    /// If no other searcher supports the needles or the processor.
     Automaton(AhoCorasick),
 }
 
@@ -47,20 +53,10 @@ impl Prefilter {
         let searcher = match needles {
             [] => Searcher::Nothing,
             [needle] => Searcher::One(Box::new(memmem::Finder::new(needle.as_ref()).into_owned())),
-            _ => {
-                let mut config = packed::Config::new();
-                config.heuristic_pattern_limits(false);
-                let order = by_similarity(needles);
-                let patterns = order.iter().map(|&at| &needles[at]);
-                match config.builder().extend(patterns).build() {
-                    Some(searcher) => Searcher::Packed(Box::new(searcher), order),
-                    None => Searcher::Automaton(
-                        AhoCorasick::builder()
-                            .match_kind(MatchKind::LeftmostFirst)
-                            .build(needles)?,
-                    ),
-                }
-            }
+            _ => match WindowSearcher::new(needles) {
+                Some(searcher) => Searcher::Windows(Box::new(searcher)),
+                None => Searcher::of_many(needles)?,
+            },
         };
         Ok(Self { searcher, longest })
     }
@@ -68,6 +64,15 @@ impl Prefilter {
     /// Calls `on_hit` for every needle that begins within `part`, in ascending order.
     #[inline]
     pub fn find(&self, bytes: &[u8], part: Range<usize>, mut on_hit: impl FnMut(Hit)) {
+        if let Searcher::Windows(searcher) = &self.searcher {
+            return searcher.find(bytes, part, on_hit);
+        }
+        if let Searcher::Grams(searcher) = &self.searcher {
+            return searcher.find(bytes, part, |hit| {
+                on_hit(hit);
+                ControlFlow::Continue(())
+            });
+        }
         let limit = bytes.len().min(part.end.saturating_add(self.longest.saturating_sub(1)));
         let mut at = part.start;
         // Each search starts one byte after the last hit, so that overlapping needles are found.
@@ -87,13 +92,17 @@ impl Prefilter {
     #[must_use]
     #[inline]
     pub fn is_match(&self, bytes: &[u8]) -> bool {
-        self.next(bytes, 0).is_some()
+        match &self.searcher {
+            Searcher::Windows(searcher) => searcher.is_match(bytes),
+            Searcher::Grams(searcher) => searcher.is_match(bytes),
+            _ => self.next(bytes, 0).is_some(),
+        }
     }
 
     #[inline]
     fn next(&self, bytes: &[u8], at: usize) -> Option<Hit> {
         match &self.searcher {
-            Searcher::Nothing => None,
+            Searcher::Nothing | Searcher::Windows(_) | Searcher::Grams(_) => None,
             Searcher::One(finder) => {
                 finder.find(&bytes[at..]).map(|start| Hit { start: at + start, needle: 0 })
             }
@@ -106,6 +115,120 @@ impl Prefilter {
                 Some(Hit { start: found.start(), needle: found.pattern().as_usize() })
             }
         }
+    }
+}
+
+impl Searcher {
+    /// Builds a searcher for the beginnings of the needles.
+    fn of_many<N: AsRef<[u8]>>(needles: &[N]) -> Result<Self, BuildError> {
+        let mut config = packed::Config::new();
+        config.heuristic_pattern_limits(false);
+        let order = by_similarity(needles);
+        let patterns = order.iter().map(|&at| &needles[at]);
+        if let Some(searcher) = config.builder().extend(patterns).build() {
+            return Ok(Self::Packed(Box::new(searcher), order));
+        }
+        if let Some(searcher) = GramSearcher::new(needles) {
+            return Ok(Self::Grams(Box::new(searcher)));
+        }
+        let mut builder = AhoCorasick::builder();
+        builder.match_kind(MatchKind::LeftmostFirst).build(needles).map(Self::Automaton)
+    }
+}
+
+/// Searches for needles by a window of each ([`windows`]).
+#[derive(Debug)]
+struct WindowSearcher {
+    searcher: packed::Searcher,
+    /// The needles that each pattern of the searcher is a window of.
+    by_pattern: Vec<Vec<Anchor>>,
+    /// The longest distance from the start of a needle to its window.
+    reach: usize,
+    width: usize,
+}
+
+/// A needle, found by its window.
+#[derive(Clone, Debug)]
+struct Anchor {
+    needle: usize,
+    text: Box<[u8]>,
+    /// The distance from the start of the needle to the window.
+    offset: usize,
+}
+
+impl Anchor {
+    /// Returns the needle whose window is at `at`.
+    #[inline]
+    fn hit(&self, bytes: &[u8], at: usize) -> Option<Hit> {
+        let start = at.checked_sub(self.offset)?;
+        bytes[start..].starts_with(&self.text).then_some(Hit { start, needle: self.needle })
+    }
+}
+
+impl WindowSearcher {
+    fn new<N: AsRef<[u8]>>(needles: &[N]) -> Option<Self> {
+        let Windows { width, by_needle } = windows::choose(needles)?;
+        let mut groups: [BTreeMap<&[u8], Vec<Anchor>>; GROUPS] = Default::default();
+        for (needle, (text, &window)) in needles.iter().zip(&by_needle).enumerate() {
+            let (text, Window { offset, group }) = (text.as_ref(), window);
+            let anchor = Anchor { needle, text: text.into(), offset };
+            let window = &text[offset..offset + width];
+            let same = groups.iter().position(|group| group.contains_key(window));
+            groups[same.unwrap_or(group)].entry(window).or_default().push(anchor);
+        }
+        let mut config = packed::Config::new();
+        // Twice as many buckets, the default for more than 32 patterns, halve the speed.
+        config.heuristic_pattern_limits(false).only_teddy_fat(Some(false));
+        let mut builder = config.builder();
+        let mut by_pattern = Vec::new();
+        // The searcher distributes the patterns among its buckets in turn. A window that is added again stays
+        // in its bucket.
+        let filler = groups.iter().find(|group| !group.is_empty())?;
+        let rows = groups.iter().map(BTreeMap::len).max()?;
+        for row in 0..rows {
+            for group in &groups {
+                let group = if group.is_empty() { filler } else { group };
+                let (window, anchors) = group.iter().nth(row % group.len())?;
+                builder.add(window);
+                by_pattern.push(anchors.clone());
+            }
+        }
+        let searcher = builder.build()?;
+        let reach = by_needle.iter().map(|window| window.offset).max()?;
+        Some(Self { searcher, by_pattern, reach, width })
+    }
+
+    fn find(&self, bytes: &[u8], part: Range<usize>, mut on_hit: impl FnMut(Hit)) {
+        let end = bytes.len().min(part.end.saturating_add(self.reach + self.width - 1));
+        let mut at = part.start;
+        // The windows of two needles may be in the other order than the needles.
+        let mut pending: Vec<Hit> = Vec::new();
+        while at < end {
+            let Some(found) = self.searcher.find_in(bytes, Span { start: at, end }) else { break };
+            let decided = pending.partition_point(|hit| hit.start + self.reach <= found.start());
+            pending.drain(..decided).for_each(&mut on_hit);
+            let anchors = &self.by_pattern[found.pattern().as_usize()];
+            for hit in anchors.iter().filter_map(|anchor| anchor.hit(bytes, found.start())) {
+                if part.contains(&hit.start) {
+                    let place = pending.partition_point(|other| other.start <= hit.start);
+                    pending.insert(place, hit);
+                }
+            }
+            at = found.start() + 1;
+        }
+        pending.into_iter().for_each(on_hit);
+    }
+
+    fn is_match(&self, bytes: &[u8]) -> bool {
+        let (mut at, end) = (0, bytes.len());
+        while let Some(found) = self.searcher.find_in(bytes, Span { start: at, end }) {
+            let anchors = &self.by_pattern[found.pattern().as_usize()];
+            if anchors.iter().any(|anchor| anchor.hit(bytes, found.start()).is_some()) {
+                return true;
+            }
+            at = found.start() + 1;
+        }
+        false
     }
 }
 
@@ -190,7 +313,12 @@ mod tests {
             let many: Vec<String> =
                 (0..64).map(|at| [0, 1, 2].map(|place| digit(at, place)).concat()).collect();
             let many: Vec<&str> = many.iter().map(|it| &**it).collect();
-            for needles in [&["aba"][..], &["ab", "ba_", "cab", "c_c"], &many[7..27], &many[3..50]] {
+            let words: Vec<String> =
+                many.iter().flat_map(|it| ["a", "bc", "_"].map(|end| format!("{it}{end}"))).collect();
+            let words: Vec<&str> = words.iter().map(|it| &**it).collect();
+            for needles in
+                [&["aba"][..], &["ab", "ba_", "cab", "c_c"], &many[7..27], &many[3..50], &words]
+            {
                 prop_assert_eq!(
                     hits(needles, bytes, part.clone()),
                     oracle(needles, bytes, part.clone())

@@ -1,6 +1,8 @@
 //! Mints tokens from a seed, for tests. Shares no code with ddpatrol, so that it can serve as an oracle:
 //! a bit-by-bit CRC and digits by division.
 
+mod issuers;
+
 const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const BASE36: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 const BASE64URL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -100,39 +102,6 @@ pub fn classic(random: &mut Random, prefix: &str, len: usize) -> String {
     format!("{prefix}{body}{}", crc62(&body))
 }
 
-fn gitlab(random: &mut Random, version: &str) -> String {
-    let len = 27 + random.below(40);
-    let payload = random.text(BASE64URL, len);
-    let text = format!("glpat-{payload}.{version}{}", digits(len as u128, BASE36, 2));
-    let crc = digits(u128::from(crc32(text.as_bytes())), BASE36, 7);
-    text + &crc
-}
-
-fn zuplo(random: &mut Random) -> String {
-    let body = random.text(b"0123456789abcdef", 32);
-    format!("zpka_{body}_{:08x}", crc32(body.as_bytes()))
-}
-
-fn atlassian(random: &mut Random) -> String {
-    let len = 171 + random.below(5);
-    let text = format!("ATATT3xFfGF0{}=", random.text(BASE64URL, len));
-    let crc = crc32(text.as_bytes());
-    format!("{text}{crc:08X}")
-}
-
-fn fine_grained(random: &mut Random) -> String {
-    use sha2::Digest;
-    let text = format!("github_pat_{}_{}", random.base62(22), random.base62(43));
-    let digest = sha2::Sha256::digest(text.as_bytes());
-    let bits: String = digest.iter().map(|byte| format!("{byte:08b}")).collect();
-    let digit = |at: usize| {
-        let value = usize::from_str_radix(&bits[at * 5..at * 5 + 5], 2).expect("five bits");
-        char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[value])
-    };
-    let checksum: String = (0..8).map(digit).collect();
-    format!("{text}{checksum}{}", random.base62(8))
-}
-
 /// Returns the id and a token of every provable rule, and of every variant of Datadog's rules.
 pub fn all(random: &mut Random) -> Vec<(&'static str, String)> {
     let mut tokens = Vec::new();
@@ -143,27 +112,45 @@ pub fn all(random: &mut Random) -> Vec<(&'static str, String)> {
             }
         }
     }
-    for (rule, prefix, len) in [
-        ("github-pat", "ghp_", 30),
-        ("github-oauth", "gho_", 30),
-        ("github-app-user", "ghu_", 30),
-        ("github-refresh", "ghr_", 70),
-        ("github-refresh", "ghr_", 30),
-        ("npm-token", "npm_", 30),
-        ("vercel-pat", "vcp_", 50),
-        ("vercel-integration", "vci_", 50),
-        ("vercel-app-access", "vca_", 50),
-        ("vercel-app-refresh", "vcr_", 50),
-        ("vercel-ai-gateway", "vck_", 50),
-    ] {
-        tokens.push((rule, classic(random, prefix, len)));
-    }
-    tokens.push(("github-fine-grained-pat", fine_grained(random)));
-    tokens.push(("gitlab-pat", gitlab(random, "01.")));
-    tokens.push(("gitlab-pat-unversioned", gitlab(random, "")));
-    tokens.push(("zuplo-api-key", zuplo(random)));
-    tokens.push(("atlassian-api-token", atlassian(random)));
+    tokens.extend(issuers::classics(random));
+    tokens.extend(issuers::others(random));
     tokens
+}
+
+/// Returns the length of the literal that a token of [`all`] begins with.
+pub fn head_len(token: &str) -> usize {
+    const HEADS: &[&str] = &[
+        "github_pat_",
+        "wandb_v1_",
+        "salad_cloud_org_",
+        "salad_cloud_user_",
+        "polar_at_u_",
+        "polar_at_o_",
+        "polar_rt_u_",
+        "polar_rt_o_",
+        "polar_oat_",
+        "polar_pat_",
+        "polar_crt_",
+        "polar_cst_",
+        "polar_mst_",
+        "polar_cs_",
+        "polar_us_",
+        "glpat-",
+        "glrt-t",
+        "ATATT",
+        "ATCTT",
+        "ATBB",
+        "cnvca",
+        "cflt",
+        "apify_api_",
+        "AGE-SECRET-KEY-1",
+        "AGE-SECRET-KEY-PQ-1",
+        "nsec1",
+        "ncryptsec1",
+        "suiprivkey1",
+    ];
+    let listed = HEADS.iter().find(|head| token.starts_with(**head)).map(|head| head.len());
+    listed.unwrap_or_else(|| token.find('_').map_or(0, |at| at + 1))
 }
 
 /// Returns a token of a random rule.

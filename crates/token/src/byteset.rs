@@ -17,10 +17,40 @@ impl ByteSet {
     pub const BASE32: Self = Self::EMPTY.with(b'A', b'Z').with(b'2', b'7');
     /// The RFC 4648 URL-safe base64 alphabet, without padding.
     pub const BASE64URL: Self = Self::BASE62.with(b'-', b'-').with(b'_', b'_');
+    /// The RFC 4648 base64 alphabet, without padding.
+    pub const BASE64: Self = Self::BASE62.with(b'+', b'+').with(b'/', b'/');
+    /// The alphabet of bech32, which has no `1`, `b`, `i` and `o`.
+    pub const BECH32: Self = Self::EMPTY
+        .with(b'0', b'0')
+        .with(b'2', b'9')
+        .with(b'a', b'a')
+        .with(b'c', b'h')
+        .with(b'j', b'n')
+        .with(b'p', b'z');
+    /// The alphabet of bech32 in upper case.
+    pub const BECH32_UPPER: Self = Self::EMPTY
+        .with(b'0', b'0')
+        .with(b'2', b'9')
+        .with(b'A', b'A')
+        .with(b'C', b'H')
+        .with(b'J', b'N')
+        .with(b'P', b'Z');
     /// Lower-case hexadecimal digits.
     pub const HEX: Self = Self::EMPTY.with(b'0', b'9').with(b'a', b'f');
     /// Upper-case hexadecimal digits.
     pub const HEX_UPPER: Self = Self::EMPTY.with(b'0', b'9').with(b'A', b'F');
+    /// The names that [`ByteSet::parse`] accepts.
+    pub const NAMES: [&str; 9] = [
+        "base62",
+        "base36",
+        "base32",
+        "base64",
+        "base64url",
+        "bech32",
+        "bech32-upper",
+        "hex",
+        "hex-upper",
+    ];
     /// The set without members.
     pub const EMPTY: Self = Self([0; 4]);
 
@@ -72,8 +102,7 @@ impl ByteSet {
 
     /// Parses the name of an alphabet, or a bracketed class of printable ASCII characters.
     ///
-    /// Names: `base62`, `base36`, `base32`, `base64url`, `hex`, `hex-upper`. A class is
-    /// `[A-Za-z0-9._-]`: members and ranges, no negation, `-` last.
+    /// Names: those of [`ByteSet::NAMES`]. A class is `[A-Za-z0-9._-]`: members and ranges, no negation, `-` last.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {
@@ -81,6 +110,9 @@ impl ByteSet {
             "base36" => Self::BASE36,
             "base32" => Self::BASE32,
             "base64url" => Self::BASE64URL,
+            "base64" => Self::BASE64,
+            "bech32" => Self::BECH32,
+            "bech32-upper" => Self::BECH32_UPPER,
             "hex" => Self::HEX,
             "hex-upper" => Self::HEX_UPPER,
             _ => return Self::parse_class(text),
@@ -123,9 +155,7 @@ impl ByteSet {
     /// Returns the name that [`ByteSet::parse`] accepts for the set, if there is one.
     #[must_use]
     pub fn name(&self) -> Option<&'static str> {
-        ["base62", "base36", "base32", "base64url", "hex", "hex-upper"]
-            .into_iter()
-            .find(|name| Self::parse(name) == Some(*self))
+        Self::NAMES.into_iter().find(|name| Self::parse(name) == Some(*self))
     }
 }
 

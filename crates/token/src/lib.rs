@@ -38,6 +38,7 @@ pub mod base62;
 pub mod byteset;
 pub mod checksum;
 pub mod datadog;
+pub mod evidence;
 pub mod explain;
 pub mod format;
 pub mod mint;
@@ -46,6 +47,7 @@ pub mod uuid;
 
 pub use byteset::ByteSet;
 pub use checksum::{Algorithm, Checksum, Encoding};
+pub use evidence::EvidenceBits;
 pub use explain::{Explanation, PartReport};
 pub use format::{Check, Format, FormatError, Kind, Lengths, Segment, Split};
 pub use secret::Secret;

@@ -59,12 +59,6 @@ fn tokens(seed: u64) -> Vec<String> {
     mint::all(&mut Random(seed)).into_iter().map(|(_, token)| token).collect()
 }
 
-/// Returns the length of the head of the token's rule.
-fn head_len(token: &str) -> usize {
-    let heads = ["github_pat_", "ddpat_", "ddsat_", "glpat-", "ATATT", "zpka_"];
-    heads.iter().find(|head| token.starts_with(**head)).map_or(4, |head| head.len())
-}
-
 /// Asserts that a token whose pieces are joined by `gap` is found once, from its first to its last byte.
 #[track_caller]
 fn assert_joined(pieces: &[&str], gap: &str, (before, after): (&str, &str), encoding: &str) {
@@ -81,7 +75,7 @@ fn each_cut(seed: u64, gaps: &[&str], around: (&str, &str), encoding: &str) {
         for gap in gaps {
             for cut in 1..token.len() {
                 // A rest of a head that begins a long run is enough.
-                let is_hidden = around.0.is_empty() && cut < head_len(&token);
+                let is_hidden = around.0.is_empty() && cut < mint::head_len(&token);
                 if is_hidden && token.len() - cut < LONG_REST {
                     continue;
                 }
@@ -133,6 +127,19 @@ fn a_token_in_many_pieces_is_found() {
         assert_joined(&characters, INVISIBLE[0], ("key ", " "), "invisible characters");
         assert_joined(&characters, "&#8203;", ("key ", " "), "invisible characters");
         assert_joined(&characters, "</i><i>", ("<i>", "</i>"), "markup");
+    }
+}
+
+#[test]
+fn the_end_of_a_control_sequence_is_not_part_of_a_broken_head() {
+    // The last character of each gap is the first of a head.
+    let gaps = ["\x1b[0m", "\x1b[0n", "\x1b[s", "\x1b[2g", "\x1b[1a"];
+    for token in tokens(33) {
+        let characters: Vec<&str> = (0..token.len()).map(|at| &token[at..=at]).collect();
+        for gap in gaps {
+            assert_joined(&characters, gap, (&format!("key {gap}"), " "), "ANSI escapes");
+            assert_joined(&[&token[..1], &token[1..]], gap, ("key ", " "), "ANSI escapes");
+        }
     }
 }
 

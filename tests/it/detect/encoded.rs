@@ -45,11 +45,6 @@ fn tokens(seed: u64) -> Vec<String> {
     mint::all(&mut Random(seed)).into_iter().map(|(_, token)| token).collect()
 }
 
-/// Returns an upper bound for the length of the head of the token's rule.
-fn head_len(token: &str) -> usize {
-    if token.starts_with("github_pat_") { 11 } else { 6 }
-}
-
 #[test]
 fn base64_is_found_at_every_alignment_in_both_alphabets() {
     for token in tokens(1) {
@@ -138,7 +133,7 @@ fn quoted_printable_soft_line_breaks_are_ignored() {
                     continue;
                 }
                 // The head is complete before the first line break.
-                if width > head_len(&token) {
+                if width > mint::head_len(&token) {
                     assert_found(broken.as_bytes(), (b"key ", b" "), &token, "quoted-printable");
                 }
             }
@@ -317,7 +312,7 @@ fn split_literals_are_found_in_common_languages() {
         "\\\" + \\\"",
     ];
     for token in tokens(7) {
-        let head = head_len(&token);
+        let head = mint::head_len(&token);
         for joint in joints {
             for cut in [head, head + 1, token.len() / 2, token.len() - 1] {
                 let (first, second) = token.split_at(cut);

@@ -6,6 +6,7 @@ mod delta;
 mod dumps;
 pub(crate) mod encoded;
 mod nested;
+mod published;
 
 use crate::support::mint::{self, Random};
 use crate::support::oracle;
@@ -32,33 +33,12 @@ fn find(detector: &Detector, bytes: &[u8], scratch: &mut Scratch) -> Vec<oracle:
         }
         assert_eq!(token, &bytes[it.start..it.end]);
         let rule = &detector.rules().rules()[it.rule].id;
-        let id = RULES.iter().find(|id| *id == rule).expect("a known rule");
-        found.push((*id, it.start, it.end, it.evidence));
+        let id = oracle::known_rule(rule).expect("a known rule");
+        found.push((id, it.start, it.end, it.evidence));
     });
     found.sort();
     found
 }
-
-const RULES: [&str; 18] = [
-    "atlassian-api-token",
-    "datadog-pat",
-    "datadog-service-account-token",
-    "github-app-user",
-    "github-fine-grained-pat",
-    "github-oauth",
-    "github-pat",
-    "github-refresh",
-    "github-server",
-    "gitlab-pat",
-    "gitlab-pat-unversioned",
-    "npm-token",
-    "vercel-ai-gateway",
-    "vercel-app-access",
-    "vercel-app-refresh",
-    "vercel-integration",
-    "vercel-pat",
-    "zuplo-api-key",
-];
 
 /// Returns tokens and filler concatenated in random order.
 fn document(seed: u64, pieces: usize) -> Vec<u8> {

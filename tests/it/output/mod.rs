@@ -10,6 +10,7 @@ mod init;
 mod mistakes;
 mod reports;
 mod terminal;
+mod token_formats;
 
 use crate::support::tree::RunOutput;
 use std::path::Path;

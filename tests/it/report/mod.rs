@@ -24,8 +24,7 @@ fn assert_masked(ran: &RunOutput, tokens: &[(&str, String)]) {
     for (rule, token) in tokens {
         let public = match *rule {
             rule if rule.starts_with("datadog") => 29,
-            "github-fine-grained-pat" => 11,
-            _ => 6,
+            _ => mint::head_len(token),
         };
         for at in public..token.len() - 8 {
             assert!(!printed.contains(&token[at..at + 8]), "{rule} shows at {at}: {printed}");
@@ -258,8 +257,10 @@ fn a_neighbouring_token_of_a_disabled_rule_is_masked() {
     let tree = Tree::new();
     let mut random = Random(10);
     let tokens = mint::all(&mut random);
-    for (only, found) in &tokens {
-        for (_, neighbour) in &tokens {
+    for (at, (only, found)) in tokens.iter().enumerate() {
+        // Not all pairs: each run starts a process.
+        for distance in [0, 1, 7, 23] {
+            let (_, neighbour) = &tokens[(at + distance) % tokens.len()];
             let text = format!("{neighbour} {found}{neighbour}");
             let ran = tree.run_with_input(&["scan", "-", "--rule", only], text.as_bytes());
             assert!(ran.stdout().contains(&format!("  {only} ")), "{ran:?}");

@@ -42,7 +42,7 @@ pub(super) struct Break {
 
 /// Returns `true` if a piece of a token can contain a byte.
 #[inline]
-pub(super) fn is_piece(byte: u8) -> bool {
+pub(crate) fn is_piece(byte: u8) -> bool {
     is_run(byte) || byte == b'.'
 }
 
@@ -100,6 +100,30 @@ fn read(bytes: &[u8], at: usize) -> Option<Break> {
         end += part.len;
     }
     first.map(|layer| Break { layer, end })
+}
+
+/// Maximum length of a part of a gap that ends with a letter or digit, in bytes: a control sequence.
+const MAX_WORD_END: usize = 40;
+
+/// Returns `true` if the letter or digit at `at` ends a control sequence or an escaped character without a
+/// width, such as `ESC [ 0 m`.
+pub(super) fn ends_at(bytes: &[u8], at: usize) -> bool {
+    let least = (at + 1).saturating_sub(MAX_WORD_END);
+    (least..at).rev().filter(|&start| matches!(bytes[start], 0x1b | b'\\' | b'^')).any(|start| {
+        let rest = &bytes[start..=at];
+        let part = control(rest).or_else(|| invisible(rest));
+        part.is_some_and(|part| part.len == rest.len())
+    })
+}
+
+/// Returns the offset of the control sequence that ends with the byte at `at`, if the same byte precedes the
+/// sequence: a head that begins at `at` begins before the sequence as well, where it is found.
+pub(crate) fn repeated_before(bytes: &[u8], at: usize) -> Option<usize> {
+    let byte = *bytes.get(at)?;
+    let least = (at + 1).saturating_sub(MAX_WORD_END).max(1);
+    let start = (least..at).rev().find(|&start| bytes[start] == 0x1b)?;
+    let is_end = control(&bytes[start..=at]).is_some_and(|part| part.len == at + 1 - start);
+    (is_end && bytes[start - 1] == byte).then_some(start)
 }
 
 /// Returns `true` if these bytes, which are no part of a gap, may be the beginning of one.

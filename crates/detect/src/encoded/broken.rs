@@ -41,31 +41,61 @@ pub(crate) struct BrokenHeads {
     heads: Vec<Box<[u8]>>,
     /// The bytes of heads after which a gap may begin: all but the last of each.
     before_gap: [bool; 256],
+    /// The parts of heads before a gap, by their last byte, each once.
+    parts: Vec<Vec<Box<[u8]>>>,
+    /// The pairs of bytes before a gap in a head.
+    ends: Pairs,
     /// The pairs of bytes with which the rest of a token may begin after a gap in its head.
-    rests: Box<[u64; 1024]>,
+    rests: Pairs,
     longest: usize,
+}
+
+/// A set of pairs of bytes.
+#[derive(Debug)]
+struct Pairs(Box<[u64; 1024]>);
+
+impl Pairs {
+    fn new() -> Self {
+        Self(Box::new([0; 1024]))
+    }
+
+    fn add(&mut self, first: u8, second: u8) {
+        let pair = usize::from(first) << 8 | usize::from(second);
+        self.0[pair >> 6] |= 1 << (pair & 63);
+    }
+
+    #[inline]
+    fn contains(&self, first: u8, second: u8) -> bool {
+        let pair = usize::from(first) << 8 | usize::from(second);
+        self.0[pair >> 6] >> (pair & 63) & 1 == 1
+    }
 }
 
 impl BrokenHeads {
     pub(super) fn new(heads: &[&[u8]]) -> Self {
         let mut before_gap = [false; 256];
-        let mut rests = Box::new([0; 1024]);
+        let (mut ends, mut rests) = (Pairs::new(), Pairs::new());
+        let mut parts: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); 256];
         for head in heads {
             for &byte in head.iter().rev().skip(1) {
                 before_gap[usize::from(byte)] = true;
             }
             for at in 1..head.len() {
-                let last = || 0..=u8::MAX;
-                let second = head.get(at + 1).map_or_else(last, |&second| second..=second);
-                for second in second {
-                    let pair = usize::from(head[at]) << 8 | usize::from(second);
-                    rests[pair >> 6] |= 1 << (pair & 63);
+                // One byte of the head may be followed, or preceded, by any other.
+                let any = || 0..=u8::MAX;
+                let second = head.get(at + 1).map_or_else(any, |&second| second..=second);
+                second.for_each(|second| rests.add(head[at], second));
+                let first = at.checked_sub(2).map_or_else(any, |at| head[at]..=head[at]);
+                first.for_each(|first| ends.add(first, head[at - 1]));
+                let same = &mut parts[usize::from(head[at - 1])];
+                if !same.iter().any(|part| **part == head[..at]) {
+                    same.push(head[..at].into());
                 }
             }
         }
         let longest = heads.iter().map(|head| head.len()).max().unwrap_or(0);
         let heads = heads.iter().map(|&head| head.into()).collect();
-        Self { heads, before_gap, rests, longest }
+        Self { heads, before_gap, parts, ends, rests, longest }
     }
 
     /// Returns pairs of bytes, one of which is at every place where a gap begins in a head.
@@ -124,11 +154,20 @@ impl BrokenHeads {
             && (at < self.longest || self.has_start(bytes, at))
     }
 
+    /// Lists the parts of heads that end at `gap`.
+    fn parts_before<'a>(&'a self, bytes: &'a [u8], gap: usize) -> impl Iterator<Item = &'a [u8]> {
+        let before = &bytes[..gap];
+        let parts: &[Box<[u8]>] = match before {
+            [.., first, second] if !self.ends.contains(*first, *second) => &[],
+            [.., last] => &self.parts[usize::from(*last)][..],
+            [] => &[],
+        };
+        parts.iter().map(|part| &**part).filter(|part| before.ends_with(part))
+    }
+
     /// Returns `true` if a part of a head ends at `gap`.
     fn has_start(&self, bytes: &[u8], gap: usize) -> bool {
-        let before = &bytes[..gap];
-        let is_part = |head: &[u8]| (1..head.len()).any(|len| before.ends_with(&head[..len]));
-        self.heads.iter().any(|head| is_part(head))
+        self.parts_before(bytes, gap).next().is_some()
     }
 
     /// Returns `true` if a byte may follow a part of a head.
@@ -139,14 +178,9 @@ impl BrokenHeads {
 
     /// Lists the starts of the parts of heads that end at `gap`.
     fn starts(&self, bytes: &[u8], gap: usize) -> Vec<usize> {
-        let mut starts = Vec::new();
-        for head in &self.heads {
-            for len in 1..head.len().min(gap + 1) {
-                if bytes[gap - len..gap] == head[..len] && !starts.contains(&(gap - len)) {
-                    starts.push(gap - len);
-                }
-            }
-        }
+        let mut starts: Vec<usize> =
+            self.parts_before(bytes, gap).map(|part| gap - part.len()).collect();
+        starts.retain(|&start| !breaks::ends_at(bytes, start));
         starts
     }
 
@@ -164,8 +198,7 @@ impl BrokenHeads {
     #[inline]
     pub(crate) fn is_rest(&self, run: &[u8]) -> bool {
         let Some(&[first, second]) = run.first_chunk() else { return false };
-        let pair = usize::from(first) << 8 | usize::from(second);
-        self.rests[pair >> 6] >> (pair & 63) & 1 == 1 && self.is_rest_of_head(run)
+        self.rests.contains(first, second) && self.is_rest_of_head(run)
     }
 
     fn is_rest_of_head(&self, run: &[u8]) -> bool {

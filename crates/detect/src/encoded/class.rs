@@ -3,9 +3,13 @@
 //! Input: a byte. Output: whether a run of base64, hex, escaped text or UTF-16 can contain it. It finds no
 //! runs.
 
-/// The minimum length of a run, in characters. The base64 of the shortest token has 53 characters; folded
-/// base64 must have lines at least this long.
+/// The minimum length of a run, in characters. The base64 of the shortest token, which has 36 characters,
+/// has 48; folded base64 must have lines at least this long.
 pub(crate) const MIN_RUN: usize = 40;
+
+/// The minimum length of a stretch of UTF-16, in characters: below the length of the shortest token. Its
+/// bytes are a run of at least [`MIN_RUN`].
+pub(super) const MIN_UTF16: usize = 32;
 
 /// The characters of base64, in both alphabets, and of hex.
 const RUN: u8 = 1;

@@ -48,7 +48,7 @@ fn pairs_of(needles: &[RunNeedle]) -> Box<[u64; 1024]> {
     pairs
 }
 
-/// Lists the proper beginnings of literals, by their last character.
+/// Lists the proper beginnings of literals by their last character, the shortest first.
 fn beginnings_of<'a>(needles: impl Iterator<Item = &'a RunNeedle>) -> Vec<Vec<Box<[u8]>>> {
     let mut all: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); 256];
     for needle in needles {
@@ -60,6 +60,7 @@ fn beginnings_of<'a>(needles: impl Iterator<Item = &'a RunNeedle>) -> Vec<Vec<Bo
             }
         }
     }
+    all.iter_mut().for_each(|same| same.sort_by_key(|it| it.len()));
     all
 }
 
@@ -124,7 +125,12 @@ impl Literals {
     /// line and end in the next one. `ahead` is the text up to the end of the next line.
     pub(super) fn may_cross(&self, line: &[u8], ahead: &[u8]) -> bool {
         let beginnings = line.last().map_or(&[][..], |&last| &self.beginnings[usize::from(last)]);
-        beginnings.iter().any(|it| line.ends_with(it)) || self.second.is_match(ahead)
+        let is_beginning = match line {
+            _ if beginnings.first().is_some_and(|shortest| shortest.len() == 1) => true,
+            [.., before, last] if !self.may_join(*before, *last) => false,
+            line => beginnings.iter().any(|it| line.ends_with(it)),
+        };
+        is_beginning || self.second.is_match(ahead)
     }
 
     /// Returns `true` if text ends with the beginning of a literal of hex. The literal may continue in the

@@ -6,7 +6,7 @@
 //! byte, which makes the search for encoded tokens nearly free.
 
 use super::byte_class::{self, BLOCK, Ends, Masks, WIDTH};
-use super::class::{CLASS, MARK, MIN_RUN, TEXT, is_run, is_text};
+use super::class::{CLASS, MARK, MIN_RUN, MIN_UTF16, TEXT, is_run, is_text};
 use std::ops::Range;
 
 /// Maximum number of bytes of a run after the searched part.
@@ -188,7 +188,7 @@ impl Walk<'_> {
         while behind < MIN_RUN && last + 2 >= part.end && goes_on(last + 2 * behind) {
             behind += 1;
         }
-        if (last - start) / 2 + 1 + before + behind >= MIN_RUN && start < part.end {
+        if (last - start) / 2 + 1 + before + behind >= MIN_UTF16 && start < part.end {
             on_found(EncodedRun::Utf16(start..last + 1));
         }
         // The last character of a stretch may be the first of a run.

@@ -3,7 +3,7 @@
 //! Input: a position and the scheme to decode with. Output: a candidate, with the proven token that begins
 //! there, if any. It does not search for positions.
 
-use super::breaks::{self, MAX_BREAK};
+use super::breaks::{self, MAX_BREAK, is_piece};
 use super::class::is_run;
 use super::decode::{DECODE_LOOKAHEAD, MAX_ENCODED_LEN, Pieces, Scheme};
 use super::digit::base64_digit;
@@ -125,6 +125,18 @@ const MAX_REST: usize = 6;
 
 fn is_digit(byte: u8) -> bool {
     base64_digit(byte).is_some()
+}
+
+/// Returns `true` if the text at `start` ends before a token of `shortest` characters of runs could, with a
+/// byte that begins neither a gap nor an escape sequence.
+#[inline]
+pub(crate) fn is_cut_short(bytes: &[u8], start: usize, shortest: usize) -> bool {
+    let rest = &bytes[start..];
+    let is_stop = |&it: &u8| !is_piece(it) || it == b'=';
+    rest.iter().take(shortest).position(is_stop).is_some_and(|stop| {
+        let is_mark = !rest[stop].is_ascii() || b"%&\\\"'`=".contains(&rest[stop]);
+        !is_mark && !breaks::may_begin(&rest[stop..])
+    })
 }
 
 /// Decodes a token within `token` whose head is plain, but followed by escaped, split or broken text. If

@@ -8,7 +8,9 @@ use super::file::{Length, RuleFile, SegmentTable, TokenTable, VectorTable};
 use super::line_column::{self, LineColumn};
 use super::rule::{Rule, Vector};
 use ddpatrol_token::format::FormatPart;
-use ddpatrol_token::{Algorithm, ByteSet, Encoding, Format, FormatError, Lengths, Segment, Uuid};
+use ddpatrol_token::{
+    Algorithm, ByteSet, Encoding, EvidenceBits, Format, FormatError, Lengths, Segment, Uuid,
+};
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
@@ -64,7 +66,8 @@ impl RuleText<'_> {
             .iter()
             .map(|vector| self.vector(&format, vector))
             .collect::<Result<_>>()?;
-        let provable = self.provable(table, &format, &vectors)?;
+        let confirmed = self.is_confirmed(table, &format, &vectors)?;
+        let is_proof = format.evidence_bits().is_some_and(EvidenceBits::is_proof);
         Ok(Rule {
             id: id.clone(),
             name: table.name.clone(),
@@ -72,13 +75,19 @@ impl RuleText<'_> {
             documentation: table.documentation.clone(),
             advice: table.advice.clone(),
             format,
-            provable,
+            provable: confirmed && is_proof,
+            weak: confirmed && !is_proof,
             vectors,
         })
     }
 
-    /// Returns `true` if matches of the rule can be proven.
-    fn provable(&self, table: &TokenTable, format: &Format, vectors: &[Vector]) -> Result<bool> {
+    /// Returns `true` if the rule has a checksum that decides about matches.
+    fn is_confirmed(
+        &self,
+        table: &TokenTable,
+        format: &Format,
+        vectors: &[Vector],
+    ) -> Result<bool> {
         if let Some(evidence) = &table.evidence {
             if evidence.get_ref() != "shaped" {
                 let message = format!(
@@ -89,8 +98,7 @@ impl RuleText<'_> {
             }
             return Ok(false);
         }
-        let shows_checksum = |vector: &Vector| !matches!(vector, Vector::Alias { .. });
-        if format.checksum().is_some() && !vectors.iter().any(shows_checksum) {
+        if format.checksum().is_some() && !vectors.iter().any(Vector::confirms_checksum) {
             let message = "no vector confirms the checksum: add [[token.vectors]] with a \
                            `token` published by someone else, or write evidence = \"shaped\"";
             return Err(self.error(table.format.span(), message.to_owned()));
@@ -131,9 +139,9 @@ impl RuleText<'_> {
         };
         let set = ByteSet::parse(alphabet.get_ref()).ok_or_else(|| {
             let message = format!(
-                "unknown alphabet `{}`; use base62, base36, base32, base64url, hex, hex-upper \
-                 or a class such as [A-Za-z0-9._-]",
-                alphabet.get_ref()
+                "unknown alphabet `{}`; use {} or a class such as [A-Za-z0-9._-]",
+                alphabet.get_ref(),
+                ByteSet::NAMES.join(", ")
             );
             self.error(alphabet.span(), message)
         })?;
@@ -167,13 +175,14 @@ impl RuleText<'_> {
         };
         let known_algorithm = Algorithm::parse(algorithm.get_ref()).ok_or_else(|| {
             let message =
-                format!("unknown algorithm `{}`; use crc32 or sha256", algorithm.get_ref());
+                format!("unknown algorithm `{}`; use crc32, sha256 or bech32", algorithm.get_ref());
             self.error(algorithm.span(), message)
         })?;
         let known_encoding = Encoding::parse(encoding.get_ref()).ok_or_else(|| {
             let message = format!(
-                "unknown encoding `{}`; use base62, base36, base32, hex or hex-upper",
-                encoding.get_ref()
+                "unknown encoding `{}`; use {}",
+                encoding.get_ref(),
+                Encoding::names().collect::<Vec<_>>().join(", ")
             );
             self.error(encoding.span(), message)
         })?;
@@ -184,6 +193,7 @@ impl RuleText<'_> {
     fn vector(&self, format: &Format, spanned: &Spanned<VectorTable>) -> Result<Vector> {
         let table = spanned.get_ref();
         let source = table.source.clone();
+        let is_valid = table.valid.unwrap_or(true);
         let vector = match table {
             VectorTable {
                 token: Some(parts),
@@ -192,7 +202,17 @@ impl RuleText<'_> {
                 checksum_of: None,
                 checksum: None,
                 ..
-            } => Vector::Token { token: parts.concat().into_bytes(), source },
+            } => {
+                let token = parts.concat().into_bytes();
+                match is_valid {
+                    true => Vector::Token { token, source },
+                    false => Vector::Counterexample { token, source },
+                }
+            }
+            _ if !is_valid => {
+                let message = "`valid = false` is only allowed with `token`";
+                return Err(self.error(spanned.span(), message.to_owned()));
+            }
             VectorTable {
                 token: None,
                 uuid: Some(uuid),

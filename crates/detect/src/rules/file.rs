@@ -69,6 +69,8 @@ pub(super) struct VectorTable {
     pub(super) checksum_of: Option<String>,
     #[serde(default)]
     pub(super) checksum: Option<String>,
+    #[serde(default)]
+    pub(super) valid: Option<bool>,
     pub(super) source: String,
 }
 

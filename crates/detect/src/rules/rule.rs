@@ -23,6 +23,9 @@ pub struct Rule {
     pub format: Format,
     /// Whether a match can be proven. If not, all matches are shaped.
     pub provable: bool,
+    /// Whether the checksum has too few bits for a proof: a match of it is shaped, and a candidate whose
+    /// checksum does not match is no match at all.
+    pub weak: bool,
     /// Published data that the format must agree with.
     pub vectors: Vec<Vector>,
 }
@@ -42,6 +45,13 @@ pub enum Vector {
     /// A whole token.
     Token {
         /// The token.
+        token: Vec<u8>,
+        /// The publisher.
+        source: String,
+    },
+    /// A published text with the shape of a token that is none: its checksum does not match.
+    Counterexample {
+        /// The text.
         token: Vec<u8>,
         /// The publisher.
         source: String,
@@ -73,11 +83,18 @@ impl std::fmt::Debug for Vector {
 }
 
 impl Vector {
+    /// Returns `true` if the vector confirms the checksum of its format.
+    #[must_use]
+    pub const fn confirms_checksum(&self) -> bool {
+        matches!(self, Self::Token { .. } | Self::Checksum { .. })
+    }
+
     /// Returns the publisher.
     #[must_use]
     pub fn source(&self) -> &str {
         match self {
             Self::Token { source, .. }
+            | Self::Counterexample { source, .. }
             | Self::Alias { source, .. }
             | Self::Checksum { source, .. } => source,
         }
@@ -103,6 +120,10 @@ impl Vector {
                         |part| format!("{}: {}", part.name, part.note),
                     ))
                 }
+            },
+            Self::Counterexample { token, .. } => match format.check(token) {
+                Check::Proven { .. } => Err("the checksum of a counter-example matches".to_owned()),
+                Check::Shaped { .. } | Check::NoMatch => Ok(()),
             },
             Self::Alias { uuid, alias, .. } => {
                 if !format.segments().iter().any(|segment| segment.kind == Kind::Uuid) {

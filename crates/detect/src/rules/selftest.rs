@@ -1,10 +1,10 @@
 //! Checks a rule against minted samples and published vectors, for `rules check`.
 //!
 //! Input: a rule. Output: counts and errors. Samples of every layout, length and coverage are minted and
-//! must verify; each sample with one character changed must not; the published vectors must match. A rule
-//! that verifies only its own samples proves nothing, so loading refuses a provable rule without a vector.
+//! must verify; each sample with one character changed must not; the published vectors must match, and
+//! published counter-examples must not. A rule that verifies only its own samples proves nothing, so loading refuses a provable rule without a vector.
 
-use super::rule::Rule;
+use super::rule::{Rule, Vector};
 use ddpatrol_token::Check;
 use ddpatrol_token::mint::{RandomError, system_random};
 
@@ -17,6 +17,8 @@ pub struct Outcome {
     pub damaged: usize,
     /// Number of published vectors that matched.
     pub vectors: usize,
+    /// Number of published counter-examples that were rejected.
+    pub counterexamples: usize,
     /// Descriptions of the errors.
     pub faults: Vec<String>,
 }
@@ -29,6 +31,9 @@ pub fn check(rule: &Rule) -> Result<Outcome, RandomError> {
     let mut outcome = Outcome::default();
     for vector in &rule.vectors {
         match vector.verify(&rule.format) {
+            Ok(()) if matches!(vector, Vector::Counterexample { .. }) => {
+                outcome.counterexamples += 1;
+            }
             Ok(()) => outcome.vectors += 1,
             Err(what) => outcome.faults.push(format!("vector from {}: {what}", vector.source())),
         }

@@ -1,6 +1,8 @@
 //! Invalid rule files are rejected with position and remedy.
 
 use super::*;
+use crate::{Detector, Evidence, Haystack, Scratch};
+use std::sync::Arc;
 
 const GOOD: &str = r#"issuer = "Example"
 
@@ -47,7 +49,7 @@ fn an_invalid_file_is_rejected_with_line_column_and_remedy() {
         ("<SECRET><CRC>", "<SECRT><CRC>", "x.toml:6:10:", "use one of: CRC, SECRET"),
         ("exk_", "é_", "x.toml:6:10:", "printable ASCII"),
         ("[\"<SECRET>\"]", "[\"<SECRET>\", \"<X>\"]", "x.toml:16:21:", "describe it"),
-        ("crc32", "crc31", "x.toml:13:13:", "use crc32 or sha256"),
+        ("crc32", "crc31", "x.toml:13:13:", "use crc32, sha256"),
         ("0zNvy2", "0zNvy3", "x.toml:18:1:", "is `0zNvy2`"),
         ("checksum = \"0zNvy2\"\n", "", "x.toml:18:1:", "a vector needs"),
         ("example-key", "Example Key", "x.toml:4:6:", "use lower-case letters"),
@@ -81,4 +83,56 @@ fn duplicate_and_unknown_ids_are_rejected() {
     builtin.add_text(Path::new("datadog.toml"), text).expect("a good file");
     let unknown = builtin.restricted_to(&["datadog".to_owned()]).expect_err("no such rule");
     assert!(unknown.to_string().contains("did you mean datadog-pat"), "{unknown}");
+}
+
+/// Returns the evidence of the matches of one rule in `text`.
+fn evidence(rules: &RuleSet, text: &str) -> Vec<Evidence> {
+    let detector = Detector::new(Arc::new(rules.clone())).expect("one rule");
+    let (bytes, mut found) = (text.as_bytes(), Vec::new());
+    detector.find(Haystack::whole(bytes), 0..bytes.len(), &mut Scratch::default(), |it, _| {
+        found.push(it.evidence);
+    });
+    found
+}
+
+#[test]
+fn a_match_of_a_checksum_with_too_few_bits_is_shaped_and_a_mismatch_is_none() {
+    let body = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
+    let checksum = compile(GOOD).expect("a good file").rules()[0]
+        .format
+        .checksum()
+        .expect("a checksum")
+        .compute(body.as_bytes());
+    // Each of 1471 lengths is tried, which leaves 21.5 bits.
+    let weak = GOOD.replace("length = 30", "length = { min = 30, max = 1500 }");
+    let weak = compile(&weak).expect("a good file");
+    assert!(weak.rules()[0].weak && !weak.rules()[0].provable);
+    let good = format!("exk_{body}{checksum}");
+    assert_eq!(evidence(&weak, &good), [Evidence::Shaped]);
+    assert_eq!(evidence(&weak, &good.replace("exk_0", "exk_1")), []);
+    // With few lengths the same checksum is a proof, and a mismatch is shaped.
+    let strong = GOOD.replace("length = 30", "length = [30, 32]");
+    let strong = compile(&strong).expect("a good file");
+    assert_eq!(evidence(&strong, &good), [Evidence::Proven]);
+    assert_eq!(evidence(&strong, &good.replace("exk_0", "exk_1")), [Evidence::Shaped]);
+}
+
+#[test]
+fn a_counterexample_whose_checksum_matches_is_rejected() {
+    let rule = compile(GOOD).expect("a good file");
+    let body = "0123456789ABCDEFGHIJKLMNOPQRST";
+    let checksum = rule.rules()[0].format.checksum().expect("a checksum");
+    let checksum = checksum.compute(body.as_bytes());
+    let with = |token: &str| {
+        format!("{GOOD}\n[[token.vectors]]\ntoken = [\"{token}\"]\nvalid = false\nsource = \"x\"\n")
+    };
+    let message = compile(&with(&format!("exk_{body}{checksum}"))).expect_err("it matches");
+    assert!(message.to_string().contains("the checksum of a counter-example matches"), "{message}");
+    let rejected = compile(&with(&format!("exk_{body}000000"))).expect("it does not match");
+    let outcome = selftest::check(&rejected.rules()[0]).expect("the system has random bytes");
+    assert_eq!((outcome.vectors, outcome.counterexamples), (1, 1));
+    let (without, _) = GOOD.split_once("[[token.vectors]]").expect("the good file has a vector");
+    let only = with("exk_x").replace(GOOD, without);
+    let message = compile(&only).expect_err("nothing confirms the checksum").to_string();
+    assert!(message.contains("published by someone else"), "{message}");
 }

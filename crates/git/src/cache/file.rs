@@ -6,7 +6,7 @@
 //! another version or with other rules, is not used.
 
 use super::known::Known;
-use ddpatrol_detect::rules::RuleSet;
+use ddpatrol_detect::rules::{Rule, RuleSet};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::regular::{self, Links};
 use serde::{Deserialize, Serialize};
@@ -131,7 +131,8 @@ fn digest_of(rules: &RuleSet, settings: &str) -> String {
     let mut digest = Sha256::new();
     digest.update(format!("{SCHEMA} {} {settings}", env!("CARGO_PKG_VERSION")));
     for rule in rules.rules() {
-        digest.update(format!("\0{} {} {:?}", rule.id, rule.provable, rule.format));
+        let Rule { id, provable, weak, format, .. } = rule;
+        digest.update(format!("\0{id} {provable} {weak} {format:?}"));
     }
     hex::encode(digest.finalize())
 }

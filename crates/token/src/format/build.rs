@@ -147,7 +147,7 @@ fn check_segment(segment: &Segment) -> Result<(), FormatError> {
         );
     }
     if checksum.algorithm == Algorithm::Sha256 {
-        if matches!(checksum.encoding, Encoding::Base62 | Encoding::Base36) {
+        if !checksum.encoding.takes_bytes() {
             return error(
                 place(),
                 "sha256 needs an alphabet whose size is a power of two",
@@ -157,6 +157,14 @@ fn check_segment(segment: &Segment) -> Result<(), FormatError> {
         if checksum.width < 6 {
             return error(place(), "too few characters for a proof", "use 6 or more");
         }
+    }
+    let is_bech32 = matches!(checksum.encoding, Encoding::Bech32 | Encoding::Bech32Upper);
+    if is_bech32 != (checksum.algorithm == Algorithm::Bech32) || is_bech32 && checksum.width != 6 {
+        return error(
+            place(),
+            "the algorithm bech32 and its encodings belong together",
+            "use both, with 6 characters",
+        );
     }
     if checksum.over.is_empty() {
         return error(

@@ -404,7 +404,9 @@ impl Format {
             })?;
         let plans = &self.layouts[split.layout].plans;
         if !plans.is_empty() {
-            return planned_proof(plans, checksum.crc32(actual)?, spans);
+            let decoded = checksum.number(actual)?;
+            let is_proof = |crc| checksum.encoding.is_encoding(actual, decoded, crc);
+            return planned_proof(plans, spans, is_proof);
         }
         checksum.over.iter().position(|coverage| {
             let pieces = coverage.items.iter().map(|item| match item {
@@ -416,9 +418,14 @@ impl Format {
     }
 }
 
-/// Returns the index of the coverage whose CRC-32 is `wanted`, by plan: each segment is hashed at most
+/// Returns the index of the coverage whose CRC-32 is a proof, by plan: each segment is hashed at most
 /// once.
-fn planned_proof(plans: &[CrcPlan], wanted: u32, spans: &[&[u8]; MAX_PIECES]) -> Option<usize> {
+#[inline]
+fn planned_proof(
+    plans: &[CrcPlan],
+    spans: &Spans<'_>,
+    is_proof: impl Fn(u32) -> bool,
+) -> Option<usize> {
     let mut hashed: [Option<u32>; MAX_PIECES] = [None; MAX_PIECES];
     plans.iter().position(|plan| {
         let crc = plan.terms.iter().fold(plan.constant, |sum, term| {
@@ -426,7 +433,7 @@ fn planned_proof(plans: &[CrcPlan], wanted: u32, spans: &[&[u8]; MAX_PIECES]) ->
                 *hashed[term.segment].get_or_insert_with(|| crc32fast::hash(spans[term.segment]));
             sum ^ term.shift.as_ref().map_or(own, |shift| shift.apply(own))
         });
-        crc == wanted
+        is_proof(crc)
     })
 }
 

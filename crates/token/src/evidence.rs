@@ -1,0 +1,127 @@
+//! The strength of a matching checksum, in bits.
+//!
+//! Input: a format. Output: how unlikely it is that random characters of the right shape match: one in two
+//! to the power of the bits. The head does not count, since every candidate was found by it.
+
+use crate::byteset::ByteSet;
+use crate::format::{Format, Layout, Piece};
+
+/// The bits that a match needs to be proven.
+pub const PROVEN_BITS: f64 = 24.0;
+
+/// The bits of a literal character after the head: those of a base64 digit.
+const LITERAL_BITS: f64 = 6.0;
+
+/// The evidence of a matching checksum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EvidenceBits {
+    /// The bits of the checksum.
+    pub checksum: f64,
+    /// The bits of the literals after the head.
+    pub fixed_text: f64,
+    /// The number of lengths and coverages that are tried on one candidate.
+    pub variants: usize,
+}
+
+impl EvidenceBits {
+    /// Returns the sum, less the bits that the variants cost.
+    #[must_use]
+    pub fn total(self) -> f64 {
+        self.checksum + self.fixed_text - (self.variants.max(1) as f64).log2()
+    }
+
+    /// Returns `true` if a match is proven.
+    #[must_use]
+    pub fn is_proof(self) -> bool {
+        self.total() >= PROVEN_BITS
+    }
+}
+
+impl Format {
+    /// Returns the evidence of a matching checksum, or `None` if the format has no checksum.
+    #[must_use]
+    pub fn evidence_bits(&self) -> Option<EvidenceBits> {
+        let checksum = self.checksum()?;
+        let literals = |layout: &Layout| {
+            let len = |piece: &Piece| match piece {
+                Piece::Literal(bytes) => bytes.len(),
+                Piece::Segment { .. } => 0,
+            };
+            layout.pieces().iter().map(len).sum::<usize>() - self.head().len()
+        };
+        let fixed = self.layouts().iter().map(literals).min().unwrap_or(0);
+        let lengths: usize = self.layouts().iter().map(|layout| self.ends_tried(layout)).sum();
+        Some(EvidenceBits {
+            checksum: checksum.bits(),
+            fixed_text: fixed as f64 * LITERAL_BITS,
+            variants: lengths * checksum.over.len(),
+        })
+    }
+
+    /// Returns the number of lengths of a layout that can match at one position: one, unless the segment of
+    /// variable length can contain what follows it.
+    fn ends_tried(&self, layout: &Layout) -> usize {
+        let Some(range) = layout.variable() else { return 1 };
+        let pieces = layout.pieces();
+        let at = pieces.iter().position(|piece| matches!(piece, Piece::Segment { len: None, .. }));
+        let ends_itself = at.is_some_and(|at| match (&pieces[at], pieces.get(at + 1)) {
+            (Piece::Segment { index, .. }, Some(next)) => {
+                let set = &self.segments()[*index].set;
+                match next {
+                    Piece::Literal(bytes) => !set.contains(bytes[0]),
+                    Piece::Segment { index, .. } => disjoint(set, &self.segments()[*index].set),
+                }
+            }
+            _ => false,
+        });
+        if ends_itself { 1 } else { range.max - range.min + 1 }
+    }
+}
+
+fn disjoint(a: &ByteSet, b: &ByteSet) -> bool {
+    a.iter().all(|byte| !b.contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Algorithm, ByteSet, Encoding, Format, Lengths, Segment, datadog};
+
+    fn format(pattern: &str, secret: Lengths, over: &[&str]) -> Format {
+        Format::new(
+            pattern,
+            vec![
+                Segment::text("SECRET", ByteSet::BASE62, secret),
+                Segment::checksum("CRC", Algorithm::Crc32, Encoding::Base62, 6, over),
+            ],
+        )
+        .expect("the format is valid")
+    }
+
+    #[track_caller]
+    fn assert_bits(format: &Format, expected: f64) {
+        let bits = format.evidence_bits().expect("a checksum").total();
+        assert!((bits - expected).abs() < 0.05, "{bits} instead of {expected}");
+    }
+
+    #[test]
+    fn bits_are_those_of_the_checksum_and_fixed_text_less_the_variants() {
+        let fixed = || Lengths::OneOf(vec![30]);
+        assert_bits(&format("abc_<SECRET><CRC>", fixed(), &["<SECRET>"]), 32.0);
+        assert_bits(&format("abc_<SECRET>_x<CRC>", fixed(), &["<SECRET>"]), 44.0);
+        assert_bits(&format("abc_<SECRET><CRC>", fixed(), &["<SECRET>", "abc_<SECRET>"]), 31.0);
+        let two = Lengths::OneOf(vec![30, 40]);
+        assert_bits(&format("abc_<SECRET><CRC>", two, &["<SECRET>"]), 31.0);
+        // 3 lengths, 4 coverages, and the `_` between alias and secret.
+        let datadog = datadog::access_token("ddpat_").expect("the format is valid");
+        assert_bits(&datadog, 34.4);
+    }
+
+    #[test]
+    fn every_length_counts_unless_the_segment_ends_itself() {
+        let range = || Lengths::Range { min: 1, max: 1024 };
+        let open = format("abc_<SECRET><CRC>", range(), &["<SECRET>"]);
+        assert_bits(&open, 22.0);
+        assert!(!open.evidence_bits().expect("a checksum").is_proof());
+        assert_bits(&format("abc_<SECRET>.<CRC>", range(), &["<SECRET>"]), 38.0);
+    }
+}
