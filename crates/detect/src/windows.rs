@@ -173,7 +173,7 @@ mod tests {
     fn similar_needles_share_a_group() {
         let kinds = ["ABCD", "efgh", "1234", "ij-k", "(lmn", "NOPQ", "7890", "+:;,"];
         let needles: Vec<String> =
-            kinds.iter().flat_map(|kind| [kind, kind].map(|it| it.to_owned() + "_")).collect();
+            kinds.iter().flat_map(|kind| [format!("{kind}_"), format!("{kind}_")]).collect();
         let by_needle = choose(&needles).expect("few needles").by_needle;
         for pair in by_needle.chunks(2) {
             assert_eq!(pair[0], pair[1]);
