@@ -4,7 +4,7 @@
 //! reads every byte in turn. Here a table of bits rules out most positions, and if no needle is shorter than
 //! four bytes, every second position is enough: one of the first two triples of a needle is there.
 
-use super::prefilter::Hit;
+use super::hit::Hit;
 use std::ops::{ControlFlow, Range};
 
 /// Number of bytes that are looked up at once.

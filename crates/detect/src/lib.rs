@@ -68,6 +68,7 @@ mod detector;
 mod encoded;
 pub mod encoding;
 mod grams;
+mod hit;
 mod matcher;
 pub mod prefilter;
 pub mod redact;

@@ -4,6 +4,8 @@
 //!
 //! Contract: every occurrence is found, whatever surrounds it, including overlapping occurrences.
 
+pub use super::hit::Hit;
+
 use super::grams::GramSearcher;
 use super::windows::{self, GROUPS, Window, Windows};
 use aho_corasick::packed;
@@ -11,15 +13,6 @@ use aho_corasick::{AhoCorasick, BuildError, Input, MatchKind, Span};
 use memchr::memmem;
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
-
-/// An occurrence of a needle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hit {
-    /// The offset of its first byte.
-    pub start: usize,
-    /// The index of the needle.
-    pub needle: usize,
-}
 
 /// Searches for a fixed set of needles.
 #[derive(Debug)]
