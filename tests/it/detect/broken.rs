@@ -5,15 +5,12 @@ use crate::detect::encoded::{no_boundary_hides, places};
 use crate::support::encode;
 use crate::support::mint::{self, Random};
 use crate::support::tree::Tree;
-use ddpatrol::detect::{Detector, Haystack, Scratch};
+use ddpatrol::detect::{Haystack, Scratch};
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 /// The number of characters that must follow a gap in a head that nothing else gives away.
 const LONG_REST: usize = 40;
-
-static DETECTOR: LazyLock<Detector> = LazyLock::new(detector);
 
 const FOLDS: [&str; 9] =
     ["\r\n ", "\n ", "\n\t", "\r\n", "\n", " \r\n", "\r\n> ", "\n    # ", "\\\n  "];
@@ -65,7 +62,7 @@ fn assert_joined(pieces: &[&str], gap: &str, (before, after): (&str, &str), enco
     let token = pieces.concat();
     let text = pieces.join(gap);
     let bytes = format!("{before}{text}{after}");
-    let found = places(&DETECTOR, bytes.as_bytes(), &token);
+    let found = places(detector(), bytes.as_bytes(), &token);
     let wanted = (encoding.to_owned(), before.len(), before.len() + text.len());
     assert_eq!(found, [wanted], "{gap:?} in {bytes:?}");
 }
@@ -161,7 +158,7 @@ fn a_token_wrapped_by_a_terminal_or_a_format_is_found() {
                     line = width - last;
                 }
                 folded += rest;
-                let found = places(&detector, folded.as_bytes(), &token);
+                let found = places(detector, folded.as_bytes(), &token);
                 assert_eq!(found.len(), 1, "{width} {before}: {folded}");
             }
         }
@@ -200,15 +197,15 @@ fn utf32_is_found_in_both_byte_orders_with_and_without_a_mark() {
             let at = 4 * before.chars().count();
             let wanted = |name: &str| vec![(name.to_owned(), at, at + 4 * token.len())];
             let little = utf32(&text, u32::to_le_bytes);
-            assert_eq!(places(&detector, &little, &token), wanted("UTF-32LE"), "{text}");
+            assert_eq!(places(detector, &little, &token), wanted("UTF-32LE"), "{text}");
             let big = utf32(&text, u32::to_be_bytes);
-            assert_eq!(places(&detector, &big, &token), wanted("UTF-32BE"), "{text}");
+            assert_eq!(places(detector, &big, &token), wanted("UTF-32BE"), "{text}");
         }
         // An array of strings in numpy's format.
         let mut array = b"\x93NUMPY\x01\0v\0{'descr': '<U99'}\n".to_vec();
         array.extend(utf32(&token, u32::to_le_bytes));
         array.extend([0; 400]);
-        assert_eq!(places(&detector, &array, &token).len(), 1);
+        assert_eq!(places(detector, &array, &token).len(), 1);
     }
 }
 
@@ -281,7 +278,7 @@ fn a_broken_token_is_masked_in_a_stream() {
         for cut in 2..token.len() {
             let text =
                 format!("<b>one</b> key: {}{gap}{} two\nthree\n", &token[..cut], &token[cut..]);
-            let mut stream = MaskedStream::new(&DETECTOR, Evidence::Proven);
+            let mut stream = MaskedStream::new(detector(), Evidence::Proven);
             let (mut out, mut at) = (Vec::new(), 0);
             while at < text.len() {
                 let len = (1 + random.below(40)).min(text.len() - at);
@@ -302,7 +299,7 @@ fn a_broken_token_in_utf16_is_found_for_every_division_into_parts() {
         let mut found = BTreeSet::new();
         for part in parts {
             let haystack = Haystack::whole(wide);
-            DETECTOR.find(haystack, part.clone(), &mut Scratch::default(), |it, secret| {
+            detector().find(haystack, part.clone(), &mut Scratch::default(), |it, secret| {
                 assert_eq!(secret, token.as_bytes());
                 found.insert((it.start, it.encoding.to_string()));
             });

@@ -3,12 +3,12 @@
 //!
 //! `COMPOSED_SEEDS=1000..2000` selects the documents, for longer runs than those of CI.
 
-use crate::detect::detector;
 use crate::detect::encoded::{AFFIXES, affixed};
+use crate::detect::{detector, new_detector};
 use crate::support::encode::{self, ESCAPES, Which};
 use crate::support::mint::{self, Random};
 use ddpatrol::blob::{Blob, Context, Origin};
-use ddpatrol::detect::{ContentKind, Detector, Haystack, Scratch};
+use ddpatrol::detect::{ContentKind, Haystack, Scratch};
 use ddpatrol::redact::Redactor;
 use ddpatrol::source::window::Windows;
 use ddpatrol::source::{BlobSink, Run};
@@ -20,8 +20,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 
-static DETECTOR: LazyLock<Detector> = LazyLock::new(detector);
-static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(detector()));
+static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(new_detector()));
 
 /// Separators of lines, literals and pieces.
 const GAPS: [&str; 38] = [
@@ -202,10 +201,10 @@ impl Collect {
 
     fn find(&mut self, haystack: Haystack<'_>, own: Range<usize>, offset: u64) {
         let Self { scratch, found } = self;
-        DETECTOR.find(haystack, own, scratch, |it, token| {
+        detector().find(haystack, own, scratch, |it, token| {
             let (start, end) = (offset + it.start as u64, offset + it.end as u64);
             found.insert((start, end, it.encoding.to_string(), token.to_vec()));
-            let pieces = DETECTOR.pieces(haystack.bytes, &it);
+            let pieces = detector().pieces(haystack.bytes, &it);
             assert!(pieces.iter().all(|piece| it.start <= piece.start && piece.end <= it.end));
         });
         scratch.take_archives();
@@ -234,7 +233,7 @@ fn in_parts(bytes: &[u8], parts: &[Range<usize>]) -> Matches {
 
 /// Searches in windows of the smallest size.
 fn in_windows(bytes: &[u8]) -> Matches {
-    let context = Context { before: DETECTOR.lookbehind(), after: DETECTOR.lookahead() };
+    let context = Context { before: detector().lookbehind(), after: detector().lookahead() };
     let mut collect = Collect::new();
     let mut windows = Windows::with_size(context, 0);
     windows.push_all(Origin::Stdin, &mut &*bytes, &mut collect, &Run::default());
@@ -264,7 +263,7 @@ fn assert_divisible(bytes: &[u8]) {
 
 /// Asserts that windows yield the matches of the whole document, wherever their boundaries are.
 fn assert_windows(bytes: &[u8]) {
-    let size = DETECTOR.lookbehind() + 2 * DETECTOR.lookahead() + 1;
+    let size = detector().lookbehind() + 2 * detector().lookahead() + 1;
     for before in (0..size).step_by(97) {
         let shifted = [&b" ".repeat(before), bytes].concat();
         // The beginning of each window decides whether it is markup.
@@ -284,9 +283,9 @@ fn search_cut(bytes: &[u8]) {
     let mut inspect = |cut: &[u8]| {
         in_whole(cut);
         let _ = masker.clean(cut);
-        let decided = DETECTOR.decided_len(cut, cut.len() / 3, &mut scratch);
+        let decided = detector().decided_len(cut, cut.len() / 3, &mut scratch);
         assert!(decided <= cut.len());
-        DETECTOR.find_candidates(Haystack::whole(cut), 0..cut.len(), &mut scratch, |place, _| {
+        detector().find_candidates(Haystack::whole(cut), 0..cut.len(), &mut scratch, |place, _| {
             assert!(place.inspected_start <= place.start && place.start < place.inspected_end);
         });
     };

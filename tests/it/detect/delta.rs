@@ -181,13 +181,13 @@ fn tokens_of_a_delta_are_those_of_the_whole_object() {
         let second = forward(&first.bytes, &backward(&text, &edits));
         assert_eq!(second.bytes, text);
         for version in [first, second] {
-            let base = candidates(&detector, &version.base);
+            let base = candidates(detector, &version.base);
             let scratch = &mut Scratch::default();
             let Some(derived) = detector.reuse_candidates(&version, &base, scratch) else {
                 continue;
             };
             reused += 1;
-            let whole = found(&candidates(&detector, &version.bytes));
+            let whole = found(&candidates(detector, &version.bytes));
             with_tokens += usize::from(!whole.is_empty());
             assert_eq!(
                 found(&derived),
@@ -221,7 +221,7 @@ fn an_object_that_becomes_markup_is_searched_for_tags_in_heads() {
             forward(first.as_bytes(), &[edit])
         };
         let reused = |version: &Version| {
-            let base = candidates(&detector, &version.base);
+            let base = candidates(detector, &version.base);
             detector.reuse_candidates(version, &base, &mut Scratch::default())
         };
         assert!(
@@ -229,7 +229,7 @@ fn an_object_that_becomes_markup_is_searched_for_tags_in_heads() {
             "only the kind matters"
         );
         for version in [replace(&plain, &markup), replace(&markup, &plain)] {
-            let whole = found(&candidates(&detector, &version.bytes));
+            let whole = found(&candidates(detector, &version.bytes));
             assert_eq!(reused(&version), None, "tags in heads are searched for only in markup");
             assert_eq!(whole.len(), usize::from(version.bytes.starts_with(b"<p>")));
         }
@@ -242,7 +242,7 @@ fn a_candidate_begins_within_the_range_that_it_depends_on() {
     let hex = encode::hex(&[b"bytes ".repeat(90).as_slice(), b"dd"].concat());
     let wide = encode::utf16_be(&mint::token(2));
     for text in [hex.clone().into_bytes(), format!("{hex}\n{hex}\n").into_bytes(), wide] {
-        let DeltaCandidates { list, .. } = candidates(&detector, &text);
+        let DeltaCandidates { list, .. } = candidates(detector, &text);
         assert!(!list.is_empty());
         for it in list {
             assert!(it.inspected_start <= it.start && it.start < it.inspected_end, "{it:?}");

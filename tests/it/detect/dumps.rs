@@ -57,7 +57,7 @@ fn a_token_in_a_hex_dump_is_found_at_every_offset() {
                     format!("{}{token}\n and more\x01", &"KEY = 12345678\"'"[..before.min(16)])
                         .as_bytes(),
                 );
-                let found = places(&detector, text.as_bytes(), &token);
+                let found = places(detector, text.as_bytes(), &token);
                 assert_eq!(found.len(), 1, "{name} {before}: {found:?} in\n{text}");
                 assert_eq!(found[0].0, "folded lines", "{name}\n{text}");
             }
@@ -74,7 +74,7 @@ fn a_dump_within_other_text_is_read_if_one_line_contains_the_head() {
         for before in 0..=10 {
             let text = dump(format!("{}{token}\n", &"some bytes"[..before]).as_bytes());
             let text = format!("{prose}$ dump\n{text}\n{prose}");
-            let found = places(&detector, text.as_bytes(), &token);
+            let found = places(detector, text.as_bytes(), &token);
             assert_eq!(found.len(), 1, "{name} {before}: {found:?} in\n{text}");
         }
         no_boundary_hides(dump(format!("key {token}\n").as_bytes()).as_bytes(), &token);

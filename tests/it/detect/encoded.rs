@@ -31,7 +31,7 @@ pub(crate) fn places(
 #[track_caller]
 fn assert_found(text: &[u8], (before, after): (&[u8], &[u8]), token: &str, encoding: &str) {
     let bytes = [before, text, after].concat();
-    let found = places(&detector(), &bytes, token);
+    let found = places(detector(), &bytes, token);
     let printed = bytes.escape_ascii();
     assert_eq!(found.len(), 1, "{encoding}: {found:?} in {printed}");
     assert_eq!(found[0].0, encoding, "{printed}");
@@ -74,7 +74,7 @@ fn a_basic_auth_header_is_found_for_any_user_name() {
     for user in ["", "a", "ab", "abc", "git", "oauth2", "x-access-token"] {
         let header = encode::base64(format!("{user}:{token}").as_bytes());
         let text = format!("Authorization: Basic {header}\r\n");
-        let found = places(&detector(), text.as_bytes(), token);
+        let found = places(detector(), text.as_bytes(), token);
         assert_eq!(found.len(), 1, "{user}: {found:?}");
     }
 }
@@ -97,9 +97,9 @@ fn hex_and_utf16_are_found() {
         let wide = [&b"\xff\xfe"[..], &encode::utf16_le(&line)].concat();
         let at = 2 + 2 * "set KEY=".len();
         let wanted = |name: &str| vec![(name.to_owned(), at, at + 2 * token.len())];
-        assert_eq!(places(&detector, &wide, &token), wanted("UTF-16LE"));
+        assert_eq!(places(detector, &wide, &token), wanted("UTF-16LE"));
         let wide = [&b"\xfe\xff"[..], &encode::utf16_be(&line)].concat();
-        assert_eq!(places(&detector, &wide, &token), wanted("UTF-16BE"));
+        assert_eq!(places(detector, &wide, &token), wanted("UTF-16BE"));
     }
 }
 
@@ -153,7 +153,7 @@ fn folded_base64_is_found_at_every_line_length() {
             for width in [40, 60, 64, 76] {
                 let between = around[(at + before + width) % around.len()];
                 let folded = format!("key: |\n  {}\n", encode::folded(&encoded, width, between));
-                let found = places(&detector(), folded.as_bytes(), &token);
+                let found = places(detector(), folded.as_bytes(), &token);
                 assert_eq!(found.len(), 1, "{between:?} {width} {before}: {folded}: {found:?}");
                 assert_eq!(found[0].0, "base64");
             }
@@ -216,13 +216,13 @@ fn folded_text_is_found_behind_prefixes_that_repeat_or_count() {
             let text = format!("{}{token}\n", "data ".repeat(30).split_at(before).0);
             for width in [40, 60, 64, 70, 72, 76, 77] {
                 let folded = affixed(&encode::base64(text.as_bytes()), width, affixes);
-                let found = places(&detector, folded.as_bytes(), &token);
+                let found = places(detector, folded.as_bytes(), &token);
                 assert_eq!(found.len(), 1, "{width} {before}: {found:?} in\n{folded}");
                 assert_eq!(found[0].0, "base64");
             }
             for width in [60, 77] {
                 let folded = affixed(&encode::hex(text.as_bytes()), width, affixes);
-                let found = places(&detector, folded.as_bytes(), &token);
+                let found = places(detector, folded.as_bytes(), &token);
                 assert_eq!(found.len(), 1, "{width} {before}: {found:?} in\n{folded}");
                 assert_eq!(found[0].0, "hex");
             }
@@ -254,7 +254,7 @@ fn escaped_digits_of_base64_are_read() {
                     c => c.to_string(),
                 };
                 let text = format!("key=\"{}\"", encoded.chars().map(digit).collect::<String>());
-                let found = places(&detector, text.as_bytes(), &token);
+                let found = places(detector, text.as_bytes(), &token);
                 assert_eq!(found.len(), 1, "{text}");
                 assert_eq!(found[0].0, "base64", "{text}");
             }
@@ -355,7 +355,7 @@ fn encoded_text_may_end_within_the_gap_before_its_next_piece() {
             {
                 for len in 1..=gap.len() {
                     let text = [&encoded[..cut], &gap[..len]].concat();
-                    let found = places(&detector, text.as_bytes(), &token);
+                    let found = places(detector, text.as_bytes(), &token);
                     // The padding of base64 encodes nothing.
                     if cut == encoded.len() {
                         assert_eq!(found.len(), 1, "{}", text.escape_debug());
@@ -374,30 +374,30 @@ fn nested_encodings_are_found_up_to_depth_three() {
         let nested = format!("{{\"apiVersion\": \"v1\", \"data\": {{\"inner\": \"{once}\"}}}}");
         let twice = encode::base64(nested.as_bytes());
         let around = (&b"data:\n  release: "[..], &b"\n"[..]);
-        let found = places(&detector(), &[around.0, twice.as_bytes(), around.1].concat(), &token);
+        let found = places(detector(), &[around.0, twice.as_bytes(), around.1].concat(), &token);
         assert_eq!(found.iter().map(|it| &*it.0).collect::<Vec<_>>(), ["base64 of base64"]);
         let thrice = encode::base64(format!("and once more: {twice} ").as_bytes());
-        let found = places(&detector(), thrice.as_bytes(), &token);
+        let found = places(detector(), thrice.as_bytes(), &token);
         assert_eq!(
             found.iter().map(|it| &*it.0).collect::<Vec<_>>(),
             ["base64 of base64 of base64"]
         );
         let folded = encode::folded(&twice, 76, "\n    ");
-        let found = places(&detector(), format!("x: |\n    {folded}\n").as_bytes(), &token);
+        let found = places(detector(), format!("x: |\n    {folded}\n").as_bytes(), &token);
         assert_eq!(found.iter().map(|it| &*it.0).collect::<Vec<_>>(), ["base64 of base64"]);
         let escaped = encode::escape(&token, Which::Marks, ESCAPES[2].1);
         let inner = encode::base64(
             format!("{{\"key\": \"{escaped}\", \"other\": \"some text\"}}").as_bytes(),
         );
         if escaped != token {
-            let found = places(&detector(), inner.as_bytes(), &token);
+            let found = places(detector(), inner.as_bytes(), &token);
             assert_eq!(
                 found.iter().map(|it| &*it.0).collect::<Vec<_>>(),
                 ["base64 of \\u escapes"]
             );
         }
         let wide = encode::utf16_le(&format!("powershell -enc {once}\r\n"));
-        let found = places(&detector(), &wide, &token);
+        let found = places(detector(), &wide, &token);
         assert_eq!(found.iter().map(|it| &*it.0).collect::<Vec<_>>(), ["UTF-16LE of base64"]);
     }
 }
@@ -417,7 +417,7 @@ fn compressed_and_encoded_helm_and_cloud_init_data_is_found() {
         let packed = encode::base64(&gzip.finish().expect("in memory"));
         assert_found(packed.as_bytes(), (b"user_data: ", b"\n"), &token, "base64 of gzip");
         let helm = encode::base64(format!("{packed}\n").as_bytes());
-        let found = places(&detector(), format!("release: {helm}\n").as_bytes(), &token);
+        let found = places(detector(), format!("release: {helm}\n").as_bytes(), &token);
         assert_eq!(found.iter().map(|it| &*it.0).collect::<Vec<_>>(), ["base64 of base64 of gzip"]);
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
         zlib.write_all(text.as_bytes()).expect("in memory");
@@ -487,7 +487,7 @@ fn utf16_endianness_is_detected_next_to_text_in_any_script() {
                         ("UTF-16BE", encode::utf16_be(&text)),
                     ] {
                         let wanted = vec![(name.to_owned(), at, at + 2 * token.len())];
-                        assert_eq!(places(&detector, &bytes, token), wanted, "{text:?}");
+                        assert_eq!(places(detector, &bytes, token), wanted, "{text:?}");
                     }
                 }
             }
@@ -563,7 +563,7 @@ pub(crate) fn no_boundary_hides(text: &[u8], token: &str) {
         bytes.extend(text);
         bytes.extend(b" and more text. ".repeat(size / 8));
         let run = Run::default();
-        let mut collect = Collect { detector: &detector, token, found: Vec::new() };
+        let mut collect = Collect { detector, token, found: Vec::new() };
         Windows::with_size(context, size).push_all(Origin::Stdin, &mut &*bytes, &mut collect, &run);
         let printed = text.escape_ascii();
         assert_eq!(collect.found.len(), 1, "at {at}: {:?} {printed}", collect.found);

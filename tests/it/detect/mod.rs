@@ -17,9 +17,15 @@ use ddpatrol::rules;
 use ddpatrol::source::window::{End, Windows};
 use ddpatrol::source::{BlobSink, Run};
 use proptest::prelude::*;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-pub(crate) fn detector() -> Detector {
+/// Returns the detector of the built-in rules, which takes a while to build.
+pub(crate) fn detector() -> &'static Detector {
+    static DETECTOR: LazyLock<Detector> = LazyLock::new(new_detector);
+    &DETECTOR
+}
+
+pub(crate) fn new_detector() -> Detector {
     let rules = rules::builtin().expect("the built-in rules compile");
     Detector::new(Arc::new(rules)).expect("few rules")
 }
@@ -76,7 +82,7 @@ fn every_token_is_proven_at_every_alignment_and_in_any_context() {
                 bytes.extend(after.as_bytes());
                 bytes.extend(vec![b' '; (at * 7) % 40]);
                 let expected = (rule, start, start + token.len(), Evidence::Proven);
-                let found = find(&detector, &bytes, &mut scratch);
+                let found = find(detector, &bytes, &mut scratch);
                 assert!(found.contains(&expected), "{rule} at {at} after {before:?}");
             }
         }
@@ -87,7 +93,7 @@ fn every_token_is_proven_at_every_alignment_and_in_any_context() {
 fn tokens_back_to_back_are_all_proven() {
     let tokens = mint::all(&mut Random(2));
     let joined: String = tokens.iter().map(|(_, token)| token.as_str()).collect();
-    let found = find(&detector(), joined.as_bytes(), &mut Scratch::default());
+    let found = find(detector(), joined.as_bytes(), &mut Scratch::default());
     let mut start = 0;
     for (rule, token) in &tokens {
         let expected = (*rule, start, start + token.len(), Evidence::Proven);
@@ -110,7 +116,7 @@ fn a_boundary_rejects_failed_candidates_but_never_proven_tokens() {
         (format!("{fake}x"), 0),
         (format!("{fake}_"), 1),
     ] {
-        let found = find(&detector, text.as_bytes(), &mut Scratch::default());
+        let found = find(detector, text.as_bytes(), &mut Scratch::default());
         assert_eq!(found.len(), shaped, "{text}");
         assert!(found.iter().all(|it| it.3 == Evidence::Shaped), "{text}");
     }
@@ -169,7 +175,7 @@ fn window_boundaries_affect_neither_matches_nor_positions() {
         bytes.extend(vec![b'.'; at % 6]);
         bytes.extend(token.as_bytes());
         bytes.extend(vec![b'\n'; 3 * size]);
-        let found = in_windows(&detector, &bytes, size, 997).found;
+        let found = in_windows(detector, &bytes, size, 997).found;
         let line = at as u64 / 6 + 1;
         let column = at as u64 % 6 + 1;
         assert_eq!(found.len(), 1, "at {at}");
@@ -183,7 +189,7 @@ proptest! {
     #[test]
     fn matches_equal_those_of_the_oracle(seed: u64) {
         let bytes = document(seed, 14);
-        let found = find(&detector(), &bytes, &mut Scratch::default());
+        let found = find(detector(), &bytes, &mut Scratch::default());
         prop_assert_eq!(found, oracle::find(&bytes), "{}", bytes.escape_ascii());
     }
 
@@ -192,8 +198,8 @@ proptest! {
         let bytes = document(seed, 60);
         let detector = detector();
         let size = detector.lookbehind() + 2 * detector.lookahead() + 2 + more;
-        let windows = in_windows(&detector, &bytes, size, drip);
-        let mut whole = Collect { detector: &detector, scratch: Scratch::default(), found: Vec::new() };
+        let windows = in_windows(detector, &bytes, size, drip);
+        let mut whole = Collect { detector: detector, scratch: Scratch::default(), found: Vec::new() };
         whole.blob(&Blob::whole(Origin::Stdin, &bytes));
         prop_assert_eq!(windows.found, whole.found);
     }

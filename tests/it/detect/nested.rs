@@ -73,7 +73,7 @@ fn base64_is_decoded_once_for_any_line_layout() {
         let folded = encode::folded(&encoded, 64, between);
         let bytes = format!("key = \"{folded}\";\n");
         let wanted = (vec!["base64 of base64".to_owned()], false);
-        assert_eq!(found(&detector, bytes.as_bytes(), &token), wanted, "{between:?}");
+        assert_eq!(found(detector, bytes.as_bytes(), &token), wanted, "{between:?}");
     }
     // Every other line is too short to be recognized as base64.
     let mut uneven = String::new();
@@ -84,7 +84,7 @@ fn base64_is_decoded_once_for_any_line_layout() {
     }
     uneven.push_str(rest);
     let wanted = (vec!["base64 of base64".to_owned()], false);
-    assert_eq!(found(&detector, uneven.as_bytes(), &token), wanted);
+    assert_eq!(found(detector, uneven.as_bytes(), &token), wanted);
 }
 
 #[test]
@@ -99,13 +99,13 @@ fn text_within_joined_base64_is_found_at_every_alignment() {
         for first in [first.trim_end_matches('='), &first] {
             for between in ["\" + \"", "\"\n\"", "\n:\n"] {
                 let text = format!("\"{first}{between}{second}\"");
-                let (encodings, _) = found(&detector, text.as_bytes(), &token);
+                let (encodings, _) = found(detector, text.as_bytes(), &token);
                 assert_eq!(encodings, ["base64 of base64"], "{text}");
             }
         }
         let packed = base64(&gzip(format!("text {token}").as_bytes()));
         let text = format!("\"{}\" + \"{packed}\"", first.trim_end_matches('='));
-        assert_eq!(found(&detector, text.as_bytes(), &token).0, ["base64 of gzip"], "{text}");
+        assert_eq!(found(detector, text.as_bytes(), &token).0, ["base64 of gzip"], "{text}");
     }
 }
 
@@ -200,7 +200,7 @@ fn ordinary_content_stays_within_the_decoding_budget() {
         ("a mail", format!("Content-Transfer-Encoding: base64\r\n\r\n{mail}\r\n\r\n{token}\r\n")),
         ("a short file of zeros", format!("{}\n{token}\n", base64(&gzip(&vec![0; 1_000_000])))),
     ] {
-        let (encodings, is_over) = found(&detector, content.as_bytes(), &token);
+        let (encodings, is_over) = found(detector, content.as_bytes(), &token);
         assert_eq!((encodings.len(), is_over), (1, false), "{name}: {encodings:?}");
     }
 }

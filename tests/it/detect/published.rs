@@ -142,11 +142,11 @@ fn published_tokens_are_proven_and_damaged_ones_are_not() {
         let token = pieces.concat();
         let text = format!("key = \"{token}\"\n");
         let expected = (*rule, 7, 7 + token.len(), Evidence::Proven);
-        assert_eq!(find(&detector, text.as_bytes(), &mut scratch), [expected], "{rule}");
+        assert_eq!(find(detector, text.as_bytes(), &mut scratch), [expected], "{rule}");
         let mut damaged = text.into_bytes();
         let at = 7 + token.len() / 2;
         damaged[at] = if damaged[at] == b'b' { b'c' } else { b'b' };
-        let found = find(&detector, &damaged, &mut scratch);
+        let found = find(detector, &damaged, &mut scratch);
         assert!(found.iter().all(|it| it.3 == Evidence::Shaped), "{rule}: {found:?}");
     }
 }
@@ -154,7 +154,7 @@ fn published_tokens_are_proven_and_damaged_ones_are_not() {
 #[test]
 fn published_counterexamples_are_not_proven() {
     for pieces in COUNTEREXAMPLES {
-        let found = find(&detector(), pieces.concat().as_bytes(), &mut Scratch::default());
+        let found = find(detector(), pieces.concat().as_bytes(), &mut Scratch::default());
         assert!(found.iter().all(|it| it.3 == Evidence::Shaped), "{found:?}");
     }
 }
@@ -163,7 +163,7 @@ fn published_counterexamples_are_not_proven() {
 fn identifiers_with_the_format_of_a_token_are_not_reported() {
     for pieces in IDENTIFIERS {
         let text = format!("id = \"{}\"", pieces.concat());
-        assert_eq!(find(&detector(), text.as_bytes(), &mut Scratch::default()), []);
+        assert_eq!(find(detector(), text.as_bytes(), &mut Scratch::default()), []);
     }
 }
 
@@ -173,7 +173,7 @@ fn every_secret_prefix_of_an_identifier_is_proven() {
     let bodies = IDENTIFIERS.iter().map(|pieces| pieces.concat()["polar_ci_".len()..].to_owned());
     for body in bodies {
         let text = format!("polar_oat_{body}");
-        let found = find(&detector(), text.as_bytes(), &mut Scratch::default());
+        let found = find(detector(), text.as_bytes(), &mut Scratch::default());
         assert_eq!(found, [("polar-organization-token", 0, text.len(), Evidence::Proven)]);
     }
 }
@@ -181,9 +181,9 @@ fn every_secret_prefix_of_an_identifier_is_proven() {
 #[test]
 fn an_unproven_candidate_of_several_rules_is_reported_once() {
     let token = mint::classic(&mut mint::Random(5), "ghs_", 30);
-    let proven = find(&detector(), token.as_bytes(), &mut Scratch::default());
+    let proven = find(detector(), token.as_bytes(), &mut Scratch::default());
     assert_eq!(proven, [("github-server-classic", 0, 40, Evidence::Proven)]);
     let damaged = format!("{}000000", &token[..34]);
-    let shaped = find(&detector(), damaged.as_bytes(), &mut Scratch::default());
+    let shaped = find(detector(), damaged.as_bytes(), &mut Scratch::default());
     assert_eq!(shaped, [("github-server-classic", 0, 40, Evidence::Shaped)]);
 }

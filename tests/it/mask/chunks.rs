@@ -118,18 +118,18 @@ fn every_form_of_a_token_is_masked_for_every_border_between_chunks() {
     let token = mint::datadog(&mut Random(90), "ddpat_", 43, 0);
     for Form { name, text, pieces } in forms(&token) {
         let text = [b"one\nkey: ", &text[..], b" two\nthree\n"].concat();
-        let wanted = masked(&detector, &text, std::iter::empty());
+        let wanted = masked(detector, &text, std::iter::empty());
         assert!(wanted.starts_with(b"one\n") && wanted.ends_with(b"three\n"), "{name}");
         for piece in &pieces {
             assert!(contains(&text, piece), "{name}");
             assert!(!contains(&wanted, piece), "{name}: {}", wanted.escape_ascii());
         }
         for at in 0..=text.len() {
-            let found = masked(&detector, &text, std::iter::once(at));
+            let found = masked(detector, &text, std::iter::once(at));
             assert!(found == wanted, "{name}, border at {at}: {}", found.escape_ascii());
         }
         for len in [1, 2, 3, 5, 17, 64] {
-            let found = masked(&detector, &text, std::iter::repeat_n(len, text.len() / len));
+            let found = masked(detector, &text, std::iter::repeat_n(len, text.len() / len));
             assert!(found == wanted, "{name}, chunks of {len}: {}", found.escape_ascii());
         }
     }
@@ -150,7 +150,7 @@ fn every_form_of_a_token_is_masked_in_a_line_without_end() {
                 &b" more words".repeat(900)[..],
             ]
             .concat();
-            let found = masked(&detector, &text, std::iter::repeat_n(1500, text.len() / 1500));
+            let found = masked(detector, &text, std::iter::repeat_n(1500, text.len() / 1500));
             for piece in &pieces {
                 assert!(!contains(&found, piece), "{name} at {before}");
             }

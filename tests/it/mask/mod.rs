@@ -3,17 +3,12 @@
 mod chunks;
 mod command;
 
+use crate::detect::detector;
 use crate::support::encode::{self, ESCAPES, Which};
 use crate::support::mint::{self, Random};
 use ddpatrol::detect::{Detector, Evidence, Haystack, Scratch};
 use ddpatrol::mask::MaskedStream;
 use std::io::Write;
-use std::sync::Arc;
-
-fn detector() -> Detector {
-    let rules = ddpatrol::rules::builtin().expect("the built-in rules compile");
-    Detector::new(Arc::new(rules)).expect("the heads compile")
-}
 
 /// Masks the proven tokens of the whole text at once.
 fn masked_at_once(detector: &Detector, text: &[u8]) -> Vec<u8> {
@@ -163,8 +158,8 @@ fn a_stream_is_masked_as_the_whole_text_is_for_every_division_into_chunks() {
         let mut random = Random(seed);
         for pauses in [Pauses::Never, Pauses::Random] {
             let text = text(&mut random);
-            let wanted = masked_at_once(&detector, &text);
-            let found = masked_in_chunks(&detector, &text, &mut random, pauses);
+            let wanted = masked_at_once(detector, &text);
+            let found = masked_in_chunks(detector, &text, &mut random, pauses);
             assert!(
                 found == wanted,
                 "seed {seed}, {pauses:?}:\n{}\n--- wanted:\n{}\n--- found:\n{}",
@@ -188,24 +183,24 @@ fn complete_lines_and_prompts_are_passed_on_at_once() {
         "café\n",
         "sha512-Yi9kZjQ1ZmFh: a digest\n",
     ] {
-        let mut stream = MaskedStream::new(&detector, Evidence::Proven);
+        let mut stream = MaskedStream::new(detector, Evidence::Proven);
         let mut out = Vec::new();
         stream.push(line.as_bytes(), &mut out);
         assert_eq!(String::from_utf8_lossy(&out), line);
     }
     let token = mint::token(1);
-    let mut stream = MaskedStream::new(&detector, Evidence::Proven);
+    let mut stream = MaskedStream::new(detector, Evidence::Proven);
     let mut out = Vec::new();
     stream.push(format!("TOKEN={token}\n").as_bytes(), &mut out);
     let shown = &token[..token.rfind('_').expect("a part") + 1];
     assert_eq!(String::from_utf8_lossy(&out), format!("TOKEN={shown}***\n"));
     // A progress line ends with a carriage return.
-    let mut stream = MaskedStream::new(&detector, Evidence::Proven);
+    let mut stream = MaskedStream::new(detector, Evidence::Proven);
     let mut out = Vec::new();
     stream.push(b"Receiving objects:  10% (1/10)\rReceiving", &mut out);
     assert_eq!(String::from_utf8_lossy(&out), "Receiving objects:  10% (1/10)\r");
     for prompt in ["Password: ", "Continue? [y/N] ", "Continue? [y/N]"] {
-        let mut stream = MaskedStream::new(&detector, Evidence::Proven);
+        let mut stream = MaskedStream::new(detector, Evidence::Proven);
         let mut out = Vec::new();
         stream.push(prompt.as_bytes(), &mut out);
         assert_eq!(out, b"", "{prompt}");
@@ -219,7 +214,7 @@ fn the_beginning_of_a_token_is_held_back_until_its_end() {
     let detector = detector();
     let token = mint::token(1);
     for cut in 1..token.len() {
-        let mut stream = MaskedStream::new(&detector, Evidence::Proven);
+        let mut stream = MaskedStream::new(detector, Evidence::Proven);
         let mut out = Vec::new();
         stream.push(format!("key: {}", &token[..cut]).as_bytes(), &mut out);
         stream.pause(&mut out);
@@ -236,7 +231,7 @@ fn long_base64_is_held_back_until_it_ends() {
     let key = encode::base64(token.as_bytes());
     let inner = format!("{}key: {key}\n", "a line of text with Words and 1 number\n".repeat(5000));
     let lines = encode::folded(&encode::base64(inner.as_bytes()), 76, "\n");
-    let mut stream = MaskedStream::new(&detector, Evidence::Proven);
+    let mut stream = MaskedStream::new(detector, Evidence::Proven);
     let mut out = Vec::new();
     for chunk in lines.as_bytes().chunks(4000) {
         stream.push(chunk, &mut out);
@@ -279,7 +274,7 @@ fn nested_base64_that_is_too_long_to_be_searched_is_masked_as_a_whole() {
     let shown = format!("key {}***.\n", &mint::token(2)[..29]);
     for chunk in [997, 16_384, 1 << 20] {
         let run = |text: &str| {
-            let mut stream = MaskedStream::new(&detector, Evidence::Proven).with_max_held(LIMIT);
+            let mut stream = MaskedStream::new(detector, Evidence::Proven).with_max_held(LIMIT);
             let mut out = Vec::new();
             for chunk in text.as_bytes().chunks(chunk) {
                 stream.push(chunk, &mut out);
@@ -312,7 +307,7 @@ fn base64_that_takes_too_much_work_to_decode_is_masked_as_a_whole() {
     inner.extend_from_slice(encode::base64(mint::token(1).as_bytes()).as_bytes());
     let packed = encode::folded(&encode::base64(&gzip(&inner)), 76, "\n");
     let text = format!("key {}.\n{packed}\n\nDone {}\n", mint::token(2), mint::token(3));
-    let mut stream = MaskedStream::new(&detector, Evidence::Proven);
+    let mut stream = MaskedStream::new(detector, Evidence::Proven);
     let mut out = Vec::new();
     text.as_bytes().chunks(16_384).for_each(|chunk| stream.push(chunk, &mut out));
     stream.finish(&mut out);
@@ -325,7 +320,7 @@ fn base64_that_takes_too_much_work_to_decode_is_masked_as_a_whole() {
 #[test]
 fn memory_is_bounded_for_endless_lines() {
     let detector = detector();
-    let mut stream = MaskedStream::new(&detector, Evidence::Proven);
+    let mut stream = MaskedStream::new(detector, Evidence::Proven);
     let (mut out, mut total) = (Vec::new(), 0);
     let token = mint::token(1);
     let mut chunk = vec![b'x'; 60_000];
