@@ -295,7 +295,9 @@ fn nested_base64_that_is_too_long_to_be_searched_is_masked_as_a_whole() {
         let (out, masked, undecoded) = run(&long[..long.len() - 40]);
         assert_eq!((masked, undecoded > LIMIT as u64), (1, true), "{chunk}");
         assert_eq!(out.trim_end(), format!("{shown}***"), "{chunk}");
-        assert_eq!(run(&random), (random.clone(), 0, 0), "{chunk}");
+        let (out, masked, undecoded) = run(&random);
+        assert_eq!((masked, undecoded), (0, 0), "{chunk}");
+        assert!(out == random, "{chunk}");
     }
 }
 

@@ -154,8 +154,10 @@ fn grafana(token: &[u8]) -> Verdict {
         && all(&rest[..32], is_body)
         && rest[32] == b'_'
         && all(&rest[33..], is_hex);
-    let crc = format!("{:08x}", crc32(&token[..37]).swap_bytes());
-    shaped.then(|| crc.as_bytes() == &rest[33..])
+    shaped.then(|| {
+        let crc = format!("{:08x}", crc32(&token[..37]).swap_bytes());
+        crc.as_bytes() == &rest[33..]
+    })
 }
 
 fn confluent(token: &[u8]) -> Verdict {
