@@ -355,13 +355,17 @@ fn eight_characters_of_a_truncated_secret_are_masked_and_words_are_not() {
 #[test]
 fn only_the_token_in_a_name_is_masked() {
     for seed in 0..20 {
-        for (rule, token) in mint::all(&mut Random(seed)) {
+        // A name cannot contain a slash.
+        let tokens = mint::all(&mut Random(seed)).into_iter();
+        for (rule, token) in tokens.filter(|(_, token)| !token.contains('/')) {
             let tree = Tree::new();
-            tree.write(format!("a {token}.txt"), "x");
+            // The other form of these tokens contains dots, so that `.txt` may belong to it.
+            let end = if rule == "github-server-classic" { " .txt" } else { ".txt" };
+            tree.write(format!("a {token}{end}"), "x");
             let ran = tree.run(&["scan", "--report", "json"]);
             let path = &ran.json()["findings"][0]["locations"][0]["path"];
             let path = path.as_str().expect("a path").to_owned();
-            assert!(path.ends_with("***.txt"), "{rule}: {path}");
+            assert!(path.ends_with(&format!("***{end}")), "{rule}: {path}");
         }
     }
 }
