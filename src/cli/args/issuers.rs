@@ -17,7 +17,7 @@ pub(in crate::cli) struct IssuerArgs {
 
     /// URL of a GitLab instance; repeatable.
     ///
-    /// Replaces the default, so add https://gitlab.com if its tokens are verified, too.
+    /// Replaces the default, so add `https://gitlab.com` if its tokens are verified, too.
     #[arg(long, value_name = "URL", default_value = "https://gitlab.com", hide_short_help = true)]
     pub(in crate::cli) gitlab_url: Vec<String>,
 
@@ -60,7 +60,7 @@ pub(in crate::cli) struct IssuerArgs {
     #[arg(long, value_name = "EMAIL", hide_short_help = true)]
     pub(in crate::cli) atlassian_email: Option<String>,
 
-    /// URL of an Atlassian site, such as https://example.atlassian.net; repeatable.
+    /// URL of an Atlassian site, such as `https://example.atlassian.net`; repeatable.
     ///
     /// API tokens are sent to it and to Bitbucket.
     #[arg(long, value_name = "URL", hide_short_help = true)]
@@ -85,7 +85,7 @@ pub(in crate::cli) struct IssuerArgs {
 
     /// URL of a server of Weights & Biases; repeatable.
     ///
-    /// Replaces the default, so add https://api.wandb.ai if its keys are verified, too.
+    /// Replaces the default, so add `https://api.wandb.ai` if its keys are verified, too.
     #[arg(
         long,
         value_name = "URL",

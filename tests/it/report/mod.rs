@@ -354,7 +354,7 @@ fn eight_characters_of_a_truncated_secret_are_masked_and_words_are_not() {
 
 #[test]
 fn only_the_token_in_a_name_is_masked() {
-    for seed in 0..20 {
+    for seed in 0..5 {
         // A name cannot contain a slash.
         let tokens = mint::all(&mut Random(seed)).into_iter();
         for (rule, token) in tokens.filter(|(_, token)| !token.contains('/')) {

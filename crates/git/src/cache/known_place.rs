@@ -16,7 +16,7 @@ pub(crate) struct KnownPlace {
     pub(crate) object: String,
     pub(crate) kind: String,
     pub(crate) part: String,
-    /// The tokens at the place, as indices of [`Known::tokens`].
+    /// The tokens at the place, as indices of [`super::known::Known::tokens`].
     pub(crate) tokens: BTreeSet<usize>,
     /// The path, its bytes in hexadecimal.
     pub(crate) path: Option<String>,
