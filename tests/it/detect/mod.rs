@@ -199,7 +199,7 @@ proptest! {
         let detector = detector();
         let size = detector.lookbehind() + 2 * detector.lookahead() + 2 + more;
         let windows = in_windows(detector, &bytes, size, drip);
-        let mut whole = Collect { detector: detector, scratch: Scratch::default(), found: Vec::new() };
+        let mut whole = Collect { detector, scratch: Scratch::default(), found: Vec::new() };
         whole.blob(&Blob::whole(Origin::Stdin, &bytes));
         prop_assert_eq!(windows.found, whole.found);
     }
