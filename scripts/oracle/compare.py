@@ -84,10 +84,11 @@ def path_of(location: Json) -> bytes | None:
 
 
 def proven(report: Json) -> Iterator[tuple[bytes, Json]]:
-    """Yields the token of every proven finding, and the finding."""
+    """Yields the token of every proven finding of a format that the oracle knows, and the finding."""
     for finding in report["findings"]:
-        if finding["evidence"] == "proven":
-            yield str(finding["secret"]).encode(), finding
+        token = str(finding["secret"]).encode()
+        if finding["evidence"] == "proven" and tokens.HEADS.match(token):
+            yield token, finding
 
 
 def in_blobs(finding: Json) -> Iterator[tuple[Any, Any]]:
