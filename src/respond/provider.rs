@@ -76,7 +76,7 @@ const fn entry(rule: &'static str, prefix: &'static str, provider: Provider) -> 
     ProviderRule { rule, prefix, provider }
 }
 
-/// The rules with a provider. Not all of them are built in: rule files may define the others.
+/// The built-in rules with a provider.
 const RULES: &[ProviderRule] = &[
     entry("datadog-pat", "ddpat_", Provider::Datadog),
     entry("datadog-service-account-token", "ddsat_", Provider::ServiceAccount),

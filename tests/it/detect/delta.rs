@@ -8,6 +8,7 @@ use ddpatrol::detect::delta::{
     DeltaCandidate, DeltaCandidates, DeltaMatch, DeltaObject, Piece, PieceSource,
 };
 use ddpatrol::detect::{ContentKind, Detector, Evidence, Haystack, Scratch};
+use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -74,6 +75,27 @@ fn forward(first: &[u8], edits: &[Edit]) -> Version {
     }
     add(&first[at..], PieceSource::Base(at as u32));
     Version { bytes, base: first.to_vec(), fresh, pieces }
+}
+
+/// Returns a text whose parts are fresh, or copied from different places of a base.
+fn assembled(text: &[u8], cuts: &[(usize, bool)]) -> Version {
+    let mut version = Version { bytes: text.to_vec(), base: vec![], fresh: vec![], pieces: vec![] };
+    let mut at = 0_usize;
+    for &(len, is_fresh) in cuts.iter().chain([&(usize::MAX, false)]) {
+        let part = &text[at..text.len().min(at.saturating_add(len))];
+        let from = if is_fresh {
+            version.fresh.extend_from_slice(part);
+            PieceSource::Fresh((version.fresh.len() - part.len()) as u32)
+        } else {
+            version.base.extend_from_slice(&[b"a line of the base\n", part].concat());
+            PieceSource::Base((version.base.len() - part.len()) as u32)
+        };
+        if !part.is_empty() {
+            version.pieces.push(Piece { at: at as u32, len: part.len() as u32, from });
+        }
+        at += part.len();
+    }
+    version
 }
 
 /// Returns the edits that lead back.
@@ -246,6 +268,27 @@ fn a_candidate_begins_within_the_range_that_it_depends_on() {
         assert!(!list.is_empty());
         for it in list {
             assert!(it.inspected_start <= it.start && it.start < it.inspected_end, "{it:?}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn reused_candidates_are_those_of_a_full_search(
+        cuts in prop::collection::vec((1_usize..50, any::<bool>()), 1..12),
+        before in "[ -~]{0,60}", after in "[ -~]{0,60}", form in 0..3,
+    ) {
+        let (detector, token) = (detector(), mint::token(3));
+        let secret = match form {
+            0 => token,
+            1 => encode::hex(format!("key={token};").as_bytes()),
+            _ => token.bytes().map(|byte| format!("%{byte:02x}")).collect(),
+        };
+        let version = assembled(format!("{before}{secret}{after}").as_bytes(), &cuts);
+        let base = candidates(detector, &version.base);
+        let reused = detector.reuse_candidates(&version, &base, &mut Scratch::default());
+        if let Some(reused) = reused {
+            prop_assert_eq!(found(&reused), found(&candidates(detector, &version.bytes)));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Verification with the APIs of single issuers: requests, live tokens and what is reported about them.
 
-use super::own_rules::Sample;
+use super::sample::Sample;
 use super::stub_issuer::{Issuer, Request};
 use serde_json::{Value, json};
 

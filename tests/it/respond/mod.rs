@@ -2,9 +2,9 @@
 //! `scripts/journey.sh` tests the whole way with `ddpatrold`.
 
 mod issuers;
-mod own_rules;
 mod refusals;
 mod revoke;
+mod sample;
 mod self_revocation;
 mod stub_issuer;
 mod tampered_reports;

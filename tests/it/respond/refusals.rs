@@ -1,7 +1,7 @@
 //! Refusals of single issuers: which of them make a token dead, and which are inconclusive.
 
 use super::issuers::{ACCOUNT, verified, with_url};
-use super::own_rules::Sample;
+use super::sample::Sample;
 use super::stub_issuer::Issuer;
 use serde_json::Value;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,6 +1,6 @@
 //! Revocations by the token itself: GitLab and Vercel.
 
-use super::own_rules::Sample;
+use super::sample::Sample;
 use super::stub_issuer::Issuer;
 use super::{datadog, only};
 use crate::support::tree::Tree;

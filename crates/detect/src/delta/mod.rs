@@ -9,8 +9,6 @@
 //! copied together with all bytes that the decision on it depends on.
 
 pub(super) mod junctions;
-#[cfg(test)]
-mod reuse_tests;
 
 use crate::encoding::Encoding;
 use crate::search::ContentKind;
