@@ -6,7 +6,7 @@ use super::engine::{Engine, TokenNumbers};
 use super::members::{self, ArchiveContent, EncodedPlace, IsArchive, Reporting};
 use super::scope::{names, own, within};
 use super::version::ObjectVersion;
-use crate::detect::delta::{DeltaCandidate, DeltaCandidates, DeltaMatch};
+use crate::detect::delta::{DeltaCandidate, DeltaCandidates, DeltaMatch, DerivedCandidates};
 use crate::detect::{Evidence, Haystack, Match, Scratch};
 use crate::source::archive::{Format, Parts};
 use crate::source::{
@@ -214,20 +214,55 @@ impl Sink for Worker<'_> {
         // The contents of an archive do not follow from those of its delta base.
         let base = base.filter(|_| !is_open);
         let version = ObjectVersion(object);
-        let inherited = base
-            .and_then(|base| detector.reuse_candidates(&version, &base.heads, &mut self.scratch));
-        if let Some(heads) = inherited {
-            self.record(&heads, Holder::Object(id, kind));
-            return Ok(ScannedObject { heads, hint, is_binary });
-        }
-        let bytes = object.assemble()?;
-        let mut heads = DeltaCandidates::default();
+        let derived = base
+            .and_then(|base| detector.derive_candidates(&version, &base.heads, &mut self.scratch));
+        let (mut heads, parts) = match derived {
+            Some(DerivedCandidates { candidates, parts }) if parts.is_empty() => {
+                self.record(&candidates, Holder::Object(id, kind));
+                return Ok(ScannedObject { heads: candidates, hint, is_binary });
+            }
+            Some(DerivedCandidates { candidates, parts }) => (candidates, parts),
+            None => (DeltaCandidates::default(), Vec::new()),
+        };
         let origin = Origin::Object(id, kind);
+        let bytes = object.assemble()?;
+        for part in &parts {
+            self.search_part(origin, bytes, part.clone(), &mut heads);
+        }
+        if parts.is_empty() || heads.needs_full_scan {
+            heads = DeltaCandidates::default();
+            self.scratch.take_archives();
+            self.search_part(origin, bytes, own(kind, bytes), &mut heads);
+        }
+        self.record(&heads, Holder::Object(id, kind));
+        heads.list.sort_by_key(|head| head.start);
+        heads.list.dedup();
+        self.report_overrun(origin);
+        let encoded = self.scratch.take_archives();
+        if is_open || !encoded.is_empty() {
+            let holder = Holder::Object(id, kind);
+            let content = ArchiveContent { bytes, encoded: &encoded };
+            let is_archive = self.engine.record_members(holder, &content, &mut self.numbers);
+            heads.needs_full_scan |= is_archive == IsArchive::Yes;
+        }
+        Ok(ScannedObject { heads, hint, is_binary })
+    }
+}
+
+impl Worker<'_> {
+    /// Searches a part of an object, and adds its candidates to `heads`.
+    fn search_part(
+        &mut self,
+        origin: Origin<'_>,
+        bytes: &[u8],
+        part: Range<usize>,
+        heads: &mut DeltaCandidates,
+    ) {
         let mut names = names(origin, bytes);
         let Self { engine, scratch, numbers, .. } = self;
         let haystack = Haystack { bytes, kind: within(origin, 0) };
-        let part = own(kind, bytes);
-        heads.needs_full_scan =
+        let detector = engine.scan.detector;
+        heads.needs_full_scan |=
             detector.find_candidates(haystack, part, scratch, |place, found| {
                 let is_text = |(found, _): &(Match, _)| {
                     names.as_mut().is_none_or(|names| names.contain(found))
@@ -245,21 +280,8 @@ impl Sink for Worker<'_> {
                     found,
                 });
             });
-        self.record(&heads, Holder::Object(id, kind));
-        heads.list.sort_by_key(|head| head.start);
-        self.report_overrun(origin);
-        let encoded = self.scratch.take_archives();
-        if is_open || !encoded.is_empty() {
-            let holder = Holder::Object(id, kind);
-            let content = ArchiveContent { bytes, encoded: &encoded };
-            let is_archive = self.engine.record_members(holder, &content, &mut self.numbers);
-            heads.needs_full_scan |= is_archive == IsArchive::Yes;
-        }
-        Ok(ScannedObject { heads, hint, is_binary })
     }
-}
 
-impl Worker<'_> {
     /// Returns what the first bytes of an object look like: in most cases, those of its base do.
     fn hint(&mut self, object: &Object<'_>, base: Option<&ScannedObject>) -> ArchiveHint {
         if object.kind() != Kind::Blob || self.engine.scan.archives.is_none() {

@@ -5,8 +5,8 @@
 
 use super::budget;
 use super::candidate::{Candidate, Evidence, Match, OnCandidate, PossibleToken};
-use super::delta::junctions::{DeltaCheck, Junctions};
-use super::delta::{self, DeltaCandidates, DeltaObject};
+use super::delta::junctions::{DeltaCheck, Junctions, has_new_zero};
+use super::delta::{self, DeltaCandidates, DeltaObject, DerivedCandidates, parts};
 use super::encoded::breaks::repeated_before;
 use super::encoded::broken::MAX_BACK;
 use super::encoded::decode::LOOKBEHIND;
@@ -19,7 +19,7 @@ use super::encoded::start::{decode_after_head, is_cut_short};
 use super::encoded::{self, EncodedSearch};
 use super::matcher::{HeadHit, Matcher};
 use super::scratch::Scratch;
-use super::search::{Haystack, Level, Search};
+use super::search::{ContentKind, Haystack, Level, Search};
 use crate::rules::RuleSet;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -137,25 +137,44 @@ impl Detector {
         scratch.needs_full_scan
     }
 
-    /// Returns the candidates of a delta object if they follow from those of its base. Returns `None` if
-    /// the whole object must be searched with [`Detector::find_candidates`].
+    /// Returns the candidates of a delta object that follow from those of its base, and the parts in which
+    /// [`Detector::find_candidates`] finds the others. Returns `None` if the whole object must be searched, as it
+    /// must if the search of a part returns `true`.
     #[must_use]
-    pub fn reuse_candidates(
+    pub fn derive_candidates(
         &self,
         object: &impl DeltaObject,
         base: &DeltaCandidates,
         scratch: &mut Scratch,
-    ) -> Option<DeltaCandidates> {
+    ) -> Option<DerivedCandidates> {
         let Self { matcher, literals, junctions } = self;
         let check = DeltaCheck { matcher, literals, junctions };
         let window = &mut scratch.window;
-        if base.needs_full_scan
-            || check.may_differ(object, window)
-            || check.differs_in_kind(object, window)
-        {
+        if base.needs_full_scan {
             return None;
         }
-        base.reused((0..object.piece_count()).map(|index| object.piece(index)))
+        let may_differ = check.may_differ(object, window);
+        let is_text = object.kind() != ContentKind::TreeNames;
+        let is_searched_whole = || !is_text || parts::are_too_many(object) || has_new_zero(object);
+        if may_differ && is_searched_whole() || check.differs_in_kind(object, window) {
+            return None;
+        }
+        let mut derived = DerivedCandidates::default();
+        let DerivedCandidates { candidates, parts } = &mut derived;
+        let pieces = (0..object.piece_count()).map(|index| object.piece(index));
+        candidates.list = base.copied(pieces, parts);
+        if may_differ {
+            parts::add_new(object, junctions.longest(), parts);
+        }
+        if !parts.is_empty() {
+            parts::join(parts, object.size());
+            let searched: usize = parts.iter().map(ExactSizeIterator::len).sum();
+            if !is_text || parts::are_too_long(searched, object) {
+                return None;
+            }
+            parts::remove_searched(&mut candidates.list, parts);
+        }
+        Some(derived)
     }
 
     /// Lists the spans that decode to the head of a rule and further characters: possible encoded tokens,

@@ -34,6 +34,11 @@ impl Junctions {
         Self { pairs, longest }
     }
 
+    /// Returns the length of the longest needle, at least [`MIN_WINDOW`].
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
+    }
+
     #[inline]
     fn may_join(&self, before: u8, after: u8) -> bool {
         let at = usize::from(before) << 8 | usize::from(after);
@@ -215,23 +220,7 @@ impl DeltaCheck<'_> {
         if at < searched {
             return Some(searched);
         }
-        let (mut start, mut end) = (at, at);
-        for before in (0..index).rev() {
-            let bytes = bytes_of(object, object.piece(before));
-            let len = bytes.iter().rev().take_while(is_run_byte).count();
-            start -= len;
-            if len < bytes.len() {
-                break;
-            }
-        }
-        for after in index..pieces {
-            let bytes = bytes_of(object, object.piece(after));
-            let len = bytes.iter().take_while(is_run_byte).count();
-            end += len;
-            if len < bytes.len() {
-                break;
-            }
-        }
+        let (start, end) = (at - run_before(object, index), at + run_after(object, index));
         let is_long = end - start >= MIN_RUN;
         (!is_long || !self.literals.may_contain_token(read(object, start..end, window)))
             .then_some(end)
@@ -267,6 +256,39 @@ impl DeltaCheck<'_> {
         });
         is_new
     }
+}
+
+/// Returns `true` if a zero is in the fresh bytes of an object, or next to a junction.
+pub(crate) fn has_new_zero(object: &impl DeltaObject) -> bool {
+    let mut pieces = (0..object.piece_count()).map(|index| bytes_of(object, object.piece(index)));
+    let is_zero = |byte: Option<&u8>| byte == Some(&0);
+    memchr::memchr(0, object.fresh()).is_some()
+        || pieces.any(|bytes| is_zero(bytes.first()) || is_zero(bytes.last()))
+}
+
+/// Returns the number of bytes directly before a piece that a run may contain.
+pub(super) fn run_before(object: &impl DeltaObject, index: usize) -> usize {
+    let pieces = (0..index).rev().map(|before| bytes_of(object, object.piece(before)));
+    run_len(pieces, |bytes| bytes.iter().rev().take_while(is_run_byte).count())
+}
+
+/// Returns the number of bytes that a run may contain from the beginning of a piece.
+pub(super) fn run_after(object: &impl DeltaObject, index: usize) -> usize {
+    let pieces = (index..object.piece_count()).map(|after| bytes_of(object, object.piece(after)));
+    run_len(pieces, |bytes| bytes.iter().take_while(is_run_byte).count())
+}
+
+/// Adds up the parts of a run in successive pieces.
+fn run_len<'a>(pieces: impl Iterator<Item = &'a [u8]>, run_in: impl Fn(&[u8]) -> usize) -> usize {
+    let mut all = 0;
+    for bytes in pieces {
+        let len = run_in(bytes);
+        all += len;
+        if len < bytes.len() {
+            break;
+        }
+    }
+    all
 }
 
 #[inline]

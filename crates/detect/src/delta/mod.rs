@@ -1,14 +1,17 @@
 //! Derives the candidates of a delta object from those of its base.
 //!
-//! Input: a [`DeltaObject`] and the candidates of its base. Output: the candidates of the object, if they
-//! follow from these. It searches no bytes for tokens, and does not depend on how objects are stored.
+//! Input: a [`DeltaObject`] and the candidates of its base. Output: the candidates of the object that follow
+//! from these, and the parts of the object that must be searched for others. It searches no bytes for tokens,
+//! and does not depend on how objects are stored.
 //!
-//! Contract: the result is that of a search of the whole object. The object is searched as a whole unless
-//! it cannot contain new tokens: no needle occurs in its fresh bytes or across a junction of two pieces, no
-//! run that may be an encoded token is new or touches a junction, and every copied candidate of the base is
-//! copied together with all bytes that the decision on it depends on.
+//! Contract: together, the result is that of a search of the whole object. Nothing is searched if the object
+//! cannot contain new tokens: no needle occurs in its fresh bytes or across a junction of two pieces, no run
+//! that may be an encoded token is new or touches a junction, and every copied candidate of the base is copied
+//! together with all bytes that the decision on it depends on. Otherwise, the fresh bytes, the junctions and
+//! the surroundings of the other candidates are searched.
 
 pub(super) mod junctions;
+pub(super) mod parts;
 
 use crate::encoding::Encoding;
 use crate::search::ContentKind;
@@ -97,13 +100,27 @@ pub struct DeltaCandidates {
     pub needs_full_scan: bool,
 }
 
+/// The candidates of a delta object that follow from those of its base.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DerivedCandidates {
+    /// These candidates.
+    pub candidates: DeltaCandidates,
+    /// The parts of the object that must be searched for its other candidates, in ascending order. If there
+    /// are none, no other candidates exist.
+    pub parts: Vec<std::ops::Range<usize>>,
+}
+
 impl DeltaCandidates {
-    /// Returns the candidates of an object whose base has these, if its other bytes contain none. Returns
-    /// `None` if a candidate was copied without all bytes that the decision on it depends on.
-    pub(super) fn reused(&self, pieces: impl Iterator<Item = Piece>) -> Option<Self> {
-        let mut candidates = Self::default();
+    /// Splits the candidates that were copied with an object's pieces: returns those that remain valid, and
+    /// adds the inspected ranges of the others, which are not copied as a whole, to `parts`.
+    pub(super) fn copied(
+        &self,
+        pieces: impl Iterator<Item = Piece>,
+        parts: &mut Vec<std::ops::Range<usize>>,
+    ) -> Vec<DeltaCandidate> {
+        let mut copied = Vec::new();
         if self.list.is_empty() {
-            return Some(candidates);
+            return copied;
         }
         for piece in pieces {
             let PieceSource::Base(from) = piece.from else { continue };
@@ -111,27 +128,27 @@ impl DeltaCandidates {
             let first = self.list.partition_point(|candidate| candidate.start < from);
             for candidate in self.list[first..].iter().take_while(|candidate| candidate.start < end)
             {
+                let shift = |at: u32| (at + piece.at).saturating_sub(from);
                 // The byte before a candidate counts, too. A head cut by the end of the piece may
                 // continue.
                 if candidate.inspected_start < from
                     || candidate.start == from
                     || candidate.inspected_end > end
                 {
-                    return None;
+                    let inspected = candidate.inspected_start..candidate.inspected_end;
+                    parts.push(shift(inspected.start) as usize..shift(inspected.end) as usize);
+                    continue;
                 }
-                let shift = |at: u32| at - from + piece.at;
-                let (start, inspected_end) =
-                    (shift(candidate.start), shift(candidate.inspected_end));
-                candidates.list.push(DeltaCandidate {
+                copied.push(DeltaCandidate {
                     inspected_start: shift(candidate.inspected_start),
-                    start,
-                    inspected_end,
-                    ..*candidate
+                    start: shift(candidate.start),
+                    inspected_end: shift(candidate.inspected_end),
+                    found: candidate.found,
                 });
             }
         }
-        candidates.list.sort_by_key(|candidate| candidate.start);
-        Some(candidates)
+        copied.sort_by_key(|candidate| candidate.start);
+        copied
     }
 }
 
@@ -160,7 +177,7 @@ mod tests {
         DeltaCandidates { list: starts.iter().map(candidate).collect(), needs_full_scan: false }
     }
 
-    fn copied(at: u32, len: u32, from: u32) -> Piece {
+    pub(super) fn copied(at: u32, len: u32, from: u32) -> Piece {
         Piece { at, len, from: PieceSource::Base(from) }
     }
 
@@ -168,17 +185,25 @@ mod tests {
     fn candidates_move_with_the_pieces_that_copy_them() {
         let fresh = Piece { at: 0, len: 5, from: PieceSource::Fresh(0) };
         let pieces = [fresh, copied(5, 50, 100), copied(55, 20, 0)];
-        let inherited = |base: &DeltaCandidates| base.reused(pieces.into_iter());
-        assert_eq!(inherited(&candidates(&[3, 110, 300])), Some(candidates(&[15, 58])));
-        assert_eq!(inherited(&candidates(&[])), Some(DeltaCandidates::default()));
+        let mut parts = Vec::new();
+        let mut inherited = |base: &DeltaCandidates| base.copied(pieces.into_iter(), &mut parts);
+        assert_eq!(inherited(&candidates(&[3, 110, 300])), candidates(&[15, 58]).list);
+        assert_eq!(inherited(&candidates(&[])), []);
+        assert!(parts.is_empty(), "{parts:?}");
     }
 
     #[test]
     fn a_candidate_copied_without_its_context_is_searched_again() {
         let base = candidates(&[20]);
-        assert!(base.reused([copied(0, 11, 19)].into_iter()).is_some());
-        for cut in [copied(0, 10, 19), copied(0, 11, 20), copied(0, 1, 20)] {
-            assert_eq!(base.reused([cut].into_iter()), None, "{cut:?}");
-        }
+        let parts = |piece: Piece| {
+            let mut parts = Vec::new();
+            let copied = base.copied([piece].into_iter(), &mut parts);
+            assert_eq!(copied.len() + parts.len(), 1, "{piece:?}");
+            parts.into_iter().map(|part| (part.start, part.end)).collect::<Vec<_>>()
+        };
+        assert!(parts(copied(0, 11, 19)).is_empty());
+        assert_eq!(parts(copied(0, 10, 19)), [(0, 11)]);
+        assert_eq!(parts(copied(0, 11, 20)), [(0, 10)]);
+        assert_eq!(parts(copied(7, 1, 20)), [(6, 17)]);
     }
 }
