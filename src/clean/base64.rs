@@ -154,6 +154,11 @@ mod tests {
     }
 
     #[test]
+    fn a_sign_is_no_digit_of_an_escape() {
+        assert_eq!(replaced(b"\\x+f", b"other"), b"\\REM");
+    }
+
+    #[test]
     fn all_digits_are_replaced_if_the_token_is_encoded_otherwise() {
         let new = replaced(b"QUJD\nREVG==", b"other");
         assert_eq!(new, b"REMO\nVED0==");
