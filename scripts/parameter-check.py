@@ -4,8 +4,8 @@
     scripts/parameter-check.py [FOLDER_OR_FILE...]
 
 A tuple hides the number of parameters, and `true` at a call site has no meaning; structs and enums
-have names. Reports parameters with a tuple pattern, of a tuple type, or of type `bool`. Exempt are closures, tests, and implementations of traits of other crates, which dictate the
-parameters.
+have names. Reports parameters with a tuple pattern, of a tuple type, or of type `bool`. Exempt are
+closures, tests, macros, and implementations of traits of other crates, which dictate the parameters.
 """
 
 import re
@@ -21,13 +21,10 @@ FOLDERS = [
     "crates/test-mint/src",
     "crates/test-repo/src",
     "crates/token/src",
-    "src/cli",
-    "src/config",
     "crates/scan/src",
-    "src/report",
-    "src/respond",
-    "src/scan",
-    "src/source",
+    "crates/service/src",
+    "crates/sweep/src",
+    "src",
 ]
 
 TOKENS = re.compile(
@@ -36,6 +33,7 @@ TOKENS = re.compile(
 )
 FUNCTION = re.compile(r"\bfn\s+(\w+)")
 TRAIT = re.compile(r"\btrait\s+(\w+)")
+MACRO = re.compile(r"\bmacro_rules!\s*\w+\s*\{")
 IMPLEMENTATION = re.compile(r"\bimpl\b([^;{]*)\{")
 TEST_MODULE = re.compile(r"#\[cfg\(test\)\]\s*(?:pub(?:\([^)]*\))?\s+)?mod\s+\w+\s*\{")
 OPENING = {"(": ")", "[": "]", "{": "}", "<": ">"}
@@ -90,9 +88,10 @@ def fault(parameter):
 
 
 def exempt_ranges(text, own_traits):
-    """Lists the ranges of test modules and of implementations of traits of other crates."""
-    for match in TEST_MODULE.finditer(text):
-        yield range(match.start(), closing(text, match.end() - 1))
+    """Lists the ranges of test modules, macros and implementations of traits of other crates."""
+    for pattern in (TEST_MODULE, MACRO):
+        for match in pattern.finditer(text):
+            yield range(match.start(), closing(text, match.end() - 1))
     for match in IMPLEMENTATION.finditer(text):
         name, is_of_trait, _ = match.group(1).partition(" for ")
         # Matches `<T: A> path::Trait<B>` without its parameters.

@@ -55,7 +55,7 @@ impl Masked {
         let Match { start, end, encoding, rule, .. } = found;
         let mask = MASK.as_bytes();
         if encoding.is_plain() {
-            let public_len = detector.rules().rules()[rule].format.public_len();
+            let public_len = detector.rules()[rule].format.public_len();
             return vec![Self { start: start + public_len, end, mask, part: Part::First }];
         }
         if encoding.is_utf32() {

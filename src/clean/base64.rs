@@ -78,8 +78,9 @@ fn units(text: &[u8]) -> Vec<Unit<'_>> {
 /// Returns the length of the first unit, and the byte that it stands for, if it is one.
 fn unit(text: &[u8]) -> (usize, Option<u8>) {
     let hex = |range: std::ops::Range<usize>| {
-        let digits = std::str::from_utf8(text.get(range)?).ok()?;
-        u8::from_str_radix(digits, 16).ok()
+        let mut byte = [0];
+        hex::decode_to_slice(text.get(range)?, &mut byte).ok()?;
+        Some(byte[0])
     };
     match text {
         [b'\\', b'u', b'0', b'0', ..] => hex(4..6).map_or((1, None), |byte| (6, Some(byte))),
@@ -150,6 +151,11 @@ mod tests {
             let new = String::from_utf8(replaced(old.as_bytes(), token)).expect("text");
             assert!(!new.contains(escaped) && new.len() == encoded.len(), "{new}");
         }
+    }
+
+    #[test]
+    fn a_sign_is_no_digit_of_an_escape() {
+        assert_eq!(replaced(b"\\x+f", b"other"), b"\\REM");
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Cleaner {
             }
             let fingerprint = Fingerprint::of(token);
             if targets.fingerprints.contains(&fingerprint) {
-                let public = detector.rules().rules()[place.rule].format.redact(token);
+                let public = detector.rules()[place.rule].format.redact(token);
                 let replacement = Replacement::new(&public, fingerprint).of(&place, token);
                 found.push(Occurrence { place, replacement });
             }

@@ -8,6 +8,7 @@ use super::scan::run_then;
 use super::scan_run::Finished;
 use crate::config::FailLevel;
 use crate::decode;
+use crate::rules::RuleIndex;
 use crate::scan::Strictness;
 use crate::shell::quote;
 use anyhow::{Context, bail};
@@ -73,7 +74,7 @@ fn save(finished: &Finished<'_>, old: ExistingBaseline) -> anyhow::Result<()> {
     };
     let known: Vec<_> =
         finished.outcome.findings.iter().filter(|it| it.suppression.is_none()).cloned().collect();
-    let rule = |at: usize| finished.rules.rules()[at].id.clone();
+    let rule = |rule: RuleIndex| finished.rules[rule].id.clone();
     let scan = BaselineScan { findings: &known, roots, coverage };
     let changed = baseline.update(&scan, &rule, &mut finished.redactor.masker());
     let folder = path.parent().unwrap_or(Path::new("."));

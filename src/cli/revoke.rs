@@ -13,18 +13,15 @@ use super::rule_files::load_rules;
 use super::saved::{read_text, selected};
 use super::signals;
 use super::verify::location;
-use crate::detect::Evidence;
-use crate::report::document::{self, Record, SCHEMA, SavedError, SavedReport};
+use crate::report::document::{self, Record, SCHEMA, SavedError};
 use crate::report::response::revocation_counts;
-use crate::report::text::place_name;
+use crate::report::saved_tokens::{SavedToken, proven_tokens};
 use crate::respond::http::Stop;
 use crate::respond::{ProvenToken, Responder, Revocation, RevocationOutcome, Verdict};
-use crate::rules::{Rule, RuleSet};
 use anyhow::{anyhow, bail};
 use ddpatrol_scan::finding::Fingerprint;
-use ddpatrol_token::{Check, Secret, Uuid};
+use ddpatrol_token::Uuid;
 use serde::Serialize;
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,8 +39,8 @@ pub(super) fn run(args: &RevokeArgs) -> anyhow::Result<Exit> {
     let interrupted = Arc::clone(&run);
     let stop = Stop::new(move || interrupted.is_interrupted());
     let responder = Responder::new(args.action.settings(0)?, stop);
-    let subjects: Vec<ProvenToken> = findings.iter().map(SavedFinding::subject).collect();
-    let verdicts = findings.iter().map(SavedFinding::verdict).collect();
+    let subjects: Vec<ProvenToken> = findings.iter().map(subject).collect();
+    let verdicts = findings.iter().map(verdict).collect();
     let planned = PlannedRevocations::new(&args.action, &responder, subjects, verdicts);
     let Revocations { outcomes, success } = planned.ask()?.revoke();
     let revocations =
@@ -123,22 +120,18 @@ impl RevocationDocument {
 }
 
 /// Reads the proven findings of a saved report, each token once.
-fn read(path: &Path) -> anyhow::Result<Vec<SavedFinding>> {
+fn read(path: &Path) -> anyhow::Result<Vec<SavedToken>> {
     let text = read_text(path)?;
     let rules = Arc::new(load_rules(&[])?);
     let redactor = install_redactor(&rules)?;
     let saved = document::read(&text, redactor, &rules, None);
     let saved = saved.map_err(|error| refusal(path, &error))?;
-    findings(saved, &rules).map_err(|InconsistentFinding(number)| {
-        anyhow!(
-            "{}: proven finding {number} is inconsistent, so the report was modified: nothing is revoked",
-            path.display()
-        )
-    })
+    proven_tokens(saved, &rules)
+        .map_err(|error| anyhow!("{}: {error}: nothing is revoked", path.display()))
 }
 
 /// Returns the findings that the user selects by their fingerprints, by default all.
-fn select(findings: Vec<SavedFinding>, args: &RevokeArgs) -> anyhow::Result<Vec<SavedFinding>> {
+fn select(findings: Vec<SavedToken>, args: &RevokeArgs) -> anyhow::Result<Vec<SavedToken>> {
     let prints: Option<Vec<Fingerprint>> =
         findings.iter().map(|it| it.record.fingerprint.parse().ok()).collect();
     let Some(prints) = prints.filter(|_| !args.fingerprints.is_empty()) else {
@@ -166,90 +159,19 @@ fn refusal(path: &Path, error: &SavedError) -> anyhow::Error {
     }
 }
 
-/// The number of the first proven finding that is inconsistent with itself or an earlier one.
-#[derive(Debug, PartialEq, Eq)]
-struct InconsistentFinding(usize);
-
-/// Returns the proven findings that are not suppressed; each token is returned once.
-fn findings(saved: SavedReport, rules: &RuleSet) -> Result<Vec<SavedFinding>, InconsistentFinding> {
-    let SavedReport { document, secrets } = saved;
-    let places: Vec<String> =
-        document.findings.iter().map(|it| place_name(it, &document)).collect();
-    let all = document.findings.into_iter().zip(secrets).zip(places);
-    let proven = all
-        .map(|((record, secret), place)| SavedFinding { record, secret, place })
-        .filter(|it| it.record.evidence == Evidence::Proven && it.record.suppression.is_none());
-    let mut kept: Vec<SavedFinding> = Vec::new();
-    let mut known = HashMap::new();
-    for (index, finding) in proven.enumerate() {
-        if !finding.is_consistent(rules) {
-            return Err(InconsistentFinding(index + 1));
-        }
-        let key = (finding.record.rule.clone(), finding.record.fingerprint.clone());
-        let first = *known.entry(key).or_insert(kept.len());
-        match kept.get_mut(first) {
-            None => kept.push(finding),
-            Some(kept) if kept.record.token == finding.record.token => {
-                kept.secret = kept.secret.take().or(finding.secret);
-            }
-            Some(_) => return Err(InconsistentFinding(index + 1)),
-        }
-    }
-    Ok(kept)
+/// Returns the verdict of the scan, if it verified the token.
+fn verdict(saved: &SavedToken) -> Option<Verdict> {
+    saved.record.verification.as_ref().map(|it| it.verdict)
 }
 
-/// A proven finding of a saved report, with the token itself if the report shows secrets.
-#[derive(Debug)]
-struct SavedFinding {
-    record: Record,
-    secret: Option<Secret>,
-    /// Its place, as in the text report.
-    place: String,
-}
-
-impl SavedFinding {
-    /// Returns `true` if all fields about the token are consistent. Neither an inconsistent token nor its
-    /// identifier is sent to an issuer.
-    fn is_consistent(&self, rules: &RuleSet) -> bool {
-        let token = &self.record.token;
-        let encoded = token.alias.as_ref().map(|alias| Uuid::from_alias(alias.as_bytes()));
-        let named = token.uuid.as_deref().map(Uuid::parse);
-        let is_shown = |alias: &String| token.redacted.contains(alias.as_str());
-        encoded == named
-            && encoded != Some(None)
-            && token.alias.as_ref().is_none_or(is_shown)
-            && self.secret.as_ref().is_none_or(|secret| self.describes(secret.expose(), rules))
-    }
-
-    /// Returns `true` if fingerprint, rule, identifier and redacted form match this token.
-    fn describes(&self, secret: &[u8], rules: &RuleSet) -> bool {
-        Fingerprint::of(secret).to_string() == self.record.fingerprint
-            // No provider accepts tokens of unknown rules.
-            && rules.get(&self.record.rule).is_none_or(|rule| self.agrees(rule, secret))
-    }
-
-    fn agrees(&self, rule: &Rule, secret: &[u8]) -> bool {
-        let Check::Proven { split, .. } = rule.format.check(secret) else { return false };
-        let uuid = rule.format.uuid(split, secret).map(|(uuid, _)| uuid);
-        let token = &self.record.token;
-        uuid == token.uuid.as_deref().and_then(Uuid::parse)
-            && rule.format.redact(secret) == token.redacted
-    }
-
-    /// Returns the verdict of the scan, if it verified the token.
-    fn verdict(&self) -> Option<Verdict> {
-        self.record.verification.as_ref().map(|it| it.verdict)
-    }
-
-    fn subject(&self) -> ProvenToken {
-        let Record { rule, token, locations, .. } = &self.record;
-        ProvenToken {
-            rule: rule.clone(),
-            redacted: token.redacted.clone(),
-            uuid: token.uuid.as_deref().and_then(Uuid::parse),
-            secret: self.secret.clone(),
-            location: clean(&locations.first().map(location).unwrap_or_default()),
-            place: self.place.clone(),
-        }
+fn subject(saved: &SavedToken) -> ProvenToken {
+    let Record { rule, token, locations, .. } = &saved.record;
+    ProvenToken {
+        rule: rule.clone(),
+        redacted: token.redacted.clone(),
+        uuid: token.uuid.as_deref().and_then(Uuid::parse),
+        secret: saved.secret.clone(),
+        location: clean(&locations.first().map(location).unwrap_or_default()),
+        place: saved.place.clone(),
     }
 }

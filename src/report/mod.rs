@@ -19,6 +19,7 @@ mod places;
 pub mod remediation;
 pub mod response;
 pub mod sarif;
+pub mod saved_tokens;
 mod shared_steps;
 mod status;
 pub mod steps_context;

@@ -220,7 +220,8 @@ pub(super) fn trace(git_dir: &str) -> Trace {
 /// Returns a finding of a proven token of [`RULE`].
 pub(super) fn finding(locations: Vec<Location>) -> Finding {
     let token = token(1);
-    let rule = rule_set().rules().iter().position(|it| it.id == RULE).expect("a built-in rule");
+    let rules = rule_set();
+    let rule = rules.indices().find(|&at| rules[at].id == RULE).expect("a built-in rule");
     Finding {
         rule,
         evidence: Evidence::Proven,

@@ -24,7 +24,7 @@ pub fn verify_at_bitbucket(
 ) -> Answer {
     let reply = match client.send(api, ApiRequest::new("GET", "/2.0/user", credential)) {
         Ok(reply) => reply,
-        Err(why) => return Answer::Inconclusive(why),
+        Err(error) => return Answer::Inconclusive(error.to_string()),
     };
     let names = ["/username", "/nickname", "/display_name", "/uuid"];
     let owner = names.into_iter().find_map(|pointer| reply.text(pointer));
@@ -56,7 +56,7 @@ fn lacks_scope(reply: &ApiResponse) -> bool {
 pub fn verify_at_site(client: &Client, site: &Endpoint, credential: Credential<'_>) -> Answer {
     let reply = match client.send(site, ApiRequest::new("GET", "/rest/api/3/myself", credential)) {
         Ok(reply) => reply,
-        Err(why) => return Answer::Inconclusive(why),
+        Err(error) => return Answer::Inconclusive(error.to_string()),
     };
     let names = ["/emailAddress", "/displayName", "/accountId"];
     let owner =

@@ -50,7 +50,7 @@ impl fmt::Display for AccountId {
 pub fn verify_user_token(client: &Client, api: &Endpoint, token: &Secret) -> Answer {
     let credential = Credential::Bearer(token.expose());
     match client.send(api, ApiRequest::new("GET", "/user/tokens/verify", credential)) {
-        Err(why) => Answer::Inconclusive(why),
+        Err(error) => Answer::Inconclusive(error.to_string()),
         Ok(reply) if refuses(&reply, INVALID_TOKEN) => Answer::Rejected,
         Ok(reply) => status(&reply),
     }
@@ -66,7 +66,7 @@ pub fn verify_account_token(
 ) -> Answer {
     let path = format!("/accounts/{account}/tokens/verify");
     match client.send(api, ApiRequest::new("GET", &path, Credential::Bearer(token.expose()))) {
-        Err(why) => Answer::Inconclusive(why),
+        Err(error) => Answer::Inconclusive(error.to_string()),
         // The token may belong to another account.
         Ok(reply) if refuses(&reply, INVALID_TOKEN) => Answer::NotIssued,
         Ok(reply) => status(&reply),
@@ -86,7 +86,7 @@ pub fn verify_global_key(client: &Client, api: &Endpoint, email: &str, key: &Sec
     };
     let reply = match client.send(api, request) {
         Ok(reply) => reply,
-        Err(why) => return Answer::Inconclusive(why),
+        Err(error) => return Answer::Inconclusive(error.to_string()),
     };
     let owner = reply.text("/result/email");
     if reply.status == 200 && is_success(&reply) && owner.is_some() {

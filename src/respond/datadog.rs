@@ -5,7 +5,7 @@
 
 use super::endpoint::Endpoint;
 use super::grant::Grant;
-use super::http::{ApiRequest, ApiResponse, Client, Credential};
+use super::http::{ApiRequest, ApiResponse, Client, Credential, RequestError};
 use super::outcome::{Revocation, RevocationOutcome};
 use super::provider::Provider;
 use super::verdict::Answer;
@@ -19,7 +19,7 @@ const REJECTION_CODES: [u16; 2] = [401, 403];
 #[must_use]
 pub fn verify(client: &Client, site: &Endpoint, token: &Secret) -> Answer {
     match validate(client, site, token) {
-        Err(why) => Answer::Inconclusive(why),
+        Err(error) => Answer::Inconclusive(error.to_string()),
         Ok(reply) => answer(&reply),
     }
 }
@@ -29,7 +29,7 @@ pub(super) fn validate(
     client: &Client,
     endpoint: &Endpoint,
     token: &Secret,
-) -> Result<ApiResponse, String> {
+) -> Result<ApiResponse, RequestError> {
     let credential = Credential::Bearer(token.expose());
     client.send(endpoint, ApiRequest::new("GET", "/api/v2/validate_keys", credential))
 }
@@ -67,24 +67,32 @@ fn rejects(body: &Value) -> bool {
     })
 }
 
+/// A token cannot be revoked by its identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRevocationPath {
+    /// The token has no identifier.
+    #[error("the token contains no identifier")]
+    Identifier,
+    /// The service account of the token is not known.
+    #[error("a service account token needs the id of its account (--service-account)")]
+    ServiceAccount,
+}
+
 /// Returns the path of the request that revokes a token.
 ///
 /// # Errors
-/// Returns the reason why the token cannot be revoked by identifier.
+/// The identifier of the token, or of its account, is not known.
 pub fn revocation_path(
     provider: Provider,
     token: Option<Uuid>,
     service_account: Option<Uuid>,
-) -> Result<String, String> {
-    let token = token.ok_or("the token contains no identifier")?;
+) -> Result<String, NoRevocationPath> {
+    let token = token.ok_or(NoRevocationPath::Identifier)?;
     match (provider, service_account) {
         (Provider::ServiceAccount, Some(account)) => {
             Ok(format!("/api/v2/service_accounts/{account}/access_tokens/{token}"))
         }
-        (Provider::ServiceAccount, None) => {
-            Err("a service account token needs the id of its account (--service-account)"
-                .to_owned())
-        }
+        (Provider::ServiceAccount, None) => Err(NoRevocationPath::ServiceAccount),
         _ => Ok(format!("/api/v2/personal_access_tokens/{token}")),
     }
 }
@@ -96,7 +104,7 @@ pub fn revoke(client: &Client, site: &Endpoint, path: &str, admin: &Secret) -> R
     let request = ApiRequest::new("DELETE", path, Credential::Bearer(admin.expose()));
     let failed = |why: String| Revocation::new(RevocationOutcome::Failed, format!("{host}: {why}"));
     match client.send(site, request) {
-        Err(why) => failed(why),
+        Err(error) => failed(error.to_string()),
         Ok(reply) => match reply.status {
             204 => Revocation::new(RevocationOutcome::Revoked, format!("by DELETE at {host}")),
             404 => failed("no such token".to_owned()),

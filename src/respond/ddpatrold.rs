@@ -24,7 +24,7 @@ const STATE_HEADER: &str = "x-token-state";
 #[must_use]
 pub fn verify(client: &Client, issuer: &Endpoint, token: &Secret) -> Answer {
     match datadog::validate(client, issuer, token) {
-        Err(why) => Answer::Inconclusive(why),
+        Err(error) => Answer::Inconclusive(error.to_string()),
         Ok(reply) => answer(&reply),
     }
 }
@@ -72,7 +72,7 @@ fn report_batch(client: &Client, issuer: &Endpoint, batch: &[&ProvenToken]) -> V
     let failed = |why: &str| Revocation::new(RevocationOutcome::Failed, format!("{host}: {why}"));
     let reply = match client.send(issuer, request) {
         Ok(reply) => reply,
-        Err(why) => return vec![failed(&why); batch.len()],
+        Err(error) => return vec![failed(&error.to_string()); batch.len()],
     };
     match results(&reply, batch.len()) {
         Some(results) => results.iter().map(|result| outcome(host, result)).collect(),

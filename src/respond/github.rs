@@ -24,7 +24,7 @@ pub fn verify(client: &Client, api: &Endpoint, token: &Secret) -> Answer {
         ..ApiRequest::new("GET", "/user", Credential::Bearer(token.expose()))
     };
     match client.send(api, request) {
-        Err(why) => Answer::Inconclusive(why),
+        Err(error) => Answer::Inconclusive(error.to_string()),
         Ok(reply) => answer(&reply),
     }
 }

@@ -24,7 +24,7 @@ fn request<'a>(method: &'static str, token: &'a Secret) -> ApiRequest<'a> {
 #[must_use]
 pub fn verify(client: &Client, instance: &Endpoint, token: &Secret) -> Answer {
     match client.send(instance, request("GET", token)) {
-        Err(why) => Answer::Inconclusive(why),
+        Err(error) => Answer::Inconclusive(error.to_string()),
         Ok(reply) => answer(&reply),
     }
 }
@@ -77,7 +77,7 @@ pub fn revoke(client: &Client, instance: &Endpoint, token: &Secret) -> Revocatio
     let failed = |why: &str| Revocation::new(RevocationOutcome::Failed, format!("{host}: {why}"));
     let reply = match client.send(instance, request("DELETE", token)) {
         Ok(reply) => reply,
-        Err(why) => return failed(&why),
+        Err(error) => return failed(&error.to_string()),
     };
     match (reply.status, end(&reply)) {
         (204, _) => outcome(RevocationOutcome::Revoked, "by the token itself at"),

@@ -16,7 +16,7 @@ use ddpatrol_token::Secret;
 pub fn verify(client: &Client, instance: &Endpoint, token: &Secret) -> Answer {
     let credential = Credential::Bearer(token.expose());
     match client.send(instance, ApiRequest::new("GET", "/api/org", credential)) {
-        Err(why) => Answer::Inconclusive(why),
+        Err(error) => Answer::Inconclusive(error.to_string()),
         Ok(reply) => answer(&reply),
     }
 }

@@ -24,12 +24,39 @@ const MAX_BODY: u64 = 4 * 1024 * 1024;
 /// Interval at which a wait checks for an interruption by the user.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Describes a transport error.
-fn failure(error: &ureq::Error) -> String {
-    let text = error.to_string();
-    if text.contains("invalid peer certificate") {
-        return "untrusted TLS certificate".to_owned();
+/// A request was not sent, or got no response.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The user has interrupted the program.
+    #[error("interrupted")]
+    Interrupted,
+    /// An earlier request to the host failed, and further ones would fail for the same reason.
+    #[error("{0}")]
+    GivenUp(String),
+    /// The credential contains a character that is not allowed in a header.
+    #[error("the credential is no valid header")]
+    Credential,
+    /// The path or a header is invalid.
+    #[error("invalid request")]
+    Invalid(#[source] ureq::http::Error),
+    /// The certificate of the host is not trusted.
+    #[error("untrusted TLS certificate")]
+    Certificate(#[source] ureq::Error),
+    /// The host is unreachable, too slow, or sent no valid response.
+    #[error("{}", without_kind(.0))]
+    Transport(#[source] ureq::Error),
+}
+
+impl From<ureq::Error> for RequestError {
+    fn from(error: ureq::Error) -> Self {
+        let is_untrusted = error.to_string().contains("invalid peer certificate");
+        if is_untrusted { Self::Certificate(error) } else { Self::Transport(error) }
     }
+}
+
+/// Describes a transport error without its kind, which means nothing to users.
+fn without_kind(error: &ureq::Error) -> String {
+    let text = error.to_string();
     text.strip_prefix("io: ").unwrap_or(&text).to_owned()
 }
 
@@ -230,12 +257,12 @@ impl Client {
     /// Sends a request; retries if the issuer is busy or unreachable.
     ///
     /// # Errors
-    /// Returns the description of the last failure.
+    /// Returns the last failure.
     pub fn send(
         &self,
         endpoint: &Endpoint,
         request: ApiRequest<'_>,
-    ) -> Result<ApiResponse, String> {
+    ) -> Result<ApiResponse, RequestError> {
         let host = endpoint.host();
         let mut attempt = 1;
         let end = Instant::now() + RETRY_PERIOD;
@@ -252,7 +279,7 @@ impl Client {
             let hangs = requested.is_none() && Instant::now() >= end;
             let Some(delay) = rate_limit::retry_delay(attempt, requested).filter(|_| !hangs) else {
                 match (&result, requested) {
-                    (Err(why), _) => self.limiter.give_up(host, why),
+                    (Err(why), _) => self.limiter.give_up(host, &why.to_string()),
                     (Ok(reply), Some(_)) => self.limiter.give_up(host, &reply.words()),
                     (Ok(_), None) => {}
                 }
@@ -263,16 +290,16 @@ impl Client {
     }
 
     /// Waits until a request to the host may be sent.
-    fn wait_for_turn(&self, host: &str) -> Result<(), String> {
+    fn wait_for_turn(&self, host: &str) -> Result<(), RequestError> {
         loop {
             match self.limiter.turn(host) {
-                Turn::Now if (self.stop.0)() => return Err("interrupted".to_owned()),
+                Turn::Now if (self.stop.0)() => return Err(RequestError::Interrupted),
                 Turn::Now => return Ok(()),
-                Turn::Never(why) => return Err(why),
+                Turn::Never(why) => return Err(RequestError::GivenUp(why)),
                 // Another thread may have extended the delay in the meantime.
                 Turn::In(time) => {
                     if !self.sleep(time.min(POLL_INTERVAL)) {
-                        return Err("interrupted".to_owned());
+                        return Err(RequestError::Interrupted);
                     }
                 }
             }
@@ -288,7 +315,7 @@ impl Client {
         &self,
         endpoint: &Endpoint,
         request: ApiRequest<'_>,
-    ) -> Result<ApiResponse, String> {
+    ) -> Result<ApiResponse, RequestError> {
         let ApiRequest { method, path, credential, headers, body } = request;
         let mut request = Request::builder().method(method).uri(endpoint.url(path));
         request = request.header("accept", "application/json");
@@ -296,7 +323,7 @@ impl Client {
             request = request.header(name, value);
         }
         if !matches!(credential, Credential::None) {
-            let (name, value) = credential.header().ok_or("the credential is no valid header")?;
+            let (name, value) = credential.header().ok_or(RequestError::Credential)?;
             request = request.header(name, value);
         }
         let body = match body {
@@ -306,9 +333,9 @@ impl Client {
             }
             None => Vec::new(),
         };
-        let request = request.body(body).map_err(|_| "invalid request".to_owned())?;
+        let request = request.body(body).map_err(RequestError::Invalid)?;
         let agent = if endpoint.is_local() { &self.local } else { &self.remote };
-        let mut response = agent.run(request).map_err(|error| failure(&error))?;
+        let mut response = agent.run(request)?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let requested_delay =
             rate_limit::requested_delay(header("retry-after"), header("x-ratelimit-reset"));
@@ -316,8 +343,7 @@ impl Client {
         let exhausted = header("x-ratelimit-remaining") == Some("0");
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec();
-        let body = body.map_err(|error| failure(&error))?;
+        let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec()?;
         let json = is_json.then(|| serde_json::from_slice(&body).ok()).flatten();
         Ok(ApiResponse { status, json, headers, requested_delay, exhausted })
     }

@@ -139,7 +139,7 @@ impl Responder {
         };
         let questions = match self.settings.questions(provider) {
             Ok(questions) => questions,
-            Err(missing) => return Verification::unknown(missing),
+            Err(missing) => return Verification::unknown(missing.to_string()),
         };
         let mut answers = Vec::new();
         for question in questions {

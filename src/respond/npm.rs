@@ -16,7 +16,7 @@ use serde_json::Value;
 pub fn verify(client: &Client, registry: &Endpoint, token: &Secret) -> Answer {
     let credential = Credential::Bearer(token.expose());
     match client.send(registry, ApiRequest::new("GET", "/-/whoami", credential)) {
-        Err(why) => Answer::Inconclusive(why),
+        Err(error) => Answer::Inconclusive(error.to_string()),
         Ok(reply) => answer(&reply),
     }
 }

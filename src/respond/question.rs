@@ -6,7 +6,7 @@
 use super::cloudflare::AccountId;
 use super::endpoint::Endpoint;
 use super::http::{Client, Credential};
-use super::provider::Provider;
+use super::provider::{Provider, UnsupportedKind};
 use super::settings::{Settings, UserName};
 use super::verdict::Answer;
 use super::{
@@ -19,6 +19,28 @@ use ddpatrol_token::Secret;
 pub(super) struct Question<'a> {
     pub(super) endpoint: &'a Endpoint,
     call: Call<'a>,
+}
+
+/// The tokens of a provider cannot be verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoQuestion {
+    #[error("no issuer is configured; use --datadog-site or --issuer")]
+    Issuer,
+    #[error("GitHub refresh tokens cannot be verified")]
+    GitHubRefresh,
+    #[error("a token does not name its Grafana instance; use --grafana-url")]
+    GrafanaUrl,
+    #[error("an account token needs the id of its account; use --cloudflare-account")]
+    CloudflareAccount,
+    #[error("a global API key needs the e-mail address of its user; use --cloudflare-email")]
+    CloudflareEmail,
+    #[error("an app password needs the name of its user; use --bitbucket-user")]
+    BitbucketUser,
+    #[error("an API token needs the e-mail address of its user; use --atlassian-email")]
+    AtlassianEmail,
+    /// No question of this kind of token exists.
+    #[error("{}", .0.reason())]
+    Unsupported(UnsupportedKind),
 }
 
 /// The call that verifies a token.
@@ -83,17 +105,16 @@ impl Settings {
     /// Returns the questions that verify a provider's tokens.
     ///
     /// # Errors
-    /// Returns why they cannot be verified, with the option that is missing.
-    pub(super) fn questions(&self, provider: Provider) -> Result<Vec<Question<'_>>, &'static str> {
+    /// They cannot be verified, or an option is missing.
+    pub(super) fn questions(&self, provider: Provider) -> Result<Vec<Question<'_>>, NoQuestion> {
         let questions = match provider {
             Provider::Datadog | Provider::ServiceAccount => {
                 let mut questions = each(&self.issuers, Call::Ddpatrold);
                 questions.extend(each(&self.sites, Call::Datadog));
-                let missing = "no issuer is configured; use --datadog-site or --issuer";
-                return some(questions, missing);
+                return some(questions, NoQuestion::Issuer);
             }
             Provider::GitHub => vec![Question { endpoint: &self.github, call: Call::GitHub }],
-            Provider::GitHubRefresh => return Err("GitHub refresh tokens cannot be verified"),
+            Provider::GitHubRefresh => return Err(NoQuestion::GitHubRefresh),
             Provider::GitLab => each(&self.gitlab, Call::GitLab),
             Provider::Npm => vec![Question { endpoint: &self.npm, call: Call::Npm }],
             Provider::CloudflareUser | Provider::CloudflareAccount | Provider::CloudflareKey => {
@@ -105,30 +126,26 @@ impl Settings {
                 return self.atlassian_questions(provider);
             }
             Provider::Grafana => {
-                let missing = "a token does not name its Grafana instance; use --grafana-url";
-                return some(each(&self.grafana, Call::Grafana), missing);
+                return some(each(&self.grafana, Call::Grafana), NoQuestion::GrafanaUrl);
             }
             Provider::WeightsAndBiases => each(&self.wandb, Call::WeightsAndBiases),
-            Provider::Unsupported(kind) => return Err(kind.reason()),
+            Provider::Unsupported(kind) => return Err(NoQuestion::Unsupported(kind)),
         };
         Ok(questions)
     }
 
-    fn cloudflare_questions(&self, provider: Provider) -> Result<Vec<Question<'_>>, &'static str> {
+    fn cloudflare_questions(&self, provider: Provider) -> Result<Vec<Question<'_>>, NoQuestion> {
         let settings = &self.cloudflare;
         let question = |call| Question { endpoint: &settings.api, call };
         let accounts = || settings.accounts.iter().map(Call::CloudflareAccount).map(question);
         match (provider, &settings.email) {
-            (Provider::CloudflareAccount, _) => some(
-                accounts().collect(),
-                "an account token needs the id of its account; use --cloudflare-account",
-            ),
+            (Provider::CloudflareAccount, _) => {
+                some(accounts().collect(), NoQuestion::CloudflareAccount)
+            }
             (Provider::CloudflareKey, Some(email)) => {
                 Ok(vec![question(Call::CloudflareKey(email))])
             }
-            (Provider::CloudflareKey, None) => {
-                Err("a global API key needs the e-mail address of its user; use --cloudflare-email")
-            }
+            (Provider::CloudflareKey, None) => Err(NoQuestion::CloudflareEmail),
             _ => Ok(vec![question(Call::CloudflareUser)]),
         }
     }
@@ -137,20 +154,17 @@ impl Settings {
         vec![Question { endpoint: &self.vercel, call: Call::Vercel(kind) }]
     }
 
-    fn atlassian_questions(&self, provider: Provider) -> Result<Vec<Question<'_>>, &'static str> {
+    fn atlassian_questions(&self, provider: Provider) -> Result<Vec<Question<'_>>, NoQuestion> {
         let settings = &self.atlassian;
         let at_bitbucket = |call| Question { endpoint: &settings.bitbucket, call };
         match provider {
             Provider::Bitbucket => Ok(vec![at_bitbucket(Call::Bitbucket)]),
             Provider::BitbucketPassword => {
-                let missing = "an app password needs the name of its user; use --bitbucket-user";
-                let user = settings.bitbucket_user.as_ref().ok_or(missing)?;
+                let user = settings.bitbucket_user.as_ref().ok_or(NoQuestion::BitbucketUser)?;
                 Ok(vec![at_bitbucket(Call::BitbucketPassword(user))])
             }
             _ => {
-                let missing =
-                    "an API token needs the e-mail address of its user; use --atlassian-email";
-                let user = settings.email.as_ref().ok_or(missing)?;
+                let user = settings.email.as_ref().ok_or(NoQuestion::AtlassianEmail)?;
                 let mut questions = each(&settings.sites, Call::AtlassianSite(user));
                 questions.push(at_bitbucket(Call::AtlassianAtBitbucket(user)));
                 Ok(questions)
@@ -165,9 +179,9 @@ fn each<'a>(endpoints: &'a [Endpoint], call: Call<'a>) -> Vec<Question<'a>> {
 }
 
 /// Returns the questions unless there are none: without an endpoint nothing has rejected a token.
-fn some<'a>(
-    questions: Vec<Question<'a>>,
-    missing: &'static str,
-) -> Result<Vec<Question<'a>>, &'static str> {
+fn some(
+    questions: Vec<Question<'_>>,
+    missing: NoQuestion,
+) -> Result<Vec<Question<'_>>, NoQuestion> {
     if questions.is_empty() { Err(missing) } else { Ok(questions) }
 }

@@ -3,18 +3,46 @@
 //! Input: tokens and the settings of a [`Responder`]. Output: for each token how it would be revoked, or the
 //! outcome. Which tokens are revoked, and whether the user agreed, is decided by the caller.
 
+use super::datadog::NoRevocationPath;
 use super::endpoint::Endpoint;
 use super::outcome::{Revocation, RevocationOutcome};
 use super::proven_token::ProvenToken;
 use super::provider::Provider;
 use super::{Responder, datadog, ddpatrold, github, gitlab, vercel};
 use ddpatrol_token::Secret;
-use std::slice;
+use std::{fmt, slice};
 
 /// Environment variable with the administrator's token for Datadog's sites.
 pub const SITE_TOKEN: &str = "DDPATROL_DATADOG_TOKEN";
 /// Environment variable with the administrator's token for the user's own services.
 pub const ISSUER_TOKEN: &str = "DDPATROL_ISSUER_TOKEN";
+
+/// A condition for the revocation of a token of Datadog's format that is not met.
+#[derive(Debug, thiserror::Error)]
+enum Obstacle {
+    #[error(transparent)]
+    Path(#[from] NoRevocationPath),
+    /// The administrator's token is missing.
+    #[error("set {variable} to an administrator's token of {host}")]
+    AdministratorToken {
+        /// The environment variable for it.
+        variable: &'static str,
+        host: String,
+    },
+    #[error("no issuer is configured; use --datadog-site or --issuer")]
+    Issuer,
+}
+
+/// No way to revoke a token is open.
+#[derive(Debug, thiserror::Error)]
+struct NoWay(Vec<Obstacle>);
+
+impl fmt::Display for NoWay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let obstacles: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&obstacles.join("; "))
+    }
+}
 
 impl Responder {
     /// Returns how each token would be revoked, or why it cannot be.
@@ -39,7 +67,9 @@ impl Responder {
             Some(provider @ (Provider::Datadog | Provider::ServiceAccount)) => {
                 match self.datadog_ways(provider, token) {
                     Ok(ways) => Revocation::new(RevocationOutcome::Planned, ways.join(", else ")),
-                    Err(why) => Revocation::new(RevocationOutcome::CannotRevoke, why),
+                    Err(error) => {
+                        Revocation::new(RevocationOutcome::CannotRevoke, error.to_string())
+                    }
                 }
             }
             Some(Provider::GitLab) => self.plan_by_token("GitLab", token, &self.settings.gitlab),
@@ -67,7 +97,7 @@ impl Responder {
     }
 
     /// Returns the ways to revoke a token of Datadog's format, in order.
-    fn datadog_ways(&self, provider: Provider, token: &ProvenToken) -> Result<Vec<String>, String> {
+    fn datadog_ways(&self, provider: Provider, token: &ProvenToken) -> Result<Vec<String>, NoWay> {
         let mut ways = Vec::new();
         let mut missing = Vec::new();
         if self.reports(provider, token) {
@@ -75,7 +105,7 @@ impl Responder {
             ways.push(format!("by leak report to {}", hosts.join(", ")));
         }
         match datadog::revocation_path(provider, token.uuid, self.settings.service_account) {
-            Err(why) => missing.push(why),
+            Err(error) => missing.push(error.into()),
             Ok(_) => {
                 for (endpoints, admin, name) in self.deletions(provider) {
                     if endpoints.is_empty() {
@@ -91,9 +121,9 @@ impl Responder {
             }
         }
         if ways.is_empty() && missing.is_empty() {
-            missing.push("no issuer is configured; use --datadog-site or --issuer".to_owned());
+            missing.push(Obstacle::Issuer);
         }
-        if ways.is_empty() { Err(missing.join("; ")) } else { Ok(ways) }
+        if ways.is_empty() { Err(NoWay(missing)) } else { Ok(ways) }
     }
 
     /// Returns `true` if a token can be reported to the user's own services.
@@ -216,16 +246,16 @@ impl Responder {
     }
 }
 
-/// Describes which variable of the environment is necessary for a revocation.
-fn missing_token(name: &str, endpoints: &[Endpoint]) -> String {
+/// Returns the obstacle that the administrator's token for endpoints is missing.
+fn missing_token(variable: &'static str, endpoints: &[Endpoint]) -> Obstacle {
     let host = match endpoints {
-        _ if name == ISSUER_TOKEN => {
+        _ if variable == ISSUER_TOKEN => {
             endpoints.iter().map(Endpoint::host).collect::<Vec<_>>().join(" or ")
         }
         [site] => site.host().to_owned(),
         _ => "your Datadog site".to_owned(),
     };
-    format!("set {name} to an administrator's token of {host}")
+    Obstacle::AdministratorToken { variable, host }
 }
 
 /// Combines the outcomes of two attempts: a success replaces a failure, failures are joined.

@@ -29,7 +29,7 @@ pub fn verify(client: &Client, api: &Endpoint, kind: VercelKind, token: &Secret)
     let credential = Credential::Bearer(token.expose());
     let reply = match client.send(api, ApiRequest::new("GET", "/v2/user", credential)) {
         Ok(reply) => reply,
-        Err(why) => return Answer::Inconclusive(why),
+        Err(error) => return Answer::Inconclusive(error.to_string()),
     };
     match answer(&reply, kind) {
         Answer::Live(grant) => Answer::Live(with_metadata(grant, client, api, credential)),
@@ -91,7 +91,7 @@ pub fn revoke(client: &Client, api: &Endpoint, token: &Secret) -> Revocation {
     let failed = |why: &str| Revocation::new(RevocationOutcome::Failed, format!("{host}: {why}"));
     let credential = Credential::Bearer(token.expose());
     match client.send(api, ApiRequest::new("DELETE", "/v3/user/tokens/current", credential)) {
-        Err(why) => failed(&why),
+        Err(error) => failed(&error.to_string()),
         Ok(reply) if reply.status == 200 && reply.text("/tokenId").is_some() => {
             Revocation::new(RevocationOutcome::Revoked, format!("by the token itself at {host}"))
         }

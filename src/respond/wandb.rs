@@ -25,7 +25,7 @@ pub fn verify(client: &Client, server: &Endpoint, key: &Secret) -> Answer {
         )
     };
     match client.send(server, request) {
-        Err(why) => Answer::Inconclusive(why),
+        Err(error) => Answer::Inconclusive(error.to_string()),
         Ok(reply) => answer(&reply),
     }
 }

@@ -4,6 +4,7 @@
 //! decides nothing.
 
 use super::encoding::Encoding;
+use super::rules::RuleIndex;
 use serde::{Deserialize, Serialize};
 
 /// The evidence of a match.
@@ -30,8 +31,8 @@ impl Evidence {
 /// A token found in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Match {
-    /// The index of its rule.
-    pub rule: usize,
+    /// Its rule.
+    pub rule: RuleIndex,
     /// The offset of its first byte, encoded or not.
     pub start: usize,
     /// The offset after its last byte.
@@ -65,8 +66,7 @@ pub(super) struct Candidate {
 /// A position where a token of a rule could begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PossibleToken {
-    /// The index of the rule.
-    pub(super) rule: usize,
+    pub(super) rule: RuleIndex,
     pub(super) start: usize,
     /// The longest end that the token could have; `None` if its shape does not match.
     pub(super) longest_end: Option<usize>,

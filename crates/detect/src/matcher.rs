@@ -13,7 +13,7 @@ use super::encoding::Encoding;
 use super::prefilter::Prefilter;
 use super::scratch::Scratch;
 use super::shape::{CandidateStart, Shapes};
-use crate::rules::{Rule, RuleSet};
+use crate::rules::{Rule, RuleIndex, RuleSet};
 use aho_corasick::BuildError;
 use ddpatrol_token::format::{Layout, Piece};
 use ddpatrol_token::{ByteSet, Check};
@@ -25,14 +25,14 @@ use std::sync::Arc;
 pub(super) struct Matcher {
     rules: Arc<RuleSet>,
     /// The rules whose tokens are also searched for in encoded text.
-    provable: Vec<usize>,
+    provable: Vec<RuleIndex>,
     longest_provable: usize,
     /// The heads of these rules.
     heads: Vec<RuleHead>,
     longest_head: usize,
     prefilter: Prefilter,
     /// For each needle, the rules whose head begins with it.
-    by_needle: Vec<Vec<usize>>,
+    by_needle: Vec<Vec<RuleIndex>>,
     /// For each needle, the length of the shortest token that begins with it, if its tokens have no other
     /// characters than those of runs.
     shortest: Vec<Option<usize>>,
@@ -50,15 +50,14 @@ struct RuleHead {
 /// A proven token at the beginning of decoded bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DecodedToken {
-    /// The index of the rule.
-    pub(super) rule: usize,
+    pub(super) rule: RuleIndex,
     pub(super) len: usize,
 }
 
 /// A hit of the prefilter, and the rules whose head may be there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HeadHit<'a> {
-    pub(super) rules: &'a [usize],
+    pub(super) rules: &'a [RuleIndex],
     pub(super) start: usize,
     /// The length of the shortest token, if tokens have no other characters than those of runs.
     pub(super) shortest: Option<usize>,
@@ -66,24 +65,24 @@ pub(super) struct HeadHit<'a> {
 
 impl Matcher {
     pub(super) fn new(rules: Arc<RuleSet>) -> Result<Self, BuildError> {
-        let all = rules.rules();
-        let provable: Vec<usize> = (0..all.len()).filter(|&at| all[at].provable).collect();
-        let mut heads: Vec<&[u8]> = provable.iter().map(|&at| all[at].format.head()).collect();
+        let provable: Vec<RuleIndex> = rules.indices().filter(|&at| rules[at].provable).collect();
+        let mut heads: Vec<&[u8]> = provable.iter().map(|&at| rules[at].format.head()).collect();
         heads.sort_unstable();
         heads.dedup();
-        let needles = needles(all);
+        let needles = needles(rules.rules());
         let by_needle = needles
             .iter()
             .map(|needle| {
-                let begins = |&rule: &usize| all[rule].format.head().starts_with(needle);
-                (0..all.len()).filter(begins).collect()
+                let begins = |&at: &RuleIndex| rules[at].format.head().starts_with(needle);
+                rules.indices().filter(begins).collect()
             })
-            .collect::<Vec<Vec<usize>>>();
-        let shortest = by_needle.iter().map(|of| shortest(of.iter().map(|&at| &all[at]))).collect();
+            .collect::<Vec<Vec<RuleIndex>>>();
+        let shortest =
+            by_needle.iter().map(|of| shortest(of.iter().map(|&at| &rules[at]))).collect();
         let prefilter = Prefilter::new(&needles)?;
         let longest_of = |head: &[u8]| {
-            let its = provable.iter().filter(|&&at| all[at].format.head() == head);
-            its.map(|&at| all[at].format.max_len()).max().unwrap_or(0)
+            let its = provable.iter().filter(|&&at| rules[at].format.head() == head);
+            its.map(|&at| rules[at].format.max_len()).max().unwrap_or(0)
         };
         let heads: Vec<RuleHead> = heads
             .iter()
@@ -109,8 +108,8 @@ impl Matcher {
         &self.rules
     }
 
-    pub(super) fn rule(&self, rule: usize) -> &Rule {
-        &self.rules.rules()[rule]
+    pub(super) fn rule(&self, rule: RuleIndex) -> &Rule {
+        &self.rules[rule]
     }
 
     /// Returns the needles by which heads are found.
@@ -124,7 +123,7 @@ impl Matcher {
     }
 
     /// Returns the rules whose tokens are also searched for in encoded text.
-    pub(super) fn provable_rules(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn provable_rules(&self) -> impl Iterator<Item = RuleIndex> {
         self.provable.iter().copied()
     }
 
@@ -164,14 +163,14 @@ impl Matcher {
 
     /// Writes to `scratch.ends` every offset at which a token of a rule that begins at `start` could
     /// end, in ascending order.
-    pub(super) fn ends(&self, rule: usize, bytes: &[u8], start: usize, scratch: &mut Scratch) {
+    pub(super) fn ends(&self, rule: RuleIndex, bytes: &[u8], start: usize, scratch: &mut Scratch) {
         self.shapes.ends(&self.rules, rule, CandidateStart { bytes, start }, scratch);
     }
 
     /// Checks one candidate: a rule, and the position where its head may be.
     pub(super) fn decide(
         &self,
-        rule: usize,
+        rule: RuleIndex,
         bytes: &[u8],
         start: usize,
         scratch: &mut Scratch,

@@ -277,7 +277,7 @@ impl Masker<'_> {
         let Self { redactor: Redactor { detector }, scratch } = self;
         detector.possible_tokens(bytes, scratch, |place| {
             let PossibleToken { rule, start, longest_end } = place;
-            let format = &detector.rules().rules()[rule].format;
+            let format = &detector.rules()[rule].format;
             let public = start + format.public_len();
             let mut matched_end = start + format.matching_prefix(&bytes[start..]);
             if format.layouts().iter().any(|layout| layout.variable().is_some()) {

@@ -5,7 +5,7 @@
 //! worker caches its states.
 
 use super::scratch::Scratch;
-use crate::rules::RuleSet;
+use crate::rules::{RuleIndex, RuleSet};
 use ddpatrol_token::format::{Format, Layout, LengthRange, Piece};
 use regex_automata::hybrid::dfa::{Cache, DFA, OverlappingState};
 use regex_automata::util::syntax;
@@ -30,12 +30,12 @@ impl Shapes {
     pub(super) fn ends(
         &self,
         rules: &RuleSet,
-        rule: usize,
+        rule: RuleIndex,
         candidate: CandidateStart<'_>,
         scratch: &mut Scratch,
     ) {
         scratch.ends.clear();
-        let format = &rules.rules()[rule].format;
+        let format = &rules[rule].format;
         let CandidateStart { bytes, start } = candidate;
         let limit = bytes.len().min(start + format.max_len());
         let found = match self.0.get_or_init(|| compile(rules)) {
@@ -54,9 +54,9 @@ impl Shapes {
 }
 
 /// Runs the automaton. Returns `false` if it gave up.
-fn search(dfa: &DFA, rule: usize, bytes: &[u8], start: usize, scratch: &mut Scratch) -> bool {
+fn search(dfa: &DFA, rule: RuleIndex, bytes: &[u8], start: usize, scratch: &mut Scratch) -> bool {
     let cache: &mut Cache = scratch.cache.get_or_insert_with(|| dfa.create_cache());
-    let Ok(pattern) = PatternID::new(rule) else {
+    let Ok(pattern) = PatternID::new(rule.0) else {
         return false;
     };
     let input = Input::new(bytes).range(start..).anchored(Anchored::Pattern(pattern));

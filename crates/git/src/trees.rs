@@ -41,6 +41,18 @@ pub(super) fn entry(tree: &[u8], start: usize, id_len: usize) -> Option<TreeEntr
     shape(tree, start, id_len).map(|shape| shape.entry(tree, id_len))
 }
 
+/// Finds the entry with a name; `None` if there is none, or an entry before is broken.
+pub(super) fn find<'a>(tree: &'a [u8], name: &[u8], id_len: usize) -> Option<TreeEntry<'a>> {
+    let mut start = 0;
+    loop {
+        let entry = entry(tree, start, id_len)?;
+        if entry.name == name {
+            return Some(entry);
+        }
+        start = entry.end;
+    }
+}
+
 /// The offsets of the parts of an entry.
 struct Shape {
     kind: EntryKind,

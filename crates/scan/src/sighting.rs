@@ -6,6 +6,7 @@
 use crate::finding::{ChangeStatus, Finding, Fingerprint, HeldObject, Part, Span, Token, Trace};
 use crate::place::Place;
 use ddpatrol_detect::encoding::Encoding;
+use ddpatrol_detect::rules::RuleIndex;
 use ddpatrol_pack::{Kind, ObjectId};
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ pub struct TokenNo(pub u32);
 /// Identifies a token across scans, without revealing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenKey {
-    /// The index of its rule.
-    pub rule: usize,
+    /// Its rule.
+    pub rule: RuleIndex,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
 }

@@ -2,6 +2,7 @@
 //! are cached so briefly that a revocation on another replica takes effect within a second.
 
 use crate::expiry::Expiry;
+use crate::lock::lock;
 use crate::permission::Permissions;
 use crate::store::credentials::Credential;
 use crate::store::tokens::NewToken;
@@ -13,7 +14,7 @@ use ddpatrol_token::{Check, Format, FormatError, Uuid};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq as _;
 
@@ -346,7 +347,7 @@ impl Authenticator {
     }
 
     fn lock(&self) -> MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.cache)
     }
 }
 

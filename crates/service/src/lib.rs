@@ -15,6 +15,7 @@ pub mod clock;
 pub mod expiry;
 pub mod id;
 pub mod leak;
+mod lock;
 mod log_limit;
 pub mod metrics;
 pub mod network;

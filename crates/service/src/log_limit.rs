@@ -1,7 +1,8 @@
 //! A rate limit for log lines that any client can cause.
 
+use crate::lock::lock;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Minimum time between two lines with the same reason.
@@ -22,7 +23,7 @@ impl LogLimit {
     /// Counts an event. If the event is to be logged, returns the number of events since the last
     /// logged one, including this one.
     pub(crate) fn count(&self, reason: &'static str) -> Option<u64> {
-        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut logged = lock(&self.0);
         let now = Instant::now();
         let Some(last) = logged.get_mut(reason) else {
             logged.insert(reason, Logged { at: now, since: 0 });

@@ -3,6 +3,7 @@
 //! The input is the provider's configuration and its answers; the output is the address to send a
 //! browser to, and the verified identity of a person. Does not start sessions.
 
+use crate::lock::lock;
 use crate::network::is_loopback_host;
 use crate::permission::{Permission, Permissions};
 use crate::web_secret::WebSecret;
@@ -16,7 +17,7 @@ use openidconnect::{
 };
 use serde_json::Value;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq as _;
 
@@ -52,20 +53,38 @@ impl std::fmt::Debug for OpenIdSecret {
     }
 }
 
+/// An option of the sign-in by OpenID Connect is invalid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenIdOptionError {
+    /// The issuer is not a URL.
+    #[error("{0}")]
+    Url(String),
+    /// The issuer's URL has another scheme.
+    #[error("expected an https URL (http only on this machine)")]
+    Scheme,
+    /// The permissions of a group have another form.
+    #[error("expected GROUP=PERMISSION+PERMISSION")]
+    Group,
+    /// The permission is unknown.
+    #[error("unknown permission `{0}`: expected one of {names}", names = Permission::ALL.map(Permission::name).join(", "))]
+    Permission(String),
+}
+
 /// The address of an issuer: HTTPS, or HTTP on this machine.
 #[derive(Clone, Debug)]
 pub struct IssuerAddress(IssuerUrl);
 
 impl FromStr for IssuerAddress {
-    type Err = String;
+    type Err = OpenIdOptionError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let url = IssuerUrl::new(text.to_owned()).map_err(|error| error.to_string())?;
+    fn from_str(text: &str) -> Result<Self, OpenIdOptionError> {
+        let url = IssuerUrl::new(text.to_owned())
+            .map_err(|error| OpenIdOptionError::Url(error.to_string()))?;
         let (scheme, host) = (url.url().scheme(), url.url().host_str().unwrap_or_default());
         if scheme == "https" || (scheme == "http" && is_loopback_host(host)) {
             Ok(Self(url))
         } else {
-            Err("expected an https URL (http only on this machine)".to_owned())
+            Err(OpenIdOptionError::Scheme)
         }
     }
 }
@@ -80,17 +99,16 @@ pub struct GroupPermissions {
 }
 
 impl FromStr for GroupPermissions {
-    type Err = String;
+    type Err = OpenIdOptionError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (group, names) = text.rsplit_once('=').ok_or("expected GROUP=PERMISSION+PERMISSION")?;
+    fn from_str(text: &str) -> Result<Self, OpenIdOptionError> {
+        let (group, names) = text.rsplit_once('=').ok_or(OpenIdOptionError::Group)?;
         let permissions = names
             .split('+')
+            .map(str::trim)
             .map(|name| {
-                Permission::from_name(name.trim()).ok_or_else(|| {
-                    let names = Permission::ALL.map(Permission::name).join(", ");
-                    format!("unknown permission `{}`: expected one of {names}", name.trim())
-                })
+                let unknown = || OpenIdOptionError::Permission(name.to_owned());
+                Permission::from_name(name).ok_or_else(unknown)
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { group: group.to_owned(), permissions })
@@ -156,7 +174,7 @@ impl OpenIdProvider {
     /// Returns the origin of the provider's sign-in page; `None` before the metadata were fetched.
     #[must_use]
     pub fn origin(&self) -> Option<String> {
-        let cached = self.metadata.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let cached = lock(&self.metadata).clone()?;
         let url = cached.metadata.authorization_endpoint().url().origin();
         Some(url.ascii_serialization())
     }
@@ -166,7 +184,7 @@ impl OpenIdProvider {
     /// # Errors
     /// [`OpenIdError::Provider`] if the provider cannot be reached.
     pub fn metadata(&self) -> Result<Arc<CoreProviderMetadata>, OpenIdError> {
-        let cached = self.metadata.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let cached = lock(&self.metadata).clone();
         if let Some(cached) = cached.filter(|cached| cached.fetched.elapsed() < MAX_AGE) {
             return Ok(cached.metadata);
         }
@@ -174,7 +192,7 @@ impl OpenIdProvider {
             .map_err(|error| OpenIdError::Provider(causes(&error)))?;
         let metadata = Arc::new(metadata);
         let cached = CachedMetadata { metadata: Arc::clone(&metadata), fetched: Instant::now() };
-        *self.metadata.lock().unwrap_or_else(PoisonError::into_inner) = Some(cached);
+        *lock(&self.metadata) = Some(cached);
         Ok(metadata)
     }
 

@@ -1,6 +1,7 @@
 //! A value that all requests read and that can be replaced while the service runs.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use crate::lock::{read, write};
+use std::sync::{Arc, RwLock};
 
 /// A shared value. A reader keeps the value that it got, even after a replacement.
 #[derive(Debug)]
@@ -16,11 +17,11 @@ impl<T> Replaceable<T> {
     /// Returns the current value.
     #[must_use]
     pub fn current(&self) -> Arc<T> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&read(&self.0))
     }
 
     /// Replaces the current value.
     pub fn replace(&self, value: T) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
+        *write(&self.0) = Arc::new(value);
     }
 }

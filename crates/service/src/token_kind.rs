@@ -16,12 +16,6 @@ impl TokenKind {
     /// Every kind.
     pub const ALL: [Self; 2] = [Self::Personal, Self::ServiceAccount];
 
-    /// Returns the kind of the tokens that a user has.
-    #[must_use]
-    pub const fn of_user(service_account: bool) -> Self {
-        if service_account { Self::ServiceAccount } else { Self::Personal }
-    }
-
     /// Returns the literal that the tokens begin with.
     #[must_use]
     pub const fn prefix(self) -> &'static str {
@@ -50,7 +44,7 @@ impl TokenKind {
     }
 
     pub(crate) const fn from_row(kind: i64) -> Self {
-        Self::of_user(kind != 0)
+        if kind == 0 { Self::Personal } else { Self::ServiceAccount }
     }
 
     pub(crate) const fn to_row(self) -> i64 {

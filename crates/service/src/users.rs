@@ -39,14 +39,25 @@ pub fn require_all_users(caller: &Caller) -> Result<(), Refusal> {
     caller.require(&[UserAccessRead, OrgAppKeysRead])
 }
 
+/// A problem of a text that describes a user, without the field's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UserTextProblem {
+    /// It is not an email address.
+    #[error("must be an email address, NAME@HOST")]
+    Email,
+    /// It is empty or too long, misleads readers, or contains a token.
+    #[error("must have 1 to {MAX_TEXT} printable characters and contain no token")]
+    Text,
+}
+
 /// Checks an email address.
 ///
 /// # Errors
 /// The problem.
-pub fn check_email(email: &str) -> Result<(), String> {
+pub fn check_email(email: &str) -> Result<(), UserTextProblem> {
     let parts = email.split_once('@');
     if !parts.is_some_and(|(who, host)| !who.is_empty() && !host.is_empty()) {
-        return Err("must be an email address, NAME@HOST".to_owned());
+        return Err(UserTextProblem::Email);
     }
     check_text(email)
 }
@@ -55,16 +66,12 @@ pub fn check_email(email: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// The problem.
-pub fn check_text(text: &str) -> Result<(), String> {
+pub fn check_text(text: &str) -> Result<(), UserTextProblem> {
     let faulty = text.trim().is_empty()
         || text.chars().count() > MAX_TEXT
         || text.chars().any(is_deceptive)
         || holds_token(text);
-    if faulty {
-        Err(format!("must have 1 to {MAX_TEXT} printable characters and contain no token"))
-    } else {
-        Ok(())
-    }
+    if faulty { Err(UserTextProblem::Text) } else { Ok(()) }
 }
 
 /// Returns the names of permissions.

@@ -188,11 +188,11 @@ impl Context {
         limits: Limits,
     ) -> Result<(), Failure> {
         lock.remove_partial().map_err(anyhow::Error::new)?;
-        let (url, file) = (&repository.url, lock.file());
+        let url = &repository.url;
         if lock.mirror().exists() {
-            match self.git.fetch(lock.mirror(), url, remote, (limits, file)).await {
+            match self.git.fetch(lock, url, remote, limits).await {
                 Err(failure) if failure.status == Status::Failed => {
-                    if self.git.is_intact(lock.mirror(), limits, file).await {
+                    if self.git.is_intact(lock, limits).await {
                         return Err(failure);
                     }
                     lock.remove_mirror().map_err(anyhow::Error::new)?;
@@ -200,7 +200,7 @@ impl Context {
                 fetched => return fetched,
             }
         }
-        let cloned = self.git.clone_mirror(url, &lock.partial(), limits, file).await;
+        let cloned = self.git.clone_mirror(url, lock, limits).await;
         if cloned.is_err() {
             lock.remove_partial().map_err(anyhow::Error::new)?;
         }

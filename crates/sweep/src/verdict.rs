@@ -9,12 +9,13 @@ use crate::result::{Finding, Verdict, Verification};
 use crate::store::Store;
 use anyhow::Context;
 use ddpatrol_scan::finding::Fingerprint;
+use ddpatrol_scan::lock::lock;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 
@@ -251,11 +252,6 @@ fn fingerprints(findings: &[Finding]) -> anyhow::Result<BTreeSet<String>> {
         Ok(fingerprint.to_string())
     };
     findings.map(|it| check(&it.fingerprint)).collect()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // The maps are whole between any two statements.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

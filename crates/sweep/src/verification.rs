@@ -22,7 +22,8 @@ impl Context {
         limits: Limits,
     ) -> Result<(Scanned, Option<String>), Failure> {
         let Some(verifier) = &self.verifier else { return Ok((scanned, None)) };
-        let verified = self.verify(verifier, &scanned.findings, &scanned.state, (lock, limits));
+        let target = target(lock, &scanned.state, limits);
+        let verified = self.verify(verifier, &scanned.findings, target);
         let problem = problem(tokio::time::timeout_at(limits.deadline, verified).await);
         verifier.annotate(&self.store, &mut scanned.findings).await?;
         Ok((scanned, problem))
@@ -47,7 +48,8 @@ impl Context {
         if let Err(failure) = self.update(repository, remote, &lock, limits).await {
             return Ok(Some(failure.reason));
         }
-        let verified = self.verify(verifier, &result.findings, &result.state, (&lock, limits));
+        let target = target(&lock, &result.state, limits);
+        let verified = self.verify(verifier, &result.findings, target);
         let problem = problem(tokio::time::timeout_at(limits.deadline, verified).await);
         if self.cache.is_temporary() {
             lock.remove_mirror().map_err(anyhow::Error::new)?;
@@ -60,21 +62,23 @@ impl Context {
         &self,
         verifier: &Verifier,
         findings: &[Finding],
-        state: &State,
-        place: (&Lock, Limits),
+        target: Target<'_>,
     ) -> Result<(), Failure> {
-        let (lock, limits) = place;
         let claim = verifier.claim(&self.store, findings).await?;
         if claim.open.is_empty() {
             return Ok(());
         }
-        let target = Target { mirror: lock.mirror(), state, limits, lock: lock.file() };
         let verified = self.scanner.verify(target, &claim.known, verifier.options()).await?;
         match verifier.record(&self.store, &claim, verified).await? {
             0 => Ok(()),
             open => Err(anyhow::anyhow!("the scanner did not verify {open} of its tokens").into()),
         }
     }
+}
+
+/// Returns what a scan of a locked mirror reads.
+fn target<'a>(lock: &'a Lock, state: &'a State, limits: Limits) -> Target<'a> {
+    Target { mirror: lock.mirror(), state, limits, lock: lock.file() }
 }
 
 /// Returns why a verification failed.

@@ -70,15 +70,35 @@ impl ReportFormat {
     }
 }
 
-impl FromStr for ReportFormat {
-    type Err = String;
+/// A value on the command line is invalid. clap prints the option and the value before the message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::cli) enum ValueError {
+    #[error("expected {}", format_names())]
+    ReportFormat,
+    #[error("expected {}, followed by =PATH to write to a file", format_names())]
+    Report,
+    #[error("missing path after `{0}=`")]
+    ReportPath(String),
+    #[error("expected a number from 1 to 1024; without the option, one thread per processor")]
+    Threads,
+    #[error("expected a number of lines; 0 lists everything")]
+    Lines,
+    #[error("expected a whole number of bytes, such as 4096, 512k, 10M or 1GiB")]
+    Size,
+}
 
-    fn from_str(name: &str) -> Result<Self, String> {
+/// Lists the names of the report formats for a message.
+fn format_names() -> String {
+    let [names @ .., last] = ReportFormat::NAMES;
+    format!("{} or {last}", names.join(", "))
+}
+
+impl FromStr for ReportFormat {
+    type Err = ValueError;
+
+    fn from_str(name: &str) -> Result<Self, ValueError> {
         let at = Self::NAMES.iter().position(|known| *known == name);
-        at.map(|at| Self::ALL[at]).ok_or_else(|| {
-            let [names @ .., last] = Self::NAMES;
-            format!("expected {} or {last}", names.join(", "))
-        })
+        at.map(|at| Self::ALL[at]).ok_or(ValueError::ReportFormat)
     }
 }
 
@@ -90,18 +110,16 @@ pub(in crate::cli) struct ReportArg {
 }
 
 impl FromStr for ReportArg {
-    type Err = String;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let (name, path) = match text.split_once('=') {
             Some((name, path)) => (name, Some(path)),
             None => (text, None),
         };
-        let format = name
-            .parse()
-            .map_err(|error: String| format!("{error}, followed by =PATH to write to a file"))?;
+        let format: ReportFormat = name.parse().map_err(|_| ValueError::Report)?;
         match path {
-            Some("") => Err(format!("missing path after `{name}=`")),
+            Some("") => Err(ValueError::ReportPath(name.to_owned())),
             Some("-") => Ok(Self { format, path: None }),
             path => Ok(Self { format, path: path.map(PathBuf::from) }),
         }
@@ -109,14 +127,13 @@ impl FromStr for ReportArg {
 }
 
 /// Parses a number of threads.
-pub(super) fn threads(text: &str) -> Result<u16, String> {
-    let fault = "expected a number from 1 to 1024; without the option, one thread per processor";
-    text.parse().ok().filter(|it| (1..=1024).contains(it)).ok_or_else(|| fault.to_owned())
+pub(super) fn threads(text: &str) -> Result<u16, ValueError> {
+    text.parse().ok().filter(|it| (1..=1024).contains(it)).ok_or(ValueError::Threads)
 }
 
 /// Parses a number of lines.
-pub(super) fn lines(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| "expected a number of lines; 0 lists everything".to_owned())
+pub(super) fn lines(text: &str) -> Result<usize, ValueError> {
+    text.parse().map_err(|_| ValueError::Lines)
 }
 
 /// A number of bytes: `1000`, `512k`, `10M`, `1GiB`.
@@ -124,14 +141,12 @@ pub(super) fn lines(text: &str) -> Result<usize, String> {
 pub(in crate::cli) struct Size(pub(in crate::cli) u64);
 
 impl FromStr for Size {
-    type Err = String;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let fault =
-            || "expected a whole number of bytes, such as 4096, 512k, 10M or 1GiB".to_owned();
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
-        let number: u64 = number.parse().map_err(|_| fault())?;
+        let number: u64 = number.parse().map_err(|_| ValueError::Size)?;
         let unit = unit.trim().to_ascii_lowercase();
         let (unit, base) = match unit.strip_suffix("ib") {
             Some(unit) => (unit, 1024_u64),
@@ -143,9 +158,9 @@ impl FromStr for Size {
             "m" => 2,
             "g" => 3,
             "t" => 4,
-            _ => return Err(fault()),
+            _ => return Err(ValueError::Size),
         };
-        number.checked_mul(base.pow(power)).map(Self).ok_or_else(fault)
+        number.checked_mul(base.pow(power)).map(Self).ok_or(ValueError::Size)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Input: a line. Output: ids and names, as an update or a range of commits. Reads no repository.
 
 use crate::source::git::changes::{NamedRef, Update};
-use ddpatrol_pack::ObjectId;
+use ddpatrol_pack::{IdError, ObjectId};
 use ddpatrol_scan::finding::ChangeStatus;
 
 /// The update of a reference.
@@ -24,14 +24,16 @@ impl<'a> RefLine<'a> {
     pub(in crate::cli) fn of_push(line: &'a [u8]) -> Option<Self> {
         // The local revision can be any expression, and may contain spaces.
         let mut words = line.rsplitn(4, |&byte| byte == b' ');
-        let (old, remote, new) = (id(words.next()?)?, words.next()?, id(words.next()?)?);
+        let (old, remote, new) =
+            (target(words.next()?).ok()?, words.next()?, target(words.next()?).ok()?);
         Some(Self { new, old, remote, local: Some(words.next()?) })
     }
 
     /// Parses a line of `pre-receive`: old id, new id, name.
     pub(in crate::cli) fn of_receive(line: &'a [u8]) -> Option<Self> {
         let mut words = line.splitn(3, |&byte| byte == b' ');
-        let (old, new, remote) = (id(words.next()?)?, id(words.next()?)?, words.next()?);
+        let (old, new) = (target(words.next()?).ok()?, target(words.next()?).ok()?);
+        let remote = words.next()?;
         let is_name = !remote.is_empty() && !remote.contains(&b' ');
         is_name.then_some(Self { new, old, remote, local: None })
     }
@@ -56,11 +58,10 @@ impl<'a> RefLine<'a> {
     }
 }
 
-/// Parses an id; an all-zero id is `Some(None)`.
-#[expect(clippy::option_option, reason = "an invalid id differs from an all-zero id")]
-fn id(word: &[u8]) -> Option<Option<ObjectId>> {
-    let id = ObjectId::from_hex(word).ok()?;
-    Some(Some(id).filter(|id| !id.is_null()))
+/// Parses the target of a reference; an all-zero id stands for none.
+fn target(word: &[u8]) -> Result<Option<ObjectId>, IdError> {
+    let id = ObjectId::from_hex(word)?;
+    Ok((!id.is_null()).then_some(id))
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl JsonlState<'_> {
         let Occurrence { token, location } = found;
         let last = self.last.as_mut()?;
         let is_again = last.fingerprint == token.fingerprint
-            && last.record.rule == rules.rules()[token.rule].id
+            && last.record.rule == rules[token.rule].id
             && last.location.differs_in_position_only(location);
         let place = last.record.locations.first_mut().filter(|_| is_again)?;
         place.move_to(location);

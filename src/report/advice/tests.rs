@@ -26,7 +26,7 @@ fn listed(folder: &TempDir, finding: &Finding, context: &NextStepsContext) -> Ve
     let mut paths = Paths::new(&roots, &[], None);
     let rules = rule_set();
     let redactor = redactor();
-    let rule = &rules.rules()[finding.rule];
+    let rule = &rules[finding.rule];
     steps(finding, rule, &mut redactor.masker(), &mut paths, context)
 }
 
@@ -91,7 +91,7 @@ fn a_rule_without_advice_names_its_issuer() {
     let folder = tempfile::tempdir().expect("a folder");
     let roots = Roots { here: folder.path().to_owned(), tops: Vec::new() };
     let it = finding(vec![location("a")]);
-    let rule = Rule { advice: None, ..rule_set().rules()[it.rule].clone() };
+    let rule = Rule { advice: None, ..rule_set()[it.rule].clone() };
     let redactor = redactor();
     let mut paths = Paths::new(&roots, &[], None);
     let steps = steps(&it, &rule, &mut redactor.masker(), &mut paths, &NextStepsContext::default());

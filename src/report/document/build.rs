@@ -219,7 +219,7 @@ impl<'a> DocumentBuilder<'a> {
         let mut places: Vec<LocationRecord> = places.collect();
         links::link_work_tree(&mut places);
         let objects = finding.objects.iter().map(ObjectRecord::new).collect();
-        let rule = &self.options.rules.rules()[finding.rule];
+        let rule = &self.options.rules[finding.rule];
         Record {
             objects,
             steps: advice::steps(
@@ -253,7 +253,7 @@ impl<'a> DocumentBuilder<'a> {
     /// Builds the record of a finding from its rule, token and locations.
     fn identity(&self, finding: &Finding, locations: Vec<LocationRecord>) -> Record {
         let Finding { evidence, fingerprint, token, secret, .. } = finding;
-        let rule = &self.options.rules.rules()[finding.rule];
+        let rule = &self.options.rules[finding.rule];
         let shown = || String::from_utf8_lossy(secret.expose()).into_owned();
         Record {
             rule: rule.id.clone(),

@@ -60,9 +60,9 @@ pub(super) fn path_of_uri(uri: &str) -> Option<Vec<u8>> {
     let mut bytes = encoded.bytes();
     while let Some(byte) = bytes.next() {
         if byte == b'%' {
-            let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-            let (high, low) = (digit(bytes.next())?, digit(bytes.next())?);
-            path.push((high << 4 | low) as u8);
+            let mut decoded = [0];
+            hex::decode_to_slice([bytes.next()?, bytes.next()?], &mut decoded).ok()?;
+            path.extend(decoded);
         } else {
             path.push(byte);
         }

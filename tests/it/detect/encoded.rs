@@ -598,7 +598,7 @@ proptest! {
         let haystack = Haystack::whole(&bytes);
         let search = |own: std::ops::Range<usize>, found: &mut Vec<_>| {
             detector.find(haystack, own, &mut Scratch::default(), |it, secret| {
-                found.push((it.start, it.end, it.rule, it.encoding.to_string(), secret.to_vec()));
+                found.push((it.start, it.end, it.rule.0, it.encoding.to_string(), secret.to_vec()));
             });
         };
         let (mut whole, mut parts): (Vec<Match>, Vec<Match>) = (Vec::new(), Vec::new());

@@ -13,7 +13,7 @@ use crate::support::oracle;
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};
 use ddpatrol::detect::{ContentKind, Detector, Evidence, Haystack, Scratch};
-use ddpatrol::rules;
+use ddpatrol::rules::{self, RuleIndex};
 use ddpatrol::source::window::{End, Windows};
 use ddpatrol::source::{BlobSink, Run};
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ fn find(detector: &Detector, bytes: &[u8], scratch: &mut Scratch) -> Vec<oracle:
             return;
         }
         assert_eq!(token, &bytes[it.start..it.end]);
-        let rule = &detector.rules().rules()[it.rule].id;
+        let rule = &detector.rules()[it.rule].id;
         let id = oracle::known_rule(rule).expect("a known rule");
         found.push((id, it.start, it.end, it.evidence));
     });
@@ -126,7 +126,7 @@ fn a_boundary_rejects_failed_candidates_but_never_proven_tokens() {
 struct Collect<'a> {
     detector: &'a Detector,
     scratch: Scratch,
-    found: Vec<(usize, u64, usize, Evidence, u64, u64)>,
+    found: Vec<(RuleIndex, u64, usize, Evidence, u64, u64)>,
 }
 
 impl BlobSink for Collect<'_> {

@@ -16,7 +16,7 @@ fn masked_at_once(detector: &Detector, text: &[u8]) -> Vec<u8> {
     let whole = 0..text.len();
     detector.find(Haystack::whole(text), whole, &mut Scratch::default(), |found, _| {
         if found.evidence == Evidence::Proven {
-            let public = detector.rules().rules()[found.rule].format.public_len();
+            let public = detector.rules()[found.rule].format.public_len();
             let (mut start, mut end, mut mask) = (found.start, found.end, &b"***"[..]);
             if found.encoding.is_plain() {
                 start += public;

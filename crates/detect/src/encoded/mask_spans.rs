@@ -12,6 +12,7 @@ use super::literals::Literals;
 use super::start::head_start;
 use crate::encoding::Layer;
 use crate::matcher::Matcher;
+use crate::rules::RuleIndex;
 use crate::scratch::Scratch;
 use ddpatrol_token::Format;
 use std::ops::Range;
@@ -85,7 +86,7 @@ impl MaskSpans<'_> {
     }
 
     /// Returns `true` if a plain token of a rule begins at `start`.
-    fn is_proven(self, rule: usize, bytes: &[u8], start: usize, scratch: &mut Scratch) -> bool {
+    fn is_proven(self, rule: RuleIndex, bytes: &[u8], start: usize, scratch: &mut Scratch) -> bool {
         self.matcher.ends(rule, bytes, start, scratch);
         let format = &self.matcher.rule(rule).format;
         scratch.ends.iter().any(|&end| format.check(&bytes[start..end]).is_proven())

@@ -14,6 +14,7 @@ use super::open_base64;
 use super::start::head_start;
 use crate::encoding::Layer;
 use crate::matcher::Matcher;
+use crate::rules::RuleIndex;
 use crate::scratch::Scratch;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -50,7 +51,7 @@ impl Pending<'_> {
         let Self { matcher, literals } = self;
         let (mut open, mut last_proven) = (Vec::new(), None::<Range<usize>>);
         matcher.each_head(text, 0..text.len(), |head| {
-            let proven = |&rule: &usize| {
+            let proven = |&rule: &RuleIndex| {
                 matcher.ends(rule, text, head.start, scratch);
                 let format = &matcher.rule(rule).format;
                 let mut ends = scratch.ends.iter().copied().filter(|&end| end < text.len());

@@ -12,9 +12,16 @@ mod rule;
 pub mod selftest;
 
 pub use error::RuleError;
-pub use rule::{Rule, Vector};
+pub use rule::{Rule, Vector, VectorError};
 
+use serde::{Deserialize, Serialize};
+use std::ops::Index;
 use std::path::Path;
+
+/// The position of a rule in its [`RuleSet`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RuleIndex(pub usize);
 
 /// The rules of a scan, in a fixed order.
 #[derive(Clone, Debug, Default)]
@@ -82,10 +89,23 @@ impl RuleSet {
         &self.rules
     }
 
+    /// Lists the positions of the rules.
+    pub fn indices(&self) -> impl Iterator<Item = RuleIndex> + use<> {
+        (0..self.rules.len()).map(RuleIndex)
+    }
+
     /// Returns the maximum length of a token of any rule, in bytes.
     #[must_use]
     pub fn max_len(&self) -> usize {
         self.rules.iter().map(|rule| rule.format.max_len()).max().unwrap_or(0)
+    }
+}
+
+impl Index<RuleIndex> for RuleSet {
+    type Output = Rule;
+
+    fn index(&self, index: RuleIndex) -> &Rule {
+        &self.rules[index.0]
     }
 }
 

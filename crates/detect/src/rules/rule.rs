@@ -76,6 +76,52 @@ pub enum Vector {
     },
 }
 
+/// The difference between a vector and its format. Messages do not contain the token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VectorError {
+    /// The token has the shape, but no coverage gives its checksum.
+    #[error("the checksum does not match under any coverage")]
+    Checksum,
+    /// A part of the token has another shape.
+    #[error("{name}: {note}")]
+    Part {
+        /// The part.
+        name: String,
+        /// Its fault.
+        note: String,
+    },
+    /// The token has another shape.
+    #[error("the token has another shape")]
+    Shape,
+    /// The counter-example is a token.
+    #[error("the checksum of a counter-example matches")]
+    Counterexample,
+    /// The format has no alias.
+    #[error("the format has no segment that decodes to a uuid")]
+    NoUuid,
+    /// The identifier has another alias.
+    #[error("`{alias}` is not the alias of {uuid}")]
+    Alias {
+        /// The published alias.
+        alias: String,
+        /// The identifier.
+        uuid: Uuid,
+    },
+    /// The format has no checksum.
+    #[error("the format has no checksum")]
+    NoChecksum,
+    /// The text has another checksum.
+    #[error("the checksum of `{of}` is `{computed}`, not `{published}`")]
+    Computed {
+        /// The covered text.
+        of: String,
+        /// The checksum under the format.
+        computed: String,
+        /// The published checksum.
+        published: String,
+    },
+}
+
 impl std::fmt::Debug for Vector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Vector").field("source", &self.source()).finish_non_exhaustive()
@@ -103,45 +149,47 @@ impl Vector {
     /// Checks that `format` agrees with the vector.
     ///
     /// # Errors
-    /// A description of the difference, without the token itself.
-    pub fn verify(&self, format: &Format) -> Result<(), String> {
+    /// The difference.
+    pub fn verify(&self, format: &Format) -> Result<(), VectorError> {
         match self {
             Self::Token { token, .. } => match format.check(token) {
                 Check::Proven { .. } => Ok(()),
                 Check::Shaped { .. } if format.checksum().is_none() => Ok(()),
-                Check::Shaped { .. } => {
-                    Err("the checksum does not match under any coverage".to_owned())
-                }
+                Check::Shaped { .. } => Err(VectorError::Checksum),
                 Check::NoMatch => {
                     let explanation = format.explain(token);
                     let fault = explanation.parts.iter().find(|part| !part.holds);
-                    Err(fault.map_or_else(
-                        || "the token has another shape".to_owned(),
-                        |part| format!("{}: {}", part.name, part.note),
-                    ))
+                    Err(fault.map_or(VectorError::Shape, |part| VectorError::Part {
+                        name: part.name.clone(),
+                        note: part.note.clone(),
+                    }))
                 }
             },
             Self::Counterexample { token, .. } => match format.check(token) {
-                Check::Proven { .. } => Err("the checksum of a counter-example matches".to_owned()),
+                Check::Proven { .. } => Err(VectorError::Counterexample),
                 Check::Shaped { .. } | Check::NoMatch => Ok(()),
             },
             Self::Alias { uuid, alias, .. } => {
                 if !format.segments().iter().any(|segment| segment.kind == Kind::Uuid) {
-                    return Err("the format has no segment that decodes to a uuid".to_owned());
+                    return Err(VectorError::NoUuid);
                 }
                 if Uuid::from_alias(alias.as_bytes()) == Some(*uuid) {
                     Ok(())
                 } else {
-                    Err(format!("`{alias}` is not the alias of {uuid}"))
+                    Err(VectorError::Alias { alias: alias.clone(), uuid: *uuid })
                 }
             }
             Self::Checksum { of, checksum, .. } => {
-                let declared = format.checksum().ok_or("the format has no checksum")?;
+                let declared = format.checksum().ok_or(VectorError::NoChecksum)?;
                 let encoded = declared.compute(of.as_bytes());
                 if encoded == *checksum {
                     Ok(())
                 } else {
-                    Err(format!("the checksum of `{of}` is `{encoded}`, not `{checksum}`"))
+                    Err(VectorError::Computed {
+                        of: of.clone(),
+                        computed: encoded,
+                        published: checksum.clone(),
+                    })
                 }
             }
         }

@@ -128,15 +128,8 @@ impl Placer<'_> {
                 let Ok((Kind::Tree, bytes)) = self.attributor.store.read(&id, reader) else {
                     return false;
                 };
-                let mut start = 0;
-                let found = loop {
-                    let Some(entry) = trees::entry(&bytes, start, id.as_bytes().len()) else {
-                        return false;
-                    };
-                    if entry.name == name {
-                        break entry;
-                    }
-                    start = entry.end;
+                let Some(found) = trees::find(&bytes, name, id.as_bytes().len()) else {
+                    return false;
                 };
                 if found.kind == EntryKind::Submodule {
                     return false;

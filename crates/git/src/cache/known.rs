@@ -7,6 +7,7 @@ use super::known_issue::{KnownGap, KnownIssue};
 use super::known_place::KnownPlace;
 use crate::lfs::Pointer;
 use crate::store::Store;
+use ddpatrol_detect::rules::RuleIndex;
 use ddpatrol_pack::{Kind, ObjectId, Pack};
 use ddpatrol_scan::finding::{Fingerprint, HeldObject, Span};
 use ddpatrol_scan::sighting::TokenKey;
@@ -49,7 +50,7 @@ pub(crate) struct Holders {
 /// A match that is shaped only. It is only counted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct KnownShaped {
-    rule: usize,
+    rule: RuleIndex,
     fingerprint: Fingerprint,
     /// The object with the smallest id among those that contain it.
     object: String,
@@ -73,8 +74,8 @@ impl KnownShaped {
 /// A token, and the objects that hold it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KnownToken {
-    /// The index of its rule among those that the state was written with.
-    pub(crate) rule: usize,
+    /// Its rule among those that the state was written with.
+    pub(crate) rule: RuleIndex,
     pub(crate) fingerprint: Fingerprint,
     /// Never empty.
     pub(crate) objects: Vec<KnownObject>,

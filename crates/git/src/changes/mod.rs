@@ -14,13 +14,15 @@ mod new_branch;
 mod part;
 mod push;
 mod range;
+mod revisions;
 mod set;
 mod snapshot;
 mod staged;
 
 pub use part::{Change, ChangePart};
 pub use push::{KnownRefs, Push, Update};
-pub use range::{Range, RangeError, RangeOptions, Revisions};
+pub use range::{Range, RangeOptions};
+pub use revisions::{RangeError, Revisions};
 pub use set::{Base, NamedRef, Scope};
 pub use snapshot::Snapshot;
 pub use staged::Staged;

@@ -4,7 +4,8 @@
 //! side. Output: a [`Range`]. The number of processes does not depend on the number of references.
 
 use super::super::repo::{RepoError, Repository, Tracking};
-use super::range::{BareObject, Range, RangeError, RangeOptions};
+use super::range::{BareObject, Range, RangeOptions};
+use super::revisions::RangeError;
 use super::set::{NamedRef, Scope};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::quantity::count;

@@ -9,59 +9,21 @@ use super::diff::Trees;
 use super::introduced::RangeReader;
 use super::new_branch;
 use super::part::{Change, ChangePart, PartSource};
+use super::revisions::{RangeError, Revisions, is_zeros, split};
 use super::set::{ChangeSet, Item, NamedRef, Scope};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
 use ddpatrol_scan::issue::GitIssue;
 use ddpatrol_scan::workers::Workers;
 use ddpatrol_scan::{Run, Sinks};
 use std::cell::RefCell;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::sync::Arc;
-
-/// Revisions as the user wrote them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Revisions {
-    /// `BASE..HEAD`, `HEAD`, `^BASE`.
-    pub list: Vec<OsString>,
-    /// Further bases.
-    pub not: Vec<OsString>,
-    /// The references that a push changes, if git passed any.
-    pub names: Vec<NamedRef>,
-}
 
 /// Options for reading a range.
 #[derive(Clone, Debug)]
 pub struct RangeOptions {
     /// The workers of the scan.
     pub workers: Arc<Workers>,
-}
-
-/// A range that cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum RangeError {
-    /// A revision names no commit.
-    #[error("{cause}{hint}")]
-    Revision {
-        /// A hint that may help.
-        hint: &'static str,
-        /// Why.
-        cause: Box<RepoError>,
-    },
-    /// The repository cannot be read.
-    #[error(transparent)]
-    Repository(Box<RepoError>),
-    /// There is no revision.
-    #[error("no revision is given: write BASE..HEAD, a commit, or HEAD --not BASE")]
-    Empty,
-    /// There are only bases.
-    #[error("only bases are given: name the commit to scan, too")]
-    OnlyBases,
-}
-
-impl From<RepoError> for RangeError {
-    fn from(error: RepoError) -> Self {
-        Self::Repository(Box::new(error))
-    }
 }
 
 /// A range of commits as a source.
@@ -107,20 +69,6 @@ const MOST_REVISIONS: usize = 4;
 
 const MISSING: &str = " (a shallow clone fetches it with `git fetch --unshallow`, GitHub's checkout \
                        action by `fetch-depth: 0`)";
-
-/// Returns `true` if a revision is all zeros, as git writes it where there is no commit.
-fn is_zeros(revision: &OsStr) -> bool {
-    let bytes = revision.as_encoded_bytes();
-    matches!(bytes.len(), 40 | 64) && bytes.iter().all(|&byte| byte == b'0')
-}
-
-/// Splits `A..B` or `A...B`; an empty side is HEAD.
-fn split(revision: &OsStr) -> Option<(OsString, OsString)> {
-    let text = revision.to_str()?;
-    let (base, head) = text.split_once("...").or_else(|| text.split_once(".."))?;
-    let side = |text: &str| OsString::from(if text.is_empty() { "HEAD" } else { text });
-    Some((side(base), side(head)))
-}
 
 impl Range {
     /// Opens a repository, with an empty range.

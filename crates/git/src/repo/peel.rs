@@ -7,13 +7,33 @@ use super::ids::{id, oid};
 use super::repository::Repository;
 use super::{git_cli, libgit2};
 use crate::commits::tag_target;
-use crate::store::Store;
+use crate::store::{ReadError, Store};
 use ddpatrol_pack::{ObjectId, Reader};
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// For each id its commit, `None` if it leads to another kind of object, or the message of an error.
-pub(super) type Peeled = BTreeMap<ObjectId, Result<Option<ObjectId>, String>>;
+/// An object cannot be peeled.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PeelError {
+    /// libgit2 cannot read the object.
+    #[error(transparent)]
+    Library(#[from] git2::Error),
+    /// Our own store cannot read a tag.
+    #[error(transparent)]
+    Tag(#[from] ReadError),
+    /// The tag names no object.
+    #[error("tag {0} names no object")]
+    NoTarget(ObjectId),
+    /// The object does not exist.
+    #[error("git has no such object")]
+    Missing,
+    /// The message of the `git` program.
+    #[error("{0}")]
+    Program(String),
+}
+
+/// For each id its commit, `None` if it leads to another kind of object, or an error.
+pub(super) type Peeled = BTreeMap<ObjectId, Result<Option<ObjectId>, PeelError>>;
 
 /// Peels ids with libgit2, and those that it cannot read with `git cat-file`.
 pub(super) fn peel(repository: &Repository, ids: &BTreeSet<ObjectId>) -> Result<Peeled, RepoError> {
@@ -55,17 +75,16 @@ fn peel_one<'a>(
     library: &git2::Repository,
     id: &ObjectId,
     store: &dyn Fn() -> &'a Store,
-) -> Result<Option<ObjectId>, String> {
-    let odb = library.odb().map_err(|error| error.to_string())?;
+) -> Result<Option<ObjectId>, PeelError> {
+    let odb = library.odb()?;
     let mut id = *id;
     loop {
         let header = oid(&id).and_then(|oid| odb.read_header(oid));
-        match header.map_err(|error| error.to_string())?.1 {
+        match header?.1 {
             git2::ObjectType::Commit => return Ok(Some(id)),
             git2::ObjectType::Tag => {
-                let read = store().read(&id, &mut Reader::default());
-                let (_, bytes) = read.map_err(|error| error.to_string())?;
-                id = tag_target(&bytes).ok_or_else(|| format!("tag {id} names no object"))?;
+                let (_, bytes) = store().read(&id, &mut Reader::default())?;
+                id = tag_target(&bytes).ok_or(PeelError::NoTarget(id))?;
             }
             _ => return Ok(None),
         }
@@ -83,7 +102,7 @@ fn cat_files(repository: &Repository, ids: &[ObjectId]) -> Result<Peeled, Progra
     let mut peeled = Peeled::new();
     match ids {
         [id] => {
-            peeled.insert(*id, Err(failed));
+            peeled.insert(*id, Err(PeelError::Program(failed)));
         }
         _ => {
             let (left, right) = ids.split_at(ids.len() / 2);
@@ -110,9 +129,9 @@ fn cat_file(repository: &Repository, ids: &[ObjectId]) -> Result<Peeled, Program
             (b"missing", _) => {
                 let words = String::from_utf8_lossy(output.stderr.trim_ascii());
                 Err(if words.is_empty() {
-                    "git has no such object".to_owned()
+                    PeelError::Missing
                 } else {
-                    words.into()
+                    PeelError::Program(words.into())
                 })
             }
             _ => return Err(malformed()),

@@ -33,7 +33,7 @@ impl Repository {
     pub fn commit(&self, revision: &OsStr, object: ObjectId) -> Result<ObjectId, RepoError> {
         let words = match peel::peel(self, &BTreeSet::from([object]))?.remove(&object) {
             Some(Ok(Some(commit))) => return Ok(commit),
-            Some(Err(words)) => words,
+            Some(Err(error)) => error.to_string(),
             Some(Ok(None)) | None => "it names something else".to_owned(),
         };
         Err(unknown(self, revision, words))

@@ -9,6 +9,7 @@ use super::files::{MAX_LISTED, absent, entries, read_some};
 use super::git_cli;
 use super::ids::id;
 use super::peel::peel;
+use super::ref_problem::{BrokenRef, Problem, RefFault};
 use super::repository::Repository;
 use ddpatrol_pack::ObjectId;
 use ddpatrol_scan::regular::{self, Links};
@@ -49,34 +50,6 @@ pub struct Targets {
     pub head: Option<ObjectId>,
     /// Names and objects of all other refs, as in [`Refs::list`]. Sorted by name.
     pub list: Vec<(Vec<u8>, ObjectId)>,
-}
-
-/// A ref that does not lead to an existing object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BrokenRef {
-    /// Its full name.
-    pub name: Vec<u8>,
-    /// The problem.
-    pub problem: Problem,
-}
-
-/// A problem of a ref.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// It is symbolic, and its target does not exist. No object is lost.
-    #[error("it points to the ref {:?}, which does not exist", String::from_utf8_lossy(.0))]
-    Dangling(Vec<u8>),
-    /// Its object is missing, or cannot be read.
-    #[error("its object {target} is missing or cannot be read: {words}")]
-    Missing {
-        /// The id of the object.
-        target: ObjectId,
-        /// Why.
-        words: String,
-    },
-    /// It contains neither an id nor the name of a ref, or cannot be read.
-    #[error("{0}")]
-    Unreadable(String),
 }
 
 /// The value of a ref.
@@ -123,8 +96,8 @@ impl Repository {
             match &peeled[&target] {
                 Ok(commit) if name == b"HEAD" => refs.head = *commit,
                 Ok(commit) => refs.list.push(Ref { name, target, commit: *commit }),
-                Err(words) => {
-                    let words = words.clone();
+                Err(error) => {
+                    let words = error.to_string();
                     stored.broken.entry(name).or_insert(Problem::Missing { target, words });
                 }
             }
@@ -186,7 +159,7 @@ impl Stored {
                 None => return Ok(None),
             }
         }
-        Err(Problem::Unreadable("it points to itself through other refs".to_owned()))
+        Err(RefFault::Loop.into())
     }
 
     /// Adds the ref of a file.
@@ -197,8 +170,8 @@ impl Stored {
             }
             // It was deleted or packed meanwhile.
             Ok(None) => {}
-            Err(words) => {
-                self.broken.insert(name, Problem::Unreadable(words));
+            Err(fault) => {
+                self.broken.insert(name, fault.into());
             }
         }
     }
@@ -210,7 +183,7 @@ impl Stored {
             let files = match entries(&folder) {
                 Ok(files) => files,
                 Err(error) => {
-                    self.broken.insert(prefix, Problem::Unreadable(words(&error)));
+                    self.broken.insert(prefix, RefFault::Read(words(&error)).into());
                     continue;
                 }
             };
@@ -226,7 +199,7 @@ impl Stored {
                     Ok(_) => self.insert(name, &path),
                     Err(error) if absent(&error) => {}
                     Err(error) => {
-                        self.broken.insert(name, Problem::Unreadable(error.to_string()));
+                        self.broken.insert(name, RefFault::Read(error.to_string()).into());
                     }
                 }
             }
@@ -253,8 +226,8 @@ impl Stored {
                     self.values.entry(name).or_insert(Value::Id(id));
                 }
                 None => {
-                    let words = format!("line {} is not a ref", number + 1);
-                    self.broken.insert(b"packed-refs".to_vec(), Problem::Unreadable(words));
+                    let fault = RefFault::PackedLine(number + 1);
+                    self.broken.insert(b"packed-refs".to_vec(), fault.into());
                 }
             }
         }
@@ -310,7 +283,7 @@ fn stored(repository: &Repository) -> Result<Stored, RepoError> {
 }
 
 /// Reads the file of a ref; `None` if it does not exist.
-fn read_value(file: &Path) -> Result<Option<Value>, String> {
+fn read_value(file: &Path) -> Result<Option<Value>, RefFault> {
     // Old versions of git use symbolic links as symbolic refs.
     if let Ok(target) = std::fs::read_link(file)
         && target.starts_with("refs")
@@ -321,17 +294,15 @@ fn read_value(file: &Path) -> Result<Option<Value>, String> {
         Ok(text) => text,
         Err(RepoError::Read { source, .. }) if absent(&source) => {
             let link = file.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
-            let nothing = "it is a dangling symbolic link".to_owned();
-            return if link { Err(nothing) } else { Ok(None) };
+            return if link { Err(RefFault::DanglingLink) } else { Ok(None) };
         }
-        Err(error) => return Err(words(&error)),
+        Err(error) => return Err(RefFault::Read(words(&error))),
     };
     if let Some(name) = text.strip_prefix(b"ref:") {
         return Ok(Some(Value::Symbolic(name.trim_ascii().to_vec())));
     }
     let word = text.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-    let value = id(word).map(Value::Id);
-    value.map(Some).ok_or_else(|| "it contains neither an id nor the name of a ref".to_owned())
+    id(word).map(|id| Some(Value::Id(id))).ok_or(RefFault::Content)
 }
 
 /// Formats an error together with its cause.
@@ -365,13 +336,11 @@ fn for_each_ref(
         stored.values.insert([prefix, name].concat(), value);
     }
     for line in output.stderr.split(|&byte| byte == b'\n') {
-        let message = "it is broken or points to a ref that does not exist";
         for warning in
             [b"warning: ignoring broken ref ".as_slice(), b"warning: ignoring dangling symref "]
         {
             if let Some(name) = line.strip_prefix(warning) {
-                let problem = Problem::Unreadable(message.to_owned());
-                stored.broken.insert([prefix, name].concat(), problem);
+                stored.broken.insert([prefix, name].concat(), RefFault::Reported.into());
             }
         }
     }

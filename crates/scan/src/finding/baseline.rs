@@ -7,6 +7,7 @@ use super::coverage::Coverage;
 use super::roots::{Roots, masked};
 use super::{Finding, Fingerprint, FingerprintPrefix};
 use ddpatrol_detect::redact::Masker;
+use ddpatrol_detect::rules::RuleIndex;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -160,7 +161,7 @@ impl Baseline {
     pub fn update(
         &mut self,
         scan: &BaselineScan<'_>,
-        rule: &dyn Fn(usize) -> String,
+        rule: &dyn Fn(RuleIndex) -> String,
         masker: &mut Masker<'_>,
     ) -> BaselineChanges {
         let BaselineScan { findings, roots, coverage } = *scan;

@@ -10,6 +10,7 @@ use crate::blob::Context;
 use crate::lock::lock;
 use ddpatrol_detect::encoding::Encoding;
 use ddpatrol_detect::redact::{Masker, Redactor};
+use ddpatrol_detect::rules::RuleIndex;
 use ddpatrol_detect::{Detector, Evidence, Match};
 use ddpatrol_token::{Check, Secret};
 use std::collections::HashMap;
@@ -19,8 +20,8 @@ use std::sync::Mutex;
 /// A token without its places.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// The index of its rule.
-    pub rule: usize,
+    /// Its rule.
+    pub rule: RuleIndex,
     /// Its evidence.
     pub evidence: Evidence,
     /// The parts of its identity that reports show.
@@ -35,7 +36,7 @@ impl Token {
     /// Describes a match; `token` are its bytes.
     #[must_use]
     pub fn new(detector: &Detector, found: Match, token: &[u8]) -> Self {
-        let format = &detector.rules().rules()[found.rule].format;
+        let format = &detector.rules()[found.rule].format;
         let uuid = match format.check(token) {
             Check::Proven { split, .. } | Check::Shaped { split } => format.uuid(split, token),
             Check::NoMatch => None,
@@ -137,7 +138,7 @@ pub fn context(detector: &Detector, redactor: &Redactor) -> Context {
 
 /// Gathers occurrences from all workers.
 #[derive(Debug, Default)]
-pub struct Collector(Mutex<HashMap<(Fingerprint, usize), Finding>>);
+pub struct Collector(Mutex<HashMap<(Fingerprint, RuleIndex), Finding>>);
 
 impl Collector {
     /// Adds places of a token.

@@ -41,6 +41,7 @@ use crate::place::Place;
 use ddpatrol_detect::Evidence;
 use ddpatrol_detect::encoding::Encoding;
 use ddpatrol_detect::redact::Clean;
+use ddpatrol_detect::rules::RuleIndex;
 use ddpatrol_pack::{Kind, ObjectId};
 use ddpatrol_token::{Secret, Uuid};
 use serde::{Deserialize, Serialize};
@@ -62,8 +63,8 @@ pub struct TokenId {
 /// A token that was found.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// The index of its rule.
-    pub rule: usize,
+    /// Its rule.
+    pub rule: RuleIndex,
     /// Its evidence.
     pub evidence: Evidence,
     /// The parts of its identity that reports show.

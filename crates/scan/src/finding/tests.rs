@@ -5,7 +5,7 @@ use crate::blob::Position;
 use crate::place::{Place, STDIN};
 use ddpatrol_detect::encoding::Encoding;
 use ddpatrol_detect::redact::{Clean, Redactor};
-use ddpatrol_detect::rules::RuleSet;
+use ddpatrol_detect::rules::{RuleIndex, RuleSet};
 use ddpatrol_detect::{Detector, Evidence};
 use ddpatrol_pack::Kind;
 use ddpatrol_token::Secret;
@@ -78,7 +78,7 @@ pub(super) fn trace(git_dir: &str) -> Arc<Trace> {
 pub(super) fn finding(seed: u64, locations: Vec<Location>) -> Finding {
     let token = token(seed);
     Finding {
-        rule: 0,
+        rule: RuleIndex(0),
         evidence: Evidence::Proven,
         token: TokenId { redacted: format!("{}***", &token[..29]), alias: None, uuid: None },
         fingerprint: Fingerprint::of(token.as_bytes()),

@@ -4,7 +4,7 @@ use super::body;
 use super::error::{ApiError, Errors, JSON_API, JsonBodyErrors, TokenErrors, json};
 use super::query::Query;
 use super::validator::Validator;
-use crate::audit::{Event, Filter, FilterError, Page, name};
+use crate::audit::{Event, Filter, FilterError, FilterFault, Page, name};
 use crate::caller::Caller;
 use crate::permission::Permission;
 use crate::service::Service;
@@ -22,10 +22,6 @@ use utoipa::ToSchema;
 
 const PARAMETERS: [&str; 5] =
     ["filter[query]", "filter[from]", "filter[to]", "page[limit]", "page[cursor]"];
-
-/// The problem of a time that cannot be parsed.
-const TIME_PROBLEM: &str =
-    "must be a time in RFC 3339, or relative to now, for example now-15m, or in milliseconds";
 
 /// An empty JSON object.
 static EMPTY: LazyLock<Value> = LazyLock::new(|| json!({}));
@@ -243,7 +239,7 @@ fn search_parameters<'a>(
     let cursor = text(page.get("cursor"), "page.cursor");
     let sort = text(top.get("sort"), "sort");
     let mut time = |text: Option<&str>, field: &str| {
-        let parsed = text.map(|text| search_time(text).ok_or_else(|| TIME_PROBLEM.to_owned()));
+        let parsed = text.map(|text| search_time(text).ok_or(FilterFault::Time));
         validator.check(field, parsed.transpose()).flatten()
     };
     let (from, to) = (time(from, "filter.from"), time(to, "filter.to"));
@@ -281,8 +277,8 @@ fn search_time(text: &str) -> Option<Timestamp> {
 }
 
 fn moment(query: &Query, field: &'static str) -> Result<Option<Timestamp>, ApiError> {
-    let problem = || FilterError { field, problem: TIME_PROBLEM.to_owned() };
-    query.get(field).map(|text| search_time(text).ok_or_else(|| problem().into())).transpose()
+    let error = FilterError { field, problem: FilterFault::Time };
+    query.get(field).map(|text| search_time(text).ok_or_else(|| error.into())).transpose()
 }
 
 /// Returns an event in the format of the API.
@@ -330,8 +326,8 @@ pub(crate) fn resource(event: Event) -> EventResource {
 }
 
 fn message(event: &Event, who: Option<&str>, asset: &str) -> String {
-    let service_account = event.asset_type == TokenKind::ServiceAccount.resource();
-    let token = TokenKind::of_user(service_account).name();
+    let is_kind = |kind: &TokenKind| event.asset_type == kind.resource();
+    let token = TokenKind::ALL.into_iter().find(is_kind).unwrap_or(TokenKind::Personal).name();
     let what = match &*event.name {
         name::CREATED => "was created",
         name::UPDATED => "was changed",

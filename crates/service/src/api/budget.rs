@@ -1,10 +1,11 @@
 //! A limited quantity, such as memory, that requests in progress share.
 
+use crate::lock::lock;
 use crate::network::site;
 use ddpatrol_token::Uuid;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -60,7 +61,7 @@ impl Budget {
     }
 
     fn lock(&self) -> MutexGuard<'_, Used> {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.used)
     }
 
     fn try_take(&self, owner: ReservationOwner, units: usize) -> Result<(), Exhausted> {

@@ -64,6 +64,24 @@ pub struct Relationships {
     pub replaces: Option<OtherToken>,
 }
 
+/// The last use of a token.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum LastUsedAt {
+    /// The member is absent.
+    Omitted,
+    /// The member is null.
+    Never,
+    /// The time.
+    At(String),
+}
+
+impl LastUsedAt {
+    fn is_omitted(&self) -> bool {
+        matches!(self, Self::Omitted)
+    }
+}
+
 /// The attributes of a token.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Attributes {
@@ -78,9 +96,9 @@ pub struct Attributes {
     #[schema(value_type = Option<String>, nullable = false)]
     pub key: Option<Secret>,
     /// The time of the last use, or null; absent in the response to the creation.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "LastUsedAt::is_omitted")]
     #[schema(value_type = Option<String>, format = "date-time")]
-    pub last_used_at: Option<Option<String>>,
+    pub last_used_at: LastUsedAt,
     /// The time of the last change to the name or the scopes, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = "date-time", nullable = false)]
@@ -215,7 +233,7 @@ pub fn created_document(token: NewToken, key: Secret) -> TokenDocument {
             created_at: token.created_at.to_string(),
             expires_at: token.expires_at.time().map(|time| time.to_string()),
             key: Some(key),
-            last_used_at: None,
+            last_used_at: LastUsedAt::Omitted,
             modified_at: None,
             name: token.name,
             public_portion: public_portion(token.id, token.kind),
@@ -258,7 +276,9 @@ fn resource(token: Token, include: Include) -> Resource {
             created_at: time(token.created_at),
             expires_at: token.expires_at.time().map(time),
             key: None,
-            last_used_at: Some(token.last_used_at.map(time)),
+            last_used_at: token
+                .last_used_at
+                .map_or(LastUsedAt::Never, |at| LastUsedAt::At(time(at))),
             modified_at: token.modified_at.map(time),
             name: token.name,
             public_portion: public_portion(token.id, token.kind),

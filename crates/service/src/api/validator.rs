@@ -23,7 +23,11 @@ impl Validator {
         self.errors.push(format!("{field}: {problem}"));
     }
 
-    pub(super) fn check<T>(&mut self, field: &str, checked: Result<T, String>) -> Option<T> {
+    pub(super) fn check<T>(
+        &mut self,
+        field: &str,
+        checked: Result<T, impl std::fmt::Display>,
+    ) -> Option<T> {
         checked.map_err(|problem| self.add(field, problem)).ok()
     }
 

@@ -2,6 +2,7 @@
 //! page. Does not search.
 
 use super::condition::{EventCondition, IdColumn, TextColumn};
+use super::query_error::QueryError;
 use super::{name, query};
 use crate::sort::Direction;
 use base64::Engine as _;
@@ -21,7 +22,29 @@ pub struct FilterError {
     /// The parameter.
     pub field: &'static str,
     /// The problem, and the allowed values.
-    pub problem: String,
+    pub problem: FilterFault,
+}
+
+/// The problem of a search parameter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FilterFault {
+    /// The query is invalid.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The size of the page is too small or too large.
+    #[error("must be a number from 1 to {MAX_PAGE}")]
+    Limit,
+    /// The order is unknown.
+    #[error("must be timestamp or -timestamp")]
+    Sort,
+    /// The time is invalid.
+    #[error(
+        "must be a time in RFC 3339, or relative to now, for example now-15m, or in milliseconds"
+    )]
+    Time,
+    /// The cursor is not that of a page.
+    #[error("invalid cursor; use meta.page.after of the previous page")]
+    Cursor,
 }
 
 /// The criteria for events; an event must match all of those that are set.
@@ -46,7 +69,8 @@ impl Filter {
     /// # Errors
     /// [`FilterError`] with the unsupported part.
     pub fn parse(text: &str, field: &'static str) -> Result<Self, FilterError> {
-        let condition = query::parse(text).map_err(|problem| FilterError { field, problem })?;
+        let condition =
+            query::parse(text).map_err(|error| FilterError { field, problem: error.into() })?;
         Ok(Self { condition, ..Self::default() })
     }
 
@@ -161,30 +185,21 @@ impl Page {
         let limit = match limit {
             None => DEFAULT_PAGE,
             Some(text) => {
-                text.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit)).ok_or_else(
-                    || FilterError {
-                        field: "page[limit]",
-                        problem: format!("must be a number from 1 to {MAX_PAGE}"),
-                    },
-                )?
+                let limit = text.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
+                limit.ok_or(FilterError { field: "page[limit]", problem: FilterFault::Limit })?
             }
         };
         let direction = match sort {
             None | Some("timestamp") => Direction::Ascending,
             Some("-timestamp") => Direction::Descending,
             Some(_) => {
-                return Err(FilterError {
-                    field: "sort",
-                    problem: "must be timestamp or -timestamp".to_owned(),
-                });
+                return Err(FilterError { field: "sort", problem: FilterFault::Sort });
             }
         };
         let after = cursor
             .map(|text| {
-                Cursor::decode(text).ok_or_else(|| FilterError {
-                    field: "page[cursor]",
-                    problem: "invalid cursor; use meta.page.after of the previous page".to_owned(),
-                })
+                let problem = FilterFault::Cursor;
+                Cursor::decode(text).ok_or(FilterError { field: "page[cursor]", problem })
             })
             .transpose()?;
         Ok(Self { limit, direction, after, last: None })

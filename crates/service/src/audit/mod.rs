@@ -8,10 +8,12 @@ pub(crate) mod condition;
 pub mod filter;
 pub mod operator;
 mod query;
+mod query_error;
 pub mod queue;
 pub mod tally;
 
-pub use filter::{Cursor, Filter, FilterError, Page};
+pub use filter::{Cursor, Filter, FilterError, FilterFault, Page};
+pub use query_error::QueryError;
 
 use crate::redact::{bounded, longest_redacted, redact_within};
 use crate::token_kind::TokenKind;

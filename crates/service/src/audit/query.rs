@@ -3,17 +3,12 @@
 
 use super::clean;
 use super::condition::{Comparison, EventCondition, IdColumn, TextColumn};
+use super::query_error::{MAX_DEPTH, MAX_TERMS, QueryError};
 use crate::redact::holds_token;
 use ddpatrol_token::Uuid;
 
-/// The fields that a query can use.
-const FIELDS: &str = "@evt.name, @evt.actor.type, @auth_method, @action, @asset.id, @asset.type, @usr.id, @usr.email, @http.method, @http.status_code, @http.useragent, @http.url_details.path, @http.url_details.host, @network.client.ip";
 /// The value of `@auth_method` for both ways to present a token.
 const PERSONAL_ACCESS_TOKEN: &str = "personal_access_token";
-/// Maximum number of conditions in a query.
-const MAX_TERMS: usize = 64;
-/// Maximum depth of parentheses.
-const MAX_DEPTH: usize = 16;
 
 /// A token of the syntax.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,16 +32,16 @@ struct Word {
 ///
 /// # Errors
 /// The problem, with the unsupported part.
-pub(super) fn parse(query: &str) -> Result<EventCondition, String> {
+pub(super) fn parse(query: &str) -> Result<EventCondition, QueryError> {
     let mut parser = Parser { lexemes: lex(query)?, at: 0, terms: 0, depth: 0 };
     let condition = parser.alternatives(None)?;
     match parser.next() {
         None => Ok(condition),
-        Some(_) => Err("unexpected `)`".to_owned()),
+        Some(_) => Err(QueryError::Unopened),
     }
 }
 
-fn lex(query: &str) -> Result<Vec<Lexeme>, String> {
+fn lex(query: &str) -> Result<Vec<Lexeme>, QueryError> {
     let mut lexemes = Vec::new();
     let mut chars = query.chars().peekable();
     while let Some(&first) = chars.peek() {
@@ -78,7 +73,7 @@ fn lex(query: &str) -> Result<Vec<Lexeme>, String> {
             }
         }
         if quoted {
-            return Err("a quotation mark is not closed".to_owned());
+            return Err(QueryError::UnclosedQuote);
         }
         lexemes.push(Lexeme::Word(word));
     }
@@ -109,19 +104,19 @@ impl Parser {
 
     /// Parses conditions separated by `OR`. The terms of a group after `@field:` have no field of
     /// their own.
-    fn alternatives(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
+    fn alternatives(&mut self, field: Option<&str>) -> Result<EventCondition, QueryError> {
         let mut any = vec![self.conjunction(field)?];
         while self.is_keyword("OR") {
             self.at += 1;
             any.push(self.conjunction(field)?);
         }
         if any.len() > 1 && any.contains(&EventCondition::All(Vec::new())) {
-            return Err("`OR` needs a condition on both sides".to_owned());
+            return Err(QueryError::Or);
         }
         Ok(if any.len() == 1 { any.remove(0) } else { EventCondition::Any(any) })
     }
 
-    fn conjunction(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
+    fn conjunction(&mut self, field: Option<&str>) -> Result<EventCondition, QueryError> {
         let mut all = Vec::new();
         loop {
             if self.is_keyword("AND") {
@@ -140,10 +135,10 @@ impl Parser {
         Ok(if all.len() == 1 { all.remove(0) } else { EventCondition::All(all) })
     }
 
-    fn term(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
+    fn term(&mut self, field: Option<&str>) -> Result<EventCondition, QueryError> {
         self.terms += 1;
         if self.terms > MAX_TERMS {
-            return Err(format!("must have at most {MAX_TERMS} conditions"));
+            return Err(QueryError::TooManyTerms);
         }
         let negated = self.is_keyword("NOT");
         match self.next() {
@@ -151,37 +146,37 @@ impl Parser {
             Some(Lexeme::Minus) => self.negated(field),
             Some(Lexeme::Open) => self.group(field),
             Some(Lexeme::Word(word)) => self.word(&word, field),
-            Some(Lexeme::Close) | None => Err("a condition is missing".to_owned()),
+            Some(Lexeme::Close) | None => Err(QueryError::NoCondition),
         }
     }
 
-    fn negated(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
+    fn negated(&mut self, field: Option<&str>) -> Result<EventCondition, QueryError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(format!("must have at most {MAX_DEPTH} nested groups"));
+            return Err(QueryError::TooDeep);
         }
         let inner = self.term(field)?;
         self.depth -= 1;
         Ok(EventCondition::Not(Box::new(inner)))
     }
 
-    fn group(&mut self, field: Option<&str>) -> Result<EventCondition, String> {
+    fn group(&mut self, field: Option<&str>) -> Result<EventCondition, QueryError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(format!("must have at most {MAX_DEPTH} nested groups"));
+            return Err(QueryError::TooDeep);
         }
         let inner = self.alternatives(field)?;
         self.depth -= 1;
         match self.next() {
             Some(Lexeme::Close) if inner == EventCondition::All(Vec::new()) => {
-                Err("parentheses must contain a condition".to_owned())
+                Err(QueryError::EmptyGroup)
             }
             Some(Lexeme::Close) => Ok(inner),
-            _ => Err("a parenthesis is not closed".to_owned()),
+            _ => Err(QueryError::Unclosed),
         }
     }
 
-    fn word(&mut self, word: &Word, field: Option<&str>) -> Result<EventCondition, String> {
+    fn word(&mut self, word: &Word, field: Option<&str>) -> Result<EventCondition, QueryError> {
         if let Some(field) = field {
             return condition(field, word);
         }
@@ -195,7 +190,7 @@ impl Parser {
                 self.at += 1;
                 return self.group(Some(field));
             }
-            return Err(format!("`{}` has no value", clean(&word.text)));
+            return Err(QueryError::NoValue(clean(&word.text)));
         }
         let literal_from = word.literal_from.map(|from| from - colon - 1);
         condition(field, &Word { text: value.to_owned(), literal_from })
@@ -203,7 +198,7 @@ impl Parser {
 }
 
 /// Returns the condition `field:value`.
-fn condition(field: &str, value: &Word) -> Result<EventCondition, String> {
+fn condition(field: &str, value: &Word) -> Result<EventCondition, QueryError> {
     let column = match field {
         "@evt.name" => TextColumn::Name,
         "@evt.actor.type" => TextColumn::Actor,
@@ -222,8 +217,7 @@ fn condition(field: &str, value: &Word) -> Result<EventCondition, String> {
         "@asset.id" => return identifier(field, value, IdColumn::Asset),
         "@usr.id" => return identifier(field, value, IdColumn::User),
         _ => {
-            let field = clean(field);
-            return Err(format!("unsupported field `{field}`; expected one of {FIELDS}"));
+            return Err(QueryError::Field(clean(field)));
         }
     };
     text(field, value, column)
@@ -234,14 +228,12 @@ fn auth_method(value: &Word, other: EventCondition) -> EventCondition {
     if name == PERSONAL_ACCESS_TOKEN { EventCondition::ByToken } else { other }
 }
 
-fn text(field: &str, value: &Word, column: TextColumn) -> Result<EventCondition, String> {
+fn text(field: &str, value: &Word, column: TextColumn) -> Result<EventCondition, QueryError> {
     if value.literal_from != Some(0) && value.text.starts_with(['<', '>', '[', '{', '~', '/']) {
         // A path is the only text that starts with a slash.
         if !(value.text.starts_with('/') && column == TextColumn::Path) {
-            return Err(format!(
-                "unsupported comparison in `{field}:{}`; expected a value, or a prefix followed by *",
-                clean(&value.text)
-            ));
+            let (field, value) = (field.to_owned(), clean(&value.text));
+            return Err(QueryError::Comparison { field, value });
         }
     }
     Ok(match pattern(value) {
@@ -250,15 +242,16 @@ fn text(field: &str, value: &Word, column: TextColumn) -> Result<EventCondition,
     })
 }
 
-fn identifier(field: &str, value: &Word, column: IdColumn) -> Result<EventCondition, String> {
+fn identifier(field: &str, value: &Word, column: IdColumn) -> Result<EventCondition, QueryError> {
     let id = Uuid::parse(&value.text).or_else(|| Uuid::from_alias(value.text.as_bytes()));
-    let id = id.ok_or_else(|| {
-        format!("`{field}:{}` is not supported; expected a whole UUID", clean(&value.text))
+    let id = id.ok_or_else(|| QueryError::Identifier {
+        field: field.to_owned(),
+        value: clean(&value.text),
     })?;
     Ok(EventCondition::Id(column, id))
 }
 
-fn status(value: &Word) -> Result<EventCondition, String> {
+fn status(value: &Word) -> Result<EventCondition, QueryError> {
     if let Some(pattern) = pattern(value) {
         return Ok(EventCondition::Like(TextColumn::Status, pattern));
     }
@@ -272,12 +265,10 @@ fn status(value: &Word) -> Result<EventCondition, String> {
         .into_iter()
         .find_map(|(prefix, comparison)| Some((comparison, value.text.strip_prefix(prefix)?)));
     let (comparison, number) = compared.unwrap_or((Comparison::Equal, &value.text));
-    number.parse().map(|number: u16| EventCondition::Status(comparison, number.into())).map_err(|_| {
-        format!(
-            "`@http.status_code:{}` is not supported; expected a status, such as 403, 4* or >=400",
-            clean(&value.text)
-        )
-    })
+    let number: Result<u16, _> = number.parse();
+    number
+        .map(|number| EventCondition::Status(comparison, number.into()))
+        .map_err(|_| QueryError::Status(clean(&value.text)))
 }
 
 /// Returns the `LIKE` pattern of a value with wildcards.
@@ -297,21 +288,19 @@ fn pattern(value: &Word) -> Option<String> {
     Some(pattern)
 }
 
-fn free_text(word: &Word) -> Result<EventCondition, String> {
+fn free_text(word: &Word) -> Result<EventCondition, QueryError> {
     if word.text == "*" && word.literal_from.is_none() {
         return Ok(EventCondition::All(Vec::new()));
     }
     if word.text.starts_with('@') && word.literal_from != Some(0) {
-        return Err(format!("`{}` has no value; expected @FIELD:VALUE", clean(&word.text)));
+        return Err(QueryError::FieldOnly(clean(&word.text)));
     }
     if holds_token(&word.text) {
-        return Err(
-            "must not contain an access token; use @asset.id with its UUID or alias".to_owned()
-        );
+        return Err(QueryError::Token);
     }
     let text = word.text.trim_matches(|c| c == '*' && word.literal_from.is_none());
     if text.is_empty() {
-        return Err("a text must not be empty".to_owned());
+        return Err(QueryError::EmptyText);
     }
     let mut pattern = String::from("%");
     for c in text.chars() {
@@ -386,7 +375,7 @@ mod tests {
             ("\"a", "quotation"),
             ("-", "missing"),
         ] {
-            let problem = parse(query).expect_err(query);
+            let problem = parse(query).expect_err(query).to_string();
             assert!(problem.contains(part), "{query}: {problem}");
         }
         assert!(parse(&"(".repeat(100_000)).is_err());

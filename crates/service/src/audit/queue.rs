@@ -11,10 +11,11 @@
 use super::batch::{Attempt, Batch};
 use super::tally::{Counted, Flush, Row, Tally, UPDATE_EVERY, Use};
 use super::{Event, method, name};
+use crate::lock::lock;
 use crate::metrics::Metrics;
 use crate::store::Store;
 use ddpatrol_token::mint::RandomError;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
@@ -79,7 +80,7 @@ impl Queue {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.pending)
     }
 
     fn has_capacity(&self) -> bool {

@@ -14,11 +14,12 @@ pub(super) use minute::{Counted, Flush, UPDATE_EVERY};
 pub use uses::{Limit, Use, UseKind};
 
 use super::Event;
+use crate::lock::lock;
 use crate::steady::Steady;
 use ddpatrol_token::mint::RandomError;
 use group::Aggregate;
 use minute::Minute;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// The period that one event covers, in seconds.
 const PERIOD: u64 = 60;
@@ -36,7 +37,7 @@ impl Tally {
     }
 
     fn lock(&self) -> MutexGuard<'_, Minute> {
-        self.minute.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.minute)
     }
 
     /// Counts a use. Calls `event` if the use is the first of an event.

@@ -4,9 +4,10 @@ use super::backup::{BackupArgs, RestoreArgs, migrate, restore_backup, write_back
 use super::bulk::{ListArgs, RevokeArgs, list_tokens, revoke_tokens};
 use super::database::Database;
 use super::handover::{Handover, Place};
-use super::lookup::{duration, find};
+use super::lookup::find;
 use super::operator::operator;
 use super::output::{print_line, print_message};
+use super::values::{duration, permission};
 use crate::audit::operator::set_operator;
 use crate::audit::{Actor, name};
 use crate::expiry::Expiry;
@@ -17,7 +18,6 @@ use crate::sessions::create_link;
 use crate::store::tokens::Authority;
 use crate::store::users::{User, UserChange};
 use crate::store::{Missing, Store};
-use crate::token_kind::TokenKind;
 use crate::tokens::fields::check_name;
 use crate::users::{check_email, check_text};
 use crate::web::origin::PublicUrl;
@@ -145,13 +145,6 @@ struct Issue {
     /// File of allowed scopes, as for `serve`
     #[arg(long, value_name = "FILE")]
     scopes: Option<PathBuf>,
-}
-
-fn permission(text: &str) -> Result<Permission, String> {
-    Permission::from_name(text).ok_or_else(|| {
-        let names = Permission::ALL.map(Permission::name).join(", ");
-        format!("expected one of {names}")
-    })
 }
 
 pub(super) async fn admin(args: AdminArgs) -> anyhow::Result<()> {
@@ -368,7 +361,7 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
         bail!("--expires-in: must be at most one year");
     }
     let request = TokenRequest {
-        kind: TokenKind::of_user(user.service_account),
+        kind: user.token_kind(),
         owner: user.id,
         name: issue.name,
         scopes,

@@ -1,7 +1,8 @@
 //! `ddpatrold admin token list` and `revoke`.
 
-use super::lookup::{find, past};
+use super::lookup::find;
 use super::output::{print_line, print_message};
+use super::values::past;
 use crate::audit::{Actor, name};
 use crate::id;
 use crate::sort::Direction;

@@ -12,6 +12,8 @@ mod notify;
 mod operator;
 mod output;
 mod serve;
+mod serve_args;
+mod values;
 mod web;
 
 use clap::{Parser, Subcommand};
@@ -40,7 +42,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the service
-    Serve(Box<serve::ServeArgs>),
+    Serve(Box<serve_args::ServeArgs>),
     /// Manage users and tokens directly in the database
     Admin(admin::AdminArgs),
 }

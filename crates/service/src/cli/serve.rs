@@ -1,29 +1,26 @@
 //! `ddpatrold serve`: opens the database, accepts connections, and shuts down in order.
 
-use super::database::Database;
 use super::handover::{Handover, Place};
 use super::notify::{ServiceState, notify};
 use super::output::print_message;
-use super::web::{NewAdministrator, Transport, WebArgs};
+use super::serve_args::ServeArgs;
+use super::web::NewAdministrator;
 use crate::api::Operations;
 use crate::api::observation::require_tls;
-use crate::leak::github_keys::{KEYS_URL, check_url};
-use crate::network::{Network, Networks};
-use crate::rate::{ClassRate, Limits};
-use crate::reload::{Reload, ReloadTls};
+use crate::leak::github_keys::check_url;
+use crate::network::Networks;
+use crate::rate::Limits;
+use crate::reload::Reload;
 use crate::request_log::RequestLog;
 use crate::scope::KnownScopes;
-use crate::server::{Config, ConnectionLimits, Server, Tls, TlsFiles, descriptors};
+use crate::server::{Config, ConnectionLimits, Server, descriptors};
 use crate::service::{FirstAdministrator, Service, Settings};
-use crate::store::leaks::OnLeak;
-use crate::store::{Missing, PoolSize, Store, sqlite_file};
+use crate::store::{Missing, Store, sqlite_file};
 use crate::web::{self, Web};
 use crate::{api, background, clock, time};
 use anyhow::{Context as _, bail};
 use axum::middleware::from_fn;
-use clap::builder::BoolishValueParser;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -37,125 +34,6 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 const OPERATIONS_CONNECTIONS: usize = 32;
 /// The name of the file with the first administrator's token.
 const ADMIN_TOKEN_FILE: &str = "admin-token";
-
-/// The options of `serve`.
-#[derive(Debug, clap::Args)]
-pub(super) struct ServeArgs {
-    /// Address to listen on; port 0 selects a free port. An address that other machines can reach
-    /// requires TLS or --behind-proxy
-    #[arg(
-        long,
-        env = "DDPATROLD_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8200"
-    )]
-    listen: SocketAddr,
-    /// Address of a separate plain HTTP listener for /metrics, /readyz and /healthz
-    ///
-    /// The listener of the API then has only /healthz of these.
-    #[arg(long, env = "DDPATROLD_OPERATIONS_LISTEN", value_name = "ADDRESS")]
-    operations_listen: Option<SocketAddr>,
-    /// Log every request; otherwise only failures of the service are logged
-    #[arg(long, env = "DDPATROLD_REQUEST_LOG", value_parser = BoolishValueParser::new())]
-    request_log: bool,
-    #[command(flatten)]
-    database: Database,
-    /// Certificate chain, PEM
-    #[arg(long, env = "DDPATROLD_TLS_CERT", value_name = "FILE", requires = "tls_key")]
-    tls_cert: Option<PathBuf>,
-    /// Private key of the certificate, PEM
-    #[arg(long, env = "DDPATROLD_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
-    tls_key: Option<PathBuf>,
-    /// Allow plain HTTP from other machines, because a proxy terminates TLS
-    #[arg(long, env = "DDPATROLD_BEHIND_PROXY", value_parser = BoolishValueParser::new())]
-    behind_proxy: bool,
-    /// Network of proxies whose X-Forwarded-For is trusted; repeatable
-    ///
-    /// A network such as 10.0.0.0/8 or a single address. With --behind-proxy alone, only proxies on
-    /// this machine are trusted.
-    #[arg(long, env = "DDPATROLD_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
-    trusted_proxy: Vec<Network>,
-    /// Maximum number of connections to PostgreSQL [default: 18]
-    #[arg(long, env = "DDPATROLD_DATABASE_CONNECTIONS", value_name = "COUNT", value_parser = pool_size)]
-    database_connections: Option<PoolSize>,
-    /// Print the token of a new database's administrator on standard output
-    ///
-    /// Otherwise it is printed on standard error if that is a terminal, or written to a file.
-    #[arg(long, env = "DDPATROLD_PRINT_ADMIN_TOKEN", value_parser = BoolishValueParser::new())]
-    print_admin_token: bool,
-    /// New file for the token of a new database's administrator
-    ///
-    /// [default: on the terminal, or in admin-token beside the SQLite file or in the current folder]
-    #[arg(long, env = "DDPATROLD_ADMIN_TOKEN_FILE", value_name = "FILE")]
-    admin_token_file: Option<PathBuf>,
-    /// Maximum number of open connections [default: 512, or as file descriptors allow]
-    #[arg(long, env = "DDPATROLD_MAX_CONNECTIONS", value_name = "COUNT", value_parser = at_least_one)]
-    max_connections: Option<usize>,
-    /// Maximum number of open connections per address [default: 256, at most half of all]
-    #[arg(long, env = "DDPATROLD_MAX_CONNECTIONS_PER_ADDRESS", value_name = "COUNT", value_parser = at_least_one)]
-    max_connections_per_address: Option<usize>,
-    /// File of allowed scopes, one name per line, instead of the built-in list
-    #[arg(long, env = "DDPATROLD_SCOPES", value_name = "FILE")]
-    scopes: Option<PathBuf>,
-    /// Action for a live token that is reported as leaked
-    #[arg(long, env = "DDPATROLD_ON_LEAK", value_enum, default_value_t = OnLeak::Revoke)]
-    on_leak: OnLeak,
-    /// Retention of audit events
-    #[arg(long, env = "DDPATROLD_AUDIT_RETENTION", value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    audit_retention: u32,
-    /// Time that clocks must agree before expiry events are written and old events are deleted
-    #[arg(long, env = "DDPATROLD_CLOCK_AGREEMENT", value_name = "SECONDS", default_value_t = clock::monitor::WINDOW.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    clock_agreement: u64,
-    /// Rate limit of a class of requests, per token or address; repeatable
-    #[arg(
-        long,
-        env = "DDPATROLD_RATE_LIMIT",
-        value_name = "CLASS=COUNT/SECONDS",
-        value_delimiter = ','
-    )]
-    rate_limit: Vec<ClassRate>,
-    /// Turn all rate limits off
-    #[arg(long, env = "DDPATROLD_NO_RATE_LIMIT", value_parser = BoolishValueParser::new())]
-    no_rate_limit: bool,
-    /// Address of GitHub's public keys for secret-scanning alerts
-    #[arg(long, env = "DDPATROLD_GITHUB_KEYS_URL", value_name = "URL", default_value = KEYS_URL)]
-    github_keys_url: String,
-    #[command(flatten)]
-    web: WebArgs,
-}
-
-impl ServeArgs {
-    const fn transport(&self) -> Transport {
-        if self.tls_cert.is_some() {
-            Transport::Tls
-        } else if self.behind_proxy {
-            Transport::Proxy
-        } else {
-            Transport::Loopback
-        }
-    }
-
-    /// Refuses options that exclude each other. A flag may be `false` in the environment, which
-    /// clap would take for a conflict.
-    fn check_combinations(&self) -> anyhow::Result<()> {
-        for (is_conflict, options) in [
-            (self.behind_proxy && self.tls_cert.is_some(), ["--tls-cert", "--behind-proxy"]),
-            (
-                self.no_rate_limit && !self.rate_limit.is_empty(),
-                ["--rate-limit", "--no-rate-limit"],
-            ),
-            (
-                self.print_admin_token && self.admin_token_file.is_some(),
-                ["--admin-token-file", "--print-admin-token"],
-            ),
-        ] {
-            if is_conflict {
-                bail!("{} cannot be used with {}", options[0], options[1]);
-            }
-        }
-        Ok(())
-    }
-}
 
 pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     // Handled from the start, because SIGHUP terminates a process that does not handle it.
@@ -176,7 +54,7 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         Some(path) => KnownScopes::read(path)?,
         None => KnownScopes::built_in()?,
     };
-    let tls = read_tls(&args)?;
+    let tls = args.read_tls()?;
     let limits =
         descriptors::connection_limits(args.max_connections, args.max_connections_per_address)?;
     let listener = bind(args.listen).await?;
@@ -197,7 +75,7 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     if let (Some(pages), Some(administrator)) = (&web, &administrator) {
         pages.hand_over_link(&store, administrator, listener.local_addr()?).await;
     }
-    let trusted_proxies = trusted_proxies(&args);
+    let trusted_proxies = args.trusted_proxies();
     let rates = if args.no_rate_limit { Limits::none() } else { Limits::new(&args.rate_limit) };
     let settings = Settings {
         scopes,
@@ -230,14 +108,6 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     served?;
     print_message("stopped");
     Ok(())
-}
-
-/// Reads the certificate, if there is one.
-fn read_tls(args: &ServeArgs) -> anyhow::Result<Option<ReloadTls>> {
-    let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) else { return Ok(None) };
-    let files = TlsFiles { certificate: certificate.clone(), key: key.clone() };
-    let tls = Arc::new(Tls::new(files.read()?));
-    Ok(Some(ReloadTls { files, tls }))
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -370,23 +240,6 @@ fn operate(listener: TcpListener, service: &Arc<Service>) -> anyhow::Result<Join
     Ok(tokio::spawn(server.run(listener, std::future::pending())))
 }
 
-/// Returns the networks of trusted proxies: the given ones, or this machine with `--behind-proxy`
-/// alone.
-fn trusted_proxies(args: &ServeArgs) -> Networks {
-    if args.behind_proxy && args.trusted_proxy.is_empty() {
-        if !args.listen.ip().is_loopback() {
-            tracing::warn!(
-                "X-Forwarded-For is trusted only from this machine: specify the proxy with --trusted-proxy"
-            );
-        }
-        return Networks::new(vec![
-            Network::new(Ipv4Addr::LOCALHOST.into(), 8),
-            Network::new(Ipv6Addr::LOCALHOST.into(), 128),
-        ]);
-    }
-    Networks::new(args.trusted_proxy.clone())
-}
-
 /// Reloads the certificate and the scopes at each SIGHUP. Keeps the old ones if either file is
 /// invalid.
 async fn reload_on_hangup(mut hangup: Signal, reload: Reload) {
@@ -403,17 +256,5 @@ async fn reload_on_hangup(mut hangup: Signal, reload: Reload) {
             Err(error) => tracing::error!(%error, "reload failed"),
         }
         notify(ServiceState::Ready);
-    }
-}
-
-fn pool_size(text: &str) -> Result<PoolSize, String> {
-    let size = text.parse().ok().and_then(PoolSize::new);
-    size.ok_or_else(|| format!("expected a number of at least {}", PoolSize::MIN))
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(count) if count > 0 => Ok(count),
-        _ => Err("expected a number of at least 1".to_owned()),
     }
 }

@@ -11,9 +11,10 @@
 pub mod agreement;
 pub mod monitor;
 
+use crate::lock::{read, write};
 use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
-use std::sync::{PoisonError, RwLock};
+use std::sync::RwLock;
 use std::time::{Duration, SystemTime};
 
 /// Maximum lag of the clock behind the latest trusted time on SQLite.
@@ -104,7 +105,7 @@ impl Estimate {
 /// Returns the service's time.
 #[must_use]
 pub fn now() -> Timestamp {
-    match *BASIS.read().unwrap_or_else(PoisonError::into_inner) {
+    match *read(&BASIS) {
         Basis::Wall { floor: None } => wall(),
         Basis::Wall { floor: Some(floor) } => wall().max(floor.at(boot())),
         Basis::Database(Estimate(anchor)) => anchor.at(boot()),
@@ -147,7 +148,7 @@ fn ticks(clock: ClockId) -> Ticks {
 
 /// Makes the service follow the database's clock.
 pub(crate) fn follow_database(sample: &Sample) {
-    let mut basis = BASIS.write().unwrap_or_else(PoisonError::into_inner);
+    let mut basis = write(&BASIS);
     *basis = match *basis {
         Basis::Database(estimate) if sample.is_precise() => {
             Basis::Database(estimate.refined(sample))
@@ -164,12 +165,12 @@ pub(crate) fn follow_wall(trusted: Option<Anchor>) {
         time: time.checked_sub(GRACE).unwrap_or(Timestamp::MIN),
         boot,
     });
-    *BASIS.write().unwrap_or_else(PoisonError::into_inner) = Basis::Wall { floor };
+    *write(&BASIS) = Basis::Wall { floor };
 }
 
 /// Returns the estimated clock of the database, if the service follows it.
 fn database(boot: Ticks) -> Option<Timestamp> {
-    match *BASIS.read().unwrap_or_else(PoisonError::into_inner) {
+    match *read(&BASIS) {
         Basis::Wall { .. } => None,
         Basis::Database(Estimate(anchor)) => Some(anchor.at(boot)),
     }

@@ -9,12 +9,13 @@
 
 use super::agreement::{Agreement, Disagreement, Reading, Rounded};
 use super::{Anchor, EARLIEST, GRACE, follow_database, follow_wall};
+use crate::lock::lock;
 use crate::metrics::{Metrics, Retention};
 use crate::store::clock::DatabaseTime;
 use crate::store::{Store, StoreError};
 use crate::time::whole_micros;
 use jiff::{SignedDuration, Timestamp};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// Default time that clocks must agree before the time is trusted.
@@ -265,7 +266,7 @@ impl Monitor {
     }
 
     fn lock(&self) -> MutexGuard<'_, MonitorState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

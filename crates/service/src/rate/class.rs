@@ -95,10 +95,18 @@ pub struct ClassRate {
     pub rate: Rate,
 }
 
-impl FromStr for ClassRate {
-    type Err = String;
+/// The rate of a class is invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected CLASS=COUNT/SECONDS with COUNT and SECONDS of at least 1 and one of these classes: {}",
+    Class::ALL.map(Class::name).join(", ")
+)]
+pub struct ClassRateError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for ClassRate {
+    type Err = ClassRateError;
+
+    fn from_str(text: &str) -> Result<Self, ClassRateError> {
         let parsed = text.split_once('=').and_then(|(class, rate)| {
             let class = Class::ALL.into_iter().find(|known| known.name() == class)?;
             let (limit, period) = rate.split_once('/')?;
@@ -106,11 +114,6 @@ impl FromStr for ClassRate {
             let rate = Rate { limit: positive(limit)?, period: positive(period)? };
             Some(Self { class, rate })
         });
-        parsed.ok_or_else(|| {
-            let names = Class::ALL.map(Class::name).join(", ");
-            format!(
-                "expected CLASS=COUNT/SECONDS with COUNT and SECONDS of at least 1 and one of these classes: {names}"
-            )
-        })
+        parsed.ok_or(ClassRateError)
     }
 }

@@ -17,8 +17,9 @@ pub use class::{Class, ClassRate, Rate};
 pub use key::{Key, Keys};
 pub use lookups::{Lookup, LookupOutcome};
 
+use crate::lock::lock;
 use crate::steady::Steady;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use table::Table;
 use unanswered::Unanswered;
 
@@ -74,7 +75,7 @@ impl Limits {
     }
 
     fn table(&self, class: Class) -> MutexGuard<'_, Table> {
-        self.tables[class as usize].lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.tables[class as usize])
     }
 }
 

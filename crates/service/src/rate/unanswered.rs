@@ -5,8 +5,9 @@ use super::allowance::Allowance;
 use super::class::{Class, Rate};
 use super::key::Keys;
 use super::table::Table;
+use crate::lock::lock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// Time after a failure during which the database is considered failing, in seconds.
 const FAILING_SECONDS: u64 = 10;
@@ -27,7 +28,7 @@ pub(super) struct Unanswered {
 
 impl Unanswered {
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.table)
     }
 
     /// Records that the database failed.

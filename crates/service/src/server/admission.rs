@@ -4,13 +4,14 @@
 use super::limits::ConnectionLimits;
 use super::ticks::{TICK, TickClock};
 use super::watch::{Overdue, Stage, Watch};
+use crate::lock::lock;
 use crate::log_limit::LogLimit;
 use crate::metrics::Metrics;
 use crate::network::site;
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -121,7 +122,7 @@ impl Admission {
     }
 
     fn lock(&self) -> MutexGuard<'_, OpenConnections> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.open)
     }
 
     /// Admits a connection, after closing a dispensable one if a limit is reached.

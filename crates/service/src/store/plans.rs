@@ -8,6 +8,7 @@ use super::tokens::{Authority, Change, Creation, RevokedBy, UpdateOutcome};
 use crate::audit::batch::{Attempt, Batch, LastUse};
 use crate::audit::{Actor, Event, name};
 use crate::expiry::Expiry;
+use crate::lock::lock;
 use crate::permission::Permissions;
 use crate::service::{TokenRequest, mint};
 use crate::token_kind::TokenKind;
@@ -16,7 +17,7 @@ use ddpatrol_token::Uuid;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _, SqlitePool};
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
@@ -39,7 +40,7 @@ struct Statement;
 impl Visit for Statement {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "db.statement" {
-            let mut statements = STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut statements = lock(&STATEMENTS);
             statements.insert(value.trim().to_owned());
         }
     }
@@ -139,7 +140,7 @@ fn no_change_scans_a_whole_table_on_sqlite() {
     run(async {
         let (store, pool) = sqlite(&dir).await;
         change_everything(&store, &pool).await;
-        let statements = STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let statements = lock(&STATEMENTS).clone();
         let mut faulty = Vec::new();
         let mut written: BTreeSet<&str> = BTreeSet::new();
         // Migrations have no parameters, and the test's own statements are recursive.

@@ -3,8 +3,9 @@
 //! A read would succeed even on a full disk or a read-only replica, where the service cannot work.
 
 use super::{Store, StoreError, change};
+use crate::lock::lock;
 use crate::time;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch};
 
@@ -69,7 +70,7 @@ impl Readiness {
     /// Starts a probe, unless one is running or recent. Returns the number of the latest probe. The
     /// probe runs in its own task, so that it continues if the caller disconnects.
     fn probe(&self, store: &Store) -> u64 {
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = lock(&self.latest);
         let is_running = self.results.borrow().number < latest.number;
         if is_running || latest.started.is_some_and(|at| at.elapsed() < INTERVAL) {
             return latest.number;

@@ -48,7 +48,7 @@ pub(super) async fn of_sqlite(
     .bind(MIGRATIONS)
     .fetch_one(&mut *connection)
     .await?;
-    state(connection, &SQLITE, exists).await
+    if exists { migrated(connection, &SQLITE).await } else { Ok(TablesState::Empty) }
 }
 
 /// Returns the state of a PostgreSQL database's tables.
@@ -57,17 +57,14 @@ pub(super) async fn of_postgres(connection: &mut PgConnection) -> Result<TablesS
         .bind(MIGRATIONS)
         .fetch_one(&mut *connection)
         .await?;
-    state(connection, &POSTGRES, exists).await
+    if exists { migrated(connection, &POSTGRES).await } else { Ok(TablesState::Empty) }
 }
 
-async fn state(
+/// Returns the state of tables that migrations created.
+async fn migrated(
     connection: &mut impl Migrate,
     migrator: &Migrator,
-    exists: bool,
 ) -> Result<TablesState, StoreError> {
-    if !exists {
-        return Ok(TablesState::Empty);
-    }
     if let Some(version) = connection.dirty_version(MIGRATIONS).await? {
         return Err(MigrateError::Dirty(version).into());
     }

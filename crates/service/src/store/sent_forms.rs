@@ -58,12 +58,14 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the database fails or contains an invalid row.
     pub async fn token_of_form(&self, form: &SecretDigest) -> Result<Option<Uuid>, StoreError> {
-        let row: Option<Option<Vec<u8>>> = read!(self, |pool| {
-            sqlx::query_scalar("SELECT token_id FROM sent_forms WHERE digest = $1")
-                .bind(form.as_slice())
-                .fetch_optional(pool)
-                .await?
+        let row: Option<Vec<u8>> = read!(self, |pool| {
+            sqlx::query_scalar(
+                "SELECT token_id FROM sent_forms WHERE digest = $1 AND token_id IS NOT NULL",
+            )
+            .bind(form.as_slice())
+            .fetch_optional(pool)
+            .await?
         });
-        Ok(row.flatten().and_then(|bytes| id::from_row(&bytes)))
+        Ok(row.and_then(|bytes| id::from_row(&bytes)))
     }
 }

@@ -5,6 +5,7 @@ use super::{Dialect, Store, StoreError, change, read};
 use crate::audit::{Actor, Event, name};
 use crate::permission::{Permission, Permissions};
 use crate::store::token_rows::{NewToken, fold, insert_token};
+use crate::token_kind::TokenKind;
 use crate::{id, time};
 use ddpatrol_token::Uuid;
 use jiff::Timestamp;
@@ -34,6 +35,14 @@ pub struct User {
     pub service_account: bool,
     /// The time of the last change, if any.
     pub modified_at: Option<Timestamp>,
+}
+
+impl User {
+    /// Returns the kind of the user's tokens.
+    #[must_use]
+    pub const fn token_kind(&self) -> TokenKind {
+        if self.service_account { TokenKind::ServiceAccount } else { TokenKind::Personal }
+    }
 }
 
 /// The columns of a [`UserRow`].

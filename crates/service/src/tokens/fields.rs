@@ -13,17 +13,55 @@ pub const MAX_SCOPES: usize = 1_000;
 /// Tolerance of the minimum lifetime, for the time that a request takes to arrive.
 const GRACE_SECONDS: i64 = 60;
 
+/// A problem of a field, without the field's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FieldProblem {
+    /// The name is empty or too long.
+    #[error("must be a string of 1 to {MAX_NAME} characters")]
+    NameLength,
+    /// The name contains a character that misleads readers.
+    #[error("must not contain control, bidirectional or invisible characters")]
+    DeceptiveName,
+    /// The name contains a token.
+    #[error("must not contain an access token, since other users can see it")]
+    TokenInName,
+    /// The scope is unknown.
+    #[error("unknown scope {name:?}; {}", similar_scopes(.similar))]
+    UnknownScope {
+        /// The scope, as it may be shown.
+        name: String,
+        /// The known scopes that resemble it.
+        similar: Vec<String>,
+    },
+    /// The time of expiry is too early or too late.
+    #[error("must be between 24 hours and one year from now, {first} to {latest}")]
+    Expiry {
+        /// The earliest allowed time.
+        first: Timestamp,
+        /// The latest allowed time.
+        latest: Timestamp,
+    },
+}
+
+fn similar_scopes(similar: &[String]) -> String {
+    if similar.is_empty() {
+        "use the scope names from the documentation".to_owned()
+    } else {
+        format!("similar scopes: {}", similar.join(", "))
+    }
+}
+
 /// Checks a name that other users can see.
 ///
 /// # Errors
 /// The problem.
-pub fn check_name(name: &str) -> Result<(), String> {
+pub fn check_name(name: &str) -> Result<(), FieldProblem> {
     if name.trim().is_empty() || name.chars().count() > MAX_NAME {
-        Err(format!("must be a string of 1 to {MAX_NAME} characters"))
+        Err(FieldProblem::NameLength)
     } else if name.chars().any(is_deceptive) {
-        Err("must not contain control, bidirectional or invisible characters".to_owned())
+        Err(FieldProblem::DeceptiveName)
     } else if holds_token(name) {
-        Err("must not contain an access token, since other users can see it".to_owned())
+        Err(FieldProblem::TokenInName)
     } else {
         Ok(())
     }
@@ -45,25 +83,19 @@ pub fn is_deceptive(c: char) -> bool {
 ///
 /// # Errors
 /// The problem, with similar scopes.
-pub fn check_scope(name: &str, known: &KnownScopes) -> Result<(), String> {
+pub fn check_scope(name: &str, known: &KnownScopes) -> Result<(), FieldProblem> {
     if known.contains(name) {
         return Ok(());
     }
-    let similar = known.similar(name);
-    let shown = audit::clean(name);
-    let hint = if similar.is_empty() {
-        "use the scope names from the documentation".to_owned()
-    } else {
-        format!("similar scopes: {}", similar.join(", "))
-    };
-    Err(format!("unknown scope {shown:?}; {hint}"))
+    let similar = known.similar(name).into_iter().map(str::to_owned).collect();
+    Err(FieldProblem::UnknownScope { name: audit::clean(name), similar })
 }
 
 /// Checks that a time of expiry is between 24 hours and one year from now.
 ///
 /// # Errors
 /// The problem, with the allowed range.
-pub fn check_expiry(expires_at: Timestamp) -> Result<(), String> {
+pub fn check_expiry(expires_at: Timestamp) -> Result<(), FieldProblem> {
     let now = time::now();
     let first = now.checked_add(24.hours()).unwrap_or(Timestamp::MAX);
     let earliest = first.checked_sub(GRACE_SECONDS.seconds()).unwrap_or(first);
@@ -72,7 +104,7 @@ pub fn check_expiry(expires_at: Timestamp) -> Result<(), String> {
         return Ok(());
     }
     let (first, latest) = (time::whole_micros(first), time::whole_micros(latest));
-    Err(format!("must be between 24 hours and one year from now, {first} to {latest}"))
+    Err(FieldProblem::Expiry { first, latest })
 }
 
 #[cfg(test)]

@@ -17,8 +17,7 @@ static SCRIPT_NAME: LazyLock<String> = LazyLock::new(|| name("script", SCRIPT, "
 
 fn name(stem: &str, content: &str, extension: &str) -> String {
     let digest = Sha256::digest(content);
-    let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{stem}-{digest}.{extension}")
+    format!("{stem}-{}.{extension}", hex::encode(&digest[..8]))
 }
 
 /// Returns the path of the style.

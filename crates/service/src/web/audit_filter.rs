@@ -1,22 +1,37 @@
 //! The filter of the audit page: its facets become a query of the audit trail.
 
 use super::params::Params;
-use crate::audit::Filter;
+use crate::audit::{Filter, FilterError};
 use crate::time;
 use ddpatrol_token::Uuid;
 use jiff::{SignedDuration, Timestamp};
+
+/// A problem with the filter, for the reader.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum FilterProblem {
+    #[error("A text search needs a time range.")]
+    NoRange,
+    #[error("The token must be a Token ID or an alias.")]
+    Token,
+    #[error(transparent)]
+    Query(#[from] FilterError),
+    #[error("Invalid time {0:?}.")]
+    Time(String),
+    #[error("Unknown time range.")]
+    Range,
+}
 
 /// Parses the filter of the page, which the exports share.
 ///
 /// # Errors
 /// The problem, for the reader.
-pub(super) fn filter(params: &Params) -> Result<Filter, String> {
+pub(super) fn filter(params: &Params) -> Result<Filter, FilterProblem> {
     let mut terms = Vec::new();
     let free = params.get("q").trim();
     let range = time_range(params);
     if !free.is_empty() {
         if range == "all" {
-            return Err("A text search needs a time range.".to_owned());
+            return Err(FilterProblem::NoRange);
         }
         terms.push(format!("({free})"));
     }
@@ -37,11 +52,10 @@ pub(super) fn filter(params: &Params) -> Result<Filter, String> {
     let token = params.get("token").trim();
     if !token.is_empty() {
         let id = Uuid::parse(token).or_else(|| Uuid::from_alias(token.as_bytes()));
-        let id = id.ok_or("The token must be a Token ID or an alias.")?;
+        let id = id.ok_or(FilterProblem::Token)?;
         terms.push(format!("@asset.id:{id}"));
     }
-    let mut filter =
-        Filter::parse(&terms.join(" "), "Search").map_err(|error| error.to_string())?;
+    let mut filter = Filter::parse(&terms.join(" "), "Search")?;
     (filter.from, filter.to) = times(params, range)?;
     Ok(filter)
 }
@@ -59,7 +73,10 @@ pub(super) fn time_range(params: &Params) -> &str {
 }
 
 /// Returns the start and the end of a time range.
-fn times(params: &Params, range: &str) -> Result<(Option<Timestamp>, Option<Timestamp>), String> {
+fn times(
+    params: &Params,
+    range: &str,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), FilterProblem> {
     let hours = match range {
         "1h" => 1,
         "24h" => 24,
@@ -69,11 +86,14 @@ fn times(params: &Params, range: &str) -> Result<(Option<Timestamp>, Option<Time
         "custom" => {
             let at = |name| match params.get(name) {
                 "" => Ok(None),
-                text => local_time(text).map(Some).ok_or(format!("Invalid time {text:?}.")),
+                text => match local_time(text) {
+                    Some(time) => Ok(Some(time)),
+                    None => Err(FilterProblem::Time(text.to_owned())),
+                },
             };
             return Ok((at("from")?, at("to")?));
         }
-        _ => return Err("Unknown time range.".to_owned()),
+        _ => return Err(FilterProblem::Range),
     };
     let from = time::now().checked_sub(SignedDuration::from_hours(hours)).ok();
     Ok((from, None))

@@ -31,11 +31,13 @@ pub(super) async fn create(State(web): SharedWeb, parts: Parts, posted: Posted) 
     }
     let mut draft = Draft::read(&posted.params, &web);
     let expires_at = draft.expires_at();
-    draft.problems.expiry = expires_at.as_ref().err().cloned();
+    draft.problems.expiry = expires_at.as_ref().err().map(ToString::to_string);
     let owner = match owner_of(&web, visitor, &draft).await? {
-        Ok(owner) => owner,
-        Err(problem) => {
-            draft.problems.owner = Some(problem);
+        NamedOwner::Visitor => None,
+        NamedOwner::User(id) => Some(id),
+        NamedOwner::Unknown => {
+            let problem = "There is no user with this email address.";
+            draft.problems.owner = Some(problem.to_owned());
             None
         }
     };
@@ -66,20 +68,20 @@ pub(super) async fn create(State(web): SharedWeb, parts: Parts, posted: Posted) 
     }
 }
 
-/// Returns the owner that a form names; `None` for the visitor.
-async fn owner_of(
-    web: &Web,
-    visitor: &Visitor,
-    draft: &Draft,
-) -> Result<Result<Option<Uuid>, String>, PageError> {
+/// The owner that a form names.
+enum NamedOwner {
+    Visitor,
+    User(Uuid),
+    Unknown,
+}
+
+/// Finds the owner that a form names.
+async fn owner_of(web: &Web, visitor: &Visitor, draft: &Draft) -> Result<NamedOwner, PageError> {
     if draft.owner.is_empty() || draft.owner == *visitor.session.user.email {
-        return Ok(Ok(None));
+        return Ok(NamedOwner::Visitor);
     }
     let user = web.service.store.user(&draft.owner).await?;
-    Ok(match user {
-        Some(user) => Ok(Some(user.id)),
-        None => Err("There is no user with this email address.".to_owned()),
-    })
+    Ok(user.map_or(NamedOwner::Unknown, |user| NamedOwner::User(user.id)))
 }
 
 /// A token in the panel.
@@ -111,7 +113,7 @@ pub(super) async fn create_for_account(
     let expires_at = match draft.account_expiry() {
         Ok(expires_at) if draft.problems.is_empty() => expires_at,
         checked => {
-            draft.problems.expiry = checked.err();
+            draft.problems.expiry = checked.err().map(|problem| problem.to_string());
             return Ok(creation_form(&web, visitor, &owner, &draft));
         }
     };

@@ -131,7 +131,7 @@ fn events(
     let params = Params::parse(query.unwrap_or_default())?;
     visitor.caller.require(&[AuditLogsRead])?;
     let mut filter = super::audit_filter::filter(&params)
-        .map_err(|problem| PageError::new(StatusCode::BAD_REQUEST, problem))?;
+        .map_err(|problem| PageError::new(StatusCode::BAD_REQUEST, problem.to_string()))?;
     // Events that are written while the export runs are not part of it.
     filter.to.get_or_insert_with(time::now);
     let web = Arc::clone(web);

@@ -7,6 +7,7 @@
 
 mod assets;
 mod audit;
+mod audit_events;
 mod audit_filter;
 mod created;
 mod error;
@@ -22,6 +23,7 @@ mod params;
 mod parts;
 mod replacement;
 mod revocation;
+mod scope_field;
 mod service_accounts;
 mod sessions;
 mod sign_in;

@@ -28,16 +28,17 @@ impl PublicUrl {
     }
 }
 
-impl FromStr for PublicUrl {
-    type Err = String;
+/// The URL of the pages is invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected https://HOST or https://HOST:PORT, without a path; http only for localhost")]
+pub struct PublicUrlError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let problem = || {
-            "expected https://HOST or https://HOST:PORT, without a path; http only for localhost"
-                .to_owned()
-        };
+impl FromStr for PublicUrl {
+    type Err = PublicUrlError;
+
+    fn from_str(text: &str) -> Result<Self, PublicUrlError> {
         let text = text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase();
-        let (scheme, host) = text.split_once("://").ok_or_else(problem)?;
+        let (scheme, host) = text.split_once("://").ok_or(PublicUrlError)?;
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
         let secure = match scheme {
             "https" => true,
@@ -45,7 +46,7 @@ impl FromStr for PublicUrl {
             _ => false,
         };
         if !secure || host.is_empty() || !host.chars().all(plain) {
-            return Err(problem());
+            return Err(PublicUrlError);
         }
         let default_port = if scheme == "https" { ":443" } else { ":80" };
         Ok(Self(format!("{scheme}://{}", host.strip_suffix(default_port).unwrap_or(host))))

@@ -73,6 +73,17 @@ impl Problems {
     }
 }
 
+/// A problem with the expiry in a form, as a sentence for the reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ExpiryProblem {
+    #[error("Choose a date.")]
+    NoDate,
+    #[error("Choose when the token expires.")]
+    NoLifetime,
+    #[error("Choose a date from {first} to {last}.")]
+    Range { first: Date, last: Date },
+}
+
 impl Draft {
     /// Reads the fields of a form and checks them.
     pub(super) fn read(params: &Params, web: &Web) -> Self {
@@ -88,7 +99,8 @@ impl Draft {
             owner: text("owner"),
             problems: Problems::default(),
         };
-        draft.problems.name = check_name(&draft.name).err().map(|problem| sentence(&problem));
+        draft.problems.name =
+            check_name(&draft.name).err().map(|problem| sentence(&problem.to_string()));
         draft.problems.scopes = draft.scope_problem(web);
         draft
     }
@@ -102,28 +114,28 @@ impl Draft {
         }
         let known = web.service.scopes.current();
         let unknown = self.scopes.iter().find_map(|scope| check_scope(scope, &known).err());
-        unknown.map(|problem| sentence(&problem))
+        unknown.map(|problem| sentence(&problem.to_string()))
     }
 
     /// Returns the time of expiry, or the problem with it.
     ///
     /// # Errors
     /// The problem.
-    pub(super) fn expires_at(&self) -> Result<Timestamp, String> {
+    pub(super) fn expires_at(&self) -> Result<Timestamp, ExpiryProblem> {
         let now = time::now();
         let at = if self.lifetime == "date" {
-            let date: Date = self.date.parse().map_err(|_| "Choose a date.".to_owned())?;
+            let date: Date = self.date.parse().map_err(|_| ExpiryProblem::NoDate)?;
             let end = format!("{date}T23:59:59Z").parse();
-            end.map_err(|_| "Choose a date.".to_owned())?
+            end.map_err(|_| ExpiryProblem::NoDate)?
         } else {
             let offered = LIFETIMES.iter().find(|offered| offered.0 == self.lifetime);
             let days = offered.and_then(|offered| offered.0.parse::<i64>().ok());
-            let days = days.ok_or_else(|| "Choose when the token expires.".to_owned())?;
+            let days = days.ok_or(ExpiryProblem::NoLifetime)?;
             now.checked_add((days * 24).hours()).unwrap_or(Timestamp::MAX)
         };
         if check_expiry(at).is_err() {
             let (first, last) = dates(now);
-            return Err(format!("Choose a date from {first} to {last}."));
+            return Err(ExpiryProblem::Range { first, last });
         }
         Ok(at)
     }
@@ -134,7 +146,7 @@ impl Draft {
     ///
     /// # Errors
     /// The problem.
-    pub(super) fn account_expiry(&self) -> Result<Expiry, String> {
+    pub(super) fn account_expiry(&self) -> Result<Expiry, ExpiryProblem> {
         if self.lifetime == NEVER { Ok(Expiry::Never) } else { self.expires_at().map(Expiry::At) }
     }
 }

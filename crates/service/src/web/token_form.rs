@@ -5,7 +5,8 @@ use super::forms::{Posted, hidden_fields};
 use super::layout::{self, Section, WebPage};
 use super::openid::{self, Step};
 use super::params::Params;
-use super::parts::{count, field, moment, problem_text as problem_markup, visible, whole_expiry};
+use super::parts::{field, moment, problem_text as problem_markup, visible, whole_expiry};
+use super::scope_field::{access, offered_scopes, scopes_field};
 use super::state::{PageResult, SharedWeb, Web};
 use super::token_draft::{Draft, LIFETIMES, NEVER, Problems, dates};
 use super::token_parts::{TokenAddress, changeable, list_path, section, shown_token};
@@ -25,12 +26,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use jiff::{Timestamp, ToSpan as _};
 use maud::{Markup, html};
-use std::collections::BTreeMap;
 
 /// The lifetime that is selected at first.
 const DEFAULT_LIFETIME: &str = "30";
-/// Smallest number of scopes with the same first word that form a group.
-const MIN_GROUP: usize = 3;
 
 /// Shows the form that creates a token. With `from`, it has the name and scopes of another one.
 pub(super) async fn new(
@@ -233,88 +231,6 @@ fn expiry_field(caller: &Caller, owner: &FormOwner, draft: &Draft) -> Markup {
     }
 }
 
-/// Returns the scopes that the visitor may choose, in groups.
-fn offered_scopes(web: &Web, caller: &Caller, kept: &[String]) -> Vec<ScopeGroup> {
-    let known = web.service.scopes.current();
-    let mut names: Vec<String> =
-        known.names().filter(|scope| caller.may_grant(scope)).map(str::to_owned).collect();
-    names.extend(kept.iter().cloned());
-    names.sort();
-    names.dedup();
-    groups(names)
-}
-
-/// Scopes that start with the same word.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct ScopeGroup {
-    title: String,
-    scopes: Vec<String>,
-}
-
-fn groups(names: Vec<String>) -> Vec<ScopeGroup> {
-    let mut by_word = BTreeMap::<String, Vec<String>>::new();
-    for name in names {
-        let word = name.split('_').next().unwrap_or_default().to_owned();
-        by_word.entry(word).or_default().push(name);
-    }
-    let mut others = Vec::new();
-    let mut groups = Vec::new();
-    for (word, scopes) in by_word {
-        if scopes.len() < MIN_GROUP {
-            others.extend(scopes);
-        } else {
-            groups.push(ScopeGroup { title: word, scopes });
-        }
-    }
-    if !others.is_empty() {
-        let title = if groups.is_empty() { "scopes" } else { "other" }.to_owned();
-        groups.push(ScopeGroup { title, scopes: others });
-    }
-    groups
-}
-
-/// Returns the word for the access that a scope gives.
-fn access(scope: &str) -> &'static str {
-    match scope.rsplit('_').next() {
-        Some("read" | "list" | "view") => "read",
-        _ => "write",
-    }
-}
-
-fn scopes_field(groups: &[ScopeGroup], draft: &Draft) -> Markup {
-    let problem = draft.problems.scopes.as_deref();
-    html! {
-        fieldset.panel.scope-picker.invalid[problem.is_some()] data-scopes aria-describedby=[problem.map(|_| "scopes-problem")] {
-            legend { h2 { "Scopes" } }
-            (problem_markup("scopes", problem))
-            div.scope-tools {
-                div.field.grow {
-                    label for="scope-filter" hidden data-script { "Filter" }
-                    input #scope-filter type="search" hidden data-script placeholder="Filter scopes" autocomplete="off";
-                }
-                label.check hidden data-script { input #scope-read type="checkbox"; " Only read access" }
-                label.check hidden data-script { input #scope-chosen type="checkbox"; " Only selected" }
-            }
-            p.soft role="status" data-scope-status { (count(draft.scopes.len(), "scope")) " selected" }
-            div.scope-list tabindex="0" role="group" aria-label="List of scopes" {
-                @for group in groups {
-                    fieldset.scope-group {
-                        legend { (group.title) }
-                        @for scope in &group.scopes {
-                            label.scope {
-                                input type="checkbox" name="scope" value=(scope) checked[draft.scopes.contains(scope)];
-                                code { (scope) }
-                                span class={ "access " (access(scope)) } { (access(scope)) }
-                            }
-                        }
-                    }
-                }
-                p.empty hidden data-scope-none { "No scope matches." }
-            }
-        }
-    }
-}
-
 fn summary(draft: &Draft, button: &str, cancel: &str) -> Markup {
     html! {
         section.panel.summary aria-labelledby="summary-title" {
@@ -428,19 +344,4 @@ fn sorted(scopes: &[String]) -> Vec<String> {
     let mut scopes = scopes.to_vec();
     scopes.sort();
     scopes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scopes_with_the_same_first_word_form_a_group() {
-        let names = ["apm_a", "apm_b", "apm_read", "solo", "zed_read"].map(str::to_owned).to_vec();
-        let groups = groups(names);
-        let titles: Vec<_> = groups.iter().map(|group| group.title.as_str()).collect();
-        assert_eq!(titles, ["apm", "other"]);
-        assert_eq!(groups[1].scopes, ["solo", "zed_read"]);
-        assert_eq!((access("apm_read"), access("apm_b")), ("read", "write"));
-    }
 }

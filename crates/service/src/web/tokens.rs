@@ -148,7 +148,7 @@ pub(super) async fn details(
         @if caller.has(AuditLogsRead) || token.owner == caller.user() {
             section.panel {
                 h2 { "Latest events" }
-                (super::audit::short_list(&events))
+                (super::audit_events::short_list(&events))
                 @if caller.has(AuditLogsRead) {
                     p { a href={ "/security/audit?token=" (token.id) "&range=all" } { "All events in the Audit Trail" } }
                 }

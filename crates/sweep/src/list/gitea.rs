@@ -1,10 +1,12 @@
 //! Gitea and Forgejo: organizations.
 
+use super::base_url::parse_base;
 use super::choices::{Hosts, Protocol};
 use super::credential;
-use super::http::{Access, Api, Fetched, HostError, RequestSettings, Scheme, parse_base};
+use super::error::HostError;
+use super::http::{Access, Api, Fetched, RequestSettings, Scheme};
 use super::pages::Page;
-use super::walk::{ListedEntry, clone_url, read_pages, with_page};
+use super::walk::{ListedEntry, UnusableEntry, clone_url, read_pages, with_page};
 use crate::repository::Repository;
 use serde::Deserialize;
 use url::Url;
@@ -34,7 +36,7 @@ struct GiteaAccount {
 }
 
 impl ListedEntry for GiteaRepository {
-    fn repository(self, protocol: Protocol) -> Result<Repository, String> {
+    fn repository(self, protocol: Protocol) -> Result<Repository, UnusableEntry> {
         let url = match (protocol, self.ssh_url) {
             (Protocol::Ssh, Some(url)) => url,
             _ => self.clone_url,

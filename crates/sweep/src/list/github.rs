@@ -1,10 +1,11 @@
 //! GitHub: github.com, GHE.com and GitHub Enterprise Server.
 
+use super::base_url::parse_base;
 use super::choices::{Hosts, Protocol};
 use super::credential;
-use super::http::{Access, Api, Fetched, RequestSettings, Scheme, parse_base};
+use super::http::{Access, Api, Fetched, RequestSettings, Scheme};
 use super::pages::Page;
-use super::walk::{ListedEntry, clone_url, next_link, read_pages};
+use super::walk::{ListedEntry, UnusableEntry, clone_url, next_link, read_pages};
 use crate::repository::Repository;
 use serde::Deserialize;
 use url::Url;
@@ -42,7 +43,7 @@ struct GitHubAccount {
 }
 
 impl ListedEntry for GitHubRepository {
-    fn repository(self, protocol: Protocol) -> Result<Repository, String> {
+    fn repository(self, protocol: Protocol) -> Result<Repository, UnusableEntry> {
         let url = match (protocol, self.ssh_url) {
             (Protocol::Ssh, Some(url)) => url,
             _ => self.clone_url.unwrap_or_else(|| format!("{}.git", self.html_url)),

@@ -1,10 +1,12 @@
 //! GitLab: groups with their subgroups.
 
+use super::base_url::parse_base;
 use super::choices::{Hosts, Protocol};
 use super::credential;
-use super::http::{Access, Api, Fetched, RequestSettings, Scheme, content_error, parse_base};
+use super::error::HostError;
+use super::http::{Access, Api, Fetched, RequestSettings, Scheme};
 use super::pages::Page;
-use super::walk::{ListedEntry, clone_url, next_link, read_pages, with_page};
+use super::walk::{ListedEntry, UnusableEntry, clone_url, next_link, read_pages, with_page};
 use crate::repository::Repository;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -40,7 +42,7 @@ struct Statistics {
 }
 
 impl ListedEntry for Project {
-    fn repository(self, protocol: Protocol) -> Result<Repository, String> {
+    fn repository(self, protocol: Protocol) -> Result<Repository, UnusableEntry> {
         let url = match (protocol, self.ssh_url_to_repo) {
             (Protocol::Ssh, Some(url)) => url,
             _ => self.http_url_to_repo,
@@ -108,7 +110,7 @@ fn next_page(
         return Ok(None);
     }
     if page.parse::<u32>().is_err() {
-        return Err(content_error(url, "invalid number of the next page").into());
+        return Err(HostError::content(url, "invalid number of the next page").into());
     }
     Ok(Some(with_page(url, page)))
 }

@@ -5,15 +5,16 @@
 
 use super::choices::Protocol;
 use super::credential::Credential;
+use super::error::{HostError, host, place};
 use super::limits;
 use super::pages::{Page, PageCache};
+use super::response::{check_content, message, parse, read_body};
 use crate::address::is_loopback;
 use jiff::Timestamp;
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION,
+    ACCEPT, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION,
 };
-use reqwest::{Client, Response, StatusCode};
-use serde::Deserialize;
+use reqwest::{Client, StatusCode};
 use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::time::Duration;
@@ -22,82 +23,10 @@ use url::Url;
 
 /// Time limit of one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// Maximum size of a page in bytes.
-const MAX_PAGE: usize = 32 << 20;
 /// Maximum number of attempts of a request that fails for another reason than a rate limit.
 const ATTEMPTS: u32 = 4;
 /// Maximum number of redirects.
 const MAX_REDIRECTS: usize = 5;
-
-/// A list of repositories cannot be read from a host.
-#[derive(Debug, thiserror::Error)]
-pub enum HostError {
-    /// The base URL cannot be used.
-    #[error("invalid URL of a host: {0}")]
-    Base(&'static str),
-    /// The host does not answer.
-    #[error("{place}: {cause}")]
-    Transport {
-        /// Host and path.
-        place: String,
-        /// The cause.
-        cause: String,
-    },
-    /// The host refuses the credential, or requires one.
-    #[error("{place}: access denied (status {status}){message}; {hint}")]
-    Denied {
-        /// Host and path.
-        place: String,
-        /// The status.
-        status: u16,
-        /// The host's message, after `: `.
-        message: String,
-        /// How credentials are found.
-        hint: String,
-    },
-    /// The organization, user or group does not exist, or the credential may not see it.
-    #[error("{place}: not found, or not visible with this credential; {hint}")]
-    NotFound {
-        /// Host and path.
-        place: String,
-        /// How credentials are found.
-        hint: String,
-    },
-    /// Another status.
-    #[error("{place}: status {status}{message}")]
-    Status {
-        /// Host and path.
-        place: String,
-        /// The status.
-        status: u16,
-        /// The host's message, after `: `.
-        message: String,
-    },
-    /// The rate limit lasts longer than the user wants to wait.
-    #[error(
-        "{place}: rate limit: the host asks to wait {seconds} s, more than is left of --max-wait"
-    )]
-    RateLimit {
-        /// Host and path.
-        place: String,
-        /// The time to wait.
-        seconds: u64,
-    },
-    /// The response is not a page of the API.
-    #[error("{place}: {cause}")]
-    Content {
-        /// Host and path.
-        place: String,
-        /// The cause.
-        cause: String,
-    },
-    /// Pages lead in a circle.
-    #[error("{place}: the pages of the list repeat")]
-    Loop {
-        /// Host and path.
-        place: String,
-    },
-}
 
 /// The settings of requests.
 #[derive(Clone, Debug)]
@@ -227,7 +156,7 @@ impl<'a> Api<'a> {
     pub(super) async fn get<T: DeserializeOwned>(&mut self, url: &Url) -> anyhow::Result<T> {
         let fetched = self.fetch(url, None).await?;
         let Some(Fetched { content, .. }) = fetched else {
-            return Err(content_error(url, "unexpected status 304").into());
+            return Err(HostError::content(url, "unexpected status 304").into());
         };
         parse(url, &content)
     }
@@ -245,7 +174,7 @@ impl<'a> Api<'a> {
         let Some(fetched) = self.fetch(url, known.as_ref().map(|it| it.etag.as_str())).await?
         else {
             let known = known.map(|it| it.page);
-            return known.ok_or_else(|| content_error(url, "unexpected status 304").into());
+            return known.ok_or_else(|| HostError::content(url, "unexpected status 304").into());
         };
         let Fetched { content, headers } = fetched;
         let etag = headers.get(ETAG).and_then(|it| it.to_str().ok()).map(str::to_owned);
@@ -290,14 +219,14 @@ impl<'a> Api<'a> {
                 url = self.redirected(&url, &headers, redirects)?;
                 continue;
             }
-            let message = self.message(&body);
+            let message = message(&body, self.credential.as_ref());
             if let Some(wait) = limits::after_refusal(status, &headers, &message, now) {
                 limits += 1;
                 let time = if wait.is_named { wait.time } else { wait.time * limits };
                 self.not_before = Some(Instant::now() + time);
                 continue;
             }
-            let error = self.refusal(&url, status, message);
+            let error = HostError::refusal(&url, status, &message, &self.hint);
             if !status.is_server_error() {
                 return Err(error.into());
             }
@@ -322,10 +251,7 @@ impl<'a> Api<'a> {
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        let transport = |error: reqwest::Error| {
-            let cause = describe(&error.without_url());
-            Attempt::Failed(HostError::Transport { place: place(url), cause })
-        };
+        let transport = |error| Attempt::Failed(HostError::transport(url, error));
         let mut response = match request.send().await {
             Ok(response) => response,
             Err(error) => return transport(error),
@@ -333,7 +259,7 @@ impl<'a> Api<'a> {
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         match read_body(&mut response).await {
             Ok(Some(body)) => Attempt::Answered(status, headers, body),
-            Ok(None) => Attempt::Failed(content_error(url, "the response is too large")),
+            Ok(None) => Attempt::Failed(HostError::content(url, "the response is too large")),
             Err(error) => transport(error),
         }
     }
@@ -375,118 +301,6 @@ impl<'a> Api<'a> {
                 "redirects to another address, which is not followed: give the final URL of the host"
             }
         };
-        Err(content_error(url, cause).into())
+        Err(HostError::content(url, cause).into())
     }
-
-    fn refusal(&self, url: &Url, status: StatusCode, message: String) -> HostError {
-        let place = place(url);
-        let message = if message.is_empty() { message } else { format!(": {message}") };
-        let (status, hint) = (status.as_u16(), self.hint.clone());
-        match status {
-            401 | 403 => HostError::Denied { place, status, message, hint },
-            404 => HostError::NotFound { place, hint },
-            _ => HostError::Status { place, status, message },
-        }
-    }
-
-    /// Returns the message of a refusal: one short line, unless it repeats the credential.
-    fn message(&self, body: &[u8]) -> String {
-        #[derive(Deserialize)]
-        struct RefusalBody {
-            message: Option<serde_json::Value>,
-            error: Option<serde_json::Value>,
-        }
-        let Ok(refusal) = serde_json::from_slice::<RefusalBody>(body) else { return String::new() };
-        let text = match refusal.message.or(refusal.error) {
-            Some(serde_json::Value::String(text)) => text,
-            _ => return String::new(),
-        };
-        if self.credential.as_ref().is_some_and(|it| it.is_in(&text)) {
-            return String::new();
-        }
-        text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
-    }
-}
-
-/// Reads a body; `None` if it is too large.
-async fn read_body(response: &mut Response) -> reqwest::Result<Option<Vec<u8>>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > MAX_PAGE {
-            return Ok(None);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Some(body))
-}
-
-/// Fails if a response is no JSON, or repeats the credential.
-fn check_content(
-    url: &Url,
-    headers: &HeaderMap,
-    body: &[u8],
-    credential: Option<&Credential>,
-) -> Result<(), HostError> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if kind != "application/json" && !(kind.starts_with("application/") && kind.ends_with("+json"))
-    {
-        let cause = "the response is no JSON: is this the URL of the API, and no page to sign in?";
-        return Err(content_error(url, cause));
-    }
-    if credential.is_some_and(|it| it.is_in(&String::from_utf8_lossy(body))) {
-        return Err(content_error(url, "the response repeats the credential, and is refused"));
-    }
-    Ok(())
-}
-
-/// Parses JSON. The message of an error does not repeat the content.
-fn parse<T: DeserializeOwned>(url: &Url, content: &[u8]) -> anyhow::Result<T> {
-    serde_json::from_slice(content).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        let cause = format!("unexpected content of the response at line {line}, column {column}");
-        content_error(url, &cause).into()
-    })
-}
-
-pub(super) fn content_error(url: &Url, cause: &str) -> HostError {
-    HostError::Content { place: place(url), cause: cause.to_owned() }
-}
-
-/// Returns host and path of a URL, without the query.
-pub(super) fn place(url: &Url) -> String {
-    format!("{}{}", host(url), url.path())
-}
-
-fn host(url: &Url) -> String {
-    let port = url.port().map(|it| format!(":{it}")).unwrap_or_default();
-    format!("{}{port}", url.host_str().unwrap_or_default())
-}
-
-/// Returns the innermost cause of a transport error.
-fn describe(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    if error.is_timeout() { "the request timed out".to_owned() } else { cause.to_string() }
-}
-
-/// Parses the URL of a host: http or https, without user, query and fragment.
-///
-/// # Errors
-/// Returns an error that does not repeat the URL.
-pub(super) fn parse_base(text: &str) -> Result<Url, HostError> {
-    let mut url = Url::parse(text).map_err(|_| HostError::Base("expected https://HOST"))?;
-    if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
-        return Err(HostError::Base("expected https://HOST"));
-    }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
-        let problem = "it contains credentials: remove them, and use the environment";
-        return Err(HostError::Base(problem));
-    }
-    url.set_fragment(None);
-    let path = url.path().trim_end_matches('/').to_owned();
-    url.set_path(&path);
-    Ok(url)
 }

@@ -4,18 +4,22 @@
 //! ends early would silently leave repositories out of a sweep. Gaps that a host reports, and entries that cannot
 //! be used, are notes of the list.
 
+mod base_url;
 mod choices;
 mod credential;
+mod error;
 mod gitea;
 mod github;
 mod gitlab;
 mod http;
 mod limits;
 mod pages;
+mod response;
 mod walk;
 
 pub use choices::{Choices, Hosts, Protocol, Selection};
-pub use http::{HostError, RequestSettings};
+pub use error::HostError;
+pub use http::RequestSettings;
 
 use crate::repository::Repository;
 use ddpatrol::redact::Redactor;

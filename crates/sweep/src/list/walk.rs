@@ -3,9 +3,10 @@
 //! Ends at the last page, or with an error if pages repeat, so that no server makes it endless.
 
 use super::choices::Protocol;
-use super::http::{Api, Fetched, HostError, content_error, place};
+use super::error::{HostError, place};
+use super::http::{Api, Fetched};
 use super::pages::Page;
-use crate::repository::{CloneUrl, Repository};
+use crate::repository::{CloneUrl, CloneUrlError, Repository};
 use serde::de::DeserializeOwned;
 use std::collections::HashSet;
 use url::Url;
@@ -13,9 +14,17 @@ use url::Url;
 /// Maximum number of pages of one list.
 const MAX_PAGES: usize = 10_000;
 
-/// Converts an entry of a host; the error describes an entry that cannot be used.
+/// An entry of a list has no URL to clone it from.
+#[derive(Debug, thiserror::Error)]
+#[error("`{name}` is left out: {source}")]
+pub(super) struct UnusableEntry {
+    name: String,
+    source: CloneUrlError,
+}
+
+/// Converts an entry of a host.
 pub(super) trait ListedEntry: DeserializeOwned {
-    fn repository(self, protocol: Protocol) -> Result<Repository, String>;
+    fn repository(self, protocol: Protocol) -> Result<Repository, UnusableEntry>;
 }
 
 /// Reads all pages from `first` on. `next` returns the URL of the page after one.
@@ -41,7 +50,7 @@ pub(super) async fn read_pages<E: ListedEntry>(
                 for entry in fetched.content {
                     match entry.repository(protocol) {
                         Ok(repository) => page.repositories.push(repository),
-                        Err(gap) => page.gaps.push(gap),
+                        Err(error) => page.gaps.push(error.to_string()),
                     }
                 }
                 Ok(page)
@@ -56,13 +65,14 @@ pub(super) async fn read_pages<E: ListedEntry>(
             return Err(repeats().into());
         }
         let Some(next) = page.next else { return Ok(all) };
-        url = Url::parse(&next).map_err(|_| content_error(&url, "invalid URL of the next page"))?;
+        url = Url::parse(&next)
+            .map_err(|_| HostError::content(&url, "invalid URL of the next page"))?;
     }
 }
 
 /// Parses the URL to clone an entry from.
-pub(super) fn clone_url(url: &str, name: &str) -> Result<CloneUrl, String> {
-    CloneUrl::parse(url).map_err(|error| format!("`{name}` is left out: {error}"))
+pub(super) fn clone_url(url: &str, name: &str) -> Result<CloneUrl, UnusableEntry> {
+    CloneUrl::parse(url).map_err(|source| UnusableEntry { name: name.to_owned(), source })
 }
 
 /// Returns the URL of the relation `next` in a `Link` header (RFC 8288).
@@ -86,7 +96,10 @@ pub(super) fn next_link<T>(
     let Some(next) = next else { return Ok(None) };
     match url.join(&next) {
         Ok(next) if api.has(&next) => Ok(Some(next)),
-        _ => Err(content_error(url, "the next page is at another address, and is not read").into()),
+        _ => {
+            Err(HostError::content(url, "the next page is at another address, and is not read")
+                .into())
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use crate::repository::RepositoryKey;
 use anyhow::Context;
+use ddpatrol_scan::lock::lock;
 use rustix::fs::FlockOperation;
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -153,7 +154,7 @@ impl Cache {
     /// Returns an error if the cache cannot be read or a mirror cannot be removed.
     pub fn evict(&self, used: &RepositoryKey) -> anyhow::Result<()> {
         let Some(limit) = self.limit else { return Ok(()) };
-        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut usage = lock(&self.usage);
         if let Some(usage) = usage.as_mut().filter(|it| it.measured_at.elapsed() < MEASURED) {
             let mirror = self.mirror(used);
             let size = size(&mirror);

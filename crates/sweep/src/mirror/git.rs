@@ -1,10 +1,10 @@
 //! Runs git: `ls-remote`, `clone --mirror` and `fetch`, and classifies their failures.
 
+use super::cache::Lock;
 use crate::child::{self, Ended, Limits};
 use crate::digest::PartsDigest;
 use crate::repository::CloneUrl;
 use crate::result::Status;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
@@ -158,21 +158,20 @@ impl Git {
         Ok(Remote { digest: digest.finish(), head })
     }
 
-    /// Clones a bare mirror into `folder`, which must not exist.
+    /// Clones a bare mirror into the partial folder of a lock, which must not exist.
     ///
     /// # Errors
     /// Returns the failure.
     pub async fn clone_mirror(
         &self,
         url: &CloneUrl,
-        folder: &Path,
+        lock: &Lock,
         limits: Limits,
-        lock: &File,
     ) -> Result<(), Failure> {
         let mut command = self.command(None);
         command.args(["clone", "--mirror", "--quiet", "--no-hardlinks", "--", url.as_str()]);
-        command.arg(folder);
-        finish("git clone", child::run(command, limits, Some(lock)).await?).map(drop)
+        command.arg(lock.partial());
+        finish("git clone", child::run(command, limits, Some(lock.file())).await?).map(drop)
     }
 
     /// Fetches all references into the mirror, removes those that the remote has no more, and points `HEAD`
@@ -182,29 +181,28 @@ impl Git {
     /// Returns the failure.
     pub async fn fetch(
         &self,
-        mirror: &Path,
+        lock: &Lock,
         url: &CloneUrl,
         remote: &Remote,
-        step: (Limits, &File),
+        limits: Limits,
     ) -> Result<(), Failure> {
-        let (limits, lock) = step;
-        let mut command = self.command(Some(mirror));
+        let mut command = self.command(Some(lock.mirror()));
         command.args(["fetch", "--prune", "--quiet", "--force", "--no-write-fetch-head", "--"]);
         command.args([url.as_str(), "+refs/*:refs/*"]);
-        finish("git fetch", child::run(command, limits, Some(lock)).await?)?;
+        finish("git fetch", child::run(command, limits, Some(lock.file())).await?)?;
         if let Some(head) = &remote.head {
-            let mut command = self.command(Some(mirror));
+            let mut command = self.command(Some(lock.mirror()));
             command.args(["symbolic-ref", "HEAD", head]);
-            finish("git symbolic-ref", child::run(command, limits, Some(lock)).await?)?;
+            finish("git symbolic-ref", child::run(command, limits, Some(lock.file())).await?)?;
         }
         Ok(())
     }
 
     /// Returns `true` if git can read the objects of all references of the mirror.
-    pub async fn is_intact(&self, mirror: &Path, limits: Limits, lock: &File) -> bool {
-        let mut command = self.command(Some(mirror));
+    pub async fn is_intact(&self, lock: &Lock, limits: Limits) -> bool {
+        let mut command = self.command(Some(lock.mirror()));
         command.args(["rev-list", "--all", "--max-count=1", "--objects", "--quiet"]);
-        let ended = child::run(command, limits, Some(lock)).await;
+        let ended = child::run(command, limits, Some(lock.file())).await;
         matches!(ended, Ok(Ended::Exited { status, .. }) if status.success())
     }
 }

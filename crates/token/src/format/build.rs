@@ -2,10 +2,9 @@
 //!
 //! Input: a pattern and segments. Output: layouts, or an error with a remedy. It reads no rule files.
 
-use super::{
-    CrcPlan, CrcTerm, Format, Kind, Layout, LengthRange, Lengths, MAX_PIECES, MAX_TOKEN_LEN,
-    MIN_HEAD_LEN, Piece, Segment,
-};
+use super::layout::{CrcPlan, CrcTerm, Layout, LengthRange, MAX_PIECES, Piece};
+use super::segment::{Kind, Lengths, Segment};
+use super::{Format, MAX_TOKEN_LEN, MIN_HEAD_LEN};
 use crate::checksum::{Algorithm, Checksum, Coverage, Encoding, MAX_WIDTH, Shift, TemplateItem};
 use crate::{base62, byteset::ByteSet};
 

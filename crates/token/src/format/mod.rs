@@ -5,59 +5,22 @@
 //! not find where a candidate ends; [`Format::layouts`] lists the possible shapes.
 
 mod build;
+mod layout;
+mod segment;
 
 pub use build::{FormatError, FormatPart};
+pub use layout::{Layout, LengthRange, MAX_PIECES, Piece};
+pub use segment::{Kind, Lengths, Segment};
 
-use crate::checksum::{Checksum, Shift, TemplateItem};
+use crate::Uuid;
+use crate::checksum::{Checksum, TemplateItem};
 use crate::secret::MASK;
-use crate::{ByteSet, Uuid};
+use layout::{Spans, planned_proof};
 
-/// Maximum number of pieces (literals and segments) in a layout.
-pub const MAX_PIECES: usize = 12;
 /// Maximum length of a token, in bytes.
 pub const MAX_TOKEN_LEN: usize = 4096;
 /// Minimum length of the head of a format, in bytes.
 pub const MIN_HEAD_LEN: usize = 3;
-
-/// The kind of a segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Characters of an alphabet, without further meaning.
-    Text,
-    /// A UUID as a base62 number below 2^128.
-    Uuid,
-    /// The checksum.
-    Checksum(Checksum),
-}
-
-/// The lengths that a segment may have, in characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lengths {
-    /// Each of these, the most likely first.
-    OneOf(Vec<usize>),
-    /// Any from `min` to `max`, both included.
-    Range {
-        /// The smallest.
-        min: usize,
-        /// The largest.
-        max: usize,
-    },
-}
-
-/// One named segment of a format.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Segment {
-    /// The name between `<` and `>`.
-    pub name: String,
-    /// The kind.
-    pub kind: Kind,
-    /// The alphabet.
-    pub set: ByteSet,
-    /// The possible lengths.
-    pub lengths: Lengths,
-    /// Whether it may be shown, as an identifier rather than a secret.
-    pub public: bool,
-}
 
 /// A token format, ready to check candidates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,61 +29,6 @@ pub struct Format {
     segments: Vec<Segment>,
     layouts: Vec<Layout>,
     head: Box<[u8]>,
-}
-
-/// The smallest and the largest length of a segment, in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LengthRange {
-    /// The smallest length.
-    pub min: usize,
-    /// The largest length.
-    pub max: usize,
-}
-
-/// One arrangement of pieces in which every length but at most one is fixed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layout {
-    pieces: Vec<Piece>,
-    fixed_len: usize,
-    variable: Option<LengthRange>,
-    /// For each coverage, how its CRC-32 follows from those of the segments. Empty if the lengths are not
-    /// fixed, or the checksum is not a CRC-32.
-    plans: Vec<CrcPlan>,
-}
-
-/// How the CRC-32 of a coverage follows from those of its segments: they are added to the
-/// constant, each shifted by the number of bytes that come after it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct CrcPlan {
-    /// The contribution of the literals.
-    constant: u32,
-    terms: Vec<CrcTerm>,
-}
-
-/// The contribution of one segment to the CRC-32 of a coverage.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct CrcTerm {
-    /// The index of the segment.
-    segment: usize,
-    /// The shift by the bytes after the segment; `None` if it is the last one.
-    shift: Option<Shift>,
-}
-
-/// The bytes of a candidate's segments, by index.
-type Spans<'a> = [&'a [u8]; MAX_PIECES];
-
-/// A piece of a layout.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
-    /// These bytes.
-    Literal(Box<[u8]>),
-    /// A segment.
-    Segment {
-        /// The index into [`Format::segments`].
-        index: usize,
-        /// The length, or `None` for the segment of variable length.
-        len: Option<usize>,
-    },
 }
 
 /// Which layout a candidate follows, and how long it is.
@@ -154,43 +62,6 @@ impl Check {
     #[must_use]
     pub const fn is_proven(self) -> bool {
         matches!(self, Self::Proven { .. })
-    }
-}
-
-impl Layout {
-    /// Lists the pieces in order.
-    #[must_use]
-    pub fn pieces(&self) -> &[Piece] {
-        &self.pieces
-    }
-
-    pub(crate) fn fixed_len(&self) -> usize {
-        self.fixed_len
-    }
-
-    /// Returns the length of the shortest token, in bytes.
-    #[must_use]
-    pub fn min_len(&self) -> usize {
-        self.fixed_len + self.variable.map_or(0, |range| range.min)
-    }
-
-    /// Returns the length of the longest token, in bytes.
-    #[must_use]
-    pub fn max_len(&self) -> usize {
-        self.fixed_len + self.variable.map_or(0, |range| range.max)
-    }
-
-    /// Returns the lengths that the segment of variable length can have, if there is one.
-    #[must_use]
-    pub fn variable(&self) -> Option<LengthRange> {
-        self.variable
-    }
-
-    /// Returns the lengths that a segment piece with this `len` can have.
-    #[must_use]
-    pub fn lengths(&self, len: Option<usize>) -> LengthRange {
-        let variable = self.variable.unwrap_or(LengthRange { min: 0, max: 0 });
-        len.map_or(variable, |len| LengthRange { min: len, max: len })
     }
 }
 
@@ -415,41 +286,6 @@ impl Format {
             });
             checksum.encode(pieces).as_bytes() == actual
         })
-    }
-}
-
-/// Returns the index of the coverage whose CRC-32 is a proof, by plan: each segment is hashed at most
-/// once.
-#[inline]
-fn planned_proof(
-    plans: &[CrcPlan],
-    spans: &Spans<'_>,
-    is_proof: impl Fn(u32) -> bool,
-) -> Option<usize> {
-    let mut hashed: [Option<u32>; MAX_PIECES] = [None; MAX_PIECES];
-    plans.iter().position(|plan| {
-        let crc = plan.terms.iter().fold(plan.constant, |sum, term| {
-            let own =
-                *hashed[term.segment].get_or_insert_with(|| crc32fast::hash(spans[term.segment]));
-            sum ^ term.shift.as_ref().map_or(own, |shift| shift.apply(own))
-        });
-        is_proof(crc)
-    })
-}
-
-impl Segment {
-    /// Returns `true` if this segment can contain `bytes`, which have an admissible length.
-    #[inline]
-    fn admits(&self, bytes: &[u8]) -> bool {
-        match &self.kind {
-            Kind::Text => self.set.contains_all(bytes),
-            // 7n42DGM5Tflk9n8mt7Fhc7 is the largest: text with a smaller first digit needs no arithmetic.
-            Kind::Uuid => {
-                self.set.contains_all(bytes)
-                    && (bytes[0] < b'7' || Uuid::from_alias(bytes).is_some())
-            }
-            Kind::Checksum(checksum) => checksum.is_in_range(bytes),
-        }
     }
 }
 

@@ -62,7 +62,7 @@ fn known(entries: Vec<BaselineEntry>) -> Baseline {
 
 fn updated(baseline: &mut Baseline, findings: &[Finding], coverage: &Coverage) -> BaselineChanges {
     let scan = BaselineScan { findings, roots: &roots(), coverage };
-    baseline.update(&scan, &|rule| format!("rule-{rule}"), &mut redactor().masker())
+    baseline.update(&scan, &|rule| format!("rule-{}", rule.0), &mut redactor().masker())
 }
 
 fn places(baseline: &Baseline, seed: u64) -> Vec<&str> {

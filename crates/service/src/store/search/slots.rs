@@ -6,9 +6,10 @@
 //! the newest one of the user with the most waiting searches is rejected.
 
 use super::TIME_LIMIT;
+use crate::lock::lock;
 use ddpatrol_token::Uuid;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -94,7 +95,7 @@ impl Searches {
     }
 
     fn lock(&self) -> MutexGuard<'_, SearchState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn enter(&self, searcher: Searcher) -> (SearchPermit<'_>, oneshot::Receiver<()>) {
