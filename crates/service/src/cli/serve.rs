@@ -6,7 +6,6 @@ use super::notify::{ServiceState, notify};
 use super::output::print_message;
 use super::web::{NewAdministrator, Transport, WebArgs};
 use crate::api::Operations;
-use crate::api::observation::require_tls;
 use crate::leak::github_keys::{KEYS_URL, check_url};
 use crate::network::{Network, Networks};
 use crate::rate::{ClassRate, Limits};
@@ -20,7 +19,6 @@ use crate::store::{Missing, PoolSize, Store, sqlite_file};
 use crate::web::{self, Web};
 use crate::{api, background, clock, time};
 use anyhow::{Context as _, bail};
-use axum::middleware::from_fn;
 use clap::builder::BoolishValueParser;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -328,13 +326,11 @@ async fn listen(
         None => None,
     };
     let placed = if operations.is_some() { Operations::Separate } else { Operations::WithApi };
-    let mut app = api::router(Arc::clone(service), placed);
-    if let Some(web) = web {
-        app = web::router(&web, app);
-    }
-    if config.tls.is_some() {
-        app = app.layer(from_fn(require_tls));
-    }
+    let api = api::router(Arc::clone(service), placed);
+    let app = match web {
+        Some(web) => web::router(&web, api),
+        None => api,
+    };
     let server = Server::new(app, config, Arc::clone(&service.metrics));
     print_message(&format!("listening on {scheme}://{address}"));
     notify(ServiceState::Ready);
