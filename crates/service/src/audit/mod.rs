@@ -6,6 +6,7 @@
 pub mod batch;
 pub(crate) mod condition;
 pub mod filter;
+mod lexeme;
 pub mod operator;
 mod query;
 pub mod queue;
