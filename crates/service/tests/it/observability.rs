@@ -278,7 +278,8 @@ fn the_settings_of_the_compose_file_start_the_service() {
         if !name.starts_with("DDPATROLD_") {
             continue;
         }
-        assert!(help.contains(&format!("[env: {name}=")), "{name}: {help}");
+        let is_variable = |end| help.contains(&format!("[env: {name}{end}"));
+        assert!(is_variable('=') || is_variable(']'), "{name}: {help}");
         let value = match name {
             "DDPATROLD_DATABASE" => database.url(),
             "DDPATROLD_OPERATIONS_LISTEN" => "127.0.0.1:0".to_owned(),
