@@ -114,6 +114,7 @@ service() {
   need faketime faketime
   need npm npm
   need pgbouncer pgbouncer
+  need systemctl systemd
   need_python
   need_postgres
   need_cargo nextest
@@ -122,6 +123,8 @@ service() {
   build
   step "the service: Python suites"
   scripts/python.sh
+  step "the service: its systemd unit"
+  scripts/systemd.sh "$DDPATROLD"
   step "chaos: its own test (runs are recorded in benches/record)"
   scripts/chaos.sh --self-test
 }

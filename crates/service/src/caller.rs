@@ -21,7 +21,7 @@ pub struct Caller {
     /// The method by which the caller was authenticated.
     pub auth_method: &'static str,
     /// The request, for the audit trail.
-    pub request: audit::Request,
+    pub request: Arc<audit::Request>,
     /// The address that the request came from.
     pub address: IpAddr,
 }
@@ -57,7 +57,7 @@ impl Caller {
             auth_method: self.auth_method,
             token: self.token_id(),
             session: self.session_id(),
-            request: Some(self.request.clone()),
+            request: Some(Arc::clone(&self.request)),
         }
     }
 

@@ -2,15 +2,34 @@
 
 use ddpatrol_token::Uuid;
 use ddpatrol_token::mint::{RandomError, system_random};
+use std::cell::RefCell;
 
-/// Creates a random (version 4) identifier.
+/// The number of random bytes of one identifier.
+const LEN: usize = 16;
+/// The number of identifiers for which random bytes are read together.
+const BATCH: usize = 32;
+
+thread_local! {
+    /// Random bytes that no identifier contains yet. Reading them for each event would be a
+    /// noticeable part of a token check.
+    static UNUSED: RefCell<Vec<[u8; LEN]>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Creates a random (version 4) identifier, which is not a secret.
 ///
 /// # Errors
 /// [`RandomError`] if the system's random source fails.
 pub fn random() -> Result<Uuid, RandomError> {
-    let mut bytes = [0; 16];
-    system_random(&mut bytes)?;
-    Ok(Uuid::from_random(bytes))
+    UNUSED.with_borrow_mut(|unused| {
+        if let Some(bytes) = unused.pop() {
+            return Ok(Uuid::from_random(bytes));
+        }
+        let mut batch = [[0; LEN]; BATCH];
+        system_random(batch.as_flattened_mut())?;
+        let [first, rest @ ..] = batch;
+        unused.extend(rest);
+        Ok(Uuid::from_random(first))
+    })
 }
 
 /// Parses the 16 bytes of an identifier in a row.

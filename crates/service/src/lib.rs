@@ -27,6 +27,7 @@ pub mod refusal;
 pub mod reload;
 pub mod replaceable;
 pub mod request_log;
+mod request_span;
 pub mod scope;
 mod searches;
 pub mod server;

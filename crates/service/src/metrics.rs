@@ -5,6 +5,7 @@ mod resources;
 use crate::store::leaks::LeakOutcome;
 use crate::store::pools::PoolUsage;
 use crate::store::tokens::RevokedBy;
+use axum::extract::MatchedPath;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -235,7 +236,12 @@ impl Metrics {
     }
 
     /// Records the duration of a request until its response started.
-    pub(crate) fn handled(&self, method: &'static str, route: &str, elapsed: Duration) {
+    pub(crate) fn handled(
+        &self,
+        method: &'static str,
+        route: Option<MatchedPath>,
+        elapsed: Duration,
+    ) {
         self.resources.handled(method, route, elapsed);
     }
 

@@ -61,6 +61,10 @@ pub(crate) const fn longest_redacted(length: usize) -> usize {
 fn next_token(text: &str, limit: usize) -> Option<Range<usize>> {
     let window = bounded(text, limit).len();
     let bytes = text.as_bytes();
+    // Most texts are this short.
+    if bytes.len() < SECRET_LEN && !bytes.contains(&PREFIX_END) {
+        return None;
+    }
     // The start of the characters of base62 before the current one.
     let mut run = 0;
     for (at, &byte) in bytes.iter().enumerate().take(window.saturating_add(SECRET_LEN)) {

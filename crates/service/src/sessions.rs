@@ -16,6 +16,7 @@ use crate::{id, time};
 use ddpatrol_token::Uuid;
 use ddpatrol_token::mint::RandomError;
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 
 /// Time for which a sign-in link is valid.
 pub const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
@@ -24,7 +25,7 @@ pub const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 #[derive(Clone, Debug)]
 pub struct Browser {
     /// The request, for the audit trail.
-    pub request: audit::Request,
+    pub request: Arc<audit::Request>,
 }
 
 /// A link that signs a person in once.
@@ -200,7 +201,7 @@ pub fn live(verdict: Verdict) -> Option<std::sync::Arc<CachedToken>> {
 }
 
 fn openid_actor(user: &UserRef, browser: &Browser) -> Actor {
-    let request = Some(browser.request.clone());
+    let request = Some(Arc::clone(&browser.request));
     Actor { user: Some(user.clone()), request, ..Actor::without_user(method::OPENID) }
 }
 
@@ -236,7 +237,7 @@ impl SessionStart {
             ip: browser.request.ip.clone(),
             user_agent: browser.request.user_agent.clone(),
         };
-        let request = Some(browser.request.clone());
+        let request = Some(Arc::clone(&browser.request));
         let event = Actor { user: Some(user), auth_method: method, token, session: None, request }
             .event(name::SESSION_STARTED, None)?
             .about_session(session.id);

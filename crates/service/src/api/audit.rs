@@ -288,7 +288,7 @@ pub(crate) fn resource(event: Event) -> EventResource {
     let who = user.as_ref().map(|(_, email)| email.as_str());
     let message = match &asset {
         Some(asset) => message(&event, who, asset),
-        None => "Further access tokens were refused".to_owned(),
+        None => message_without_asset(&event.name).to_owned(),
     };
     let mut attributes = json!({
         "evt": {"name": event.name, "actor": {"type": event.actor}},
@@ -325,6 +325,17 @@ pub(crate) fn resource(event: Event) -> EventResource {
     }
 }
 
+fn message_without_asset(name: &str) -> &str {
+    match name {
+        name::RESTORED => "A backup was restored",
+        name::CLOCK_RESET => "The trusted time was reset",
+        // Events that count the uses of several tokens.
+        name::USED => "Further access tokens were used",
+        name::DENIED => "Further access tokens were refused",
+        other => other,
+    }
+}
+
 fn message(event: &Event, who: Option<&str>, asset: &str) -> String {
     let is_kind = |kind: &TokenKind| event.asset_type == kind.resource();
     let token = TokenKind::ALL.into_iter().find(is_kind).unwrap_or(TokenKind::Personal).name();
@@ -350,12 +361,28 @@ fn message(event: &Event, who: Option<&str>, asset: &str) -> String {
             return format!("The user {asset} signed in by OpenID Connect for the first time");
         }
         name::LINK_CREATED => return format!("A sign-in link for the user {asset} was created"),
-        name::RESTORED => return "A backup was restored".to_owned(),
-        name::CLOCK_RESET => return "The trusted time was reset".to_owned(),
         other => return format!("{other} {asset}"),
     };
     match who {
         Some(email) => format!("The {token} {asset} {what}, by {email}"),
         None => format!("The {token} {asset} {what}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Actor;
+
+    #[test]
+    fn the_message_of_an_event_without_an_asset_is_about_the_event() {
+        let message = |name| {
+            let event = Actor::OPERATOR.event(name, None).expect("random bytes");
+            resource(event).attributes.message
+        };
+        assert_eq!(message(name::RESTORED), "A backup was restored");
+        assert_eq!(message(name::CLOCK_RESET), "The trusted time was reset");
+        assert_eq!(message(name::USED), "Further access tokens were used");
+        assert_eq!(message(name::DENIED), "Further access tokens were refused");
     }
 }

@@ -5,6 +5,7 @@ use crate::auth::{AuthError, CachedToken};
 use crate::log_limit::LogLimit;
 use crate::refusal::Refusal;
 use crate::store::StoreError;
+use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ddpatrol_token::mint::RandomError;
@@ -232,7 +233,13 @@ impl From<FilterError> for ApiError {
 /// Creates a response with a JSON body.
 pub(crate) fn json(status: StatusCode, media: &'static str, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
-        Ok(bytes) => (status, [(header::CONTENT_TYPE, media)], bytes).into_response(),
+        Ok(bytes) => {
+            let mut response = Response::new(Body::from(bytes));
+            *response.status_mut() = status;
+            let media = HeaderValue::from_static(media);
+            response.headers_mut().insert(header::CONTENT_TYPE, media);
+            response
+        }
         Err(error) => {
             if let Some(count) = LOG.count("answer") {
                 tracing::error!(

@@ -24,15 +24,14 @@ use crate::leak;
 use crate::service::Service;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use error::ApiError;
+use observation::{Observation, Responses};
 use payload::{BodyState, Payload};
 use std::sync::Arc;
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -61,15 +60,8 @@ pub fn router(service: Arc<Service>, operations: Operations) -> Router {
                 }
             }),
         )
-        // Bodies are limited by [`payload`].
-        .layer(DefaultBodyLimit::disable())
-        .fallback(|| async { ApiError::new(StatusCode::NOT_FOUND, "unknown path") })
-        .layer(from_fn(format_errors))
-        .layer(CatchPanicLayer::custom(|_| {
-            tracing::error!("request panicked");
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error").into_response()
-        }))
-        .layer(from_fn_with_state(Arc::clone(&service), observation::observe))
+        .fallback(unknown_path)
+        .layer(Observation::new(Arc::clone(&service), RESPONSES))
         .with_state(service)
 }
 
@@ -78,9 +70,8 @@ pub fn operations_router(service: Arc<Service>) -> Router {
     let routes = operations_routes().routes(routes!(health::healthz));
     let (router, _) = routes.split_for_parts();
     router
-        .fallback(|| async { ApiError::new(StatusCode::NOT_FOUND, "unknown path") })
-        .layer(from_fn(format_errors))
-        .layer(from_fn_with_state(Arc::clone(&service), observation::observe))
+        .fallback(unknown_path)
+        .layer(Observation::new(Arc::clone(&service), RESPONSES))
         .with_state(service)
 }
 
@@ -144,31 +135,42 @@ fn described(service: &Arc<Service>, operations: Operations) -> OpenApiRouter<Ar
     router
 }
 
+async fn unknown_path() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "unknown path")
+}
+
+/// The responses of the API.
+const RESPONSES: Responses = Responses {
+    complete: |response| {
+        let mut response = format_error(response);
+        let no_store = HeaderValue::from_static("no-store");
+        response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+        response
+    },
+    panicked: || ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error").into_response(),
+};
+
 /// Converts the framework's own error responses (an unsupported method, a body that is too long) to
-/// the format of all others, and marks every response as not cacheable.
-async fn format_errors(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+/// the format of all others.
+fn format_error(response: Response) -> Response {
     let status = response.status();
-    let plain = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_none_or(|media| media.as_bytes().starts_with(b"text/plain"));
-    if plain && (status.is_client_error() || status.is_server_error()) {
-        let text = match status {
-            StatusCode::METHOD_NOT_ALLOWED => {
-                "method not supported for this path; see the Allow header"
-            }
-            StatusCode::PAYLOAD_TOO_LARGE => "the body is too long",
-            _ => status.canonical_reason().unwrap_or("refused"),
-        };
-        let headers = std::mem::take(response.headers_mut());
-        response = ApiError::new(status, text).into_response();
-        for (name, value) in &headers {
-            if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
-                response.headers_mut().insert(name.clone(), value.clone());
-            }
+    let is_error = status.is_client_error() || status.is_server_error();
+    let is_plain = |media: &HeaderValue| media.as_bytes().starts_with(b"text/plain");
+    if !is_error || !response.headers().get(header::CONTENT_TYPE).is_none_or(is_plain) {
+        return response;
+    }
+    let text = match status {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            "method not supported for this path; see the Allow header"
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => "the body is too long",
+        _ => status.canonical_reason().unwrap_or("refused"),
+    };
+    let mut formatted = ApiError::new(status, text).into_response();
+    for (name, value) in response.headers() {
+        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+            formatted.headers_mut().insert(name.clone(), value.clone());
         }
     }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    formatted
 }

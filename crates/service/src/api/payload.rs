@@ -17,7 +17,7 @@ use super::budget::ReservationOwner;
 use crate::caller::Caller;
 use crate::service::Service;
 use axum::body::HttpBody as _;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
@@ -49,9 +49,11 @@ fn count_refusal(service: &Service, error: BodyError, address: IpAddr) {
 /// Reads a request's body and passes it to the handler in one piece.
 pub(crate) async fn read_body(
     State(BodyState { service, payload }): State<BodyState>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    // Bodies are limited here, so the framework's own limit is not needed.
+    DefaultBodyLimit::disable().apply(&mut request);
     if request.body().is_end_stream() {
         return next.run(request).await;
     }

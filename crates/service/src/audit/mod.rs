@@ -6,6 +6,7 @@
 pub mod batch;
 pub(crate) mod condition;
 pub mod filter;
+mod lexeme;
 pub mod operator;
 mod query;
 mod query_error;
@@ -119,9 +120,9 @@ pub struct Request {
 }
 
 impl Request {
-    /// Copies a request, redacted and truncated.
+    /// Copies a request, redacted and truncated. The copy is shared by the events of the request.
     #[must_use]
-    pub fn new(parts: &axum::http::request::Parts, ip: String) -> Self {
+    pub fn new(parts: &axum::http::request::Parts, ip: String) -> Arc<Self> {
         let header = |name| {
             parts
                 .headers
@@ -130,7 +131,7 @@ impl Request {
                 .map(clean)
                 .unwrap_or_default()
         };
-        Self {
+        Arc::new(Self {
             method: match parts.method {
                 axum::http::Method::GET => "GET".into(),
                 axum::http::Method::POST => "POST".into(),
@@ -145,7 +146,7 @@ impl Request {
             },
             user_agent: header(axum::http::header::USER_AGENT),
             ip,
-        }
+        })
     }
 }
 
@@ -180,7 +181,7 @@ pub struct Event {
     /// The asset: a token or a user.
     pub asset: Option<Uuid>,
     /// The request, if any.
-    pub request: Option<Request>,
+    pub request: Option<Arc<Request>>,
     /// The status of the response.
     pub status: Option<u16>,
     /// Further details.
@@ -199,7 +200,7 @@ pub struct Actor {
     /// The session of the web pages, if any.
     pub session: Option<Uuid>,
     /// The request, if any.
-    pub request: Option<Request>,
+    pub request: Option<Arc<Request>>,
 }
 
 impl Actor {

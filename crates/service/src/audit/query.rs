@@ -3,30 +3,17 @@
 
 use super::clean;
 use super::condition::{Comparison, EventCondition, IdColumn, TextColumn};
+use super::lexeme::{Lexeme, Word, lex};
 use super::query_error::{MAX_DEPTH, MAX_TERMS, QueryError};
 use crate::redact::holds_token;
 use ddpatrol_token::Uuid;
+use std::net::IpAddr;
 
 /// The value of `@auth_method` for both ways to present a token.
 const PERSONAL_ACCESS_TOKEN: &str = "personal_access_token";
-
-/// A token of the syntax.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Lexeme {
-    Open,
-    Close,
-    /// `-` before a term.
-    Minus,
-    Word(Word),
-}
-
-/// A word, with its quotes removed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Word {
-    text: String,
-    /// The number of bytes before the first quoted or escaped character, if any.
-    literal_from: Option<usize>,
-}
+/// Characters that start an operator of other query languages or of other kinds of searches. A text
+/// that starts with one must be in quotes.
+const OPERATORS: [char; 11] = ['!', '+', '#', '<', '>', '=', '[', '{', '/', '~', '^'];
 
 /// Parses a query.
 ///
@@ -36,48 +23,9 @@ pub(super) fn parse(query: &str) -> Result<EventCondition, QueryError> {
     let mut parser = Parser { lexemes: lex(query)?, at: 0, terms: 0, depth: 0 };
     let condition = parser.alternatives(None)?;
     match parser.next() {
-        None => Ok(condition),
+        None => Ok(condition.unwrap_or(EventCondition::All(Vec::new()))),
         Some(_) => Err(QueryError::Unopened),
     }
-}
-
-fn lex(query: &str) -> Result<Vec<Lexeme>, QueryError> {
-    let mut lexemes = Vec::new();
-    let mut chars = query.chars().peekable();
-    while let Some(&first) = chars.peek() {
-        let single = match first {
-            '(' => Some(Lexeme::Open),
-            ')' => Some(Lexeme::Close),
-            '-' => Some(Lexeme::Minus),
-            _ => None,
-        };
-        if first.is_whitespace() || single.is_some() {
-            chars.next();
-            lexemes.extend(single);
-            continue;
-        }
-        let mut word = Word::default();
-        let mut quoted = false;
-        while let Some(&c) = chars.peek() {
-            if !quoted && (c.is_whitespace() || matches!(c, '(' | ')')) {
-                break;
-            }
-            chars.next();
-            if matches!(c, '"' | '\\') {
-                word.literal_from.get_or_insert(word.text.len());
-            }
-            match c {
-                '"' => quoted = !quoted,
-                '\\' => word.text.extend(chars.next()),
-                _ => word.text.push(c),
-            }
-        }
-        if quoted {
-            return Err(QueryError::UnclosedQuote);
-        }
-        lexemes.push(Lexeme::Word(word));
-    }
-    Ok(lexemes)
 }
 
 struct Parser {
@@ -102,37 +50,44 @@ impl Parser {
         matches!(self.peek(), Some(Lexeme::Word(word)) if word.text == keyword && word.literal_from.is_none())
     }
 
-    /// Parses conditions separated by `OR`. The terms of a group after `@field:` have no field of
-    /// their own.
-    fn alternatives(&mut self, field: Option<&str>) -> Result<EventCondition, QueryError> {
-        let mut any = vec![self.conjunction(field)?];
+    /// Parses conditions separated by `OR`; returns `None` if there is none. The terms of a group
+    /// after `@field:` have no field of their own.
+    fn alternatives(&mut self, field: Option<&str>) -> Result<Option<EventCondition>, QueryError> {
+        let first = self.conjunction(field)?;
+        if !self.is_keyword("OR") {
+            return Ok(first);
+        }
+        let operand = |condition: Option<_>| condition.ok_or(QueryError::OneSided("OR"));
+        let mut any = vec![operand(first)?];
         while self.is_keyword("OR") {
             self.at += 1;
-            any.push(self.conjunction(field)?);
+            any.push(operand(self.conjunction(field)?)?);
         }
-        if any.len() > 1 && any.contains(&EventCondition::All(Vec::new())) {
-            return Err(QueryError::Or);
-        }
-        Ok(if any.len() == 1 { any.remove(0) } else { EventCondition::Any(any) })
+        Ok(Some(EventCondition::Any(any)))
     }
 
-    fn conjunction(&mut self, field: Option<&str>) -> Result<EventCondition, QueryError> {
-        let mut all = Vec::new();
-        loop {
+    /// Parses conditions that must all hold; returns `None` if there is none.
+    fn conjunction(&mut self, field: Option<&str>) -> Result<Option<EventCondition>, QueryError> {
+        let (start, mut all) = (self.at, Vec::new());
+        while !self.is_end_of_conjunction() {
             if self.is_keyword("AND") {
+                let is_first = self.at == start;
                 self.at += 1;
-                continue;
-            }
-            if self.peek().is_none() || self.peek() == Some(&Lexeme::Close) || self.is_keyword("OR")
-            {
-                break;
+                if is_first || self.is_end_of_conjunction() || self.is_keyword("AND") {
+                    return Err(QueryError::OneSided("AND"));
+                }
             }
             match self.term(field)? {
                 EventCondition::All(inner) => all.extend(inner),
                 other => all.push(other),
             }
         }
-        Ok(if all.len() == 1 { all.remove(0) } else { EventCondition::All(all) })
+        let whole = if all.len() == 1 { all.remove(0) } else { EventCondition::All(all) };
+        Ok((self.at > start).then_some(whole))
+    }
+
+    fn is_end_of_conjunction(&self) -> bool {
+        matches!(self.peek(), None | Some(Lexeme::Close)) || self.is_keyword("OR")
     }
 
     fn term(&mut self, field: Option<&str>) -> Result<EventCondition, QueryError> {
@@ -168,10 +123,7 @@ impl Parser {
         let inner = self.alternatives(field)?;
         self.depth -= 1;
         match self.next() {
-            Some(Lexeme::Close) if inner == EventCondition::All(Vec::new()) => {
-                Err(QueryError::EmptyGroup)
-            }
-            Some(Lexeme::Close) => Ok(inner),
+            Some(Lexeme::Close) => inner.ok_or(QueryError::EmptyGroup),
             _ => Err(QueryError::Unclosed),
         }
     }
@@ -216,9 +168,7 @@ fn condition(field: &str, value: &Word) -> Result<EventCondition, QueryError> {
         "@http.status_code" => return status(value),
         "@asset.id" => return identifier(field, value, IdColumn::Asset),
         "@usr.id" => return identifier(field, value, IdColumn::User),
-        _ => {
-            return Err(QueryError::Field(clean(field)));
-        }
+        _ => return Err(QueryError::Field(clean(field))),
     };
     text(field, value, column)
 }
@@ -236,10 +186,27 @@ fn text(field: &str, value: &Word, column: TextColumn) -> Result<EventCondition,
             return Err(QueryError::Comparison { field, value });
         }
     }
-    Ok(match pattern(value) {
-        Some(pattern) => EventCondition::Like(column, pattern),
-        None => EventCondition::Text(column, value.text.clone()),
+    if column == TextColumn::Ip {
+        return address(field, value);
+    }
+    Ok(if value.is_pattern() {
+        EventCondition::Like(column, value.pattern())
+    } else {
+        EventCondition::Text(column, value.text.clone())
     })
+}
+
+/// Returns the condition for an address or a pattern of addresses.
+fn address(field: &str, value: &Word) -> Result<EventCondition, QueryError> {
+    let is_part = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '*' | '?');
+    if value.is_pattern() && value.text.chars().all(is_part) {
+        return Ok(EventCondition::Like(TextColumn::Ip, value.pattern()));
+    }
+    let address: IpAddr = value.text.parse().map_err(|_| QueryError::Address {
+        field: field.to_owned(),
+        value: clean(&value.text),
+    })?;
+    Ok(EventCondition::Text(TextColumn::Ip, address.to_canonical().to_string()))
 }
 
 fn identifier(field: &str, value: &Word, column: IdColumn) -> Result<EventCondition, QueryError> {
@@ -252,8 +219,8 @@ fn identifier(field: &str, value: &Word, column: IdColumn) -> Result<EventCondit
 }
 
 fn status(value: &Word) -> Result<EventCondition, QueryError> {
-    if let Some(pattern) = pattern(value) {
-        return Ok(EventCondition::Like(TextColumn::Status, pattern));
+    if value.is_pattern() {
+        return Ok(EventCondition::Like(TextColumn::Status, value.pattern()));
     }
     let prefixes = [
         (">=", Comparison::AtLeast),
@@ -271,23 +238,6 @@ fn status(value: &Word) -> Result<EventCondition, QueryError> {
         .map_err(|_| QueryError::Status(clean(&value.text)))
 }
 
-/// Returns the `LIKE` pattern of a value with wildcards.
-fn pattern(value: &Word) -> Option<String> {
-    let unquoted = value.literal_from.map_or(value.text.as_str(), |from| &value.text[..from]);
-    if !unquoted.contains(['*', '?']) {
-        return None;
-    }
-    let mut pattern = String::new();
-    for (at, c) in value.text.char_indices() {
-        match c {
-            '*' if at < unquoted.len() => pattern.push('%'),
-            '?' if at < unquoted.len() => pattern.push('_'),
-            _ => push_literal(&mut pattern, c),
-        }
-    }
-    Some(pattern)
-}
-
 fn free_text(word: &Word) -> Result<EventCondition, QueryError> {
     if word.text == "*" && word.literal_from.is_none() {
         return Ok(EventCondition::All(Vec::new()));
@@ -298,23 +248,14 @@ fn free_text(word: &Word) -> Result<EventCondition, QueryError> {
     if holds_token(&word.text) {
         return Err(QueryError::Token);
     }
-    let text = word.text.trim_matches(|c| c == '*' && word.literal_from.is_none());
-    if text.is_empty() {
+    let unquoted = word.unquoted();
+    if unquoted.starts_with(OPERATORS) || matches!(unquoted, "&&" | "||") {
+        return Err(QueryError::Operator(clean(&word.text)));
+    }
+    if word.text.is_empty() {
         return Err(QueryError::EmptyText);
     }
-    let mut pattern = String::from("%");
-    for c in text.chars() {
-        push_literal(&mut pattern, c);
-    }
-    pattern.push('%');
-    Ok(EventCondition::Free(pattern))
-}
-
-fn push_literal(pattern: &mut String, c: char) {
-    if matches!(c, '%' | '_' | '\\') {
-        pattern.push('\\');
-    }
-    pattern.extend(c.to_lowercase());
+    Ok(EventCondition::Free(format!("%{}%", word.pattern())))
 }
 
 #[cfg(test)]
@@ -348,9 +289,20 @@ mod tests {
             ),
             ("@evt.name:(a OR b)", EventCondition::Any(vec![equal(Name, "a"), equal(Name, "b")])),
             ("@auth_method:\"Personal Access Token\"", EventCondition::ByToken),
+            ("* AND @evt.name:a", equal(Name, "a")),
+            ("(@evt.name:a (*)) @action:b", {
+                EventCondition::All(vec![equal(Name, "a"), equal(Action, "b")])
+            }),
+            ("* OR @evt.name:a", {
+                EventCondition::Any(vec![EventCondition::All(Vec::new()), equal(Name, "a")])
+            }),
             ("@http.status_code:>=400", EventCondition::Status(Comparison::AtLeast, 400)),
             ("@http.url_details.path:/api*", like(TextColumn::Path, "/api%")),
+            ("@network.client.ip:0:0:0:0:0:0:0:1", equal(TextColumn::Ip, "::1")),
+            ("@network.client.ip:10.0.?.*", like(TextColumn::Ip, "10.0._.%")),
             ("Ada-1", EventCondition::Free("%ada-1%".to_owned())),
+            ("a+b?c*", EventCondition::Free("%a+b_c%%".to_owned())),
+            ("\"+a?\"", EventCondition::Free("%+a?%".to_owned())),
         ] {
             assert_eq!(parse(query).as_ref(), Ok(&expected), "{query}");
         }
@@ -372,10 +324,21 @@ mod tests {
             ("@action:a)", ")"),
             ("()", "parentheses"),
             ("@action:a OR", "OR"),
+            ("@action:a AND", "AND"),
+            ("AND @action:a", "AND"),
+            ("a AND AND b", "AND"),
+            ("AND", "AND"),
+            ("@network.client.ip:10.0.0.0/8", "10.0.0.0/8"),
+            ("@network.client.ip:me", "me"),
+            ("a && b", "&&"),
+            ("a || b", "||"),
+            ("!a", "!a"),
+            ("+a", "+a"),
+            ("#tag", "#tag"),
             ("\"a", "quotation"),
             ("-", "missing"),
         ] {
-            let problem = parse(query).expect_err(query).to_string();
+            let problem = parse(query).expect_err(query);
             assert!(problem.contains(part), "{query}: {problem}");
         }
         assert!(parse(&"(".repeat(100_000)).is_err());

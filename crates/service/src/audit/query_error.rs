@@ -19,9 +19,9 @@ pub enum QueryError {
     /// A quotation mark is never closed.
     #[error("a quotation mark is not closed")]
     UnclosedQuote,
-    /// A side of `OR` is missing.
-    #[error("`OR` needs a condition on both sides")]
-    Or,
+    /// A side of `OR` or `AND` is missing.
+    #[error("`{0}` needs a condition on both sides")]
+    OneSided(&'static str),
     /// It has too many conditions.
     #[error("must have at most {MAX_TERMS} conditions")]
     TooManyTerms,
@@ -61,6 +61,14 @@ pub enum QueryError {
         /// Its value.
         value: String,
     },
+    /// The value is no address.
+    #[error("`{field}:{value}` is not supported; expected an address, or a part of one with *")]
+    Address {
+        /// The field.
+        field: String,
+        /// Its value.
+        value: String,
+    },
     /// The value is no status.
     #[error(
         "`@http.status_code:{0}` is not supported; expected a status, such as 403, 4* or >=400"
@@ -69,6 +77,9 @@ pub enum QueryError {
     /// The text is a token, which is never stored.
     #[error("must not contain an access token; use @asset.id with its UUID or alias")]
     Token,
+    /// The text starts with an operator of another query language.
+    #[error("unsupported operator in `{0}`; put the text into quotes to search for it")]
+    Operator(String),
     /// The text is empty.
     #[error("a text must not be empty")]
     EmptyText,

@@ -6,7 +6,6 @@ use super::output::print_message;
 use super::serve_args::ServeArgs;
 use super::web::NewAdministrator;
 use crate::api::Operations;
-use crate::api::observation::require_tls;
 use crate::leak::github_keys::check_url;
 use crate::network::Networks;
 use crate::rate::Limits;
@@ -19,7 +18,6 @@ use crate::store::{Missing, Store, sqlite_file};
 use crate::web::{self, Web};
 use crate::{api, background, clock, time};
 use anyhow::{Context as _, bail};
-use axum::middleware::from_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -198,13 +196,11 @@ async fn listen(
         None => None,
     };
     let placed = if operations.is_some() { Operations::Separate } else { Operations::WithApi };
-    let mut app = api::router(Arc::clone(service), placed);
-    if let Some(web) = web {
-        app = web::router(&web, app);
-    }
-    if config.tls.is_some() {
-        app = app.layer(from_fn(require_tls));
-    }
+    let api = api::router(Arc::clone(service), placed);
+    let app = match web {
+        Some(web) => web::router(&web, api),
+        None => api,
+    };
     let server = Server::new(app, config, Arc::clone(&service.metrics));
     print_message(&format!("listening on {scheme}://{address}"));
     notify(ServiceState::Ready);

@@ -1,12 +1,15 @@
 //! Metrics of durations, queues and pools, and of the program itself.
 
 use crate::store::pools::PoolUsage;
-use prometheus_client::encoding::EncodeLabelSet;
+use axum::extract::MatchedPath;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +21,37 @@ const BUCKETS: [f64; 14] =
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     method: &'static str,
-    route: String,
+    route: Route,
+}
+
+/// The route of a request; `None` if its path is unknown.
+#[derive(Clone, Debug)]
+struct Route(Option<MatchedPath>);
+
+impl Route {
+    fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("none", MatchedPath::as_str)
+    }
+}
+
+impl PartialEq for Route {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Route {}
+
+impl Hash for Route {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl EncodeLabelValue for Route {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.as_str().encode(encoder)
+    }
 }
 
 /// The label of a pool's purpose.
@@ -100,8 +133,13 @@ impl ResourceMetrics {
         Self { durations, queued, oldest, connections, max_connections, wal }
     }
 
-    pub(super) fn handled(&self, method: &'static str, route: &str, elapsed: Duration) {
-        let labels = RequestLabels { method, route: route.to_owned() };
+    pub(super) fn handled(
+        &self,
+        method: &'static str,
+        route: Option<MatchedPath>,
+        elapsed: Duration,
+    ) {
+        let labels = RequestLabels { method, route: Route(route) };
         self.durations.get_or_create(&labels).observe(elapsed.as_secs_f64());
     }
 

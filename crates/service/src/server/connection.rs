@@ -5,7 +5,7 @@ use super::watch::{InProgress, Protocol, Receiving, Watch};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{Request, Version};
+use axum::http::{HeaderValue, Request, Version, header};
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 use hyper::service::Service as _;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -33,6 +33,9 @@ const CONNECTION_WINDOW: u32 = 64 * 1024;
 /// Interval of HTTP/2 pings, and the time limit for their responses.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
+
+/// Makes browsers use TLS for this host.
+static HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 static HTTP: LazyLock<Builder<TokioExecutor>> = LazyLock::new(|| {
     let mut http = Builder::new(TokioExecutor::new());
@@ -65,23 +68,40 @@ pub(super) async fn serve(
     let watch = admitted.watch();
     let Some(tls) = tls else {
         watch.ready();
-        return http(stream, peer, app, &mut admitted).await;
+        let stream = Stream { stream, peer, encryption: Encryption::None };
+        return http(stream, app, &mut admitted).await;
     };
     let handshake =
         TlsAcceptor::from(tls).accept_with(stream, |tls| tls.set_buffer_limit(Some(BUFFER)));
     match handshake.await {
         Ok(stream) => {
             watch.ready();
-            http(stream, peer, app, &mut admitted).await;
+            let stream = Stream { stream, peer, encryption: Encryption::Tls };
+            http(stream, app, &mut admitted).await;
         }
         Err(error) => tracing::debug!(%peer, %error, "TLS handshake failed"),
     }
 }
 
-async fn http<S>(stream: S, peer: SocketAddr, app: Router, admitted: &mut Admitted)
+/// The bytes of a connection without its encryption.
+struct Stream<S> {
+    stream: S,
+    peer: SocketAddr,
+    encryption: Encryption,
+}
+
+/// The encryption of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Encryption {
+    None,
+    Tls,
+}
+
+async fn http<S>(stream: Stream<S>, app: Router, admitted: &mut Admitted)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
+    let Stream { stream, peer, encryption } = stream;
     let watch = admitted.watch();
     let service = {
         let watch = Arc::clone(&watch);
@@ -95,8 +115,11 @@ where
             let receiving = Receiving::new(Arc::clone(&watch));
             let response = app.call(request.map(|body| RequestBody { body, receiving }));
             async move {
-                let response = response.await?;
+                let mut response = response.await?;
                 in_progress.responded();
+                if encryption == Encryption::Tls {
+                    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HSTS.clone());
+                }
                 let length = match response.extensions().get() {
                     Some(Streamed) => Length::Streamed,
                     None => Length::Whole,

@@ -10,6 +10,7 @@ use crate::audit::{Cursor, Event, Filter, Page, name};
 use crate::sort::Direction;
 use crate::{id, time};
 use sqlx::QueryBuilder;
+use std::sync::Arc;
 
 const COLUMNS: &str = "SELECT e.sequence, e.id, e.at, e.name, e.action, e.actor, e.user_id, e.user_email, e.auth_method, e.asset_type, e.asset_id, e.method, e.path, e.host, e.status, e.user_agent, e.ip, e.metadata FROM ";
 
@@ -337,7 +338,7 @@ fn event(row: EventRow) -> Result<Event, StoreError> {
         auth_method: row.auth_method.into(),
         asset_type: row.asset_type.into(),
         asset: row.asset_id.map(whole_id).transpose()?,
-        request,
+        request: request.map(Arc::new),
         status: row.status.map(|status| u16::try_from(status).map_err(|_| faulty())).transpose()?,
         metadata: row
             .metadata

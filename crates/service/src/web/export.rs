@@ -16,7 +16,7 @@ use crate::sort::Direction;
 use crate::store::listing::state_name;
 use crate::store::token_pages::{TokenCursor, TokenPosition, TokenQuery};
 use crate::store::tokens::Token;
-use crate::{id, time};
+use crate::{id, request_span, time};
 use axum::Extension;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{RawQuery, State};
@@ -28,6 +28,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tracing::Span;
 
 /// Number of rows that are read at once.
 const CHUNK: u32 = 500;
@@ -88,9 +89,12 @@ where
     let (sender, receiver) = channel(WAITING);
     let failing = sender.clone();
     let running = run(sender);
+    let span = request_span::current().unwrap_or_else(Span::none);
     tokio::spawn(async move {
         if let Err(ExportEnd::Failed(error)) = running.await {
-            tracing::error!(error = &error as &dyn std::error::Error, "export failed");
+            span.in_scope(|| {
+                tracing::error!(error = &error as &dyn std::error::Error, "export failed");
+            });
             // The receiver may be gone.
             let _ = failing.send(Err(io::Error::other("export failed"))).await;
         }

@@ -76,7 +76,6 @@ pub(super) async fn allow_anyone(State(web): SharedWeb, request: Request, next: 
 
 /// Responds to a request whose handler panicked.
 pub(super) fn panicked() -> Response {
-    tracing::error!("request panicked");
     let text = "The page failed. Try again.";
     let error = PageError::new(StatusCode::INTERNAL_SERVER_ERROR, text);
     let mut response = layout::error_page(&error, Frame::Outside);

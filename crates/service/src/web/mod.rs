@@ -38,7 +38,7 @@ mod visitor;
 
 pub use state::Web;
 
-use crate::api::observation::observe;
+use crate::api::observation::{Observation, Responses};
 use crate::api::payload::{BodyState, Payload, read_body};
 use crate::openid::CALLBACK;
 use axum::Router;
@@ -46,7 +46,6 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use std::sync::Arc;
-use tower_http::catch_panic::CatchPanicLayer;
 
 /// Adds the pages to the routes of the API.
 pub fn router(web: &Arc<Web>, api: Router) -> Router {
@@ -101,13 +100,15 @@ pub fn router(web: &Arc<Web>, api: Router) -> Router {
         .route("/sign-in/link", get(sign_in::link_page).post(sign_in::by_link))
         .route_layer(body(Payload::Form))
         .route_layer(from_fn_with_state(Arc::clone(web), guard::allow_anyone));
-    let observed = || from_fn_with_state(Arc::clone(&web.service), observe);
+    let observed = Observation::new(Arc::clone(&web.service), RESPONSES);
     let missing = {
         let web = Arc::clone(web);
-        any(move |request: Request| guard::missing(web, request)).layer(observed())
+        any(move |request: Request| guard::missing(web, request)).layer(observed.clone())
     };
     let assets = Router::new().route("/assets/{name}", get(assets::serve));
     let pages = signed_in.merge(open).with_state(Arc::clone(web)).merge(assets);
-    let pages = pages.layer(CatchPanicLayer::custom(|_| guard::panicked())).layer(observed());
-    api.merge(pages).fallback_service(missing)
+    api.merge(pages.layer(observed)).fallback_service(missing)
 }
+
+/// The responses of the pages, which [`guard`] completes.
+const RESPONSES: Responses = Responses { complete: |response| response, panicked: guard::panicked };

@@ -264,6 +264,38 @@ fn systemd_is_notified_of_the_services_state() {
 }
 
 #[test]
+fn the_settings_of_the_compose_file_start_the_service() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/compose/compose.yaml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let help = ddpatrold().args(["serve", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let database = Database::postgres();
+    let mut command = ddpatrold();
+    command.arg("serve").env("DDPATROLD_PRINT_ADMIN_TOKEN", "true");
+    let mut names = Vec::new();
+    for line in text.lines() {
+        let Some((name, value)) = line.trim().split_once(": ") else { continue };
+        if !name.starts_with("DDPATROLD_") {
+            continue;
+        }
+        let is_variable = |end| help.contains(&format!("[env: {name}{end}"));
+        assert!(is_variable('=') || is_variable(']'), "{name}: {help}");
+        let value = match name {
+            "DDPATROLD_DATABASE" => database.url(),
+            "DDPATROLD_OPERATIONS_LISTEN" => "127.0.0.1:0".to_owned(),
+            _ => value.trim_matches('"').to_owned(),
+        };
+        command.env(name, value);
+        names.push(name);
+    }
+    // The option of `spawn_plain` takes precedence.
+    assert!(names.contains(&"DDPATROLD_LISTEN") && names.len() == 5, "{names:?}");
+    let server = Server::spawn_plain(command);
+    server.call(&check(&server.first_token())).expect(200);
+    assert!(lines(&server.stop().1).iter().any(|line| line["message"] == "stopping"));
+}
+
+#[test]
 fn the_systemd_unit_is_valid() {
     let unit =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/systemd/ddpatrold.service");
