@@ -40,9 +40,10 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Policy {
     /// All rules, for the redactor.
-    pub(super) known: RuleSet,
-    /// The rules for the detector: all but those that the configuration leaves out.
-    pub(super) rules: RuleSet,
+    pub(super) known: Arc<RuleSet>,
+    /// The rules for the detector: all but those that the configuration leaves out; the same [`Arc`] as `known`
+    /// if it leaves out none.
+    pub(super) rules: Arc<RuleSet>,
     pub(super) exclude: Exclude,
     pub(super) fail_on: FailLevel,
     pub(super) decisions: Suppressor,
@@ -79,10 +80,11 @@ impl Policy {
         for named in &config.rules {
             loader.add_rules(&mut rules, &PolicyFile::by_configuration(&folder, named))?;
         }
-        let all = rules.clone();
+        let all = Arc::new(rules);
+        let mut rules = Arc::clone(&all);
         for out in &config.leave_out {
             let place = || format!("{}:{}:{}", path.display(), out.line, out.column);
-            rules.remove(&out.name).with_context(place)?;
+            Arc::make_mut(&mut rules).remove(&out.name).with_context(place)?;
         }
         let exclude = Exclude::new(folder.clone(), &config.exclude)
             .with_context(|| path.display().to_string())?;

@@ -13,6 +13,7 @@ use ddpatrol_token::secret::MASK;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The minimum length of a cut-off secret that is masked, in characters.
 const SHORTEST_MASKED: usize = 8;
@@ -41,7 +42,7 @@ fn is_base64(byte: u8) -> bool {
 /// All workers share one redactor; each masks with its own [`Masker`].
 #[derive(Debug)]
 pub struct Redactor {
-    detector: Detector,
+    detector: Arc<Detector>,
 }
 
 /// A redactor and the search state of one worker, reused for every text.
@@ -129,10 +130,16 @@ fn escape_invalid(bytes: &[u8]) -> String {
 }
 
 impl Redactor {
-    /// Creates a redactor for the rules of `detector`.
+    /// Creates a redactor for the rules of `detector`, which a scan may share.
     #[must_use]
-    pub fn new(detector: Detector) -> Self {
-        Self { detector }
+    pub fn new(detector: impl Into<Arc<Detector>>) -> Self {
+        Self { detector: detector.into() }
+    }
+
+    /// Returns the detector of the secrets to mask.
+    #[must_use]
+    pub fn detector(&self) -> &Arc<Detector> {
+        &self.detector
     }
 
     /// Returns a masker for one worker.

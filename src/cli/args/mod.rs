@@ -2,6 +2,7 @@
 
 mod clean;
 mod hooks;
+mod invoked;
 mod issuers;
 mod listing;
 mod output;
@@ -16,6 +17,7 @@ pub(super) use clean::{CleanArgs, CleanFilterArgs};
 pub(super) use hooks::{
     HookArgs, HookCommand, HookPlaceArgs, HookSetArgs, MessageArgs, PushArgs, ReceiveArgs,
 };
+pub(super) use invoked::parse;
 pub(super) use issuers::IssuerArgs;
 pub(super) use listing::ListingArgs;
 pub(super) use output::OutputArgs;
