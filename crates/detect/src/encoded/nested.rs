@@ -175,16 +175,17 @@ impl NestedSearch<'_> {
             return;
         }
         let before = run.start.checked_sub(1).map(|at| bytes[at]);
-        let is_cut = before.is_some_and(|byte| byte != b'=' && is_run(byte))
-            || base64_run::continues(bytes, run.start);
+        let is_cut = before.is_some_and(|byte| byte != b'=' && is_run(byte));
         // Padding ends base64, and an assigned value begins after the `=`.
         let mut next = run.start;
         for part in bytes[run.clone()].split_inclusive(|&byte| byte == b'=') {
             let at = next;
             next += part.len();
             let part = part.strip_suffix(b"=").unwrap_or(part);
-            let is_continued = is_cut && at == run.start;
-            if part.len() < base64_run::SHORTEST || at >= search.part.end || is_continued {
+            if part.len() < base64_run::SHORTEST || at >= search.part.end {
+                continue;
+            }
+            if at == run.start && (is_cut || base64_run::continues(bytes, at..at + part.len())) {
                 continue;
             }
             if !looks_like_base64(&part[..base64_run::SHORTEST]) {
