@@ -12,7 +12,7 @@ use crate::report::escape;
 use crate::rules::{Rule, RuleSet};
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::Fingerprint;
-use ddpatrol_token::{ByteSet, Check, Explanation, Secret, Uuid};
+use ddpatrol_token::{Anchor, ByteSet, Check, Explanation, Secret, Uuid};
 use std::io::{self, IsTerminal, Read, Write};
 use std::sync::Arc;
 
@@ -42,7 +42,10 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     if candidates.is_empty() {
         writeln!(text, "Not a token of a known format. Known prefixes:")?;
         for rule in rules.rules() {
-            writeln!(text, "  {:14} {}", rule.format.head().escape_ascii(), rule.name)?;
+            let Some(Anchor { text: anchor, offset }) = rule.format.anchor() else { continue };
+            let before = if *offset == 0 { "" } else { "..." };
+            let anchor = format!("{before}{}", anchor.escape_ascii());
+            writeln!(text, "  {anchor:14} {}", rule.name)?;
         }
     }
     let mut exit = if candidates.is_empty() { Exit::Findings } else { Exit::Clean };
@@ -130,7 +133,7 @@ fn whole<'a>(rules: &RuleSet, text: &'a [u8], matched: Match) -> Option<&'a [u8]
 }
 
 fn begins_like_a_token(rules: &RuleSet, text: &[u8]) -> bool {
-    rules.rules().iter().any(|rule| text.starts_with(rule.format.head()))
+    rules.rules().iter().any(|rule| rule.format.has_anchor_in(text))
 }
 
 /// The minimum length of a word that counts as a truncated token, in bytes.
@@ -228,10 +231,11 @@ fn best<'a>(rules: &'a RuleSet, token: &[u8]) -> Option<(&'a Rule, Explanation)>
     rules
         .rules()
         .iter()
-        .filter(|rule| token.starts_with(rule.format.head()))
+        .filter(|rule| rule.format.anchor().is_none_or(|anchor| anchor.is_in(token)))
         .map(|rule| (rule, rule.format.explain(token)))
         .max_by_key(|(rule, explanation)| {
             let holding = explanation.parts.iter().take_while(|part| part.holds).count();
-            (explanation.proven, holding, rule.format.head().len())
+            let anchor_len = rule.format.anchor().map_or(0, |anchor| anchor.text.len());
+            (explanation.proven, holding, anchor_len)
         })
 }

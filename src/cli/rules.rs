@@ -92,9 +92,12 @@ fn describe(segment: &Segment) -> String {
         Kind::Text => characters,
         Kind::Uuid => format!("{characters}, encoding a UUID, public"),
         Kind::Checksum(checksum) => {
-            let over: Vec<&str> = checksum.over.iter().map(|it| &*it.source).collect();
+            let mut over: Vec<&str> = checksum.over.iter().map(|it| &*it.source).collect();
+            // The coverages are repeated for each seed.
+            over.dedup();
             let algorithm = checksum.algorithm.name();
-            format!("{characters}: {algorithm} over {}", over.join(", or over "))
+            let decoded = if checksum.codec.is_some() { ", decoded" } else { "" };
+            format!("{characters}: {algorithm} over {}{decoded}", over.join(", or over "))
         }
     }
 }

@@ -15,11 +15,13 @@ use super::encoded::literals::Literals;
 use super::encoded::mask_spans::MaskSpans;
 use super::encoded::nested::NestedSearch;
 use super::encoded::pending::Pending;
-use super::encoded::start::{decode_after_head, is_cut_short};
+use super::encoded::start::{MAX_BEFORE_MIDDLE, decode_after_head, is_cut_short};
 use super::encoded::{self, EncodedSearch};
-use super::matcher::{HeadHit, Matcher};
+use super::matcher::{AnchorHit, HeadHit, Matcher};
+use super::middle;
 use super::scratch::Scratch;
 use super::search::{Haystack, Level, Search};
+use super::words;
 use crate::rules::RuleSet;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -49,7 +51,7 @@ impl Detector {
     /// [`DetectorError`] if there are more rules than one searcher supports.
     pub fn new(rules: Arc<RuleSet>) -> Result<Self, DetectorError> {
         let matcher = Matcher::new(rules)?;
-        let literals = Literals::new(matcher.provable_heads())?;
+        let literals = Literals::new(matcher.provable_anchors())?;
         let mut needles: Vec<Vec<u8>> = matcher.needles().iter().map(|it| it.to_vec()).collect();
         needles.extend(literals.broken.needles().iter().map(|pair| pair.to_vec()));
         let junctions = Junctions::new(&needles);
@@ -73,7 +75,8 @@ impl Detector {
     /// recognized there may begin before it.
     #[must_use]
     pub fn lookbehind(&self) -> usize {
-        (LOOKBEHIND + LINE_LOOKBEHIND).max(MAX_BACK + self.matcher.longest_head())
+        let broken = MAX_BACK + self.matcher.longest_head();
+        (LOOKBEHIND + LINE_LOOKBEHIND).max(broken).max(MAX_BEFORE_MIDDLE)
     }
 
     /// Lists the parts of a match that encode the token, without the prefixes of the lines into which it is
@@ -177,8 +180,8 @@ impl Detector {
         pending.start(bytes, decided, scratch)
     }
 
-    /// Calls `on_token` with every position where a token of a rule could begin, whatever its checksum and
-    /// the text around it.
+    /// Calls `on_token` with every position of a head, where a token of a rule could begin, whatever its
+    /// checksum and the text around it.
     pub(super) fn possible_tokens(
         &self,
         bytes: &[u8],
@@ -192,6 +195,18 @@ impl Detector {
                 on_token(PossibleToken { rule, start: head.start, longest_end });
             }
         });
+    }
+
+    /// Lists the spans of possible tokens with an anchor in their middle, and of tokens without an anchor.
+    pub(super) fn headless_spans(&self, bytes: &[u8], scratch: &mut Scratch) -> Vec<Range<usize>> {
+        let mut spans = Vec::new();
+        self.matcher.each_middle(bytes, |hit| {
+            spans.extend(middle::possible_span(&self.matcher, bytes, hit, scratch));
+        });
+        if self.matcher.has_words() {
+            words::each_token(&self.matcher, bytes, 0..bytes.len(), |_, word| spans.push(word));
+        }
+        spans
     }
 
     /// Calls `on` with every candidate, but only once with an encoded match that several literals find.
@@ -228,14 +243,15 @@ impl Detector {
 
     /// Searches one chunk for plain and encoded tokens.
     fn search_chunk(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
-        self.matcher.each_head(search.bytes, search.part.clone(), |head| {
-            self.decide_head(search, head, scratch, on);
+        self.matcher.each_anchor(search.bytes, search.part.clone(), |hit| match hit {
+            AnchorHit::Head(head) => self.decide_head(search, head, scratch, on),
+            AnchorHit::Middle(hit) => middle::decide(&self.matcher, search, hit, scratch, on),
         });
         let search_chunks = |search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>| {
             self.search_chunks(search, scratch, on);
         };
         let (matcher, literals) = (&self.matcher, &self.literals);
-        let nested = NestedSearch { search_bytes: &search_chunks };
+        let nested = NestedSearch { search_bytes: &search_chunks, matcher };
         EncodedSearch { matcher, literals, nested }.run(search, scratch, on);
     }
 

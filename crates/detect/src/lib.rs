@@ -4,7 +4,7 @@
 //! without secrets ([`redact`]). The crate does no I/O and contains no rules: the program reads rule
 //! files and the content to search.
 //!
-//! A prefilter finds the literal heads of tokens. For each candidate, an automaton finds the possible ends,
+//! A prefilter finds the anchors of tokens: literals at their beginning, or at a fixed distance from it. For each candidate, an automaton finds the possible ends,
 //! and the checksum of the format decides (`matcher`). Encoded tokens are found by the literals of encoded
 //! heads in runs that are long enough for a token, and decoded from there (`encoded`). Git objects that are
 //! stored as deltas reuse the result of their base ([`delta`]). [`Detector`] combines these parts.
@@ -61,6 +61,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod anchor;
 mod budget;
 mod candidate;
 pub mod delta;
@@ -70,6 +71,7 @@ pub mod encoding;
 mod grams;
 mod hit;
 mod matcher;
+mod middle;
 pub mod prefilter;
 pub mod redact;
 pub mod rules;
@@ -77,6 +79,8 @@ mod scratch;
 mod search;
 mod shape;
 mod windows;
+mod word_rule;
+mod words;
 
 pub use candidate::{Evidence, Match};
 pub use detector::{Detector, DetectorError};

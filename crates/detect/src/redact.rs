@@ -295,6 +295,7 @@ impl Masker<'_> {
                 secrets.push(public..end);
             }
         });
+        secrets.extend(detector.headless_spans(bytes, scratch));
         secrets.extend(detector.mask_spans(bytes, scratch));
         secrets.sort_by_key(|secret| (secret.start, secret.end));
         let mut merged: Vec<Range<usize>> = Vec::new();

@@ -11,7 +11,8 @@ use super::fold::Fold;
 use super::line_prefix::LINE_LOOKBEHIND;
 use super::literals::Literals;
 use super::open_base64;
-use super::start::head_start;
+use super::start::{head_start, middle_start};
+use crate::anchor::AnchorKind;
 use crate::encoding::Layer;
 use crate::matcher::Matcher;
 use crate::scratch::Scratch;
@@ -68,16 +69,16 @@ impl Pending<'_> {
         });
         let mut out = Decoded::default();
         let mut folded = None::<usize>;
-        let mut decode_at = |scheme: Scheme, start: usize| {
-            scheme.decode(text, start, matcher.longest_head(), &mut out);
-            match matcher.longest_from(&out.bytes) {
+        let mut decode_at = |(scheme, kind): (Scheme, AnchorKind), start: usize| {
+            scheme.decode(text, start, matcher.anchors_end(kind), &mut out);
+            match matcher.longest_from(kind, &out.bytes) {
                 Some(longest) => {
                     scheme.decode(text, start, longest + 1, &mut out);
                     if matcher.decide_decoded(&out.bytes, scratch).is_some() {
                         return;
                     }
                 }
-                None if out.bytes.len() == matcher.longest_head() => return,
+                None if out.bytes.len() == matcher.anchors_end(kind) => return,
                 None => {}
             }
             if may_continue(text, out.ends.last().copied()) {
@@ -91,15 +92,21 @@ impl Pending<'_> {
         literals.prefilter.find(text, 0..text.len(), |hit| {
             for form in &literals.needles[hit.needle].forms {
                 if let Some(start) = hit.start.checked_sub(form.back) {
-                    decode_at(form.scheme, start);
+                    decode_at((form.scheme, form.kind), start);
                 }
             }
         });
         literals.escape_prefilter.find(text, 0..text.len(), |hit| {
             for escape in &literals.escapes[hit.needle].escapes {
+                let scheme = Scheme::Text(escape.layer);
                 for before in literals.before(*escape) {
                     if let Some(start) = head_start(text, hit.start, before, escape.layer) {
-                        decode_at(Scheme::Text(escape.layer), start);
+                        decode_at((scheme, AnchorKind::Head), start);
+                    }
+                }
+                for middle in literals.middles(*escape) {
+                    if let Some(start) = middle_start(text, hit.start, middle, escape.layer) {
+                        decode_at((scheme, AnchorKind::Middle), start);
                     }
                 }
             }
@@ -125,7 +132,7 @@ impl Pending<'_> {
         for fold in Fold::others(text, start) {
             let pieces = Pieces { bytes: text, start, fold };
             scheme.decode_folded(pieces, self.matcher.longest_head(), &mut out);
-            match self.matcher.longest_from(&out.bytes) {
+            match self.matcher.longest_from(AnchorKind::Head, &out.bytes) {
                 Some(longest) => {
                     scheme.decode_folded(pieces, longest + 1, &mut out);
                     if self.matcher.decide_decoded(&out.bytes, scratch).is_some() {
@@ -158,7 +165,7 @@ impl Pending<'_> {
             let longest = matcher.longest_head();
             scheme.decode(text, start, longest, &mut out);
             let is_head_begun = matcher.provable_heads().any(|head| head.starts_with(&out.bytes));
-            match matcher.longest_from(&out.bytes) {
+            match matcher.longest_from(AnchorKind::Head, &out.bytes) {
                 Some(longest) => {
                     scheme.decode(text, start, longest + 1, &mut out);
                     if out.bytes.len() > longest

@@ -9,7 +9,7 @@ use super::line_column::{self, LineColumn};
 use super::rule::{Rule, Vector};
 use ddpatrol_token::format::FormatPart;
 use ddpatrol_token::{
-    Algorithm, ByteSet, Encoding, EvidenceBits, Format, FormatError, Lengths, Segment, Uuid,
+    Algorithm, ByteSet, Codec, Encoding, EvidenceBits, Format, FormatError, Lengths, Segment, Uuid,
 };
 use std::ops::Range;
 use std::path::Path;
@@ -59,8 +59,17 @@ impl RuleText<'_> {
             .iter()
             .map(|(name, segment)| self.segment(name, segment))
             .collect::<Result<_>>()?;
-        let format = Format::new(table.format.get_ref(), segments)
+        let build = match &table.found_by {
+            None => Format::new,
+            Some(words) if words.get_ref() == "words" => Format::of_words,
+            Some(other) => {
+                let message = format!("unknown value `{}`; use \"words\"", other.get_ref());
+                return Err(self.error(other.span(), message));
+            }
+        };
+        let format = build(table.format.get_ref(), segments)
             .map_err(|error| self.error(span_of(&error, table), error.to_string()))?;
+        let format = format.except(table.except.iter().map(|text| text.as_bytes().into()));
         let vectors: Vec<Vector> = table
             .vectors
             .iter()
@@ -111,9 +120,17 @@ impl RuleText<'_> {
         if table.algorithm.is_some() {
             return self.checksum(name, spanned);
         }
-        if let Some(over) = table.over.as_ref().and_then(|over| over.first()) {
-            let message = "`over` is only valid for a checksum; add `algorithm`, or remove `over`";
-            return Err(self.error(over.span(), message.to_owned()));
+        let first = |list: &Option<Vec<Spanned<String>>>| Some(list.as_ref()?.first()?.span());
+        let decode = table.decode.as_ref().map(Spanned::span);
+        for (key, span) in
+            [("over", first(&table.over)), ("seeds", first(&table.seeds)), ("decode", decode)]
+        {
+            if let Some(span) = span {
+                let message = format!(
+                    "`{key}` is only valid for a checksum; add `algorithm`, or remove `{key}`"
+                );
+                return Err(self.error(span, message));
+            }
         }
         if let Some(target) = &table.decodes_to {
             if target.get_ref() != "uuid" {
@@ -163,7 +180,8 @@ impl RuleText<'_> {
         let length = table.length.as_ref().ok_or_else(|| need("length"))?;
         let over = table.over.as_ref().ok_or_else(|| need("over"))?;
         if table.alphabet.is_some() || table.decodes_to.is_some() || table.public.is_some() {
-            let message = "a checksum accepts only `algorithm`, `encoding`, `length` and `over`";
+            let message = "a checksum accepts only `algorithm`, `seeds`, `encoding`, `length`, \
+                           `over` and `decode`";
             return Err(self.error(spanned.span(), message.to_owned()));
         }
         let width = match length.get_ref() {
@@ -174,8 +192,8 @@ impl RuleText<'_> {
             }
         };
         let known_algorithm = Algorithm::parse(algorithm.get_ref()).ok_or_else(|| {
-            let message =
-                format!("unknown algorithm `{}`; use crc32, sha256 or bech32", algorithm.get_ref());
+            let names = Algorithm::ALL.map(Algorithm::name).join(", ");
+            let message = format!("unknown algorithm `{}`; use {names}", algorithm.get_ref());
             self.error(algorithm.span(), message)
         })?;
         let known_encoding = Encoding::parse(encoding.get_ref()).ok_or_else(|| {
@@ -187,7 +205,35 @@ impl RuleText<'_> {
             self.error(encoding.span(), message)
         })?;
         let over: Vec<&str> = over.iter().map(|coverage| coverage.get_ref().as_str()).collect();
-        Ok(Segment::checksum(name, known_algorithm, known_encoding, width, &over))
+        let mut segment = Segment::checksum(name, known_algorithm, known_encoding, width, &over);
+        if let Some(decode) = &table.decode {
+            let codec = Codec::parse(decode.get_ref()).ok_or_else(|| {
+                let message = format!("unknown value `{}`; use \"base64\"", decode.get_ref());
+                self.error(decode.span(), message)
+            })?;
+            segment = segment.over_decoded(codec);
+        }
+        match (&table.seeds, known_algorithm) {
+            (Some(seeds), Algorithm::Marvin32) if !seeds.is_empty() => {
+                let seeds: Vec<u64> =
+                    seeds.iter().map(|seed| self.seed(seed)).collect::<Result<_>>()?;
+                Ok(segment.with_seeds(&seeds))
+            }
+            (None, Algorithm::Marvin32) | (Some(_), _) => {
+                let message = "`seeds` belongs to the algorithm marvin32, which needs one or more";
+                Err(self.error(spanned.span(), message.to_owned()))
+            }
+            (None, _) => Ok(segment),
+        }
+    }
+
+    /// Reads a seed: eight characters, the bytes of a number, the most significant byte first.
+    fn seed(&self, seed: &Spanned<String>) -> Result<u64> {
+        let bytes = seed.get_ref().as_bytes().try_into().map_err(|_| {
+            let message = format!("invalid seed `{}`; use eight characters", seed.get_ref());
+            self.error(seed.span(), message)
+        })?;
+        Ok(u64::from_be_bytes(bytes))
     }
 
     fn vector(&self, format: &Format, spanned: &Spanned<VectorTable>) -> Result<Vector> {
@@ -255,7 +301,11 @@ fn span_of(error: &FormatError, table: &TokenTable) -> Range<usize> {
         FormatPart::Coverage { segment: name, index } => table
             .segments
             .get(name)
-            .and_then(|segment| segment.get_ref().over.as_ref()?.get(*index).map(Spanned::span))
+            .and_then(|segment| {
+                // The coverages are repeated for each seed.
+                let over = segment.get_ref().over.as_ref()?;
+                over.get(index.checked_rem(over.len())?).map(Spanned::span)
+            })
             .unwrap_or(pattern),
     }
 }
