@@ -10,17 +10,20 @@ use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use std::path::{Path, PathBuf};
 
 /// The rule files in the binary.
-const BUILTIN: [(&str, &str); 26] = [
+const BUILTIN: [(&str, &str); 31] = [
     ("rules/age.toml", include_str!("../rules/age.toml")),
     ("rules/apify.toml", include_str!("../rules/apify.toml")),
     ("rules/atlassian.toml", include_str!("../rules/atlassian.toml")),
+    ("rules/azure.toml", include_str!("../rules/azure.toml")),
     ("rules/bitbucket.toml", include_str!("../rules/bitbucket.toml")),
+    ("rules/bitcoin.toml", include_str!("../rules/bitcoin.toml")),
     ("rules/canva.toml", include_str!("../rules/canva.toml")),
     ("rules/cloudflare.toml", include_str!("../rules/cloudflare.toml")),
     ("rules/confluent.toml", include_str!("../rules/confluent.toml")),
     ("rules/datadog.toml", include_str!("../rules/datadog.toml")),
     ("rules/deno.toml", include_str!("../rules/deno.toml")),
     ("rules/dhis2.toml", include_str!("../rules/dhis2.toml")),
+    ("rules/elastic.toml", include_str!("../rules/elastic.toml")),
     ("rules/github.toml", include_str!("../rules/github.toml")),
     ("rules/gitlab.toml", include_str!("../rules/gitlab.toml")),
     ("rules/grafana.toml", include_str!("../rules/grafana.toml")),
@@ -33,6 +36,8 @@ const BUILTIN: [(&str, &str); 26] = [
     ("rules/salad.toml", include_str!("../rules/salad.toml")),
     ("rules/sui.toml", include_str!("../rules/sui.toml")),
     ("rules/synapse.toml", include_str!("../rules/synapse.toml")),
+    ("rules/tezos.toml", include_str!("../rules/tezos.toml")),
+    ("rules/unknown.toml", include_str!("../rules/unknown.toml")),
     ("rules/vercel.toml", include_str!("../rules/vercel.toml")),
     ("rules/wandb.toml", include_str!("../rules/wandb.toml")),
     ("rules/zentral.toml", include_str!("../rules/zentral.toml")),
@@ -110,7 +115,7 @@ mod tests {
     #[test]
     fn every_builtin_rule_matches_its_samples_and_vectors() {
         let set = builtin().expect("the built-in rules compile");
-        assert_eq!(set.rules().len(), 66);
+        assert_eq!(set.rules().len(), 86);
         for rule in set.rules() {
             let outcome = selftest::check(rule).expect("the system has random bytes");
             assert_eq!(outcome.faults, Vec::<String>::new(), "{}", rule.id);
