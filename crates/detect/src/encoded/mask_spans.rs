@@ -79,16 +79,7 @@ impl MaskSpans<'_> {
                 }
             }
         });
-        matcher.each_middle(bytes, |hit| {
-            let Some(Anchor { offset, .. }) = matcher.rule(hit.rule).format.anchor() else {
-                return;
-            };
-            for (_, layer) in ESCAPES {
-                if let Some(start) = start_before(bytes, hit.anchor, *offset, layer) {
-                    decode_at((Scheme::Text(layer), AnchorKind::Middle), start, &mut spans);
-                }
-            }
-        });
+        self.escaped_middles(bytes, &mut spans);
         matcher.each_head(bytes, 0..bytes.len(), |head| {
             for &rule in head.rules {
                 // A proven plain token ends here, even if it ends in `=` and more text follows.
@@ -144,6 +135,30 @@ impl MaskSpans<'_> {
                 spans.push(start..bytes.len().min(start + 4 * text.len() - 3));
             }
         }
+    }
+
+    /// Lists the spans of tokens with an anchor in their middle and escaped characters around it.
+    fn escaped_middles(self, bytes: &[u8], spans: &mut Vec<Range<usize>>) {
+        let (matcher, kind) = (self.matcher, AnchorKind::Middle);
+        let mut out = Decoded::default();
+        matcher.each_middle(bytes, |hit| {
+            let Some(Anchor { offset, .. }) = matcher.rule(hit.rule).format.anchor() else {
+                return;
+            };
+            for (_, layer) in ESCAPES {
+                let Some(start) = start_before(bytes, hit.anchor, *offset, layer) else { continue };
+                let scheme = Scheme::Text(layer);
+                scheme.decode(bytes, start, matcher.anchors_end(kind), &mut out);
+                let Some(longest) = matcher.longest_from(kind, &out.bytes) else { continue };
+                scheme.decode(bytes, start, longest, &mut out);
+                // Plain tokens are masked elsewhere.
+                if let Some(&end) = out.ends.last()
+                    && end - start != out.bytes.len()
+                {
+                    spans.push(start..end);
+                }
+            }
+        });
     }
 
     /// Lists the spans of UTF-16 and UTF-32 around anchors in the middle of tokens.
