@@ -120,7 +120,9 @@ mod tests {
             let outcome = selftest::check(rule).expect("the system has random bytes");
             assert_eq!(outcome.faults, Vec::<String>::new(), "{}", rule.id);
             assert!(outcome.samples > 0, "{}", rule.id);
-            assert_eq!(rule.provable, rule.id != "github-server", "{}", rule.id);
+            let is_shaped =
+                ["github-server", "azure-devops-pat", "azure-ai-services-key"].contains(&&*rule.id);
+            assert_eq!(rule.provable, !is_shaped, "{}", rule.id);
             assert_eq!(rule.provable, outcome.vectors > 0 && outcome.damaged > 0, "{}", rule.id);
             assert!(rule.advice.is_some() && rule.documentation.is_some(), "{}", rule.id);
         }
