@@ -114,7 +114,8 @@ fn escaped_keys_are_found_if_all_or_only_special_characters_are_escaped() {
         for (name, format) in ESCAPES {
             for which in [Which::All, Which::Marks] {
                 let escaped = encode::escape(&key, which, format);
-                if escaped == key {
+                // The `=` of `=3D` ends a key that is not escaped otherwise.
+                if escaped.starts_with(&key) {
                     continue;
                 }
                 for around in [(&b"?k="[..], &b"&x=1"[..]), (b"\"", b"\"")] {
