@@ -6,6 +6,7 @@ use crate::support::encode::{self, ESCAPES, Which};
 use crate::support::mint::{self, Random};
 use ddpatrol::detect::{Evidence, Haystack, Scratch};
 use ddpatrol::redact::Redactor;
+use std::sync::LazyLock;
 
 fn keys(seed: u64) -> Vec<(&'static str, String)> {
     mint::azure::keys(&mut Random(seed))
@@ -158,7 +159,8 @@ fn the_boundary_of_windows_affects_no_key() {
 }
 
 fn cleaned(text: &[u8]) -> Vec<u8> {
-    Redactor::new(super::new_detector()).clean(text).as_bytes().to_vec()
+    static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(super::new_detector()));
+    REDACTOR.clean(text).as_bytes().to_vec()
 }
 
 #[test]
