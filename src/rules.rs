@@ -3,7 +3,7 @@
 //! Input: the files in `rules/`, which are part of the binary, and paths. Output: a [`RuleSet`]. The format
 //! of rule files is defined by `ddpatrol_detect::rules`.
 
-pub use ddpatrol_detect::rules::{Rule, RuleError, RuleSet, Vector, line_column, selftest};
+pub use ddpatrol_detect::rules::{Rule, RuleError, RuleSet, Vector, line_column, quote, selftest};
 
 use crate::decode;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};

@@ -7,6 +7,7 @@ use super::{Document, RuleRecord, SCHEMA, foreign, saved_uris};
 use crate::redact::{Masker, Redactor};
 use crate::report::places::proven_places;
 use crate::rules::RuleSet;
+use crate::rules::quote::without_values;
 use ddpatrol_token::Secret;
 use serde_json::Value;
 use std::path::Path;
@@ -88,8 +89,8 @@ pub fn read(
         }
     }
     let secrets = secrets?;
-    let mut document: Document =
-        serde_json::from_value(value).map_err(|error| SavedError::Field(error.to_string()))?;
+    let mut document: Document = serde_json::from_value(value)
+        .map_err(|error| SavedError::Field(without_values(&error.to_string())))?;
     // Reports of older versions do not contain it.
     if document.summary.proven_places == 0 {
         document.summary.proven_places = proven_places(&document.findings);

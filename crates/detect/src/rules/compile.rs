@@ -6,6 +6,7 @@
 use super::error::RuleError;
 use super::file::{Length, RuleFile, SegmentTable, TokenTable, VectorTable};
 use super::line_column::{self, LineColumn};
+use super::quote::{abbreviated, without_values};
 use super::rule::{Rule, Vector};
 use ddpatrol_token::format::FormatPart;
 use ddpatrol_token::{
@@ -51,6 +52,7 @@ impl RuleText<'_> {
         let valid_id = id.starts_with(|c: char| c.is_ascii_lowercase())
             && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !valid_id {
+            let id = abbreviated(id);
             let message = format!("invalid rule id `{id}`; use lower-case letters, digits and `-`");
             return Err(self.error(table.id.span(), message));
         }
@@ -59,8 +61,9 @@ impl RuleText<'_> {
             .iter()
             .map(|(name, segment)| self.segment(name, segment))
             .collect::<Result<_>>()?;
-        let format = Format::new(table.format.get_ref(), segments)
-            .map_err(|error| self.error(span_of(&error, table), error.to_string()))?;
+        let format = Format::new(table.format.get_ref(), segments).map_err(|error| {
+            self.error(span_of(&error, table), without_values(&error.to_string()))
+        })?;
         let vectors: Vec<Vector> = table
             .vectors
             .iter()
@@ -92,7 +95,7 @@ impl RuleText<'_> {
             if evidence.get_ref() != "shaped" {
                 let message = format!(
                     "unknown evidence `{}`; remove it, or write \"shaped\"",
-                    evidence.get_ref()
+                    abbreviated(evidence.get_ref())
                 );
                 return Err(self.error(evidence.span(), message));
             }
@@ -117,7 +120,8 @@ impl RuleText<'_> {
         }
         if let Some(target) = &table.decodes_to {
             if target.get_ref() != "uuid" {
-                let message = format!("unknown value `{}`; use \"uuid\"", target.get_ref());
+                let value = abbreviated(target.get_ref());
+                let message = format!("unknown value `{value}`; use \"uuid\"");
                 return Err(self.error(target.span(), message));
             }
             let encoding = table.encoding.as_ref().map(|encoding| encoding.get_ref().as_str());
@@ -140,7 +144,7 @@ impl RuleText<'_> {
         let set = ByteSet::parse(alphabet.get_ref()).ok_or_else(|| {
             let message = format!(
                 "unknown alphabet `{}`; use {} or a class such as [A-Za-z0-9._-]",
-                alphabet.get_ref(),
+                abbreviated(alphabet.get_ref()),
                 ByteSet::NAMES.join(", ")
             );
             self.error(alphabet.span(), message)
@@ -174,14 +178,14 @@ impl RuleText<'_> {
             }
         };
         let known_algorithm = Algorithm::parse(algorithm.get_ref()).ok_or_else(|| {
-            let message =
-                format!("unknown algorithm `{}`; use crc32, sha256 or bech32", algorithm.get_ref());
+            let name = abbreviated(algorithm.get_ref());
+            let message = format!("unknown algorithm `{name}`; use crc32, sha256 or bech32");
             self.error(algorithm.span(), message)
         })?;
         let known_encoding = Encoding::parse(encoding.get_ref()).ok_or_else(|| {
             let message = format!(
                 "unknown encoding `{}`; use {}",
-                encoding.get_ref(),
+                abbreviated(encoding.get_ref()),
                 Encoding::names().collect::<Vec<_>>().join(", ")
             );
             self.error(encoding.span(), message)
@@ -221,8 +225,10 @@ impl RuleText<'_> {
                 checksum: None,
                 ..
             } => {
-                let uuid = Uuid::parse(uuid)
-                    .ok_or_else(|| self.error(spanned.span(), format!("invalid UUID `{uuid}`")))?;
+                let uuid = Uuid::parse(uuid).ok_or_else(|| {
+                    let message = format!("invalid UUID `{}`", abbreviated(uuid));
+                    self.error(spanned.span(), message)
+                })?;
                 Vector::Alias { uuid, alias: alias.clone(), source }
             }
             VectorTable {

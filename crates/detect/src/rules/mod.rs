@@ -8,6 +8,7 @@ mod compile;
 mod error;
 mod file;
 pub mod line_column;
+pub mod quote;
 mod rule;
 pub mod selftest;
 
