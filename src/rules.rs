@@ -10,7 +10,7 @@ use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use std::path::{Path, PathBuf};
 
 /// The rule files in the binary.
-const BUILTIN: [(&str, &str); 26] = [
+const BUILTIN: [(&str, &str); 27] = [
     ("rules/age.toml", include_str!("../rules/age.toml")),
     ("rules/apify.toml", include_str!("../rules/apify.toml")),
     ("rules/atlassian.toml", include_str!("../rules/atlassian.toml")),
@@ -30,6 +30,7 @@ const BUILTIN: [(&str, &str); 26] = [
     ("rules/nostr.toml", include_str!("../rules/nostr.toml")),
     ("rules/npm.toml", include_str!("../rules/npm.toml")),
     ("rules/polar.toml", include_str!("../rules/polar.toml")),
+    ("rules/private-keys.toml", include_str!("../rules/private-keys.toml")),
     ("rules/salad.toml", include_str!("../rules/salad.toml")),
     ("rules/sui.toml", include_str!("../rules/sui.toml")),
     ("rules/synapse.toml", include_str!("../rules/synapse.toml")),
@@ -110,13 +111,14 @@ mod tests {
     #[test]
     fn every_builtin_rule_matches_its_samples_and_vectors() {
         let set = builtin().expect("the built-in rules compile");
-        assert_eq!(set.rules().len(), 66);
+        assert_eq!(set.rules().len(), 67);
         for rule in set.rules() {
             let outcome = selftest::check(rule).expect("the system has random bytes");
             assert_eq!(outcome.faults, Vec::<String>::new(), "{}", rule.id);
-            assert!(outcome.samples > 0, "{}", rule.id);
-            assert_eq!(rule.provable, rule.id != "github-server", "{}", rule.id);
-            assert_eq!(rule.provable, outcome.vectors > 0 && outcome.damaged > 0, "{}", rule.id);
+            assert_eq!(outcome.samples > 0, rule.verifier.is_none(), "{}", rule.id);
+            assert_eq!(rule.can_prove(), rule.id != "github-server", "{}", rule.id);
+            assert_eq!(rule.can_prove(), outcome.vectors > 0 && outcome.damaged > 0, "{}", rule.id);
+            assert_eq!(rule.group.is_some(), rule.id == "private-key", "{}", rule.id);
             assert!(rule.advice.is_some() && rule.documentation.is_some(), "{}", rule.id);
         }
     }

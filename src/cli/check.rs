@@ -5,6 +5,7 @@
 
 use super::args::CheckArgs;
 use super::exit::Exit;
+use super::hidden_prompt;
 use super::rule_files::load_rules;
 use crate::decode;
 use crate::detect::{Detector, Haystack, Match, Scratch};
@@ -34,7 +35,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
              argument was a token, treat it as leaked"
         );
     }
-    let rules = Arc::new(load_rules(&args.rules)?);
+    let rules = Arc::new(load_rules(&args.rules)?.selected(&[], &[])?);
     let input = read_input()?;
     let input = input.expose();
     let candidates = candidates(&rules, input)?;
@@ -64,7 +65,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
 fn read_input() -> anyhow::Result<Secret> {
     let mut bytes = Vec::new();
     if io::stdin().is_terminal() {
-        bytes = prompt("Token (not shown): ")?;
+        bytes = hidden_prompt::read("Token (not shown): ", MAX_INPUT + 1)?;
     } else {
         let read = io::stdin().take(MAX_INPUT + 1).read_to_end(&mut bytes);
         read.context("cannot read token from standard input")?;
@@ -151,31 +152,6 @@ fn is_word(byte: u8) -> bool {
 fn word_len(text: &[u8]) -> usize {
     let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`,;&<>()[]{}|\\@#".contains(byte);
     text.iter().position(is_end).unwrap_or(text.len())
-}
-
-/// Prompts on the terminal. Echo is disabled before the prompt is printed, so that text pasted early is
-/// not shown either.
-#[cfg(unix)]
-fn prompt(question: &str) -> io::Result<Vec<u8>> {
-    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-    use std::io::BufRead;
-    let mut terminal = std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-    let before = tcgetattr(&terminal)?;
-    let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
-    silent.local_modes.insert(LocalModes::ECHONL);
-    tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
-    let mut line = Vec::new();
-    let read = terminal.write_all(question.as_bytes()).and_then(|()| {
-        io::BufReader::new(&terminal).take(MAX_INPUT + 1).read_until(b'\n', &mut line)
-    });
-    tcsetattr(&terminal, OptionalActions::Now, &before)?;
-    read.map(|_| line)
-}
-
-#[cfg(not(unix))]
-fn prompt(question: &str) -> io::Result<Vec<u8>> {
-    rpassword::prompt_password(question).map(String::into_bytes)
 }
 
 fn explain(rules: &RuleSet, token: &[u8], out: &mut Vec<u8>) -> anyhow::Result<Exit> {

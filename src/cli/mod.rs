@@ -10,6 +10,7 @@ mod check;
 mod clean;
 mod consent;
 mod exit;
+mod hidden_prompt;
 mod hook;
 mod init;
 mod known_verdicts;

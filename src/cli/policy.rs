@@ -15,7 +15,8 @@ pub(super) use source::{BaselineMode, PolicySource};
 
 use super::args::SharedArgs;
 use crate::config::{
-    Acknowledgments, BASELINE_NAME, Config, Exclude, FailLevel, NAME, UnusedAcknowledgment,
+    Acknowledgments, BASELINE_NAME, Config, Exclude, FailLevel, NAME, NamedRule,
+    UnusedAcknowledgment,
 };
 use crate::redact::Masker;
 use crate::rules::{self, RuleSet};
@@ -43,6 +44,8 @@ pub(super) struct Policy {
     pub(super) known: RuleSet,
     /// The rules for the detector: all but those that the configuration leaves out.
     pub(super) rules: RuleSet,
+    /// The groups of rules to use.
+    pub(super) groups: Vec<String>,
     pub(super) exclude: Exclude,
     pub(super) fail_on: FailLevel,
     pub(super) decisions: Suppressor,
@@ -84,6 +87,13 @@ impl Policy {
             let place = || format!("{}:{}:{}", path.display(), out.line, out.column);
             rules.remove(&out.name).with_context(place)?;
         }
+        let mut groups = shared.rules.groups.clone();
+        groups.iter().try_for_each(|group| all.require_group(group))?;
+        for NamedRule { name, line, column } in &config.groups {
+            let place = || format!("{}:{line}:{column}", path.display());
+            all.require_group(name).with_context(place)?;
+            groups.push(name.clone());
+        }
         let exclude = Exclude::new(folder.clone(), &config.exclude)
             .with_context(|| path.display().to_string())?;
         let acknowledgments = Acknowledgments::new(&folder, config.acknowledged)
@@ -113,6 +123,7 @@ impl Policy {
         Ok(Self {
             known: all,
             rules,
+            groups,
             exclude,
             fail_on: loader.fail_level(shared, config.fail_on)?,
             decisions: Suppressor {

@@ -115,13 +115,9 @@ pub(super) fn run(
     }
     std::mem::take(&mut policy.notes).into_iter().for_each(|note| run.note(note));
     let all = Arc::new(policy.known.clone());
-    let wanted = if shared.rules.only.is_empty() {
-        Arc::new(policy.rules.clone())
-    } else {
-        Arc::new(policy.rules.restricted_to(&shared.rules.only)?)
-    };
+    let wanted = policy.rules.selected(&shared.rules.only, &policy.groups)?;
     let redactor = install_redactor(&all)?;
-    let detector = Detector::new(wanted)?;
+    let detector = Detector::new(Arc::new(wanted))?;
     let outputs = Output::open_all(&shared.output.reports()?, job.default_report)?;
     let context = job.steps.context(shared, redactor);
     let scan_run = ScanRun {

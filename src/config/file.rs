@@ -38,6 +38,8 @@ struct RulesTable {
     add: Vec<PathBuf>,
     #[serde(default)]
     leave_out: Vec<Spanned<String>>,
+    #[serde(default)]
+    groups: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,6 +112,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     Ok(Config {
         rules: file.rules.add,
         leave_out: file.rules.leave_out.iter().map(|it| place.named(it)).collect(),
+        groups: file.rules.groups.iter().map(|it| place.named(it)).collect(),
         exclude: file.exclude.into_iter().map(Spanned::into_inner).collect(),
         fail_on,
         baseline: file.baseline,

@@ -17,7 +17,9 @@ use super::encoded::nested::NestedSearch;
 use super::encoded::pending::Pending;
 use super::encoded::start::{decode_after_head, is_cut_short};
 use super::encoded::{self, EncodedSearch};
+use super::encoding::{Encoding, Layer};
 use super::matcher::{HeadHit, Matcher};
+use super::pem::{self, BlockContent, PemBlock};
 use super::scratch::Scratch;
 use super::search::{Haystack, Level, Search};
 use crate::rules::RuleSet;
@@ -66,6 +68,13 @@ impl Detector {
     /// token, in its widest encoding, and the byte after it.
     #[must_use]
     pub fn lookahead(&self) -> usize {
+        let block = if self.rules().has_verifier() { pem::MAX_BLOCK } else { 0 };
+        self.matcher.lookahead().max(block)
+    }
+
+    /// Returns the number of bytes around displayed text that are inspected for tokens. Private keys, which
+    /// can be longer, are masked without their first line, too.
+    pub(super) fn token_lookahead(&self) -> usize {
         self.matcher.lookahead()
     }
 
@@ -194,6 +203,22 @@ impl Detector {
         });
     }
 
+    /// Lists the parts of private keys to mask: everything after their first lines.
+    pub(super) fn private_keys(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let mut keys = Vec::new();
+        self.matcher.each_head(bytes, 0..bytes.len(), |head| {
+            if self.verified(head.rules).is_some() {
+                keys.extend(PemBlock::read(bytes, head.start).secret(bytes, head.start));
+            }
+        });
+        keys
+    }
+
+    /// Returns the rule among these whose matches a verifier decides.
+    fn verified(&self, rules: &[usize]) -> Option<usize> {
+        rules.iter().copied().find(|&rule| self.matcher.rule(rule).verifier.is_some())
+    }
+
     /// Calls `on` with every candidate, but only once with an encoded match that several literals find.
     fn each_distinct(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
         let mut reported: HashSet<(Match, u64)> = HashSet::new();
@@ -249,6 +274,13 @@ impl Detector {
     ) {
         let bytes = search.bytes;
         search.spend(&mut scratch.budget, budget::PLACE);
+        if let Some(rule) = self.verified(rules) {
+            let read = decide_block(rule, bytes, start, on);
+            search.spend(&mut scratch.budget, read as u64);
+            if rules.len() == 1 {
+                return;
+            }
+        }
         if let Some(sequence) = repeated_before(bytes, start) {
             let (inspected_start, inspected_end) = (sequence - 1, start + 1);
             on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
@@ -292,4 +324,20 @@ impl Detector {
             on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
         }
     }
+}
+
+/// Checks whether the block of a private key begins at `start`; returns the number of bytes that were read.
+fn decide_block(rule: usize, bytes: &[u8], start: usize, on: OnCandidate<'_>) -> usize {
+    let PemBlock { read_end: inspected_end, content } = PemBlock::read(bytes, start);
+    let mut candidate = Candidate { inspected_start: start, start, inspected_end, found: None };
+    match content {
+        BlockContent::Key(key, end) => {
+            let evidence = if key.is_proven() { Evidence::Proven } else { Evidence::Shaped };
+            let encoding = Encoding::PLAIN.with([Layer::Pem]);
+            candidate.found = Some(Match { rule, start, end, evidence, encoding });
+            on(candidate, key.description().as_bytes());
+        }
+        BlockContent::Damaged(_) | BlockContent::Other => on(candidate, &[]),
+    }
+    inspected_end - start
 }

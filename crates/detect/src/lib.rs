@@ -15,6 +15,8 @@
 //! - Every *proven* match has a correct checksum, whatever text surrounds it.
 //! - A *shaped* match has a wrong checksum, or its format has no checksum. A candidate with a base62
 //!   character or `_` directly before it, or a base62 character directly after it, is not shaped.
+//! - Private keys are read as blocks of text ([`rules::Verifier`]), not encoded except within base64 and UTF-16:
+//!   a match is proven if the public half in the block is that of the private half.
 //! - At each position at most one match per rule is reported: a proven one if there is one, else the
 //!   longest.
 //!
@@ -70,6 +72,7 @@ pub mod encoding;
 mod grams;
 mod hit;
 mod matcher;
+mod pem;
 pub mod prefilter;
 pub mod redact;
 pub mod rules;

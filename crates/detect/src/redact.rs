@@ -7,6 +7,7 @@
 
 use crate::candidate::PossibleToken;
 use crate::encoded::looks_like_base64;
+use crate::rules::Rule;
 use crate::{Detector, Scratch};
 use ddpatrol_token::ByteSet;
 use ddpatrol_token::secret::MASK;
@@ -144,7 +145,7 @@ impl Redactor {
     /// Returns the number of bytes around a displayed part that the masker needs to find secrets cut by it.
     #[must_use]
     pub fn context_len(&self) -> usize {
-        self.detector.lookahead()
+        self.detector.token_lookahead()
     }
 
     /// Masks the secrets in `bytes`. For more than a few texts, [`Masker::clean`] is faster.
@@ -277,7 +278,9 @@ impl Masker<'_> {
         let Self { redactor: Redactor { detector }, scratch } = self;
         detector.possible_tokens(bytes, scratch, |place| {
             let PossibleToken { rule, start, longest_end } = place;
-            let format = &detector.rules().rules()[rule].format;
+            let Rule { format, verifier: None, .. } = &detector.rules().rules()[rule] else {
+                return;
+            };
             let public = start + format.public_len();
             let mut matched_end = start + format.matching_prefix(&bytes[start..]);
             if format.layouts().iter().any(|layout| layout.variable().is_some()) {
@@ -296,6 +299,7 @@ impl Masker<'_> {
             }
         });
         secrets.extend(detector.mask_spans(bytes, scratch));
+        secrets.extend(detector.private_keys(bytes));
         secrets.sort_by_key(|secret| (secret.start, secret.end));
         let mut merged: Vec<Range<usize>> = Vec::new();
         for secret in secrets {

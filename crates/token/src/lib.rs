@@ -42,6 +42,7 @@ pub mod evidence;
 pub mod explain;
 pub mod format;
 pub mod mint;
+pub mod private_key;
 pub mod secret;
 pub mod uuid;
 

@@ -24,7 +24,9 @@ pub(super) use saved::{
 };
 pub(super) use scan::{ChangeArgs, RangeArgs, ScanArgs, StagedArgs};
 pub(super) use shared::{RunArgs, SharedArgs};
-pub(super) use tools::{CheckArgs, InitArgs, MaskArgs, RulesArgs, RulesCommand, SweepArgs};
+pub(super) use tools::{
+    CheckArgs, InitArgs, MaskArgs, NewRuleArgs, RulesArgs, RulesCommand, SweepArgs,
+};
 pub(super) use values::{Color, ReportArg, ReportFormat, Size};
 pub(super) use verify::{ActionArgs, RevokeArgs, VerifyArgs};
 

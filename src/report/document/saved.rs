@@ -6,8 +6,8 @@
 use super::{Document, RuleRecord, SCHEMA, foreign, saved_uris};
 use crate::redact::{Masker, Redactor};
 use crate::report::places::proven_places;
-use crate::rules::RuleSet;
 use crate::rules::quote::without_values;
+use crate::rules::{Rule, RuleSet};
 use ddpatrol_token::Secret;
 use serde_json::Value;
 use std::path::Path;
@@ -95,7 +95,11 @@ pub fn read(
     if document.summary.proven_places == 0 {
         document.summary.proven_places = proven_places(&document.findings);
     }
-    document.rules = rules.rules().iter().map(RuleRecord::new).collect();
+    // A report lists the rules of groups that were not used only if one of its tokens has such a rule.
+    let is_listed = |rule: &&Rule| {
+        rule.group.is_none() || document.findings.iter().any(|record| record.rule == rule.id)
+    };
+    document.rules = rules.rules().iter().filter(is_listed).map(RuleRecord::new).collect();
     for record in &document.findings {
         if !document.rules.iter().any(|rule| rule.id == record.rule) {
             document.rules.push(RuleRecord {

@@ -150,7 +150,6 @@ fn no_message_about_a_file_shows_a_token_in_it() {
         vector(&format!("uuid = {quoted}\nalias = {quoted}")),
         vector(&format!("valid = {quoted}")),
         vector(&format!("{OWN_TOKEN} = 1")),
-        format!("{head}format = {quoted}\n"),
         format!("{head}format = \"<{OWN_TOKEN}>\"\n"),
         format!("{head}format = \"exk_<BODY>\"\nevidence = {quoted}\n{body}"),
         good.replace("\"mine\"", &quoted),

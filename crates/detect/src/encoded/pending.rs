@@ -14,6 +14,7 @@ use super::open_base64;
 use super::start::head_start;
 use crate::encoding::Layer;
 use crate::matcher::Matcher;
+use crate::pem::{MAX_BLOCK, PemBlock};
 use crate::scratch::Scratch;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -29,8 +30,8 @@ impl Pending<'_> {
     /// Returns the offset of the first line that may become part of a token; the length if there is none.
     /// The bytes before `decided` are context only.
     pub(crate) fn start(self, bytes: &[u8], decided: usize, scratch: &mut Scratch) -> usize {
-        let near =
-            bytes.len().saturating_sub(self.matcher.lookahead() + LOOKBEHIND + LINE_LOOKBEHIND);
+        let longest = self.matcher.lookahead().max(self.longest_block());
+        let near = bytes.len().saturating_sub(longest + LOOKBEHIND + LINE_LOOKBEHIND);
         let text = without_zeros(&bytes[near..]);
         let Heads { open, last_proven } = self.heads(&text, scratch);
         let head = open.map(|at| line_start(bytes, near, newlines(&text[at..])));
@@ -45,10 +46,16 @@ impl Pending<'_> {
         head.into_iter().chain(block).min().unwrap_or(bytes.len())
     }
 
+    /// Returns the maximum length of the block of a private key.
+    fn longest_block(self) -> usize {
+        if self.matcher.rules().has_verifier() { MAX_BLOCK } else { 0 }
+    }
+
     /// Searches for heads, encoded or not, whose token may continue after the end, and for plain tokens.
     fn heads(self, text: &[u8], scratch: &mut Scratch) -> Heads {
         let Self { matcher, literals } = self;
         let (mut open, mut last_proven) = (Vec::new(), None::<Range<usize>>);
+        let mut block = None;
         matcher.each_head(text, 0..text.len(), |head| {
             let proven = |&rule: &usize| {
                 matcher.ends(rule, text, head.start, scratch);
@@ -56,6 +63,11 @@ impl Pending<'_> {
                 let mut ends = scratch.ends.iter().copied().filter(|&end| end < text.len());
                 ends.find(|&end| format.check(&text[head.start..end]).is_proven())
             };
+            let has_verifier = |&rule: &usize| matcher.rule(rule).verifier.is_some();
+            if block.is_none() && head.rules.iter().any(has_verifier) {
+                let is_open = PemBlock::read(text, head.start).is_open(text);
+                block = Some(head.start).filter(|_| is_open);
+            }
             let rest = &text[head.start..];
             let end = rest.iter().position(|&it| !is_run(it) && it != b'.' || it == b'=');
             if let Some(end) = head.rules.iter().find_map(proven) {
@@ -107,7 +119,7 @@ impl Pending<'_> {
         let last_stop = last_stop(text);
         let open = open.into_iter().filter(|&at| last_stop.is_none_or(|stop| at > stop));
         // The characters of a gap are no stops.
-        let open = open.chain(folded).chain(self.broken_heads(text, scratch)).min();
+        let open = open.chain(folded).chain(block).chain(self.broken_heads(text, scratch)).min();
         Heads { open, last_proven }
     }
 

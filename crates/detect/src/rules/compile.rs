@@ -8,6 +8,7 @@ use super::file::{Length, RuleFile, SegmentTable, TokenTable, VectorTable};
 use super::line_column::{self, LineColumn};
 use super::quote::{abbreviated, without_values};
 use super::rule::{Rule, Vector};
+use super::verifier::Verifier;
 use ddpatrol_token::format::FormatPart;
 use ddpatrol_token::{
     Algorithm, ByteSet, Encoding, EvidenceBits, Format, FormatError, Lengths, Segment, Uuid,
@@ -64,10 +65,11 @@ impl RuleText<'_> {
         let format = Format::new(table.format.get_ref(), segments).map_err(|error| {
             self.error(span_of(&error, table), without_values(&error.to_string()))
         })?;
+        let verifier = table.verifier.as_ref().map(|name| self.verifier(name)).transpose()?;
         let vectors: Vec<Vector> = table
             .vectors
             .iter()
-            .map(|vector| self.vector(&format, vector))
+            .map(|vector| self.vector(&format, verifier, vector))
             .collect::<Result<_>>()?;
         let confirmed = self.is_confirmed(table, &format, &vectors)?;
         let is_proof = format.evidence_bits().is_some_and(EvidenceBits::is_proof);
@@ -81,6 +83,16 @@ impl RuleText<'_> {
             provable: confirmed && is_proof,
             weak: confirmed && !is_proof,
             vectors,
+            verifier,
+            group: table.group.clone(),
+        })
+    }
+
+    fn verifier(&self, name: &Spanned<String>) -> Result<Verifier> {
+        Verifier::parse(name.get_ref()).ok_or_else(|| {
+            let value = abbreviated(name.get_ref());
+            let known = Verifier::PrivateKey.name();
+            self.error(name.span(), format!("unknown verifier `{value}`; use \"{known}\""))
         })
     }
 
@@ -194,7 +206,12 @@ impl RuleText<'_> {
         Ok(Segment::checksum(name, known_algorithm, known_encoding, width, &over))
     }
 
-    fn vector(&self, format: &Format, spanned: &Spanned<VectorTable>) -> Result<Vector> {
+    fn vector(
+        &self,
+        format: &Format,
+        verifier: Option<Verifier>,
+        spanned: &Spanned<VectorTable>,
+    ) -> Result<Vector> {
         let table = spanned.get_ref();
         let source = table.source.clone();
         let is_valid = table.valid.unwrap_or(true);
@@ -245,7 +262,7 @@ impl RuleText<'_> {
                 return Err(self.error(spanned.span(), message.to_owned()));
             }
         };
-        vector.verify(format).map_err(|what| {
+        vector.verify(format, verifier).map_err(|what| {
             self.error(spanned.span(), format!("the vector does not match: {what}"))
         })?;
         Ok(vector)

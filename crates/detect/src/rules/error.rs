@@ -29,6 +29,14 @@ pub enum RuleError {
         /// The id.
         id: String,
     },
+    /// No rule has this group.
+    #[error("unknown group `{}`; use {}", abbreviated(name), known.join(" or "))]
+    UnknownGroup {
+        /// The name.
+        name: String,
+        /// The groups.
+        known: Vec<String>,
+    },
     /// No rule has this id.
     #[error(
         "unknown rule `{}`; `ddpatrol rules list` lists all rules{}",

@@ -26,6 +26,10 @@ pub(super) struct TokenTable {
     #[serde(default)]
     pub(super) evidence: Option<Spanned<String>>,
     #[serde(default)]
+    pub(super) verifier: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) group: Option<String>,
+    #[serde(default)]
     pub(super) documentation: Option<String>,
     #[serde(default)]
     pub(super) advice: Option<String>,

@@ -11,10 +11,13 @@ pub mod line_column;
 pub mod quote;
 mod rule;
 pub mod selftest;
+mod verifier;
 
 pub use error::RuleError;
 pub use rule::{Rule, Vector};
+pub use verifier::Verifier;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The rules of a scan, in a fixed order.
@@ -36,6 +39,25 @@ impl RuleSet {
             self.rules.push(rule);
         }
         Ok(())
+    }
+
+    /// Fails unless a rule has this group.
+    ///
+    /// # Errors
+    /// No rule has the group.
+    pub fn require_group(&self, name: &str) -> Result<(), RuleError> {
+        if self.groups().any(|known| known == name) {
+            return Ok(());
+        }
+        let known = self.groups().map(str::to_owned).collect();
+        Err(RuleError::UnknownGroup { name: name.to_owned(), known })
+    }
+
+    /// Lists the groups of rules.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        let groups: BTreeSet<&str> =
+            self.rules.iter().filter_map(|rule| rule.group.as_deref()).collect();
+        groups.into_iter()
     }
 
     /// Removes the rule with this id.
@@ -71,6 +93,19 @@ impl RuleSet {
         Ok(Self { rules: kept.cloned().collect() })
     }
 
+    /// Returns the rules with these ids, in any group. Without ids, returns those of these groups and those
+    /// without a group.
+    ///
+    /// # Errors
+    /// An id that no rule has.
+    pub fn selected(&self, ids: &[String], groups: &[String]) -> Result<Self, RuleError> {
+        if !ids.is_empty() {
+            return self.restricted_to(ids);
+        }
+        let is_used = |rule: &&Rule| rule.group.as_ref().is_none_or(|it| groups.contains(it));
+        Ok(Self { rules: self.rules.iter().filter(is_used).cloned().collect() })
+    }
+
     /// Returns the rule with this id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Rule> {
@@ -81,6 +116,11 @@ impl RuleSet {
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Returns `true` if a rule has a verifier.
+    pub(crate) fn has_verifier(&self) -> bool {
+        self.rules.iter().any(|rule| rule.verifier.is_some())
     }
 
     /// Returns the maximum length of a token of any rule, in bytes.

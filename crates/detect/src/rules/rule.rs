@@ -3,6 +3,7 @@
 //! Input: the parts of a rule, from `compile`. Output: a [`Rule`], and whether its format agrees with a
 //! published [`Vector`]. This file reads no rule files.
 
+use super::verifier::Verifier;
 use ddpatrol_token::format::{Check, Format};
 use ddpatrol_token::{Kind, Uuid};
 
@@ -28,9 +29,28 @@ pub struct Rule {
     pub weak: bool,
     /// Published data that the format must agree with.
     pub vectors: Vec<Vector>,
+    /// The code that decides about matches instead of the format, of which only the head is searched for.
+    pub verifier: Option<Verifier>,
+    /// The group of a rule that is only used on request.
+    pub group: Option<String>,
 }
 
 impl Rule {
+    /// Returns `true` if a match can be proven, by the format or by other code.
+    #[must_use]
+    pub fn can_prove(&self) -> bool {
+        self.provable || self.verifier.is_some()
+    }
+
+    /// Formats a token for a report, without its secret.
+    #[must_use]
+    pub fn redact(&self, token: &[u8]) -> String {
+        match self.verifier {
+            Some(verifier) => verifier.redact(token),
+            None => self.format.redact(token),
+        }
+    }
+
     /// Returns how to revoke a token with this identifier.
     #[must_use]
     pub fn advice_for(&self, id: Option<Uuid>) -> Option<String> {
@@ -100,11 +120,14 @@ impl Vector {
         }
     }
 
-    /// Checks that `format` agrees with the vector.
+    /// Checks that `format` agrees with the vector, or `verifier`, if there is one.
     ///
     /// # Errors
     /// A description of the difference, without the token itself.
-    pub fn verify(&self, format: &Format) -> Result<(), String> {
+    pub fn verify(&self, format: &Format, verifier: Option<Verifier>) -> Result<(), String> {
+        if let Some(verifier) = verifier {
+            return self.verify_by(verifier);
+        }
         match self {
             Self::Token { token, .. } => match format.check(token) {
                 Check::Proven { .. } => Ok(()),
@@ -144,6 +167,21 @@ impl Vector {
                     // The covered text may be a secret, and the checksum of the file, too.
                     Err(format!("the checksum is `{encoded}`"))
                 }
+            }
+        }
+    }
+
+    /// Checks that a verifier agrees with the vector.
+    fn verify_by(&self, verifier: Verifier) -> Result<(), String> {
+        match self {
+            Self::Token { token, .. } if verifier.proves(token) => Ok(()),
+            Self::Token { .. } => Err("the verifier does not confirm the token".to_owned()),
+            Self::Counterexample { token, .. } if verifier.proves(token) => {
+                Err("the verifier confirms a counter-example".to_owned())
+            }
+            Self::Counterexample { .. } => Ok(()),
+            Self::Alias { .. } | Self::Checksum { .. } => {
+                Err("a verifier accepts only vectors with a `token`".to_owned())
             }
         }
     }
