@@ -49,7 +49,7 @@ fn described(tree: &Tree, key: &str) -> String {
 }
 
 /// An Ed25519 key in the container of OpenSSH, and its description.
-fn ed25519() -> (String, String) {
+pub(crate) fn ed25519() -> (String, String) {
     let tree = Tree::new();
     let key = ssh_key(&tree, &["-t", "ed25519"]);
     let description = described(&tree, &key);

@@ -5,7 +5,6 @@ use crate::support::encode;
 use crate::support::mint;
 use crate::support::repo::Repo;
 use crate::support::tree::Tree;
-use std::path::Path;
 
 const FORMATS: [&str; 10] =
     ["text", "json", "jsonl", "sarif", "html", "markdown", "github", "csv", "junit", "gitlab"];
@@ -101,26 +100,4 @@ fn in_chunks(text: &[u8], size: usize) -> String {
     }
     stream.finish(&mut out);
     String::from_utf8(out).expect("text")
-}
-
-#[test]
-fn a_key_is_removed_from_a_history() {
-    if !has_filter_repo() {
-        return;
-    }
-    let (key, description) = ed25519();
-    let repo = Repo::new();
-    repo.commit_files(&[("id", &key), ("a", "x\n")], "a key");
-    let saved = repo.sibling("saved.json");
-    let saved = saved.to_str().expect("a path");
-    let target = format!("json={saved}");
-    repo.run(&[&["scan", "--report", &target, "."], &GROUP[..]].concat());
-    let ran = repo.run(&["clean", "--from", saved, "--yes"]);
-    assert!(ran.stdout().contains(&description) || ran.code() == Some(0), "{ran:?}");
-}
-
-fn has_filter_repo() -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .any(|it: std::path::PathBuf| Path::new(&it).join("git-filter-repo").exists())
 }
