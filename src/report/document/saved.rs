@@ -6,7 +6,7 @@
 use super::{Document, RuleRecord, SCHEMA, foreign, saved_uris};
 use crate::redact::{Masker, Redactor};
 use crate::report::places::proven_places;
-use crate::rules::quote::without_values;
+use crate::rules::quote::{abbreviated, without_values};
 use crate::rules::{Rule, RuleSet};
 use ddpatrol_token::Secret;
 use serde_json::Value;
@@ -47,7 +47,7 @@ pub enum SavedError {
     /// It has another schema.
     #[error(
         "unsupported report schema {}: expected {SCHEMA}",
-        found.as_deref().unwrap_or("(none)")
+        found.as_deref().map_or("(none)".into(), abbreviated)
     )]
     Schema {
         /// Its schema, if it has one.
