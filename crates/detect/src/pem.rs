@@ -63,9 +63,9 @@ impl PemBlock {
         let mut reader = Body { text, at: body, digits: Vec::new() };
         let is_legacy = reader.skip_to_header();
         if is_legacy {
-            reader.skim()
+            reader.skim();
         } else {
-            reader.read()
+            reader.read();
         }
         let Body { at, digits, .. } = reader;
         let end = label_after(text, at, END).filter(|it| text[it.clone()] == *label.as_bytes());
@@ -255,7 +255,7 @@ fn number(digits: &[u8]) -> Option<u8> {
 fn decode(digits: &[u8]) -> Option<Vec<u8>> {
     let padding = digits.iter().rev().take_while(|&&digit| digit == b'=').count();
     let own = &digits[..digits.len() - padding];
-    if digits.len() % 4 != 0 || padding > 2 {
+    if !digits.len().is_multiple_of(4) || padding > 2 {
         return None;
     }
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3);
