@@ -125,7 +125,7 @@ pub(in crate::cli) enum RulesCommand {
         #[arg(help_heading = "Rules")]
         path: Option<PathBuf>,
     },
-    New(NewRuleArgs),
+    New(Box<NewRuleArgs>),
 }
 
 /// Copy standard input to standard output and mask the tokens in it.
