@@ -48,8 +48,8 @@ fn rg(path: &Path) -> Command {
     let rules = rules::builtin().expect("the built-in rules compile");
     let mut command = Command::new("rg");
     command.args(["-uuu", "-F", "-c"]);
-    for rule in rules.rules() {
-        command.arg("-e").arg(rule.format.head().escape_ascii().to_string());
+    for anchor in rules.rules().iter().filter_map(|rule| rule.format.anchor()) {
+        command.arg("-e").arg(anchor.text.escape_ascii().to_string());
     }
     command.arg(path);
     command

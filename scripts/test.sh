@@ -54,6 +54,8 @@ need_archivers() {
   need lz4 lz4
   need brotli brotli
   need 7z p7zip-full
+  need lzip lzip
+  need compress ncompress
   need ar binutils
   need cpio cpio
   need rpmbuild rpm

@@ -70,6 +70,7 @@ pub mod decode;
 pub mod mask;
 pub mod report;
 pub mod respond;
+pub mod rule_draft;
 pub mod rules;
 pub mod scan;
 mod shell;

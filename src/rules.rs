@@ -4,7 +4,7 @@
 //! of rule files is defined by `ddpatrol_detect::rules`.
 
 pub use ddpatrol_detect::rules::{
-    Rule, RuleError, RuleIndex, RuleSet, Vector, line_column, selftest,
+    Rule, RuleError, RuleIndex, RuleSet, Vector, line_column, quote, selftest,
 };
 
 use crate::decode;
@@ -12,17 +12,20 @@ use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use std::path::{Path, PathBuf};
 
 /// The rule files in the binary.
-const BUILTIN: [(&str, &str); 26] = [
+const BUILTIN: [(&str, &str); 32] = [
     ("rules/age.toml", include_str!("../rules/age.toml")),
     ("rules/apify.toml", include_str!("../rules/apify.toml")),
     ("rules/atlassian.toml", include_str!("../rules/atlassian.toml")),
+    ("rules/azure.toml", include_str!("../rules/azure.toml")),
     ("rules/bitbucket.toml", include_str!("../rules/bitbucket.toml")),
+    ("rules/bitcoin.toml", include_str!("../rules/bitcoin.toml")),
     ("rules/canva.toml", include_str!("../rules/canva.toml")),
     ("rules/cloudflare.toml", include_str!("../rules/cloudflare.toml")),
     ("rules/confluent.toml", include_str!("../rules/confluent.toml")),
     ("rules/datadog.toml", include_str!("../rules/datadog.toml")),
     ("rules/deno.toml", include_str!("../rules/deno.toml")),
     ("rules/dhis2.toml", include_str!("../rules/dhis2.toml")),
+    ("rules/elastic.toml", include_str!("../rules/elastic.toml")),
     ("rules/github.toml", include_str!("../rules/github.toml")),
     ("rules/gitlab.toml", include_str!("../rules/gitlab.toml")),
     ("rules/grafana.toml", include_str!("../rules/grafana.toml")),
@@ -32,9 +35,12 @@ const BUILTIN: [(&str, &str); 26] = [
     ("rules/nostr.toml", include_str!("../rules/nostr.toml")),
     ("rules/npm.toml", include_str!("../rules/npm.toml")),
     ("rules/polar.toml", include_str!("../rules/polar.toml")),
+    ("rules/private-keys.toml", include_str!("../rules/private-keys.toml")),
     ("rules/salad.toml", include_str!("../rules/salad.toml")),
     ("rules/sui.toml", include_str!("../rules/sui.toml")),
     ("rules/synapse.toml", include_str!("../rules/synapse.toml")),
+    ("rules/tezos.toml", include_str!("../rules/tezos.toml")),
+    ("rules/unknown.toml", include_str!("../rules/unknown.toml")),
     ("rules/vercel.toml", include_str!("../rules/vercel.toml")),
     ("rules/wandb.toml", include_str!("../rules/wandb.toml")),
     ("rules/zentral.toml", include_str!("../rules/zentral.toml")),
@@ -112,13 +118,17 @@ mod tests {
     #[test]
     fn every_builtin_rule_matches_its_samples_and_vectors() {
         let set = builtin().expect("the built-in rules compile");
-        assert_eq!(set.rules().len(), 66);
+        assert_eq!(set.rules().len(), 87);
         for rule in set.rules() {
             let outcome = selftest::check(rule).expect("the system has random bytes");
             assert_eq!(outcome.faults, Vec::<String>::new(), "{}", rule.id);
-            assert!(outcome.samples > 0, "{}", rule.id);
-            assert_eq!(rule.provable, rule.id != "github-server", "{}", rule.id);
-            assert_eq!(rule.provable, outcome.vectors > 0 && outcome.damaged > 0, "{}", rule.id);
+            assert_eq!(outcome.samples > 0, rule.verifier.is_none(), "{}", rule.id);
+            let is_shaped =
+                ["github-server", "azure-devops-pat", "azure-ai-services-key"].contains(&&*rule.id);
+            assert_eq!(rule.can_prove(), !is_shaped, "{}", rule.id);
+            assert_eq!(rule.can_prove(), outcome.vectors > 0 && outcome.damaged > 0, "{}", rule.id);
+            let is_grouped = ["private-key", "unknown-issuer"].contains(&&*rule.id);
+            assert_eq!(rule.group.is_some(), is_grouped, "{}", rule.id);
             assert!(rule.advice.is_some() && rule.documentation.is_some(), "{}", rule.id);
         }
     }

@@ -103,7 +103,7 @@ impl Cleaner {
             }
             let fingerprint = Fingerprint::of(token);
             if targets.fingerprints.contains(&fingerprint) {
-                let public = detector.rules()[place.rule].format.redact(token);
+                let public = detector.rules()[place.rule].redact(token);
                 let replacement = Replacement::new(&public, fingerprint).of(&place, token);
                 found.push(Occurrence { place, replacement });
             }
@@ -139,7 +139,7 @@ impl Cleaner {
 impl Replacement {
     fn new(redacted: &str, fingerprint: Fingerprint) -> Self {
         let id = fingerprint.to_string()[..8].to_owned();
-        let public = redacted.split("***").next().unwrap_or_default();
+        let public = redacted.split_once("***").map_or("", |(public, _)| public);
         Self { text: format!("{public}REMOVED-{id}"), id, forms: Vec::new() }
     }
 

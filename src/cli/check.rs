@@ -5,6 +5,7 @@
 
 use super::args::CheckArgs;
 use super::exit::Exit;
+use super::hidden_prompt;
 use super::rule_files::load_rules;
 use crate::decode;
 use crate::detect::{Detector, Haystack, Match, Scratch};
@@ -12,7 +13,7 @@ use crate::report::escape;
 use crate::rules::{Rule, RuleSet};
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::Fingerprint;
-use ddpatrol_token::{ByteSet, Check, Explanation, Secret, Uuid};
+use ddpatrol_token::{Anchor, ByteSet, Check, Explanation, Secret, Uuid};
 use std::io::{self, IsTerminal, Read, Write};
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
              argument was a token, treat it as leaked"
         );
     }
-    let rules = Arc::new(load_rules(&args.rules)?);
+    let rules = Arc::new(load_rules(&args.rules)?.selected(&[], &[])?);
     let input = read_input()?;
     let input = input.expose();
     let candidates = candidates(&rules, input)?;
@@ -42,7 +43,10 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     if candidates.is_empty() {
         writeln!(text, "Not a token of a known format. Known prefixes:")?;
         for rule in rules.rules() {
-            writeln!(text, "  {:14} {}", rule.format.head().escape_ascii(), rule.name)?;
+            let Some(Anchor { text: anchor, offset }) = rule.format.anchor() else { continue };
+            let before = if *offset == 0 { "" } else { "..." };
+            let anchor = format!("{before}{}", anchor.escape_ascii());
+            writeln!(text, "  {anchor:14} {}", rule.name)?;
         }
     }
     let mut exit = if candidates.is_empty() { Exit::Findings } else { Exit::Clean };
@@ -64,7 +68,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
 fn read_input() -> anyhow::Result<Secret> {
     let mut bytes = Vec::new();
     if io::stdin().is_terminal() {
-        bytes = prompt("Token (not shown): ")?;
+        bytes = hidden_prompt::read("Token (not shown): ", MAX_INPUT + 1)?;
     } else {
         let read = io::stdin().take(MAX_INPUT + 1).read_to_end(&mut bytes);
         read.context("cannot read token from standard input")?;
@@ -130,7 +134,7 @@ fn whole<'a>(rules: &RuleSet, text: &'a [u8], matched: Match) -> Option<&'a [u8]
 }
 
 fn begins_like_a_token(rules: &RuleSet, text: &[u8]) -> bool {
-    rules.rules().iter().any(|rule| text.starts_with(rule.format.head()))
+    rules.rules().iter().any(|rule| rule.format.has_anchor_in(text))
 }
 
 /// The minimum length of a word that counts as a truncated token, in bytes.
@@ -151,31 +155,6 @@ fn is_word(byte: u8) -> bool {
 fn word_len(text: &[u8]) -> usize {
     let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`,;&<>()[]{}|\\@#".contains(byte);
     text.iter().position(is_end).unwrap_or(text.len())
-}
-
-/// Prompts on the terminal. Echo is disabled before the prompt is printed, so that text pasted early is
-/// not shown either.
-#[cfg(unix)]
-fn prompt(question: &str) -> io::Result<Vec<u8>> {
-    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-    use std::io::BufRead;
-    let mut terminal = std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-    let before = tcgetattr(&terminal)?;
-    let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
-    silent.local_modes.insert(LocalModes::ECHONL);
-    tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
-    let mut line = Vec::new();
-    let read = terminal.write_all(question.as_bytes()).and_then(|()| {
-        io::BufReader::new(&terminal).take(MAX_INPUT + 1).read_until(b'\n', &mut line)
-    });
-    tcsetattr(&terminal, OptionalActions::Now, &before)?;
-    read.map(|_| line)
-}
-
-#[cfg(not(unix))]
-fn prompt(question: &str) -> io::Result<Vec<u8>> {
-    rpassword::prompt_password(question).map(String::into_bytes)
 }
 
 fn explain(rules: &RuleSet, token: &[u8], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
@@ -228,10 +207,11 @@ fn best<'a>(rules: &'a RuleSet, token: &[u8]) -> Option<(&'a Rule, Explanation)>
     rules
         .rules()
         .iter()
-        .filter(|rule| token.starts_with(rule.format.head()))
+        .filter(|rule| rule.format.anchor().is_none_or(|anchor| anchor.is_in(token)))
         .map(|rule| (rule, rule.format.explain(token)))
         .max_by_key(|(rule, explanation)| {
             let holding = explanation.parts.iter().take_while(|part| part.holds).count();
-            (explanation.proven, holding, rule.format.head().len())
+            let anchor_len = rule.format.anchor().map_or(0, |anchor| anchor.text.len());
+            (explanation.proven, holding, anchor_len)
         })
 }

@@ -4,7 +4,8 @@
 //! `ddpatrol-sweep`, never from scanned content.
 
 use crate::respond::{Grant, Verdict, Verification};
-use anyhow::Context;
+use crate::rules::quote::without_values;
+use anyhow::{Context, anyhow};
 use ddpatrol_scan::finding::Fingerprint;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
@@ -29,8 +30,9 @@ impl KnownVerdicts {
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         let context = || format!("cannot read --known-verdicts {}", path.display());
         let text = std::fs::read(path).with_context(context)?;
-        let entries: BTreeMap<String, KnownVerdict> =
-            serde_json::from_slice(&text).with_context(context)?;
+        let entries: BTreeMap<String, KnownVerdict> = serde_json::from_slice(&text)
+            .map_err(|error| anyhow!(without_values(&error.to_string())))
+            .with_context(context)?;
         let entries = entries.into_iter().map(|(fingerprint, it)| {
             let fingerprint: Fingerprint = fingerprint.parse().with_context(context)?;
             let grant = Grant { login: it.login, scopes: it.scopes, expires_at: it.expires_at };

@@ -27,9 +27,10 @@ const UNDECODED: &str = "base64 is replaced by `***` as a whole: it is too long 
 pub(super) fn run(args: &MaskArgs) -> anyhow::Result<Exit> {
     let rules = Arc::new(load_rules(&args.rules)?);
     install_redactor(&rules)?;
-    let wanted =
-        if args.only.is_empty() { rules } else { Arc::new(rules.restricted_to(&args.only)?) };
-    let detector = Detector::new(wanted)?;
+    args.groups.iter().try_for_each(|group| rules.require_group(group))?;
+    let detector = Detector::new(Arc::new(
+        crate::rules::RuleSet::clone(&rules).selected(&args.only, &args.groups)?,
+    ))?;
     if io::stdin().is_terminal() {
         print_error("reading from the terminal until Ctrl-D; usage: COMMAND 2>&1 | ddpatrol mask");
     }

@@ -10,6 +10,7 @@ mod check;
 mod clean;
 mod consent;
 mod exit;
+mod hidden_prompt;
 mod hook;
 mod init;
 mod known_verdicts;
@@ -36,7 +37,7 @@ mod usage;
 mod verify;
 
 use args::{Args, Command};
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use exit::{Exit, is_closed_pipe};
 use messages::print_error;
 use std::ffi::OsString;
@@ -62,13 +63,13 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         let _ = io::stderr().write_all(FIRST_STEPS.as_bytes());
         return ExitCode::from(Exit::Failed.code());
     }
-    let args = match Args::try_parse_from(&words) {
-        Ok(args) => args,
+    let command = match args::parse(&words) {
+        Ok(command) => command,
         Err(error) => {
             return ExitCode::from(usage::print(error, words.get(1..).unwrap_or_default()));
         }
     };
-    let exit = run(args.command, words.get(1..).unwrap_or_default()).unwrap_or_else(|error| {
+    let exit = run(command, words.get(1..).unwrap_or_default()).unwrap_or_else(|error| {
         if is_closed_pipe(&error) {
             return Exit::Clean;
         }

@@ -15,7 +15,8 @@ pub(super) use source::{BaselineMode, PolicySource};
 
 use super::args::SharedArgs;
 use crate::config::{
-    Acknowledgments, BASELINE_NAME, Config, Exclude, FailLevel, NAME, UnusedAcknowledgment,
+    Acknowledgments, BASELINE_NAME, Config, Exclude, FailLevel, NAME, NamedRule,
+    UnusedAcknowledgment,
 };
 use crate::redact::Masker;
 use crate::rules::{self, RuleSet};
@@ -39,10 +40,11 @@ use std::sync::Arc;
 /// The policy of a scan.
 #[derive(Debug)]
 pub(super) struct Policy {
-    /// All rules, for the redactor.
-    pub(super) known: RuleSet,
-    /// The rules for the detector: all but those that the configuration leaves out.
-    pub(super) rules: RuleSet,
+    /// The rules for the redactor: all but those of groups that are not used.
+    pub(super) known: Arc<RuleSet>,
+    /// The rules for the detector: those that the options name, or all but those that the configuration leaves
+    /// out; the same [`Arc`] as `known` if these are the same rules.
+    pub(super) rules: Arc<RuleSet>,
     pub(super) exclude: Exclude,
     pub(super) fail_on: FailLevel,
     pub(super) decisions: Suppressor,
@@ -57,6 +59,23 @@ pub(super) struct Policy {
     pub(super) default_baseline: PathBuf,
     /// The policies of the scanned folders, for their own content.
     folders: Option<Arc<FolderPolicies>>,
+}
+
+/// Lists the groups of rules that the options and the configuration select.
+fn used_groups(
+    rules: &RuleSet,
+    shared: &SharedArgs,
+    config: &Config,
+    path: &Path,
+) -> anyhow::Result<Vec<String>> {
+    let mut groups = shared.rules.groups.clone();
+    groups.iter().try_for_each(|group| rules.require_group(group))?;
+    for NamedRule { name, line, column } in &config.groups {
+        let place = || format!("{}:{line}:{column}", path.display());
+        rules.require_group(name).with_context(place)?;
+        groups.push(name.clone());
+    }
+    Ok(groups)
 }
 
 impl Policy {
@@ -79,10 +98,22 @@ impl Policy {
         for named in &config.rules {
             loader.add_rules(&mut rules, &PolicyFile::by_configuration(&folder, named))?;
         }
-        let all = rules.clone();
+        let groups = used_groups(&rules, shared, &config, &path)?;
         for out in &config.leave_out {
             let place = || format!("{}:{}:{}", path.display(), out.line, out.column);
-            rules.remove(&out.name).with_context(place)?;
+            rules.require(&out.name).with_context(place)?;
+        }
+        let only = &shared.rules.only;
+        if only.is_empty() {
+            rules.keep_groups(&groups);
+        }
+        let all = Arc::new(rules);
+        let mut rules = Arc::clone(&all);
+        for out in config.leave_out.iter().filter(|out| all.get(&out.name).is_some()) {
+            Arc::make_mut(&mut rules).remove(&out.name)?;
+        }
+        if !only.is_empty() {
+            rules = Arc::new(rules.restricted_to(only)?);
         }
         let exclude = Exclude::new(folder.clone(), &config.exclude)
             .with_context(|| path.display().to_string())?;

@@ -1,14 +1,16 @@
-//! `ddpatrol rules list`, `show` and `check`.
+//! `ddpatrol rules list`, `show`, `check` and `new`.
 
+mod check;
+mod new;
+
+use self::check::check;
 use super::args::{RulesArgs, RulesCommand};
 use super::exit::Exit;
 use super::rule_files::load_rules;
-use crate::rules::{self, Rule, RuleSet, Vector, selftest};
-use ddpatrol_scan::quantity::count;
-use ddpatrol_scan::regular::Links;
+use crate::rules::{Rule, Vector};
 use ddpatrol_token::{EvidenceBits, Kind, Lengths, Segment};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(super) fn run(args: &RulesArgs) -> anyhow::Result<Exit> {
     let mut text = Vec::new();
@@ -16,13 +18,14 @@ pub(super) fn run(args: &RulesArgs) -> anyhow::Result<Exit> {
         RulesCommand::List { rules } => list(rules, &mut text)?,
         RulesCommand::Show { id, rules } => show(id, rules, &mut text)?,
         RulesCommand::Check { path } => check(path.as_deref(), &mut text)?,
+        RulesCommand::New(args) => new::run(args, &mut text)?,
     };
     io::stdout().write_all(&text)?;
     Ok(exit)
 }
 
 fn evidence(rule: &Rule) -> &'static str {
-    if rule.provable { "proven" } else { "shaped only" }
+    if rule.can_prove() { "proven" } else { "shaped only" }
 }
 
 fn list(paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
@@ -34,7 +37,9 @@ fn list(paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
     let names = width(|rule| &rule.name);
     for rule in rules.rules() {
         let (id, name, format) = (&rule.id, &rule.name, rule.format.pattern());
-        writeln!(out, "{id:ids$}  {:11}  {name:names$}  {format}", evidence(rule))?;
+        let group = rule.group.as_ref().map(|group| format!("  (group {group})"));
+        let group = group.unwrap_or_default();
+        writeln!(out, "{id:ids$}  {:11}  {name:names$}  {format}{group}", evidence(rule))?;
     }
     Ok(Exit::Clean)
 }
@@ -47,7 +52,13 @@ fn show(id: &str, paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> 
         for segment in rule.format.segments() {
             writeln!(out, "  {:12} {}", segment.name, describe(segment))?;
         }
-        writeln!(out, "evidence       {}", evidence(rule))?;
+        if let Some(group) = &rule.group {
+            writeln!(out, "group          {group}: used with --rule-group {group}")?;
+        }
+        match rule.verifier {
+            Some(verifier) => writeln!(out, "evidence       proven if {}", verifier.evidence())?,
+            None => writeln!(out, "evidence       {}", evidence(rule))?,
+        }
         if let Some(bits) = rule.format.evidence_bits() {
             writeln!(out, "bits           {}", describe_bits(bits))?;
         }
@@ -81,9 +92,12 @@ fn describe_bits(bits: EvidenceBits) -> String {
 
 fn describe(segment: &Segment) -> String {
     let lengths = match &segment.lengths {
-        Lengths::OneOf(lens) => {
-            lens.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
-        }
+        Lengths::OneOf(lens) => match &lens[..] {
+            [first, .., last] if lens.len() > 2 && (*first..=*last).eq(lens.iter().copied()) => {
+                format!("{first} to {last}")
+            }
+            lens => lens.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or "),
+        },
         Lengths::Range { min, max } => format!("{min} to {max}"),
     };
     let characters = format!("{lengths} characters of {}", segment.set);
@@ -92,54 +106,12 @@ fn describe(segment: &Segment) -> String {
         Kind::Text => characters,
         Kind::Uuid => format!("{characters}, encoding a UUID, public"),
         Kind::Checksum(checksum) => {
-            let over: Vec<&str> = checksum.over.iter().map(|it| &*it.source).collect();
+            let mut over: Vec<&str> = checksum.over.iter().map(|it| &*it.source).collect();
+            // The coverages are repeated for each seed.
+            over.dedup();
             let algorithm = checksum.algorithm.name();
-            format!("{characters}: {algorithm} over {}", over.join(", or over "))
+            let decoded = if checksum.codec.is_some() { ", decoded" } else { "" };
+            format!("{characters}: {algorithm} over {}{decoded}", over.join(", or over "))
         }
     }
-}
-
-fn check(path: Option<&Path>, out: &mut Vec<u8>) -> anyhow::Result<Exit> {
-    let rules = match path {
-        None => load_rules(&[])?,
-        Some(path) => {
-            // A rule that a scan rejects together with the built-in rules is invalid.
-            load_rules(&[path.to_owned()])?;
-            let mut rules = RuleSet::default();
-            rules::add_path(&mut rules, path, Links::Follow)?;
-            rules
-        }
-    };
-    let mut faulty = 0;
-    for rule in rules.rules() {
-        let outcome = selftest::check(rule)?;
-        if outcome.faults.is_empty() {
-            let damaged = match outcome.damaged {
-                0 => "no checksum, so shaped only".to_owned(),
-                damaged => format!("{} rejected", count(damaged, "corrupted sample")),
-            };
-            let rejected = match outcome.counterexamples {
-                0 => String::new(),
-                some => format!(", {} rejected", count(some, "published counter-example")),
-            };
-            writeln!(
-                out,
-                "ok      {}: {} verified, {damaged}, {} matched{rejected}",
-                rule.id,
-                count(outcome.samples, "sample"),
-                count(outcome.vectors, "published vector"),
-            )?;
-            continue;
-        }
-        faulty += 1;
-        for fault in &outcome.faults {
-            writeln!(out, "FAULTY  {}: {fault}", rule.id)?;
-        }
-    }
-    if faulty == 0 {
-        writeln!(out, "{} checked, all valid.", count(rules.rules().len(), "rule"))?;
-        return Ok(Exit::Clean);
-    }
-    writeln!(out, "{} of {} faulty.", faulty, count(rules.rules().len(), "rule"))?;
-    Ok(Exit::Failed)
 }

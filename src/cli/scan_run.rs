@@ -114,14 +114,14 @@ pub(super) fn run(
         policy.read_folders(shared, start, job.scanned, job.baseline_mode);
     }
     std::mem::take(&mut policy.notes).into_iter().for_each(|note| run.note(note));
-    let all = Arc::new(policy.known.clone());
-    let wanted = if shared.rules.only.is_empty() {
-        Arc::new(policy.rules.clone())
+    let wanted = Arc::clone(&policy.rules);
+    let redactor = install_redactor(&policy.known)?;
+    // A second detector would double the time that preparing the search takes.
+    let detector = if std::ptr::eq(redactor.detector().rules(), &*wanted) {
+        Arc::clone(redactor.detector())
     } else {
-        Arc::new(policy.rules.restricted_to(&shared.rules.only)?)
+        Arc::new(Detector::new(wanted)?)
     };
-    let redactor = install_redactor(&all)?;
-    let detector = Detector::new(wanted)?;
     let outputs = Output::open_all(&shared.output.reports()?, job.default_report)?;
     let context = job.steps.context(shared, redactor);
     let scan_run = ScanRun {

@@ -5,6 +5,7 @@
 use super::acknowledge::{AcknowledgeEntry, IssueTarget};
 use super::settings::{Config, ConfigError, FailLevel, NamedRule};
 use crate::rules::line_column::{self, LineColumn};
+use crate::rules::quote::abbreviated;
 use ddpatrol_scan::Code;
 use ddpatrol_scan::finding::suppression::AllowlistEntry;
 use jiff::civil::Date;
@@ -37,6 +38,8 @@ struct RulesTable {
     add: Vec<PathBuf>,
     #[serde(default)]
     leave_out: Vec<Spanned<String>>,
+    #[serde(default)]
+    groups: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,6 +112,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     Ok(Config {
         rules: file.rules.add,
         leave_out: file.rules.leave_out.iter().map(|it| place.named(it)).collect(),
+        groups: file.rules.groups.iter().map(|it| place.named(it)).collect(),
         exclude: file.exclude.into_iter().map(Spanned::into_inner).collect(),
         fail_on,
         baseline: file.baseline,
@@ -144,7 +148,8 @@ impl ConfigText<'_> {
                     .map(|near| format!("; did you mean \"{near}\"?"))
                     .unwrap_or_default();
                 let message = format!(
-                    "unknown level `{other}`: expected \"proven\", \"shaped\", \"live\" or \"never\"{near}"
+                    "unknown level `{}`: expected \"proven\", \"shaped\", \"live\" or \"never\"{near}",
+                    abbreviated(other)
                 );
                 Err(self.error(level.span(), message))
             }
@@ -177,7 +182,8 @@ impl ConfigText<'_> {
         let known = *known.ok_or_else(|| {
             let near = line_column::nearest(code.get_ref(), Code::ALL.iter().map(|it| it.name()));
             let near = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
-            self.error(code.span(), format!("unknown issue code `{}`{near}", code.get_ref()))
+            let name = abbreviated(code.get_ref());
+            self.error(code.span(), format!("unknown issue code `{name}`{near}"))
         })?;
         let target = match (path, object) {
             (Some(path), None) if !path.get_ref().starts_with('!') => {
@@ -220,6 +226,7 @@ impl ConfigText<'_> {
         };
         let is_day = text.len() == "2027-01-31".len();
         text.parse().ok().filter(|_| is_day).ok_or_else(|| {
+            let text = abbreviated(&text);
             let message =
                 format!("invalid date `{text}`: expected the last valid day, such as 2027-01-31");
             self.error(day.span(), message)

@@ -24,6 +24,8 @@ pub struct Config {
     pub rules: Vec<PathBuf>,
     /// Rules to leave out.
     pub leave_out: Vec<NamedRule>,
+    /// Groups of rules to use.
+    pub groups: Vec<NamedRule>,
     /// Patterns of paths to skip, in the syntax of `.gitignore`.
     pub exclude: Vec<String>,
     /// The findings that make the exit code 1.
@@ -36,10 +38,10 @@ pub struct Config {
     pub acknowledged: Vec<AcknowledgeEntry>,
 }
 
-/// The id of a rule and its position, for errors.
+/// The id of a rule, or the name of a group, and its position, for errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedRule {
-    /// The id.
+    /// The id or name.
     pub name: String,
     /// The line, from 1.
     pub line: usize,

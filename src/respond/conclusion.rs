@@ -5,6 +5,9 @@
 
 use super::verdict::{Answer, Verdict, Verification};
 
+/// The API of github.com, which rejects the live tokens of a GitHub Enterprise Server, too.
+const GITHUB: &str = "api.github.com";
+
 /// The answer of one endpoint.
 pub(super) struct EndpointAnswer<'a> {
     pub(super) host: &'a str,
@@ -35,5 +38,21 @@ pub(super) fn conclusion(answers: &[EndpointAnswer<'_>]) -> Verification {
     if !ended.is_empty() {
         return Verification::new(Verdict::Dead, ended.join("; "));
     }
-    Verification::new(Verdict::Dead, format!("rejected twice by {}", rejected.join(", ")))
+    let other = match rejected[..] {
+        [GITHUB] => "; if a GitHub Enterprise Server issued it, name the server with --github-api",
+        _ => "",
+    };
+    Verification::new(Verdict::Dead, format!("rejected twice by {}{other}", rejected.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rejection_by_github_com_names_the_option_for_other_servers() {
+        let reason = |host| conclusion(&[EndpointAnswer { host, answer: Answer::Rejected }]).reason;
+        assert!(reason(GITHUB).ends_with("name the server with --github-api"));
+        assert_eq!(reason("github.example.com"), "rejected twice by github.example.com");
+    }
 }

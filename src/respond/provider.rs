@@ -182,7 +182,8 @@ mod tests {
     fn built_in_rules_of_providers_have_their_prefix() {
         for rule in crate::rules::builtin().expect("valid rules").rules() {
             let Some(entry) = RULES.iter().find(|it| it.rule == rule.id) else { continue };
-            assert!(rule.format.head().starts_with(entry.prefix.as_bytes()), "{}", rule.id);
+            let anchor = rule.format.anchor().expect("a prefix");
+            assert!(anchor.text.starts_with(entry.prefix.as_bytes()), "{}", rule.id);
         }
     }
 }

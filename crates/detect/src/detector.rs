@@ -15,12 +15,16 @@ use super::encoded::literals::Literals;
 use super::encoded::mask_spans::MaskSpans;
 use super::encoded::nested::NestedSearch;
 use super::encoded::pending::Pending;
-use super::encoded::start::{decode_after_head, is_cut_short};
+use super::encoded::start::{MAX_BEFORE_MIDDLE, decode_after_head, is_cut_short};
 use super::encoded::{self, EncodedSearch};
-use super::matcher::{HeadHit, Matcher};
+use super::encoding::{Encoding, Layer};
+use super::matcher::{AnchorHit, HeadHit, Matcher};
+use super::middle;
+use super::pem::{self, BlockContent, PemBlock};
 use super::scratch::Scratch;
 use super::search::{ContentKind, Haystack, Level, Search};
-use crate::rules::RuleSet;
+use super::words;
+use crate::rules::{RuleIndex, RuleSet};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
@@ -49,7 +53,7 @@ impl Detector {
     /// [`DetectorError`] if there are more rules than one searcher supports.
     pub fn new(rules: Arc<RuleSet>) -> Result<Self, DetectorError> {
         let matcher = Matcher::new(rules)?;
-        let literals = Literals::new(matcher.provable_heads())?;
+        let literals = Literals::new(matcher.provable_anchors())?;
         let mut needles: Vec<Vec<u8>> = matcher.needles().iter().map(|it| it.to_vec()).collect();
         needles.extend(literals.broken.needles().iter().map(|pair| pair.to_vec()));
         let junctions = Junctions::new(&needles);
@@ -66,6 +70,13 @@ impl Detector {
     /// token, in its widest encoding, and the byte after it.
     #[must_use]
     pub fn lookahead(&self) -> usize {
+        let block = if self.rules().has_verifier() { pem::MAX_BLOCK } else { 0 };
+        self.matcher.lookahead().max(block)
+    }
+
+    /// Returns the number of bytes around displayed text that are inspected for tokens. Private keys, which
+    /// can be longer, are masked without their first line, too.
+    pub(super) fn token_lookahead(&self) -> usize {
         self.matcher.lookahead()
     }
 
@@ -73,7 +84,8 @@ impl Detector {
     /// recognized there may begin before it.
     #[must_use]
     pub fn lookbehind(&self) -> usize {
-        (LOOKBEHIND + LINE_LOOKBEHIND).max(MAX_BACK + self.matcher.longest_head())
+        let broken = MAX_BACK + self.matcher.longest_head();
+        (LOOKBEHIND + LINE_LOOKBEHIND).max(broken).max(MAX_BEFORE_MIDDLE)
     }
 
     /// Lists the parts of a match that encode the token, without the prefixes of the lines into which it is
@@ -196,8 +208,8 @@ impl Detector {
         pending.start(bytes, decided, scratch)
     }
 
-    /// Calls `on_token` with every position where a token of a rule could begin, whatever its checksum and
-    /// the text around it.
+    /// Calls `on_token` with every position of a head, where a token of a rule could begin, whatever its
+    /// checksum and the text around it.
     pub(super) fn possible_tokens(
         &self,
         bytes: &[u8],
@@ -211,6 +223,23 @@ impl Detector {
                 on_token(PossibleToken { rule, start: head.start, longest_end });
             }
         });
+    }
+
+    /// Lists the spans of possible tokens with an anchor in their middle, and of tokens without an anchor.
+    pub(super) fn headless_spans(&self, bytes: &[u8], scratch: &mut Scratch) -> Vec<Range<usize>> {
+        let mut spans = Vec::new();
+        self.matcher.each_middle(bytes, |hit| {
+            spans.extend(middle::possible_span(&self.matcher, bytes, hit, scratch));
+        });
+        if self.matcher.has_words() {
+            words::each_token(&self.matcher, bytes, 0..bytes.len(), |_, word| spans.push(word));
+        }
+        spans
+    }
+
+    /// Returns the rule among these whose matches a verifier decides.
+    fn verified(&self, rules: &[RuleIndex]) -> Option<RuleIndex> {
+        rules.iter().copied().find(|&rule| self.matcher.rule(rule).verifier.is_some())
     }
 
     /// Calls `on` with every candidate, but only once with an encoded match that several literals find.
@@ -247,14 +276,15 @@ impl Detector {
 
     /// Searches one chunk for plain and encoded tokens.
     fn search_chunk(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
-        self.matcher.each_head(search.bytes, search.part.clone(), |head| {
-            self.decide_head(search, head, scratch, on);
+        self.matcher.each_anchor(search.bytes, search.part.clone(), |hit| match hit {
+            AnchorHit::Head(head) => self.decide_head(search, head, scratch, on),
+            AnchorHit::Middle(hit) => middle::decide(&self.matcher, search, hit, scratch, on),
         });
         let search_chunks = |search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>| {
             self.search_chunks(search, scratch, on);
         };
         let (matcher, literals) = (&self.matcher, &self.literals);
-        let nested = NestedSearch { search_bytes: &search_chunks };
+        let nested = NestedSearch { search_bytes: &search_chunks, matcher };
         EncodedSearch { matcher, literals, nested }.run(search, scratch, on);
     }
 
@@ -268,6 +298,13 @@ impl Detector {
     ) {
         let bytes = search.bytes;
         search.spend(&mut scratch.budget, budget::PLACE);
+        if let Some(rule) = self.verified(rules) {
+            let read = decide_block(rule, bytes, start, on);
+            search.spend(&mut scratch.budget, read as u64);
+            if rules.len() == 1 {
+                return;
+            }
+        }
         if let Some(sequence) = repeated_before(bytes, start) {
             let (inspected_start, inspected_end) = (sequence - 1, start + 1);
             on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
@@ -311,4 +348,20 @@ impl Detector {
             on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
         }
     }
+}
+
+/// Checks whether the block of a private key begins at `start`; returns the number of bytes that were read.
+fn decide_block(rule: RuleIndex, bytes: &[u8], start: usize, on: OnCandidate<'_>) -> usize {
+    let PemBlock { read_end: inspected_end, content } = PemBlock::read(bytes, start);
+    let mut candidate = Candidate { inspected_start: start, start, inspected_end, found: None };
+    match content {
+        BlockContent::Key(key, end) => {
+            let evidence = if key.is_proven() { Evidence::Proven } else { Evidence::Shaped };
+            let encoding = Encoding::PLAIN.with([Layer::Pem]);
+            candidate.found = Some(Match { rule, start, end, evidence, encoding });
+            on(candidate, key.description().as_bytes());
+        }
+        BlockContent::Damaged(_) | BlockContent::Other => on(candidate, &[]),
+    }
+    inspected_end - start
 }

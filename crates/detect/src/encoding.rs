@@ -46,6 +46,8 @@ pub enum Layer {
     Gzip,
     /// Zlib.
     Zlib,
+    /// The PEM block of a private key, whose token is the description of the key.
+    Pem,
 }
 
 impl Layer {
@@ -72,6 +74,7 @@ impl Layer {
             Self::Utf32Be => "UTF-32BE",
             Self::Gzip => "gzip",
             Self::Zlib => "zlib",
+            Self::Pem => "PEM",
         }
     }
 }

@@ -4,7 +4,7 @@
 //! without secrets ([`redact`]). The crate does no I/O and contains no rules: the program reads rule
 //! files and the content to search.
 //!
-//! A prefilter finds the literal heads of tokens. For each candidate, an automaton finds the possible ends,
+//! A prefilter finds the anchors of tokens: literals at their beginning, or at a fixed distance from it. For each candidate, an automaton finds the possible ends,
 //! and the checksum of the format decides (`matcher`). Encoded tokens are found by the literals of encoded
 //! heads in runs that are long enough for a token, and decoded from there (`encoded`). Git objects that are
 //! stored as deltas reuse the result of their base ([`delta`]). [`Detector`] combines these parts.
@@ -15,6 +15,8 @@
 //! - Every *proven* match has a correct checksum, whatever text surrounds it.
 //! - A *shaped* match has a wrong checksum, or its format has no checksum. A candidate with a base62
 //!   character or `_` directly before it, or a base62 character directly after it, is not shaped.
+//! - Private keys are read as blocks of text ([`rules::Verifier`]), not encoded except within base64 and UTF-16:
+//!   a match is proven if the public half in the block is that of the private half.
 //! - At each position at most one match per rule is reported: a proven one if there is one, else the
 //!   longest.
 //!
@@ -61,6 +63,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod anchor;
 mod budget;
 mod candidate;
 pub mod delta;
@@ -70,6 +73,8 @@ pub mod encoding;
 mod grams;
 mod hit;
 mod matcher;
+mod middle;
+mod pem;
 pub mod prefilter;
 pub mod redact;
 pub mod rules;
@@ -77,6 +82,8 @@ mod scratch;
 mod search;
 mod shape;
 mod windows;
+mod word_rule;
+mod words;
 
 pub use candidate::{Evidence, Match};
 pub use detector::{Detector, DetectorError};

@@ -145,6 +145,7 @@ struct WindowSearcher {
 struct Anchor {
     needle: usize,
     text: Box<[u8]>,
+    beginning: Beginning,
     /// The distance from the start of the needle to the window.
     offset: usize,
 }
@@ -154,7 +155,32 @@ impl Anchor {
     #[inline]
     fn hit(&self, bytes: &[u8], at: usize) -> Option<Hit> {
         let start = at.checked_sub(self.offset)?;
-        bytes[start..].starts_with(&self.text).then_some(Hit { start, needle: self.needle })
+        let rest = &bytes[start..];
+        let is_hit = self.beginning.may_begin(rest) && rest.starts_with(&self.text);
+        is_hit.then_some(Hit { start, needle: self.needle })
+    }
+}
+
+/// The first bytes of a needle as one number: most positions are ruled out without a call to compare bytes.
+#[derive(Clone, Copy, Debug)]
+struct Beginning {
+    bytes: u64,
+    mask: u64,
+}
+
+impl Beginning {
+    fn of(text: &[u8]) -> Self {
+        let (mut bytes, mut mask) = ([0; 8], [0; 8]);
+        for (at, &byte) in text.iter().take(8).enumerate() {
+            (bytes[at], mask[at]) = (byte, u8::MAX);
+        }
+        Self { bytes: u64::from_le_bytes(bytes), mask: u64::from_le_bytes(mask) }
+    }
+
+    /// Returns `false` if the needle does not begin here. Fewer than eight bytes are not compared.
+    #[inline]
+    fn may_begin(self, rest: &[u8]) -> bool {
+        rest.first_chunk().is_none_or(|first| u64::from_le_bytes(*first) & self.mask == self.bytes)
     }
 }
 
@@ -164,7 +190,8 @@ impl WindowSearcher {
         let mut groups: [BTreeMap<&[u8], Vec<Anchor>>; GROUPS] = Default::default();
         for (needle, (text, &window)) in needles.iter().zip(&by_needle).enumerate() {
             let (text, Window { offset, group }) = (text.as_ref(), window);
-            let anchor = Anchor { needle, text: text.into(), offset };
+            let anchor =
+                Anchor { needle, text: text.into(), beginning: Beginning::of(text), offset };
             let window = &text[offset..offset + width];
             let same = groups.iter().position(|group| group.contains_key(window));
             groups[same.unwrap_or(group)].entry(window).or_default().push(anchor);

@@ -7,12 +7,15 @@
 
 use crate::candidate::PossibleToken;
 use crate::encoded::looks_like_base64;
+use crate::pem;
+use crate::rules::Rule;
 use crate::{Detector, Scratch};
 use ddpatrol_token::ByteSet;
 use ddpatrol_token::secret::MASK;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The minimum length of a cut-off secret that is masked, in characters.
 const SHORTEST_MASKED: usize = 8;
@@ -41,7 +44,7 @@ fn is_base64(byte: u8) -> bool {
 /// All workers share one redactor; each masks with its own [`Masker`].
 #[derive(Debug)]
 pub struct Redactor {
-    detector: Detector,
+    detector: Arc<Detector>,
 }
 
 /// A redactor and the search state of one worker, reused for every text.
@@ -129,10 +132,16 @@ fn escape_invalid(bytes: &[u8]) -> String {
 }
 
 impl Redactor {
-    /// Creates a redactor for the rules of `detector`.
+    /// Creates a redactor for the rules of `detector`, which a scan may share.
     #[must_use]
-    pub fn new(detector: Detector) -> Self {
-        Self { detector }
+    pub fn new(detector: impl Into<Arc<Detector>>) -> Self {
+        Self { detector: detector.into() }
+    }
+
+    /// Returns the detector of the secrets to mask.
+    #[must_use]
+    pub fn detector(&self) -> &Arc<Detector> {
+        &self.detector
     }
 
     /// Returns a masker for one worker.
@@ -144,7 +153,7 @@ impl Redactor {
     /// Returns the number of bytes around a displayed part that the masker needs to find secrets cut by it.
     #[must_use]
     pub fn context_len(&self) -> usize {
-        self.detector.lookahead()
+        self.detector.token_lookahead()
     }
 
     /// Masks the secrets in `bytes`. For more than a few texts, [`Masker::clean`] is faster.
@@ -277,7 +286,9 @@ impl Masker<'_> {
         let Self { redactor: Redactor { detector }, scratch } = self;
         detector.possible_tokens(bytes, scratch, |place| {
             let PossibleToken { rule, start, longest_end } = place;
-            let format = &detector.rules()[rule].format;
+            let Rule { format, verifier: None, .. } = &detector.rules()[rule] else {
+                return;
+            };
             let public = start + format.public_len();
             let mut matched_end = start + format.matching_prefix(&bytes[start..]);
             if format.layouts().iter().any(|layout| layout.variable().is_some()) {
@@ -295,7 +306,9 @@ impl Masker<'_> {
                 secrets.push(public..end);
             }
         });
+        secrets.extend(detector.headless_spans(bytes, scratch));
         secrets.extend(detector.mask_spans(bytes, scratch));
+        secrets.extend(pem::secrets(bytes));
         secrets.sort_by_key(|secret| (secret.start, secret.end));
         let mut merged: Vec<Range<usize>> = Vec::new();
         for secret in secrets {

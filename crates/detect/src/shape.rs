@@ -87,8 +87,12 @@ fn compile(rules: &RuleSet) -> Option<DFA> {
         .ok()
 }
 
-/// Formats the layouts of a format as a regular expression.
+/// Formats the layouts of a format as a regular expression. Tokens without an anchor are whole words, whose end
+/// is known: nothing matches.
 fn expression(format: &Format) -> String {
+    if format.anchor().is_none() {
+        return "[a&&b]".to_owned();
+    }
     let layouts: Vec<String> = format.layouts().iter().map(|it| branch(format, it)).collect();
     layouts.join("|")
 }

@@ -16,8 +16,11 @@ pub(super) const MAX_WIDTH: usize = 4;
 /// The number of groups.
 pub(super) const GROUPS: usize = 8;
 
+/// Maximum number of windows of a group: a packed searcher supports 128 patterns.
+const MAX_IN_GROUP: usize = 128 / GROUPS;
+
 /// Maximum number of needles whose windows are chosen: the time grows with its square.
-const MAX_NEEDLES: usize = 128;
+const MAX_NEEDLES: usize = MAX_IN_GROUP * GROUPS;
 
 /// Maximum probability that a position must be verified. Above it, more groups of fewer windows are faster.
 const MAX_CHANCE: f64 = 1.0 / 1024.0;
@@ -77,7 +80,7 @@ pub(super) fn choose<N: AsRef<[u8]>>(needles: &[N]) -> Option<Windows> {
 /// Returns the window that adds least to the number of positions to verify.
 fn best(needle: &[u8], groups: &[Halves; GROUPS], width: usize) -> Option<Window> {
     let mut best: Option<(Window, f64)> = None;
-    for (group, halves) in groups.iter().enumerate() {
+    for (group, halves) in groups.iter().enumerate().filter(|(_, it)| it.windows < MAX_IN_GROUP) {
         let chance = halves.chance();
         for (offset, text) in needle.windows(width).enumerate() {
             let added = halves.with(text).chance() - chance;
@@ -109,6 +112,8 @@ struct Halves {
     low: [u16; MAX_WIDTH],
     high: [u16; MAX_WIDTH],
     width: usize,
+    /// The number of windows.
+    windows: usize,
 }
 
 impl Halves {
@@ -119,6 +124,7 @@ impl Halves {
             self.high[at] |= 1 << (byte >> 4);
         }
         self.width = window.len();
+        self.windows += 1;
         self
     }
 

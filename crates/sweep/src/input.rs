@@ -5,6 +5,7 @@
 
 use crate::repository::{CloneUrl, CloneUrlError, Repository};
 use ddpatrol::redact::Redactor;
+use ddpatrol::rules::quote::without_values;
 use serde::Deserialize;
 use std::collections::HashSet;
 
@@ -92,7 +93,7 @@ pub fn read(text: &str, redactor: &Redactor) -> Result<Vec<Repository>, ListErro
     let repositories = if text.trim_start().starts_with('[') {
         let json = |error: serde_json::Error| ListError::Json {
             line: error.line(),
-            message: error.to_string(),
+            message: without_values(&error.to_string()),
         };
         let entries: Vec<Entry> = serde_json::from_str(text).map_err(json)?;
         let entries = entries.into_iter().zip(1..);
@@ -113,8 +114,10 @@ pub fn read(text: &str, redactor: &Redactor) -> Result<Vec<Repository>, ListErro
 /// from 1.
 pub fn read_line(text: &str, line: usize, redactor: &Redactor) -> Result<Repository, ListError> {
     if text.starts_with('{') {
-        let entry = serde_json::from_str(text)
-            .map_err(|error| ListError::Json { line, message: error.to_string() })?;
+        let entry = serde_json::from_str(text).map_err(|error| ListError::Json {
+            line,
+            message: without_values(&error.to_string()),
+        })?;
         return checked(from_entry(entry, line)?, line, redactor);
     }
     let url = CloneUrl::parse(text).map_err(|error| ListError::Url { line, error })?;

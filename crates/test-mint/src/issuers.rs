@@ -96,6 +96,9 @@ pub(crate) fn others(random: &mut Random) -> Vec<(&'static str, String)> {
         ("mas-access-token", reversed(random, "mat_")),
         ("mas-refresh-token", reversed(random, "mar_")),
         ("dhis2-pat", dhis2(random)),
+        ("elastic-cloud-api-key", elastic(random)),
+        ("bip32-private-key", base58check(random, &[0x04, 0x88, 0xad, 0xe4], 74)),
+        ("tezos-secret-key", base58check(random, &[0x0d, 0x0f, 0x3a, 0x07], 32)),
         ("age-secret-key", bech32(random, "age-secret-key-", 52).to_uppercase()),
         ("age-secret-key-pq", bech32(random, "age-secret-key-pq-", 52).to_uppercase()),
         ("nostr-private-key", bech32(random, "nsec", 52)),
@@ -118,6 +121,45 @@ fn confluent(random: &mut Random) -> String {
     let digit = |at: u32| char::from(BASE64[(bits >> (30 - 6 * at)) as usize & 63]);
     let checksum: String = (0..6).map(digit).collect();
     format!("cflt{body}{checksum}")
+}
+
+fn elastic(random: &mut Random) -> String {
+    let body = random.text(BASE64, 80);
+    let mut bits: Vec<u32> = Vec::new();
+    for byte in body.bytes() {
+        let value = BASE64.iter().position(|&digit| digit == byte).expect("a digit") as u32;
+        bits.extend((0..6).rev().map(|at| value >> at & 1));
+    }
+    let fold = |group: &[u32]| group.iter().fold(0, |sum, bit| sum << 1 | bit);
+    let bytes: Vec<u8> = bits.chunks(8).map(|group| fold(group) as u8).collect();
+    // 32 zeros, the checksum, and two more bits.
+    let mut tail = vec![0; 32];
+    tail.extend((0..32).rev().map(|at| crc32(&bytes) >> at & 1));
+    tail.extend([0; 2]);
+    let tail: String =
+        tail.chunks(6).map(|group| char::from(BASE64[fold(group) as usize])).collect();
+    format!("essu_{body}{tail}=")
+}
+
+fn base58check(random: &mut Random, version: &[u8], len: usize) -> String {
+    use sha2::{Digest, Sha256};
+    const DIGITS: &[u8] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+    let mut bytes = version.to_vec();
+    bytes.extend((0..len).map(|_| random.next() as u8));
+    let digest = Sha256::digest(Sha256::digest(&bytes));
+    bytes.extend(&digest[..4]);
+    let mut text = Vec::new();
+    while bytes.iter().any(|&byte| byte != 0) {
+        let mut rest = 0;
+        for byte in &mut bytes {
+            let value = 256 * rest + usize::from(*byte);
+            *byte = (value / 58) as u8;
+            rest = value % 58;
+        }
+        text.push(DIGITS[rest]);
+    }
+    text.reverse();
+    String::from_utf8(text).expect("digits are ASCII")
 }
 
 fn lower(random: &mut Random, prefix: &str) -> String {

@@ -1,6 +1,7 @@
 //! Mints tokens from a seed, for tests. Shares no code with ddpatrol, so that it can serve as an oracle:
 //! a bit-by-bit CRC and digits by division.
 
+pub mod azure;
 mod issuers;
 
 const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -136,6 +137,9 @@ pub fn head_len(token: &str) -> usize {
         "polar_cs_",
         "polar_us_",
         "glpat-",
+        "essu_",
+        "xprv",
+        "edsk",
         "glrt-t",
         "ATATT",
         "ATCTT",

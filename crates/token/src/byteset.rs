@@ -19,6 +19,14 @@ impl ByteSet {
     pub const BASE64URL: Self = Self::BASE62.with(b'-', b'-').with(b'_', b'_');
     /// The RFC 4648 base64 alphabet, without padding.
     pub const BASE64: Self = Self::BASE62.with(b'+', b'+').with(b'/', b'/');
+    /// The alphabet of base58, which has no `0`, `I`, `O` and `l`.
+    pub const BASE58: Self = Self::EMPTY
+        .with(b'1', b'9')
+        .with(b'A', b'H')
+        .with(b'J', b'N')
+        .with(b'P', b'Z')
+        .with(b'a', b'k')
+        .with(b'm', b'z');
     /// The alphabet of bech32, which has no `1`, `b`, `i` and `o`.
     pub const BECH32: Self = Self::EMPTY
         .with(b'0', b'0')
@@ -40,9 +48,10 @@ impl ByteSet {
     /// Upper-case hexadecimal digits.
     pub const HEX_UPPER: Self = Self::EMPTY.with(b'0', b'9').with(b'A', b'F');
     /// The names that [`ByteSet::parse`] accepts.
-    pub const NAMES: [&str; 9] = [
+    pub const NAMES: [&str; 10] = [
         "base62",
         "base36",
+        "base58",
         "base32",
         "base64",
         "base64url",
@@ -111,6 +120,7 @@ impl ByteSet {
             "base32" => Self::BASE32,
             "base64url" => Self::BASE64URL,
             "base64" => Self::BASE64,
+            "base58" => Self::BASE58,
             "bech32" => Self::BECH32,
             "bech32-upper" => Self::BECH32_UPPER,
             "hex" => Self::HEX,

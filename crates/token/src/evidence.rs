@@ -1,7 +1,7 @@
 //! The strength of a matching checksum, in bits.
 //!
 //! Input: a format. Output: how unlikely it is that random characters of the right shape match: one in two
-//! to the power of the bits. The head does not count, since every candidate was found by it.
+//! to the power of the bits. The anchor does not count, since every candidate was found by it.
 
 use crate::byteset::ByteSet;
 use crate::format::{Format, Layout, Piece};
@@ -9,7 +9,7 @@ use crate::format::{Format, Layout, Piece};
 /// The bits that a match needs to be proven.
 pub const PROVEN_BITS: f64 = 24.0;
 
-/// The bits of a literal character after the head: those of a base64 digit.
+/// The bits of a literal character beside the anchor: those of a base64 digit.
 const LITERAL_BITS: f64 = 6.0;
 
 /// The evidence of a matching checksum.
@@ -17,7 +17,7 @@ const LITERAL_BITS: f64 = 6.0;
 pub struct EvidenceBits {
     /// The bits of the checksum.
     pub checksum: f64,
-    /// The bits of the literals after the head.
+    /// The bits of the literals beside the anchor.
     pub fixed_text: f64,
     /// The number of lengths and coverages that are tried on one candidate.
     pub variants: usize,
@@ -47,15 +47,42 @@ impl Format {
                 Piece::Literal(bytes) => bytes.len(),
                 Piece::Segment { .. } => 0,
             };
-            layout.pieces().iter().map(len).sum::<usize>() - self.head().len()
+            layout.pieces().iter().map(len).sum::<usize>()
+                - self.anchor().map_or(0, |anchor| anchor.text.len())
         };
-        let fixed = self.layouts().iter().map(literals).min().unwrap_or(0);
-        let lengths: usize = self.layouts().iter().map(|layout| self.ends_tried(layout)).sum();
+        // Every word with the literals of a format of words is a candidate.
+        let fixed = match self.anchor() {
+            Some(_) => self.layouts().iter().map(literals).min().unwrap_or(0),
+            None => 0,
+        };
+        let lengths: usize = match self.anchor() {
+            Some(_) => self.layouts().iter().map(|layout| self.ends_tried(layout)).sum(),
+            None => self.layouts_of_a_word(),
+        };
         Some(EvidenceBits {
             checksum: checksum.bits(),
             fixed_text: fixed as f64 * LITERAL_BITS,
             variants: lengths * checksum.over.len(),
         })
+    }
+
+    /// Returns the number of layouts that can match one word: one, if what follows the last literal cannot
+    /// contain it.
+    fn layouts_of_a_word(&self) -> usize {
+        let ends_itself = |layout: &Layout| {
+            let pieces = layout.pieces();
+            let last = pieces.iter().rposition(|piece| matches!(piece, Piece::Literal(_)));
+            last.is_some_and(|last| match &pieces[last] {
+                Piece::Literal(bytes) => pieces[last + 1..].iter().all(|piece| match piece {
+                    Piece::Segment { index, len } => {
+                        len.is_some() && !self.segments()[*index].set.contains(bytes[0])
+                    }
+                    Piece::Literal(_) => false,
+                }),
+                Piece::Segment { .. } => false,
+            })
+        };
+        if self.layouts().iter().all(ends_itself) { 1 } else { self.layouts().len() }
     }
 
     /// Returns the number of lengths of a layout that can match at one position: one, unless the segment of

@@ -92,7 +92,8 @@ impl Format {
         if let Check::Proven { coverage, .. } = check {
             part.note = format!("{algorithm} over {} matches", checksum.over[coverage].source);
         } else {
-            let over: Vec<&str> = checksum.over.iter().map(|c| &*c.source).collect();
+            let mut over: Vec<&str> = checksum.over.iter().map(|c| &*c.source).collect();
+            over.dedup();
             part.note = format!("{algorithm} does not match over {}", over.join(", over "));
             part.holds = false;
         }

@@ -42,13 +42,14 @@ pub mod evidence;
 pub mod explain;
 pub mod format;
 pub mod mint;
+pub mod private_key;
 pub mod secret;
 pub mod uuid;
 
 pub use byteset::ByteSet;
-pub use checksum::{Algorithm, Checksum, Encoding};
+pub use checksum::{Algorithm, Checksum, Codec, Encoding};
 pub use evidence::EvidenceBits;
 pub use explain::{Explanation, PartReport};
-pub use format::{Check, Format, FormatError, Kind, Lengths, Segment, Split};
+pub use format::{Anchor, Check, Format, FormatError, Kind, Lengths, Segment, Split};
 pub use secret::Secret;
 pub use uuid::Uuid;

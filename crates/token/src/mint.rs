@@ -69,11 +69,12 @@ impl Format {
             else {
                 continue;
             };
-            let pieces = checksum.over[coverage].items.iter().map(|item| match item {
+            let coverage = &checksum.over[coverage];
+            let pieces = coverage.items.iter().map(|item| match item {
                 TemplateItem::Literal(bytes) => &**bytes,
                 TemplateItem::Segment(at) => &*texts[*at],
             });
-            texts[index] = checksum.encode(pieces).as_bytes().to_vec();
+            texts[index] = checksum.encode(coverage.seed, pieces).as_bytes().to_vec();
         }
         let mut token = Vec::with_capacity(layout.max_len());
         for piece in layout.pieces() {

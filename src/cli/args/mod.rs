@@ -2,6 +2,7 @@
 
 mod clean;
 mod hooks;
+mod invoked;
 mod issuers;
 mod listing;
 mod output;
@@ -16,6 +17,7 @@ pub(super) use clean::{CleanArgs, CleanFilterArgs};
 pub(super) use hooks::{
     HookArgs, HookCommand, HookPlaceArgs, HookSetArgs, MessageArgs, PushArgs, ReceiveArgs,
 };
+pub(super) use invoked::parse;
 pub(super) use issuers::IssuerArgs;
 pub(super) use listing::ListingArgs;
 pub(super) use output::OutputArgs;
@@ -24,7 +26,9 @@ pub(super) use saved::{
 };
 pub(super) use scan::{ChangeArgs, RangeArgs, ScanArgs, StagedArgs};
 pub(super) use shared::{RunArgs, SharedArgs};
-pub(super) use tools::{CheckArgs, InitArgs, MaskArgs, RulesArgs, RulesCommand, SweepArgs};
+pub(super) use tools::{
+    CheckArgs, InitArgs, MaskArgs, NewRuleArgs, RulesArgs, RulesCommand, SweepArgs,
+};
 pub(super) use values::{Color, ReportArg, ReportFormat, Size};
 pub(super) use verify::{ActionArgs, RevokeArgs, VerifyArgs};
 

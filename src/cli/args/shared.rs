@@ -126,6 +126,12 @@ pub(in crate::cli) struct RuleArgs {
     /// Use only the rule with this id; repeatable.
     #[arg(long = "rule", value_name = "ID", hide_short_help = true)]
     pub(in crate::cli) only: Vec<String>,
+
+    /// Also use the rules of this group; repeatable.
+    ///
+    /// `private-keys`: unencrypted private keys. `ddpatrol rules list` lists the groups.
+    #[arg(long = "rule-group", value_name = "NAME", hide_short_help = true)]
+    pub(in crate::cli) groups: Vec<String>,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

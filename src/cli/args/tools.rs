@@ -27,6 +27,81 @@ pub(in crate::cli) struct RulesArgs {
     pub(in crate::cli) command: RulesCommand,
 }
 
+/// Write a rule file for a token format of your own.
+///
+/// Asks for what the options do not give, if standard input is a terminal. Sample tokens are not shown and not
+/// written: they show which checksum the format has. The vector of the file is minted from the description,
+/// unless you choose a token that is revoked. At the end the file is checked like by `rules check`.
+///
+/// Exit codes: 0, the file is written and its rule is valid; 2, an error occurred.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Rules")]
+pub(in crate::cli) struct NewRuleArgs {
+    /// File to write; by default `ID.toml`.
+    #[arg(value_name = "FILE", help_heading = "Output")]
+    pub(in crate::cli) file: Option<PathBuf>,
+
+    /// Replace an existing file.
+    #[arg(long, help_heading = "Output")]
+    pub(in crate::cli) force: bool,
+
+    /// Id of the rule, such as `example-key`.
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) id: Option<String>,
+
+    /// Name of the tokens in reports; by default `ISSUER Token`.
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) name: Option<String>,
+
+    /// Issuer of the tokens.
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) issuer: Option<String>,
+
+    /// Characters that every token begins with, such as `exk_`.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(in crate::cli) prefix: Option<String>,
+
+    /// Alphabet of the secret part: base62, hex or another of rule files, or a class such as `[A-Za-z0-9-]`.
+    #[arg(long, value_name = "ALPHABET")]
+    pub(in crate::cli) alphabet: Option<String>,
+
+    /// Length of the secret part in characters; repeatable.
+    #[arg(long = "length", value_name = "N")]
+    pub(in crate::cli) lengths: Vec<usize>,
+
+    /// Checksum after the secret part: none, crc32 or sha256.
+    #[arg(long, value_name = "ALGORITHM")]
+    pub(in crate::cli) checksum: Option<String>,
+
+    /// Encoding of the checksum; by default base62.
+    #[arg(long, value_name = "ENCODING")]
+    pub(in crate::cli) encoding: Option<String>,
+
+    /// Length of the checksum in characters; by default that of its encoding.
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) checksum_length: Option<usize>,
+
+    /// Characters between the secret part and the checksum.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(in crate::cli) separator: Option<String>,
+
+    /// Part that the checksum covers: secret, prefix-and-secret or all.
+    ///
+    /// `all` is everything before the checksum, with the separator. By default `secret`.
+    #[arg(long, value_name = "PART")]
+    pub(in crate::cli) over: Option<String>,
+
+    /// Read sample tokens from standard input, one per line, and find the checksum that verifies them.
+    #[arg(long, conflicts_with_all = ["alphabet", "lengths", "checksum", "encoding", "checksum_length", "separator", "over"])]
+    pub(in crate::cli) samples: bool,
+
+    /// Write the first sample into the file: it must be revoked.
+    ///
+    /// By default the file contains a token that is minted from the description.
+    #[arg(long, requires = "samples")]
+    pub(in crate::cli) revoked_sample: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum RulesCommand {
     /// List all rules.
@@ -50,6 +125,7 @@ pub(in crate::cli) enum RulesCommand {
         #[arg(help_heading = "Rules")]
         path: Option<PathBuf>,
     },
+    New(Box<NewRuleArgs>),
 }
 
 /// Copy standard input to standard output and mask the tokens in it.
@@ -79,6 +155,10 @@ pub(in crate::cli) struct MaskArgs {
     /// Use only the rule with this id; repeatable.
     #[arg(long = "rule", value_name = "ID", help_heading = "Rules")]
     pub(in crate::cli) only: Vec<String>,
+
+    /// Also use the rules of this group, such as `private-keys`; repeatable.
+    #[arg(long = "rule-group", value_name = "NAME", help_heading = "Rules")]
+    pub(in crate::cli) groups: Vec<String>,
 }
 
 /// Scan thousands of repositories, resumable, with one report.

@@ -38,6 +38,9 @@ impl Search {
         let mut command = Command::new(program);
         command.args(["scan", "--history-only", "--no-config", "--no-inline-allow", "--quiet"]);
         command.args(["--fail-on", "never", "--report", "json"]);
+        for group in self.rules.groups() {
+            command.args(["--rule-group", group]);
+        }
         for file in &self.rule_files {
             command.arg("--rules").arg(file);
         }

@@ -284,6 +284,7 @@ impl Sections {
                 entry("ddpatrol rules list", "List the token formats:"),
                 entry("ddpatrol rules show datadog-pat", "Show one of them:"),
                 entry("ddpatrol rules check rules/own.toml", "Check your own rules:"),
+                entry("ddpatrol rules new", "Describe a token format of your own:"),
             ]),
         }
     }

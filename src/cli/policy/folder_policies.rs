@@ -308,6 +308,7 @@ fn settings_of_scan(config: &Config) -> Option<String> {
         ("`fail_on`", config.fail_on.is_some()),
         ("`rules.add`", !config.rules.is_empty()),
         ("`rules.leave_out`", !config.leave_out.is_empty()),
+        ("`rules.groups`", !config.groups.is_empty()),
     ];
     let names: Vec<&str> = settings.iter().filter(|it| it.1).map(|it| it.0).collect();
     (!names.is_empty()).then(|| names.join(", "))

@@ -169,6 +169,7 @@ fn rules(word: &str, line: &GivenLine) -> Option<String> {
         "ls" | "all" | "print" => "run `ddpatrol rules list`",
         "test" | "validate" | "lint" | "verify" => "run `ddpatrol rules check PATH`",
         "info" | "get" | "describe" | "explain" => "run `ddpatrol rules show ID`",
+        "create" | "init" | "write" | "generate" => "run `ddpatrol rules new`",
         "add" | "install" | "import" => {
             "rules are added with `--rules PATH`, or by `[rules] add` in .ddpatrol.toml"
         }

@@ -6,7 +6,8 @@
 use super::{Document, RuleRecord, SCHEMA, foreign, saved_uris};
 use crate::redact::{Masker, Redactor};
 use crate::report::places::proven_places;
-use crate::rules::RuleSet;
+use crate::rules::quote::{abbreviated, without_values};
+use crate::rules::{Rule, RuleSet};
 use ddpatrol_token::Secret;
 use serde_json::Value;
 use std::path::Path;
@@ -46,7 +47,7 @@ pub enum SavedError {
     /// It has another schema.
     #[error(
         "unsupported report schema {}: expected {SCHEMA}",
-        found.as_deref().unwrap_or("(none)")
+        found.as_deref().map_or("(none)".into(), abbreviated)
     )]
     Schema {
         /// Its schema, if it has one.
@@ -88,13 +89,17 @@ pub fn read(
         }
     }
     let secrets = secrets?;
-    let mut document: Document =
-        serde_json::from_value(value).map_err(|error| SavedError::Field(error.to_string()))?;
+    let mut document: Document = serde_json::from_value(value)
+        .map_err(|error| SavedError::Field(without_values(&error.to_string())))?;
     // Reports of older versions do not contain it.
     if document.summary.proven_places == 0 {
         document.summary.proven_places = proven_places(&document.findings);
     }
-    document.rules = rules.rules().iter().map(RuleRecord::new).collect();
+    // A report lists the rules of groups that were not used only if one of its tokens has such a rule.
+    let is_listed = |rule: &&Rule| {
+        rule.group.is_none() || document.findings.iter().any(|record| record.rule == rule.id)
+    };
+    document.rules = rules.rules().iter().filter(is_listed).map(RuleRecord::new).collect();
     for record in &document.findings {
         if !document.rules.iter().any(|rule| rule.id == record.rule) {
             document.rules.push(RuleRecord {

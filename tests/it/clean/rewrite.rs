@@ -1,6 +1,8 @@
 //! Rewrites by the real git-filter-repo.
 
 use super::{clean, files, report_of};
+#[cfg(unix)]
+use crate::private_keys::ed25519;
 use crate::support::encode::{base64, hex, utf16_be, utf16_le};
 use crate::support::mint;
 use crate::support::repo::Repo;
@@ -393,4 +395,26 @@ fn submodules_are_named_with_the_command_that_cleans_them() {
     assert!(ran.stdout().contains("In submodules, which are repositories of their own"), "{ran:?}");
     assert_eq!(ran.code(), Some(2), "{ran:?}");
     assert_clean(&repo, &repo.sibling("repo-cleaned.git"), &token);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_private_key_is_replaced_as_a_whole() {
+    let (key, _) = ed25519();
+    let repo = Repo::new();
+    let escaped = key.replace('\n', "\\n");
+    let json = format!("{{\"key\": \"{escaped}\", \"a\": 1}}\n");
+    repo.commit_files(&[("id", &key), ("a.json", &json), ("other", "x\n")], "a key");
+    let args = ["scan", "--history-only", "--json", "--rule-group", "private-keys", "."];
+    let report = super::save(&repo, &repo.run(&args).json());
+    rewritten(&repo, &report, &[]);
+    let cleaned = repo.sibling("repo-cleaned.git");
+    for line in key.lines().filter(|line| !line.starts_with('-') && line.len() > 40) {
+        assert_clean(&repo, &cleaned, line);
+    }
+    let shown = repo.git_at(&cleaned, &["show", "HEAD:a.json"]);
+    assert!(
+        shown.starts_with("{\"key\": \"REMOVED-") && shown.ends_with("\", \"a\": 1}"),
+        "{shown}"
+    );
 }

@@ -257,7 +257,8 @@ fn tokens_of_a_delta_are_those_of_the_whole_object() {
 #[test]
 fn an_object_that_becomes_markup_is_searched_for_tags_in_heads() {
     let detector = detector();
-    let token = mint::token(1);
+    // The checksum covers the alias, too, so that no part of the token is one.
+    let token = mint::datadog(&mut Random(1), "ddpat_", 43, 1);
     let (start, rest) = token.split_at(3);
     // A long rest of a token is found in any text.
     let rest = format!("{}</i><b>{}", &rest[..20], &rest[20..]);
@@ -301,15 +302,58 @@ fn a_candidate_begins_within_the_range_that_it_depends_on() {
     }
 }
 
+#[test]
+fn tokens_without_a_head_in_a_delta_are_those_of_the_whole_object() {
+    let detector = detector();
+    let (mut reused, mut with_tokens) = (0, 0);
+    for seed in 0..3000 {
+        let random = &mut Random(seed);
+        let mut keys = mint::azure::keys(random);
+        keys.push(("unknown-issuer", mint::classic(random, "acme_", 30)));
+        let mut text = Vec::new();
+        for _ in 0..1 + random.below(3) {
+            let (_, key) = &keys[random.below(keys.len())];
+            let marks = ESCAPES[random.below(ESCAPES.len())].1;
+            let part = match random.below(6) {
+                0 => encode::hex(key.as_bytes()),
+                1 => encode::base64(key.as_bytes()),
+                2 => encode::escape(key, Which::Marks, marks),
+                _ => format!("AccountKey={key};"),
+            };
+            text.extend("some words of text\n".repeat(random.below(40)).into_bytes());
+            text.extend(part.into_bytes());
+            text.extend("\nand other lines here\n".repeat(random.below(40)).into_bytes());
+        }
+        let edits = edits(random, &text);
+        let first = forward(&text, &edits);
+        let second = forward(&first.bytes, &backward(&text, &edits));
+        for version in [first, second] {
+            let base = candidates(detector, &version.base);
+            let Some(derived) = derived(detector, &version, &base) else { continue };
+            reused += 1;
+            let whole = found(&candidates(detector, &version.bytes));
+            with_tokens += usize::from(!whole.is_empty());
+            let text = version.bytes.escape_ascii();
+            assert_eq!(found(&derived.candidates), whole, "{seed}: {:?} of {text}", version.pieces);
+        }
+    }
+    assert!(reused > 800 && with_tokens > 400, "{reused} {with_tokens}");
+}
+
 proptest! {
     #[test]
     fn reused_candidates_are_those_of_a_full_search(
         cuts in prop::collection::vec((1_usize..50, any::<bool>()), 1..12),
-        before in "[ -~]{0,60}", after in "[ -~]{0,60}", form in 0..3,
+        before in "[ -~]{0,60}", after in "[ -~]{0,60}", form in 0..6, seed: u64,
     ) {
         let (detector, token) = (detector(), mint::token(3));
+        let keys = mint::azure::keys(&mut Random(seed));
+        let key = &keys[seed as usize % keys.len()].1;
         let secret = match form {
             0 => token,
+            3 => key.clone(),
+            4 => mint::classic(&mut Random(seed), "acme_", 30),
+            5 => encode::escape(key, Which::Marks, ESCAPES[0].1),
             1 => encode::hex(format!("key={token};").as_bytes()),
             _ => token.bytes().map(|byte| format!("%{byte:02x}")).collect(),
         };

@@ -29,7 +29,12 @@ pub(crate) fn places(
 
 /// Asserts that a token is found once, with this encoding, between `before` and `after`.
 #[track_caller]
-fn assert_found(text: &[u8], (before, after): (&[u8], &[u8]), token: &str, encoding: &str) {
+pub(crate) fn assert_found(
+    text: &[u8],
+    (before, after): (&[u8], &[u8]),
+    token: &str,
+    encoding: &str,
+) {
     let bytes = [before, text, after].concat();
     let found = places(detector(), &bytes, token);
     let printed = bytes.escape_ascii();

@@ -5,6 +5,7 @@ mod composed;
 mod delta;
 mod dumps;
 pub(crate) mod encoded;
+mod headless;
 mod nested;
 mod published;
 
@@ -189,7 +190,9 @@ proptest! {
     #[test]
     fn matches_equal_those_of_the_oracle(seed: u64) {
         let bytes = document(seed, 14);
-        let found = find(detector(), &bytes, &mut Scratch::default());
+        let mut found = find(detector(), &bytes, &mut Scratch::default());
+        // With a damaged prefix, a token is one of an unknown issuer.
+        found.retain(|it| it.0 != "unknown-issuer");
         prop_assert_eq!(found, oracle::find(&bytes), "{}", bytes.escape_ascii());
     }
 

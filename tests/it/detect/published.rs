@@ -117,7 +117,64 @@ const TOKENS: &[(&str, &[&str])] = &[
         "sui-private-key",
         &["suiprivkey1qgj6vet4rstf2p00j860xctkg4f", "yqqq5hxgu4mm0eg60fq787ujnqs5wc8q"],
     ),
+    (
+        "elastic-cloud-api-key",
+        &[
+            "essu_VWtSQlNXNWFjMEpWWVZsbFVUZDBORmRQTldJNmNu",
+            "WnVYMU5yY1ZGdlJ6aHVlRE5rWmxGelIyUk9kdz09AAAAANx5Zs4=",
+        ],
+    ),
+    (
+        "bip32-private-key",
+        &[
+            "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvv",
+            "NKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi",
+        ],
+    ),
+    ("tezos-secret-key", &["edsk3gUfUPyBSfrS9CCgmCiQsTCH", "GkviBDusMxDJstFtojtc1zcpsh"]),
+    ("unknown-issuer", &["xoxo_3Q8oOwJyFzbuUaYIv", "2CPyu12K6gjmy2O8PIK"]),
+    ("unknown-issuer", &["asf_sample_mXBgIOwUcV44oJElF", "X4LCMhWkEs2gaLe2"]),
+    ("unknown-issuer", &["asf_sample_63Uo76APFVkmVyTpHp", "i3W7zlmxJ1dGuWP"]),
+    ("unknown-issuer", &["asf_sample_PfCdJHSP5C8vM4hkQ", "RMImIzAFm90LW1gM"]),
+    ("unknown-issuer", &["asf_sample_000000000000000", "0000000000002MvMGi"]),
+    ("unknown-issuer", &["asf_sample_zzzzzzzzzzzzzzz", "zzzzzzzzzzzz13hv5A"]),
 ];
+
+/// The rule, the character that is repeated, how often, and the end of the key.
+const AZURE_KEYS: &[(&str, &str, usize, &str)] = &[
+    ("azure-relay-key", "a", 33, "+ARmD7h+qo="),
+    ("azure-event-hubs-key", "a", 33, "+AEhG2s/8w="),
+    ("azure-service-bus-key", "a", 33, "+ASbHpHeAI="),
+    ("azure-iot-hub-key", "a", 33, "AIoTOumzco="),
+    ("azure-event-grid-key", "b", 33, "AZEGLiQbng="),
+    ("azure-search-key", "a", 42, "AzSeCjhzCu"),
+    ("azure-container-registry-key", "d", 42, "+ACRCUDxQE"),
+    ("azure-container-registry-key", "e", 42, "+ACRCTB7t/"),
+    ("azure-functions-key", "d", 44, "AzFu182vhA=="),
+    ("azure-storage-key", "a", 76, "+ASt5mnCaw=="),
+    ("azure-cosmos-key", "a", 76, "ACDbOpqrYA=="),
+    ("azure-batch-key", "a", 76, "+ABa13FZVQ=="),
+    ("azure-ml-classic-key", "a", 76, "+AMCFNqWyA=="),
+    ("azure-api-management-key", "a", 76, "APIMHbKhsQ=="),
+    ("nuget-api-key", "a", 52, "JQQJ99ALN5Z0000LZENeS003NUGT3OrW"),
+];
+
+#[test]
+fn published_keys_of_azure_are_proven_and_damaged_ones_are_not() {
+    let mut scratch = Scratch::default();
+    for &(rule, repeated, count, end) in AZURE_KEYS {
+        let key = repeated.repeat(count) + end;
+        let text = format!("key = \"{key}\"\n");
+        let expected = (rule, 7, 7 + key.len(), Evidence::Proven);
+        assert_eq!(find(detector(), text.as_bytes(), &mut scratch), [expected], "{rule}");
+        for at in (7..7 + count).chain([7 + key.len() - 3]) {
+            let mut damaged = text.clone().into_bytes();
+            damaged[at] = if damaged[at] == b'B' { b'C' } else { b'B' };
+            let found = find(detector(), &damaged, &mut scratch);
+            assert!(found.iter().all(|it| it.3 == Evidence::Shaped), "{rule}: {found:?}");
+        }
+    }
+}
 
 /// Published examples with the shape of a token whose checksum does not match.
 const COUNTEREXAMPLES: &[&[&str]] = &[

@@ -103,7 +103,9 @@ fn encoded(random: &mut Random) -> Vec<u8> {
         }
         10 => nested(random, bytes),
         8 => {
-            let (first, second) = token.split_at(12 + random.below(10));
+            // The first literal contains the whole head.
+            let least = mint::head_len(&token).max(12);
+            let (first, second) = token.split_at(least + random.below(10));
             let between = ["\" + \"", "\"\n    \"", "\\\n", "\" \\\n \""][random.below(4)];
             format!("\"{first}{between}{second}\"").into_bytes()
         }

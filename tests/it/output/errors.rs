@@ -130,6 +130,90 @@ fn rules() {
     );
 }
 
+/// A token of a format that no built-in rule knows.
+const OWN_TOKEN: &str = "exk_01234567890123456789abcdefghijABCDEFGHIJ";
+
+#[test]
+fn no_message_about_a_file_shows_a_token_in_it() {
+    let head = "issuer = \"Us\"\n[[token]]\nid = \"mine\"\nname = \"Mine\"\n";
+    let body = "[token.segments.BODY]\nalphabet = \"base62\"\nlength = 34\n";
+    let sum = "[token.segments.SUM]\nalgorithm = \"crc32\"\nencoding = \"base62\"\nlength = 6\n\
+               over = [\"<BODY>\"]\n";
+    let good = format!("{head}format = \"exk_<BODY><SUM>\"\n{body}{sum}");
+    let vector = |keys: &str| format!("{good}[[token.vectors]]\nsource = \"me\"\n{keys}\n");
+    let quoted = format!("\"{OWN_TOKEN}\"");
+    let secret = &OWN_TOKEN[4..];
+    let rules = [
+        vector(&format!("token = {quoted}")),
+        vector(&format!("token = [{quoted}]")),
+        vector(&format!("checksum_of = \"{secret}\"\nchecksum = \"000000\"")),
+        vector(&format!("uuid = {quoted}\nalias = {quoted}")),
+        vector(&format!("valid = {quoted}")),
+        vector(&format!("{OWN_TOKEN} = 1")),
+        format!("{head}format = \"<{OWN_TOKEN}>\"\n"),
+        format!("{head}format = \"exk_<BODY>\"\nevidence = {quoted}\n{body}"),
+        good.replace("\"mine\"", &quoted),
+        good.replace("\"crc32\"", &quoted),
+        good.replacen("\"base62\"", &quoted, 1),
+        good.replace("encoding = \"base62\"", &format!("encoding = {quoted}")),
+        good.replace("length = 6", &format!("length = {quoted}")),
+        good.replace("<BODY>\"]", &format!("<{OWN_TOKEN}>\"]")),
+        format!("{good}[token.segments.{OWN_TOKEN}]\nalphabet = \"hex\"\nlength = 1\n"),
+        quoted.clone(),
+        format!("{good}{quoted}"),
+        format!("{good}{OWN_TOKEN}"),
+    ];
+    let configurations = [
+        format!("exclude = {quoted}\n"),
+        format!("{OWN_TOKEN} = 1\n"),
+        format!("fail_on = {quoted}\n"),
+        format!("[rules]\nleave_out = [{quoted}]\n"),
+        format!("[rules]\ngroups = [{quoted}]\n"),
+        format!("[[allow]]\nfingerprint = {quoted}\nreason = \"an example\"\n"),
+        format!(
+            "[[allow]]\nfingerprint = \"0123456789abcdef\"\nreason = \"words\"\nexpires = {quoted}\n"
+        ),
+        format!("[[acknowledge]]\ncode = {quoted}\nreason = \"words\"\nexpires = 2027-01-01\n"),
+        format!(
+            "[[acknowledge]]\ncode = \"archive.encrypted\"\nobject = {quoted}\nreason = \"words\"\n\
+             expires = 2027-01-01\n"
+        ),
+        format!("exclude = [{quoted}\n"),
+    ];
+    let baselines = [
+        quoted.clone(),
+        format!("{{\"schema\": {quoted}, \"tokens\": []}}"),
+        format!("{{\"schema\": \"ddpatrol-baseline/1\", \"tokens\": {quoted}}}"),
+        format!("{{\"schema\": \"ddpatrol-baseline/1\", {quoted}: 1}}"),
+        format!(
+            "{{\"schema\": \"ddpatrol-baseline/1\", \"tokens\": [{{\"fingerprint\": {quoted}}}]}}"
+        ),
+    ];
+    let reports = [
+        quoted.clone(),
+        format!("{{\"schema\": {quoted}}}"),
+        format!("{{\"schema\": \"ddpatrol-report/1\", \"findings\": {quoted}}}"),
+    ];
+    let commands: [(&[String], &str, &[&str]); 5] = [
+        (&rules, "file.toml", &["rules", "check", "file.toml"]),
+        (&configurations, ".ddpatrol.toml", &["scan", "."]),
+        (&baselines, "file.json", &["scan", "--baseline", "file.json", "."]),
+        (&reports, "file.json", &["report", "--from", "file.json"]),
+        (&baselines, "file.json", &["scan", "--verify", "--known-verdicts", "file.json", "."]),
+    ];
+    for (contents, name, args) in commands {
+        for content in contents {
+            let tree = Tree::new();
+            tree.write(name, content);
+            let ran = tree.run(args);
+            assert_eq!(ran.code(), Some(2), "{args:?} accepts {content}");
+            let shown = ran.stdout() + &ran.stderr();
+            assert!(!shown.contains(secret), "{shown}");
+            assert!(!shown.is_empty(), "{content}");
+        }
+    }
+}
+
 #[test]
 fn configuration_and_baselines() {
     fail(

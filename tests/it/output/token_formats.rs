@@ -23,7 +23,8 @@ fn table() -> String {
     let rules = rules::builtin().expect("the built-in rules compile");
     for rule in rules.rules() {
         let bits = rule.format.evidence_bits().filter(|_| rule.provable || rule.weak);
-        let bits = bits.map_or_else(|| "shape only".to_owned(), |it| format!("{:.1}", it.total()));
+        let other = if rule.verifier.is_some() { "public half" } else { "shape only" };
+        let bits = bits.map_or_else(|| other.to_owned(), |it| format!("{:.1}", it.total()));
         let format = rule.format.pattern();
         let _ = writeln!(text, "| `{}` | `{format}` | {bits} | {} |", rule.id, sources(rule));
     }

@@ -171,6 +171,41 @@ fn confluent(token: &[u8]) -> Verdict {
     Some(checksum == crc32(&rest[..54]).to_le_bytes())
 }
 
+fn elastic(token: &[u8]) -> Verdict {
+    use base64::Engine;
+    let rest = token.strip_prefix(b"essu_")?;
+    if rest.len() != 92 {
+        return None;
+    }
+    let decoded = base64::engine::general_purpose::STANDARD.decode(rest).ok()?;
+    let (body, checksum) = decoded.split_at_checked(60)?;
+    let checksum = u64::from_be_bytes(checksum.try_into().ok()?);
+    u32::try_from(checksum).ok().map(|checksum| checksum == crc32(body))
+}
+
+fn base58check(token: &[u8], head: &str, len: usize) -> Verdict {
+    use sha2::{Digest, Sha256};
+    const DIGITS: &[u8] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+    if token.len() != len || !token.starts_with(head.as_bytes()) {
+        return None;
+    }
+    let mut bytes: Vec<u8> = Vec::new();
+    for byte in token {
+        let mut carry = DIGITS.iter().position(|digit| digit == byte)?;
+        for place in bytes.iter_mut().rev() {
+            carry += 58 * usize::from(*place);
+            *place = carry as u8;
+            carry /= 256;
+        }
+        while carry > 0 {
+            bytes.insert(0, carry as u8);
+            carry /= 256;
+        }
+    }
+    let (payload, checksum) = bytes.split_at_checked(bytes.len() - 4)?;
+    Some(Sha256::digest(Sha256::digest(payload))[..4] == *checksum)
+}
+
 const LOWER: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const UPPER: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -329,6 +364,9 @@ fn rules() -> Vec<OracleRule> {
         ("wandb-api-key", "wandb_v1_", wandb),
         ("grafana-service-account-token", "glsa_", grafana),
         ("confluent-api-secret", "cflt", confluent),
+        ("elastic-cloud-api-key", "essu_", elastic),
+        ("bip32-private-key", "xprv", |token| base58check(token, "xprv", 111)),
+        ("tezos-secret-key", "edsk", |token| base58check(token, "edsk", 54)),
         ("apify-api-token", "apify_api_", |token| base62_lower(token, "apify_api_")),
         ("zentral-service-account-token", "ztls_", |token| base62_lower(token, "ztls_")),
         ("zentral-user-token", "ztlu_", |token| base62_lower(token, "ztlu_")),
@@ -377,9 +415,31 @@ fn rules() -> Vec<OracleRule> {
     ]
 }
 
+/// The rules without a head, which the oracle does not search for.
+const HEADLESS: [&str; 17] = [
+    "azure-storage-key",
+    "azure-cosmos-key",
+    "azure-batch-key",
+    "azure-ml-classic-key",
+    "azure-api-management-key",
+    "azure-functions-key",
+    "azure-search-key",
+    "azure-container-registry-key",
+    "azure-service-bus-key",
+    "azure-event-hubs-key",
+    "azure-relay-key",
+    "azure-iot-hub-key",
+    "azure-event-grid-key",
+    "nuget-api-key",
+    "azure-devops-pat",
+    "azure-ai-services-key",
+    "unknown-issuer",
+];
+
 /// Returns the id of a rule as the oracle writes it.
 pub(crate) fn known_rule(id: &str) -> Option<&'static str> {
-    rules().into_iter().map(|(rule, ..)| rule).find(|rule| *rule == id)
+    let with_head = rules().into_iter().map(|(rule, ..)| rule);
+    with_head.chain(HEADLESS).find(|rule| *rule == id)
 }
 
 /// Returns the matches that the detector must find, sorted.

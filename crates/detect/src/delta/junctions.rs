@@ -13,6 +13,7 @@ use crate::encoded::runs::{self, EncodedRun};
 use crate::encoded::{MIN_RUN, is_text};
 use crate::matcher::Matcher;
 use crate::search::ContentKind;
+use crate::words;
 use std::ops::Range;
 
 /// The pairs of adjacent bytes that occur in needles, to rule out junctions that no needle crosses.
@@ -125,7 +126,7 @@ impl DeltaCheck<'_> {
         let (fresh, base) = (object.fresh(), object.base());
         let is_text = object.kind() != ContentKind::TreeNames;
         // UTF-16 contains zeros: without zeros in or next to the fresh bytes, no UTF-16 is new.
-        if self.matcher.has_head(fresh)
+        if self.matcher.has_anchor(fresh)
             || is_text && memchr::memchr(0, fresh).is_some()
             || self.has_new_runs(fresh, object.kind())
         {
@@ -202,7 +203,7 @@ impl DeltaCheck<'_> {
             let from = at.saturating_sub(longest);
             let to = (at + longest).min(object.size());
             let near = read(object, from..to, window);
-            self.matcher.has_head(near) || self.literals.broken.has_gap(near)
+            self.matcher.has_anchor(near) || self.literals.broken.has_gap(near)
         }
     }
 
@@ -221,9 +222,12 @@ impl DeltaCheck<'_> {
             return Some(searched);
         }
         let (start, end) = (at - run_before(object, index), at + run_after(object, index));
-        let is_long = end - start >= MIN_RUN;
-        (!is_long || !self.literals.may_contain_token(read(object, start..end, window)))
-            .then_some(end)
+        let len = end - start;
+        let may_contain_token = len >= MIN_RUN && {
+            let run = read(object, start..end, window);
+            self.literals.may_contain_token(run) || words::is_in(self.matcher, run)
+        };
+        (!may_contain_token).then_some(end)
     }
 
     /// Returns `true` if the fresh bytes may contain an encoded or broken token. Here all fresh bytes count as
@@ -245,7 +249,10 @@ impl DeltaCheck<'_> {
         runs::walk(bytes, 0..bytes.len(), |found| {
             is_new = is_new
                 || match found {
-                    EncodedRun::Base64OrHex(run) => literals.may_contain_encoded(&bytes[run]),
+                    EncodedRun::Base64OrHex(run) => {
+                        let run = &bytes[run];
+                        literals.may_contain_encoded(run) || words::is_in(self.matcher, run)
+                    }
                     EncodedRun::Escaped(run) => literals.may_contain_escaped(&bytes[run]),
                     EncodedRun::Text(run) => literals.broken.is_rest(&bytes[run]),
                     EncodedRun::Utf16(stretch) => literals.may_contain_token(&bytes[stretch]),

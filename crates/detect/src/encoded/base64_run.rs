@@ -7,6 +7,7 @@ use super::class::MIN_RUN;
 use super::digit::base64_digit;
 use super::gap::skip_fold;
 use crate::encoding::Layer;
+use std::ops::Range;
 
 /// The minimum length of a run that is decoded as nested content, in characters.
 pub(super) const SHORTEST: usize = 64;
@@ -92,16 +93,19 @@ pub(super) fn content(run: &[u8]) -> Option<Content> {
     (is_plain || is_wide).then_some(Content::Text)
 }
 
-/// Returns `true` if the run that begins at `start` continues the line before.
-pub(super) fn continues(bytes: &[u8], start: usize) -> bool {
-    let least = start.saturating_sub(MIN_RUN);
-    let Some(end) = memchr::memrchr(b'\n', &bytes[least..start]).map(|at| least + at) else {
+/// The length of a line above which it does not count whether the next one is longer.
+const LONG_LINE: usize = 256;
+
+/// Returns `true` if a run may continue the line before. Lines of folded base64 are not longer than the first.
+pub(super) fn continues(bytes: &[u8], run: Range<usize>) -> bool {
+    let least = run.start.saturating_sub(MIN_RUN);
+    let Some(end) = memchr::memrchr(b'\n', &bytes[least..run.start]).map(|at| least + at) else {
         return false;
     };
     let end = if end > 0 && bytes[end - 1] == b'\r' { end - 1 } else { end };
-    let line =
-        bytes[..end].iter().rev().take(MIN_RUN).take_while(|&&byte| base64_digit(byte).is_some());
-    line.count() == MIN_RUN && skip_fold(bytes, end) == Some(start)
+    let len = run.len().clamp(MIN_RUN, LONG_LINE);
+    let line = bytes[..end].iter().rev().take(len).take_while(|&&it| base64_digit(it).is_some());
+    line.count() == len && skip_fold(bytes, end) == Some(run.start)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::class::MIN_RUN;
 use super::decode::Scheme;
 use super::dump;
 use super::start::Start;
+use crate::anchor::AnchorKind;
 use crate::candidate::{Candidate, OnCandidate};
 use crate::encoding::Layer;
 use crate::matcher::Matcher;
@@ -329,8 +330,8 @@ impl BrokenSearch<'_> {
             let inspected_end = gap.end + 1;
             for start in starts {
                 if self.heads.may_continue(&bytes[start..at], bytes[gap.end]) {
-                    let scheme = Scheme::Broken(gap.layer);
-                    let place = Start { scheme, start, inspected_start, inspected_end };
+                    let (scheme, kind) = (Scheme::Broken(gap.layer), AnchorKind::Head);
+                    let place = Start { scheme, kind, start, inspected_start, inspected_end };
                     place.decide(self.matcher, search, scratch, on);
                     is_tried = true;
                 }
@@ -382,7 +383,8 @@ impl BrokenSearch<'_> {
             let soft = Scheme::Text(Layer::QuotedPrintable);
             let scheme = if is_soft { soft } else { Scheme::Broken(gap.layer) };
             for start in self.heads.starts(bytes, at_gap) {
-                let place = Start { scheme, start, inspected_start, inspected_end };
+                let kind = AnchorKind::Head;
+                let place = Start { scheme, kind, start, inspected_start, inspected_end };
                 place.decide(self.matcher, search, scratch, on);
             }
         }

@@ -6,6 +6,16 @@
 use super::digit::{base64_digit, hex_digit};
 use crate::encoding::Layer;
 
+/// The kinds of escapes, and the characters with which they begin.
+pub(crate) const ESCAPES: [(u8, Layer); 6] = [
+    (b'%', Layer::Percent),
+    (b'\\', Layer::Unicode),
+    (b'\\', Layer::HexEscape),
+    (b'\\', Layer::Backslash),
+    (b'&', Layer::Html),
+    (b'=', Layer::QuotedPrintable),
+];
+
 /// One decoded escape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unescaped {

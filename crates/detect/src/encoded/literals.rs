@@ -1,6 +1,6 @@
-//! The literals of the encoded forms of the rules' heads, and the searchers for them.
+//! The literals of the encoded forms of the rules' anchors, and the searchers for them.
 //!
-//! Input: the heads of the rules whose tokens are searched for in encoded text. Output: searchers for their
+//! Input: the anchors of the rules whose tokens are searched for in encoded text. Output: searchers for their
 //! literals, and the forms that a literal may belong to. Decoding decides ([`super::start`]).
 
 use super::base64_run::looks_like_base64;
@@ -10,6 +10,7 @@ use super::decode::Scheme;
 use super::needles::{self, Escape, EscapeNeedle, RunNeedle};
 use crate::prefilter::Prefilter;
 use aho_corasick::BuildError;
+use ddpatrol_token::Anchor;
 
 /// The literals to search for in long runs.
 #[derive(Debug)]
@@ -21,6 +22,9 @@ pub(crate) struct Literals {
     pub(super) escape_prefilter: Prefilter,
     /// For each anchor character, the parts of heads before it.
     before: Vec<Vec<Box<[u8]>>>,
+    /// The anchors in the middle of tokens.
+    middles: Vec<Anchor>,
+    middle_prefilter: Prefilter,
     pub(crate) broken: BrokenHeads,
     /// The pairs of adjacent characters in literals, with the character before a literal that belongs to it.
     pairs: Box<[u64; 1024]>,
@@ -39,7 +43,7 @@ fn pairs_of(needles: &[RunNeedle]) -> Box<[u64; 1024]> {
         let at = usize::from(first) << 8 | usize::from(second);
         pairs[at >> 6] |= 1 << (at & 63);
     };
-    for RunNeedle { text, forms } in needles {
+    for RunNeedle { text, forms } in needles.iter().filter(|it| it.is_of_head()) {
         text.windows(2).for_each(|pair| add(pair[0], pair[1]));
         if forms.iter().any(|form| form.back > 0) {
             (0..=u8::MAX).for_each(|before| add(before, text[0]));
@@ -51,7 +55,7 @@ fn pairs_of(needles: &[RunNeedle]) -> Box<[u64; 1024]> {
 /// Lists the proper beginnings of literals by their last character, the shortest first.
 fn beginnings_of<'a>(needles: impl Iterator<Item = &'a RunNeedle>) -> Vec<Vec<Box<[u8]>>> {
     let mut all: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); 256];
-    for needle in needles {
+    for needle in needles.filter(|it| it.is_of_head()) {
         for len in 1..needle.text.len() {
             let beginning = &needle.text[..len];
             let same = &mut all[usize::from(beginning[len - 1])];
@@ -68,18 +72,29 @@ fn beginnings_of<'a>(needles: impl Iterator<Item = &'a RunNeedle>) -> Vec<Vec<Bo
 const ID_LENS: [usize; 2] = [40, 64];
 
 impl Literals {
-    pub(crate) fn new<'a>(heads: impl Iterator<Item = &'a [u8]>) -> Result<Self, BuildError> {
-        let mut heads: Vec<&[u8]> = heads.collect();
+    pub(crate) fn new<'a>(anchors: impl Iterator<Item = &'a Anchor>) -> Result<Self, BuildError> {
+        let anchors: Vec<&Anchor> = anchors.collect();
+        let (heads, middles): (Vec<&Anchor>, Vec<&Anchor>) =
+            anchors.iter().partition(|it| it.is_head());
+        let middles: Vec<Anchor> = middles.into_iter().cloned().collect();
+        let mut heads: Vec<&[u8]> = heads.into_iter().map(|it| &*it.text).collect();
         heads.sort_unstable();
-        heads.dedup();
         let mut before: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); 256];
         for head in &heads {
             let (byte, at) = needles::anchor(head);
             before[usize::from(byte)].push(head[..at].into());
         }
-        let bytes = (0..=u8::MAX).filter(|&byte| !before[usize::from(byte)].is_empty());
-        let escapes = needles::escape_needles(&bytes.collect::<Vec<u8>>());
-        let needles = needles::run_needles(&heads);
+        let mut escaped: Vec<u8> =
+            (0..=u8::MAX).filter(|&byte| !before[usize::from(byte)].is_empty()).collect();
+        escaped.extend(middles.iter().map(|it| needles::anchor(&it.text).0));
+        escaped.sort_unstable();
+        escaped.dedup();
+        let escapes = needles::escape_needles(&escaped);
+        let mut texts: Vec<&[u8]> = middles.iter().map(|it| &*it.text).collect();
+        texts.sort_unstable();
+        texts.dedup_by(|longer, shorter| longer.starts_with(shorter));
+        let middle_prefilter = Prefilter::new(&texts)?;
+        let needles = needles::run_needles(&anchors);
         let texts: Vec<&[u8]> = needles.iter().map(|needle| &*needle.text).collect();
         let prefilter = Prefilter::new(&texts)?;
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
@@ -100,6 +115,8 @@ impl Literals {
             escapes,
             escape_prefilter,
             before,
+            middles,
+            middle_prefilter,
             broken,
             pairs,
             beginnings,
@@ -111,6 +128,11 @@ impl Literals {
     /// Returns, for each head with this anchor character, the part of the head before it.
     pub(super) fn before(&self, escape: Escape) -> impl Iterator<Item = &[u8]> {
         self.before[usize::from(escape.byte)].iter().map(|before| &**before)
+    }
+
+    /// Returns the anchors in the middle of tokens with this anchor character.
+    pub(super) fn middles(&self, escape: Escape) -> impl Iterator<Item = &Anchor> {
+        self.middles.iter().filter(move |it| needles::anchor(&it.text).0 == escape.byte)
     }
 
     /// Returns `true` if a literal may contain these two characters, one at the end of a line and one at the
@@ -152,6 +174,7 @@ impl Literals {
     pub(crate) fn may_contain_token(&self, run: &[u8]) -> bool {
         let mut parts = run.split(|&byte| !is_run(byte)).filter(|it| it.len() >= MIN_RUN);
         parts.any(|part| self.may_contain_encoded(part))
+            || self.middle_prefilter.is_match(run)
             || self.broken.is_rest(run)
             || self.may_contain_escaped(run)
     }

@@ -7,14 +7,16 @@ use super::breaks;
 use super::class::is_run;
 use super::decode::{self, Decoded, Pieces, Scheme};
 use super::dump;
+use super::escape::ESCAPES;
 use super::fold::Fold;
 use super::literals::Literals;
-use super::start::head_start;
+use super::start::{head_start, middle_start, start_before};
+use crate::anchor::AnchorKind;
 use crate::encoding::Layer;
 use crate::matcher::Matcher;
 use crate::rules::RuleIndex;
 use crate::scratch::Scratch;
-use ddpatrol_token::Format;
+use ddpatrol_token::{Anchor, Format};
 use std::ops::Range;
 
 /// The minimum number of decoded characters after a head for a span to be masked.
@@ -34,16 +36,17 @@ impl MaskSpans<'_> {
         let Self { matcher, literals } = self;
         let mut spans = Vec::new();
         let mut out = Decoded::default();
-        let mut decode_at = |scheme: Scheme, start: usize, spans: &mut Vec<Range<usize>>| {
+        let mut decode_at = |form: (Scheme, AnchorKind), start, spans: &mut Vec<Range<usize>>| {
+            let (scheme, kind) = form;
             let mut decode_folded = |fold: Fold| {
                 let pieces = Pieces { bytes, start, fold };
                 // The first bytes rule out most positions.
-                scheme.decode_folded(pieces, matcher.longest_head(), &mut out);
-                let Some(longest) = matcher.longest_from(&out.bytes) else { return };
+                scheme.decode_folded(pieces, matcher.anchors_end(kind), &mut out);
+                let Some(longest) = matcher.longest_from(kind, &out.bytes) else { return };
                 scheme.decode_folded(pieces, longest, &mut out);
-                let head = matcher.provable_heads().find(|head| out.bytes.starts_with(head));
+                let anchor_end = matcher.anchor_end(kind, &out.bytes);
                 let is_long_enough =
-                    head.and_then(|head| out.ends.get(head.len() + MIN_SECRET)).is_some();
+                    anchor_end.and_then(|end| out.ends.get(end + MIN_SECRET)).is_some();
                 let Some(&end) = out.ends.last().filter(|_| is_long_enough) else { return };
                 match fold {
                     Fold::Plain => spans.push(start..end),
@@ -58,19 +61,26 @@ impl MaskSpans<'_> {
         literals.prefilter.find(bytes, 0..bytes.len(), |hit| {
             for form in &literals.needles[hit.needle].forms {
                 if let Some(start) = hit.start.checked_sub(form.back) {
-                    decode_at(form.scheme, start, &mut spans);
+                    decode_at((form.scheme, form.kind), start, &mut spans);
                 }
             }
         });
         literals.escape_prefilter.find(bytes, 0..bytes.len(), |hit| {
             for escape in &literals.escapes[hit.needle].escapes {
+                let scheme = Scheme::Text(escape.layer);
                 for before in literals.before(*escape) {
                     if let Some(start) = head_start(bytes, hit.start, before, escape.layer) {
-                        decode_at(Scheme::Text(escape.layer), start, &mut spans);
+                        decode_at((scheme, AnchorKind::Head), start, &mut spans);
+                    }
+                }
+                for middle in literals.middles(*escape) {
+                    if let Some(start) = middle_start(bytes, hit.start, middle, escape.layer) {
+                        decode_at((scheme, AnchorKind::Middle), start, &mut spans);
                     }
                 }
             }
         });
+        self.escaped_middles(bytes, &mut spans);
         matcher.each_head(bytes, 0..bytes.len(), |head| {
             for &rule in head.rules {
                 // A proven plain token ends here, even if it ends in `=` and more text follows.
@@ -81,6 +91,7 @@ impl MaskSpans<'_> {
         });
         self.utf16(bytes, &mut spans);
         self.utf32(bytes, &mut spans);
+        self.wide_middles(bytes, &mut spans);
         self.broken(bytes, scratch, &mut spans);
         spans
     }
@@ -127,6 +138,56 @@ impl MaskSpans<'_> {
         }
     }
 
+    /// Lists the spans of tokens with an anchor in their middle and escaped characters around it.
+    fn escaped_middles(self, bytes: &[u8], spans: &mut Vec<Range<usize>>) {
+        let (matcher, kind) = (self.matcher, AnchorKind::Middle);
+        let mut out = Decoded::default();
+        matcher.each_middle(bytes, |hit| {
+            let Some(Anchor { offset, .. }) = matcher.rule(hit.rule).format.anchor() else {
+                return;
+            };
+            for (_, layer) in ESCAPES {
+                let Some(start) = start_before(bytes, hit.anchor, *offset, layer) else { continue };
+                let scheme = Scheme::Text(layer);
+                scheme.decode(bytes, start, matcher.anchors_end(kind), &mut out);
+                let Some(longest) = matcher.longest_from(kind, &out.bytes) else { continue };
+                scheme.decode(bytes, start, longest, &mut out);
+                // Plain tokens are masked elsewhere.
+                if let Some(&end) = out.ends.last()
+                    && end - start != out.bytes.len()
+                {
+                    spans.push(start..end);
+                }
+            }
+        });
+    }
+
+    /// Lists the spans of UTF-16 and UTF-32 around anchors in the middle of tokens.
+    fn wide_middles(self, bytes: &[u8], spans: &mut Vec<Range<usize>>) {
+        for (width, Anchor { text, offset }) in [2, 4]
+            .iter()
+            .flat_map(|&width| self.matcher.provable_middles().map(move |it| (width, it)))
+        {
+            let is_unit = |unit: &[u8]| is_run(unit[0]) && unit[1..].iter().all(|&byte| byte == 0);
+            let mut wide: Vec<u8> = Vec::new();
+            for &byte in text {
+                wide.push(byte);
+                wide.resize(wide.len() + width - 1, 0);
+            }
+            // The zeros after the last character belong to the little-endian order only.
+            wide.truncate(wide.len() - width + 1);
+            for at in memchr::memmem::find_iter(bytes, &wide) {
+                let before = bytes[..at].rchunks_exact(width).take(*offset);
+                let before = before.take_while(|unit| is_unit(unit)).count();
+                let after = bytes[at..].chunks(width).take(self.matcher.lookahead());
+                let after = after.take_while(|unit| is_unit(unit)).count();
+                if before == *offset {
+                    spans.push(at - width * before..bytes.len().min(at + width * after));
+                }
+            }
+        }
+    }
+
     /// Lists the spans of broken tokens, and of those that are cut off.
     fn broken(self, bytes: &[u8], scratch: &mut Scratch, spans: &mut Vec<Range<usize>>) {
         let Self { matcher, literals } = self;
@@ -134,11 +195,12 @@ impl MaskSpans<'_> {
         let mut add = |start: usize, scratch: &mut Scratch| {
             let scheme = Scheme::Broken(Layer::Folded);
             scheme.decode(bytes, start, matcher.longest_head(), &mut out);
-            let Some(longest) = matcher.longest_from(&out.bytes) else { return };
+            let kind = AnchorKind::Head;
+            let Some(longest) = matcher.longest_from(kind, &out.bytes) else { return };
             scheme.decode(bytes, start, longest, &mut out);
             for rule in matcher.provable_rules() {
                 let format = &matcher.rule(rule).format;
-                if !out.bytes.starts_with(format.head()) {
+                if format.has_middle() || !format.has_anchor_in(&out.bytes) {
                     continue;
                 }
                 matcher.ends(rule, &out.bytes, 0, scratch);

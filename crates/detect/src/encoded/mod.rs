@@ -32,6 +32,10 @@
 //! - any encoding of this list inside base64 of 64 characters or more that contains text, gzip or zlib, up
 //!   to three levels deep.
 //!
+//! Of tokens whose anchor is in their middle, the characters before it must be in one piece: the items about
+//! folded hex, joined literals, gaps and dumps do not apply to them, and folded base64 of text must have lines of
+//! at least 64 characters. Tokens without an anchor are found in what is decoded as a whole (UTF-16, UTF-32, nested base64).
+//!
 //! For formats whose head has fewer than four bytes, not all alignments are found. Shaped tokens are not
 //! searched for: only a checksum distinguishes an encoded token from other data. In the names of git trees
 //! only one level of base64 and hex is searched.
@@ -54,7 +58,7 @@ pub(super) mod decode;
 mod digit;
 mod dump;
 mod endianness;
-mod escape;
+pub(super) mod escape;
 pub(crate) mod fold;
 mod gap;
 pub(crate) mod line_prefix;
@@ -74,11 +78,13 @@ pub use digit::base64_digit;
 pub(super) use fold::pieces;
 pub use open_base64::{end_of_base64, may_continue_base64, nested_base64};
 
+use super::anchor::AnchorKind;
 use super::budget;
 use super::candidate::{Candidate, OnCandidate};
 use super::matcher::Matcher;
 use super::scratch::Scratch;
 use super::search::{ContentKind, Search};
+use super::words;
 use broken::BrokenSearch;
 use decode::{DECODE_LOOKAHEAD, LOOKBEHIND, Scheme};
 use fold::Fold;
@@ -88,7 +94,7 @@ use literals::Literals;
 use needles::Escape;
 use nested::NestedSearch;
 use runs::EncodedRun;
-use start::{Start, head_start};
+use start::{Start, head_start, middle_start};
 use std::ops::Range;
 
 /// The search of one part for encoded tokens.
@@ -141,6 +147,7 @@ impl EncodedSearch<'_> {
             EncodedRun::Base64OrHex(run) => {
                 search.spend(&mut scratch.budget, budget::RUN * run.len() as u64);
                 self.search_run(search, &run, scratch, on);
+                words::search(self.matcher, search, &run, on);
                 if is_text {
                     // The surrounding text decides whether base64 begins or continues here.
                     let is_base64 = looks_like_base64(&search.bytes[run.clone()]);
@@ -216,12 +223,14 @@ impl EncodedSearch<'_> {
             let needle = &self.literals.needles[hit.needle];
             for form in &needle.forms {
                 let Some(start) = hit.start.checked_sub(form.back) else { continue };
-                if form.back == 1 && base64_digit(bytes[start]).is_none() {
+                let mut before = bytes[start..hit.start].iter().rev();
+                if !before.all(|&byte| base64_digit(byte).is_some()) {
                     continue;
                 }
                 let (inspected_start, inspected_end) =
-                    (run.start.saturating_sub(MIN_RUN), run.end + 1);
-                let place = Start { scheme: form.scheme, start, inspected_start, inspected_end };
+                    (start.min(run.start.saturating_sub(MIN_RUN)), run.end + 1);
+                let (scheme, kind) = (form.scheme, form.kind);
+                let place = Start { scheme, kind, start, inspected_start, inspected_end };
                 place.decide(self.matcher, search, scratch, on);
             }
         });
@@ -294,12 +303,13 @@ impl EncodedSearch<'_> {
         let text: Vec<u8> = places.iter().map(|&at| bytes[at]).collect();
         self.literals.prefilter.find(&text, 0..text.len(), |hit| {
             let needle = &self.literals.needles[hit.needle];
-            for form in &needle.forms {
+            for form in needle.forms.iter().filter(|form| form.kind == AnchorKind::Head) {
                 let Some(first) = hit.start.checked_sub(form.back) else { continue };
                 if first < border && hit.start + needle.text.len() > border {
                     let (start, inspected_start) = (places[first], places[0]);
                     let place = Start {
                         scheme: form.scheme,
+                        kind: form.kind,
                         start,
                         inspected_start,
                         inspected_end: next + longest,
@@ -327,10 +337,20 @@ impl EncodedSearch<'_> {
             is_unmatched = false;
             let place = Start {
                 scheme: Scheme::Text(escape.layer),
+                kind: AnchorKind::Head,
                 start,
                 inspected_start,
                 inspected_end: after_run,
             };
+            place.decide(self.matcher, search, scratch, on);
+        }
+        for middle in self.literals.middles(escape) {
+            let (bytes, layer) = (search.bytes, escape.layer);
+            let Some(start) = middle_start(bytes, at, middle, layer) else { continue };
+            is_unmatched = false;
+            let (scheme, kind) = (Scheme::Text(layer), AnchorKind::Middle);
+            let inspected_start = inspected_start.min(start);
+            let place = Start { scheme, kind, start, inspected_start, inspected_end: after_run };
             place.decide(self.matcher, search, scratch, on);
         }
         if is_unmatched {

@@ -1,10 +1,12 @@
-//! Derives the needles: from the head of each rule, the literals of its encoded forms.
+//! Derives the needles: from the anchor of each rule, the literals of its encoded forms.
 //!
-//! Input: heads. Output: needles, each with the forms that it may belong to. Literals are cut to a few
+//! Input: anchors. Output: needles, each with the forms that it may belong to. Literals are cut to a few
 //! characters, so that several forms and heads share them; decoding from a hit decides.
 
 use super::decode::Scheme;
+use crate::anchor::AnchorKind;
 use crate::encoding::Layer;
+use ddpatrol_token::Anchor;
 use std::collections::BTreeMap;
 
 /// A literal that is searched for in long runs, and how the text around it may be read.
@@ -18,8 +20,16 @@ pub(super) struct RunNeedle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Form {
     pub(super) scheme: Scheme,
+    pub(super) kind: AnchorKind,
     /// The number of characters from the start of the token to the literal.
     pub(super) back: usize,
+}
+
+impl RunNeedle {
+    /// Returns `true` if the needle is part of an encoded head.
+    pub(super) fn is_of_head(&self) -> bool {
+        self.forms.iter().any(|form| form.kind == AnchorKind::Head)
+    }
 }
 
 /// An escaped character of a head.
@@ -33,7 +43,7 @@ pub(super) struct Escape {
 const SHORTEST: usize = 3;
 
 /// Derives the literals of base64 and hex.
-pub(super) fn run_needles(heads: &[&[u8]]) -> Vec<RunNeedle> {
+pub(super) fn run_needles(anchors: &[&Anchor]) -> Vec<RunNeedle> {
     let mut all: BTreeMap<Vec<u8>, Vec<Form>> = BTreeMap::new();
     let mut add = |text: Vec<u8>, form: Form| {
         if text.len() >= SHORTEST {
@@ -43,23 +53,33 @@ pub(super) fn run_needles(heads: &[&[u8]]) -> Vec<RunNeedle> {
             }
         }
     };
-    for head in heads {
-        let wide: Vec<u8> = head.iter().flat_map(|&byte| [byte, 0]).collect();
+    for Anchor { text, offset } in anchors {
+        let kind = if *offset == 0 { AnchorKind::Head } else { AnchorKind::Middle };
+        let wide: Vec<u8> = text.iter().flat_map(|&byte| [byte, 0]).collect();
         for before in 0..3 {
-            let (skip, back) = [(0, 0), (2, 1), (4, 1)][before];
-            for text in base64(head, before) {
-                add(cut(text, 4), Form { scheme: Scheme::Base64 { skip }, back });
+            let skip = [0, 2, 4][before];
+            let back = |offset| base64_back(before, offset);
+            for text in base64(text, (before + offset) % 3) {
+                let scheme = Scheme::Base64 { skip };
+                add(cut(text, 4), Form { scheme, kind, back: back(*offset) });
             }
-            for text in base64(&wide, before) {
-                add(cut(text, 5), Form { scheme: Scheme::Base64Utf16 { skip }, back });
+            for text in base64(&wide, (before + 2 * offset) % 3) {
+                let scheme = Scheme::Base64Utf16 { skip };
+                add(cut(text, 5), Form { scheme, kind, back: back(2 * offset) });
             }
         }
-        let hex = hex::encode(head);
+        let hex = hex::encode(text);
         for text in [hex.to_uppercase(), hex] {
-            add(cut(text.into_bytes(), 6), Form { scheme: Scheme::Hex, back: 0 });
+            add(cut(text.into_bytes(), 6), Form { scheme: Scheme::Hex, kind, back: 2 * offset });
         }
     }
     merge(all)
+}
+
+/// Returns the number of characters from the first one of a token in base64, with `before` bytes before it in
+/// its group of three, to the first one that depends only on the bytes from `offset` on.
+fn base64_back(before: usize, offset: usize) -> usize {
+    (8 * (before + offset)).div_ceil(6) - 8 * before / 6
 }
 
 /// Merges each literal into the literal that is its prefix.
@@ -199,7 +219,9 @@ mod tests {
 
     #[test]
     fn a_literal_that_begins_with_another_shares_its_hits() {
-        let needles = run_needles(&[b"ddpat_", b"ddsat_", b"ghp_", b"gho_"]);
+        let heads = ["ddpat_", "ddsat_", "ghp_", "gho_"];
+        let anchors = heads.map(|head| Anchor { text: head.as_bytes().into(), offset: 0 });
+        let needles = run_needles(&anchors.iter().collect::<Vec<_>>());
         for (at, needle) in needles.iter().enumerate() {
             let others = needles.iter().enumerate().filter(|(other, _)| *other != at);
             for (_, other) in others {
@@ -207,6 +229,14 @@ mod tests {
             }
             assert!(!needle.forms.is_empty());
         }
+    }
+
+    #[test]
+    fn the_distance_to_the_start_depends_on_the_alignment() {
+        // The groups of `xyzabcdef`: xyz abc def, ..x yza bcd ef., .xy zab cde f...
+        assert_eq!([0, 1, 2].map(|before| base64_back(before, 0)), [0, 1, 1]);
+        assert_eq!([0, 1, 2].map(|before| base64_back(before, 3)), [4, 5, 5]);
+        assert_eq!([0, 1, 2].map(|before| base64_back(before, 1)), [2, 2, 2]);
     }
 
     #[test]

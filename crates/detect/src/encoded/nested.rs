@@ -15,6 +15,7 @@ use super::stream::{Base64Reader, Base64Stream};
 use crate::budget::{self, Budget};
 use crate::candidate::{Candidate, Evidence, Match, OnCandidate};
 use crate::encoding::{Encoding, Layer};
+use crate::matcher::Matcher;
 use crate::scratch::{EncodedArchive, Scratch};
 use crate::search::{DEPTH, Level, Search};
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
@@ -48,6 +49,8 @@ struct Packed {
 pub(crate) struct NestedSearch<'a> {
     /// Searches the decoded content, which may contain further encoded content.
     pub(crate) search_bytes: SearchBytes<'a>,
+    /// The rules whose tokens are found.
+    pub(crate) matcher: &'a Matcher,
 }
 
 impl NestedSearch<'_> {
@@ -175,16 +178,17 @@ impl NestedSearch<'_> {
             return;
         }
         let before = run.start.checked_sub(1).map(|at| bytes[at]);
-        let is_cut = before.is_some_and(|byte| byte != b'=' && is_run(byte))
-            || base64_run::continues(bytes, run.start);
+        let is_cut = before.is_some_and(|byte| byte != b'=' && is_run(byte));
         // Padding ends base64, and an assigned value begins after the `=`.
         let mut next = run.start;
         for part in bytes[run.clone()].split_inclusive(|&byte| byte == b'=') {
             let at = next;
             next += part.len();
             let part = part.strip_suffix(b"=").unwrap_or(part);
-            let is_continued = is_cut && at == run.start;
-            if part.len() < base64_run::SHORTEST || at >= search.part.end || is_continued {
+            if part.len() < base64_run::SHORTEST || at >= search.part.end {
+                continue;
+            }
+            if at == run.start && (is_cut || base64_run::continues(bytes, at..at + part.len())) {
                 continue;
             }
             if !looks_like_base64(&part[..base64_run::SHORTEST]) {
@@ -226,12 +230,19 @@ impl NestedSearch<'_> {
         let inspected_end = stream.end();
         let known = scratch.archive_count();
         self.search_decoded(&search.inner(&text, Level::Decoded), scratch, &mut |found, token| {
-            // The ordinary search finds tokens with a single level of base64.
+            let (start, end) = (stream.start_of(found.start), stream.end_of(found.end));
+            // The ordinary search finds tokens with a single level of base64, except for those without an anchor,
+            // and for folded ones whose anchor is in their middle.
             let wide = Encoding::PLAIN.with([Layer::Utf16Le]);
-            if found.encoding.is_plain() || found.encoding == wide {
+            let is_single = found.encoding.is_plain() || found.encoding == wide;
+            let is_folded = || search.bytes[start..end].iter().any(|&byte| !is_run(byte));
+            let is_found = match self.matcher.rule(found.rule).format.anchor() {
+                Some(anchor) => anchor.is_head() || !is_folded(),
+                None => false,
+            };
+            if is_single && is_found {
                 return;
             }
-            let (start, end) = (stream.start_of(found.start), stream.end_of(found.end));
             let found = Match { start, end, encoding: found.encoding.wrapped_in(layers), ..found };
             on(Candidate { inspected_start: at, start, inspected_end, found: Some(found) }, token);
         });
@@ -354,6 +365,7 @@ mod tests {
     use super::*;
     use crate::search::ContentKind;
     use std::cell::RefCell;
+    use std::sync::Arc;
 
     /// Searches `text` twice and returns the nested contents that were searched, each with its depth.
     fn contents(text: &[u8], depth: usize) -> Vec<(Vec<u8>, usize)> {
@@ -361,7 +373,8 @@ mod tests {
         let record = |search: &Search<'_>, _: &mut Scratch, _: OnCandidate<'_>| {
             contents.borrow_mut().push((search.bytes.to_vec(), search.depth));
         };
-        let nested = NestedSearch { search_bytes: &record };
+        let matcher = Matcher::new(Arc::default()).expect("no rules");
+        let nested = NestedSearch { search_bytes: &record, matcher: &matcher };
         let part = 0..text.len();
         let search = Search {
             bytes: text,

@@ -11,9 +11,11 @@ use super::fold::Fold;
 use super::line_prefix::LINE_LOOKBEHIND;
 use super::literals::Literals;
 use super::open_base64;
-use super::start::head_start;
+use super::start::{head_start, middle_start};
+use crate::anchor::AnchorKind;
 use crate::encoding::Layer;
 use crate::matcher::Matcher;
+use crate::pem::{MAX_BLOCK, PemBlock};
 use crate::rules::RuleIndex;
 use crate::scratch::Scratch;
 use std::borrow::Cow;
@@ -30,8 +32,8 @@ impl Pending<'_> {
     /// Returns the offset of the first line that may become part of a token; the length if there is none.
     /// The bytes before `decided` are context only.
     pub(crate) fn start(self, bytes: &[u8], decided: usize, scratch: &mut Scratch) -> usize {
-        let near =
-            bytes.len().saturating_sub(self.matcher.lookahead() + LOOKBEHIND + LINE_LOOKBEHIND);
+        let longest = self.matcher.lookahead().max(self.longest_block());
+        let near = bytes.len().saturating_sub(longest + LOOKBEHIND + LINE_LOOKBEHIND);
         let text = without_zeros(&bytes[near..]);
         let Heads { open, last_proven } = self.heads(&text, scratch);
         let head = open.map(|at| line_start(bytes, near, newlines(&text[at..])));
@@ -46,10 +48,16 @@ impl Pending<'_> {
         head.into_iter().chain(block).min().unwrap_or(bytes.len())
     }
 
+    /// Returns the maximum length of the block of a private key.
+    fn longest_block(self) -> usize {
+        if self.matcher.rules().has_verifier() { MAX_BLOCK } else { 0 }
+    }
+
     /// Searches for heads, encoded or not, whose token may continue after the end, and for plain tokens.
     fn heads(self, text: &[u8], scratch: &mut Scratch) -> Heads {
         let Self { matcher, literals } = self;
         let (mut open, mut last_proven) = (Vec::new(), None::<Range<usize>>);
+        let mut block = None;
         matcher.each_head(text, 0..text.len(), |head| {
             let proven = |&rule: &RuleIndex| {
                 matcher.ends(rule, text, head.start, scratch);
@@ -57,6 +65,11 @@ impl Pending<'_> {
                 let mut ends = scratch.ends.iter().copied().filter(|&end| end < text.len());
                 ends.find(|&end| format.check(&text[head.start..end]).is_proven())
             };
+            let has_verifier = |&rule: &RuleIndex| matcher.rule(rule).verifier.is_some();
+            if block.is_none() && head.rules.iter().any(has_verifier) {
+                let is_open = PemBlock::read(text, head.start).is_open(text);
+                block = Some(head.start).filter(|_| is_open);
+            }
             let rest = &text[head.start..];
             let end = rest.iter().position(|&it| !is_run(it) && it != b'.' || it == b'=');
             if let Some(end) = head.rules.iter().find_map(proven) {
@@ -69,16 +82,16 @@ impl Pending<'_> {
         });
         let mut out = Decoded::default();
         let mut folded = None::<usize>;
-        let mut decode_at = |scheme: Scheme, start: usize| {
-            scheme.decode(text, start, matcher.longest_head(), &mut out);
-            match matcher.longest_from(&out.bytes) {
+        let mut decode_at = |(scheme, kind): (Scheme, AnchorKind), start: usize| {
+            scheme.decode(text, start, matcher.anchors_end(kind), &mut out);
+            match matcher.longest_from(kind, &out.bytes) {
                 Some(longest) => {
                     scheme.decode(text, start, longest + 1, &mut out);
                     if matcher.decide_decoded(&out.bytes, scratch).is_some() {
                         return;
                     }
                 }
-                None if out.bytes.len() == matcher.longest_head() => return,
+                None if out.bytes.len() == matcher.anchors_end(kind) => return,
                 None => {}
             }
             if may_continue(text, out.ends.last().copied()) {
@@ -92,15 +105,21 @@ impl Pending<'_> {
         literals.prefilter.find(text, 0..text.len(), |hit| {
             for form in &literals.needles[hit.needle].forms {
                 if let Some(start) = hit.start.checked_sub(form.back) {
-                    decode_at(form.scheme, start);
+                    decode_at((form.scheme, form.kind), start);
                 }
             }
         });
         literals.escape_prefilter.find(text, 0..text.len(), |hit| {
             for escape in &literals.escapes[hit.needle].escapes {
+                let scheme = Scheme::Text(escape.layer);
                 for before in literals.before(*escape) {
                     if let Some(start) = head_start(text, hit.start, before, escape.layer) {
-                        decode_at(Scheme::Text(escape.layer), start);
+                        decode_at((scheme, AnchorKind::Head), start);
+                    }
+                }
+                for middle in literals.middles(*escape) {
+                    if let Some(start) = middle_start(text, hit.start, middle, escape.layer) {
+                        decode_at((scheme, AnchorKind::Middle), start);
                     }
                 }
             }
@@ -108,7 +127,7 @@ impl Pending<'_> {
         let last_stop = last_stop(text);
         let open = open.into_iter().filter(|&at| last_stop.is_none_or(|stop| at > stop));
         // The characters of a gap are no stops.
-        let open = open.chain(folded).chain(self.broken_heads(text, scratch)).min();
+        let open = open.chain(folded).chain(block).chain(self.broken_heads(text, scratch)).min();
         Heads { open, last_proven }
     }
 
@@ -126,7 +145,7 @@ impl Pending<'_> {
         for fold in Fold::others(text, start) {
             let pieces = Pieces { bytes: text, start, fold };
             scheme.decode_folded(pieces, self.matcher.longest_head(), &mut out);
-            match self.matcher.longest_from(&out.bytes) {
+            match self.matcher.longest_from(AnchorKind::Head, &out.bytes) {
                 Some(longest) => {
                     scheme.decode_folded(pieces, longest + 1, &mut out);
                     if self.matcher.decide_decoded(&out.bytes, scratch).is_some() {
@@ -159,7 +178,7 @@ impl Pending<'_> {
             let longest = matcher.longest_head();
             scheme.decode(text, start, longest, &mut out);
             let is_head_begun = matcher.provable_heads().any(|head| head.starts_with(&out.bytes));
-            match matcher.longest_from(&out.bytes) {
+            match matcher.longest_from(AnchorKind::Head, &out.bytes) {
                 Some(longest) => {
                     scheme.decode(text, start, longest + 1, &mut out);
                     if out.bytes.len() > longest

@@ -8,24 +8,28 @@ use super::class::is_run;
 use super::decode::{DECODE_LOOKAHEAD, MAX_ENCODED_LEN, Pieces, Scheme};
 use super::digit::base64_digit;
 use super::dump::{self, MAX_COLUMNS};
-use super::escape::{MAX_BACKSLASHES, Unescaped, escape};
+use super::escape::{MAX_BACKSLASHES, escape};
 use super::fold::Fold;
 use super::line_prefix::LINE_LOOKAHEAD;
+use super::needles;
+use crate::anchor::AnchorKind;
 use crate::budget;
 use crate::candidate::{Candidate, Evidence, Match, OnCandidate};
 use crate::encoding::{Encoding, Layer};
 use crate::matcher::{DecodedToken, Matcher};
 use crate::scratch::Scratch;
 use crate::search::Search;
+use ddpatrol_token::Anchor;
 use std::ops::Range;
 
 /// A position to decode from, and the range of bytes that its choice depended on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Start {
-    pub(super) scheme: Scheme,
-    pub(super) start: usize,
-    pub(super) inspected_start: usize,
-    pub(super) inspected_end: usize,
+pub(crate) struct Start {
+    pub(crate) scheme: Scheme,
+    pub(crate) kind: AnchorKind,
+    pub(crate) start: usize,
+    pub(crate) inspected_start: usize,
+    pub(crate) inspected_end: usize,
 }
 
 /// The result of one attempt to decode a token.
@@ -40,14 +44,14 @@ struct Attempt {
 
 impl Start {
     /// Decodes from the position and checks the decoded bytes, for each fold until a token is found.
-    pub(super) fn decide(
+    pub(crate) fn decide(
         self,
         matcher: &Matcher,
         search: &Search<'_>,
         scratch: &mut Scratch,
         on: OnCandidate<'_>,
     ) {
-        let Self { scheme, start, mut inspected_start, mut inspected_end } = self;
+        let Self { scheme, start, mut inspected_start, mut inspected_end, .. } = self;
         let mut attempt = self.attempt(Fold::Plain, matcher, search, scratch);
         inspected_end = inspected_end.max(attempt.read_end);
         if attempt.may_be_folded && attempt.found.is_none() {
@@ -83,15 +87,15 @@ impl Start {
         search: &Search<'_>,
         scratch: &mut Scratch,
     ) -> Attempt {
-        let Self { scheme, start, .. } = self;
+        let Self { scheme, kind, start, .. } = self;
         let bytes = search.bytes;
         let mut out = std::mem::take(&mut scratch.decoded);
         let pieces = Pieces { bytes, start, fold };
-        let mut limit = matcher.longest_head();
+        let mut limit = matcher.anchors_end(kind);
         // The first bytes rule out most positions.
         scheme.decode_folded(pieces, limit, &mut out);
         let mut found = None;
-        if let Some(longest) = matcher.longest_from(&out.bytes) {
+        if let Some(longest) = matcher.longest_from(kind, &out.bytes) {
             limit = longest + 1;
             scheme.decode_folded(pieces, limit, &mut out);
             found = matcher.decide_decoded(&out.bytes, scratch);
@@ -155,7 +159,8 @@ pub(crate) fn decode_after_head(
     let (mut read_end, mut is_unquoted) = (None, false);
     let mut decode = |scheme: Scheme| {
         let mut is_found = false;
-        let place = Start { scheme, start, inspected_start: start, inspected_end: start };
+        let kind = AnchorKind::Head;
+        let place = Start { scheme, kind, start, inspected_start: start, inspected_end: start };
         place.decide(matcher, search, scratch, &mut |candidate, token| {
             read_end = read_end.max(Some(candidate.inspected_end));
             is_found = candidate.found.is_some();
@@ -214,19 +219,65 @@ pub(super) fn head_start(bytes: &[u8], at: usize, before: &[u8], layer: Layer) -
         let more = bytes[..at].iter().rev().take(MAX_BACKSLASHES - 1);
         at -= more.take_while(|&&byte| byte == b'\\').count();
     }
-    let least = if layer == Layer::Backslash { 2 } else { 3 };
     for &byte in before.iter().rev() {
-        let escaped = (least..=MAX_ENCODED_LEN).rev().find(|&len| {
-            let text = at.checked_sub(len).map(|from| &bytes[from..at]);
-            let text = text.filter(|text| matches!(text[0], b'%' | b'\\' | b'&' | b'='));
-            let wanted = Unescaped { byte: Some(byte), len };
-            text.is_some_and(|text| escape(layer, text) == Some(wanted))
-        });
-        at -= match escaped {
+        at -= match escaped_before(bytes, at, layer, |it| it == byte) {
             Some(len) => len,
             None if at > 0 && bytes[at - 1] == byte => 1,
             None => return None,
         };
     }
     Some(at)
+}
+
+/// Returns the length of the escaped character that ends at `at`, if `is_wanted` accepts it.
+fn escaped_before(
+    bytes: &[u8],
+    at: usize,
+    layer: Layer,
+    is_wanted: impl Fn(u8) -> bool,
+) -> Option<usize> {
+    let least = if layer == Layer::Backslash { 2 } else { 3 };
+    (least..=MAX_ENCODED_LEN).rev().find(|&len| {
+        let text = at.checked_sub(len).map(|from| &bytes[from..at]);
+        let text = text.filter(|text| matches!(text[0], b'%' | b'\\' | b'&' | b'='));
+        let found = text.and_then(|text| escape(layer, text)).filter(|it| it.len == len);
+        found.and_then(|it| it.byte).is_some_and(&is_wanted)
+    })
+}
+
+/// Maximum number of bytes from the start of a token to an anchor in its middle, if characters are escaped.
+pub(crate) const MAX_BEFORE_MIDDLE: usize = 640;
+
+/// Returns the start of the `count` characters before `at`, each of which may be escaped.
+pub(crate) fn start_before(bytes: &[u8], at: usize, count: usize, layer: Layer) -> Option<usize> {
+    let mut start = at;
+    for _ in 0..count {
+        start -= match escaped_before(bytes, start, layer, is_run) {
+            Some(len) => len,
+            None if start > 0 && is_run(bytes[start - 1]) => 1,
+            None => return None,
+        };
+        if at - start > MAX_BEFORE_MIDDLE {
+            return None;
+        }
+    }
+    Some(start)
+}
+
+/// Returns the start of the token whose anchor, in its middle, has its escaped anchor character at `at`.
+pub(super) fn middle_start(
+    bytes: &[u8],
+    at: usize,
+    Anchor { text, offset }: &Anchor,
+    layer: Layer,
+) -> Option<usize> {
+    let (_, before) = needles::anchor(text);
+    let start = head_start(bytes, at, &text[..before], layer)?;
+    let mut rest = &bytes[start..];
+    for &byte in text {
+        let escaped = escape(layer, rest).filter(|it| it.byte == Some(byte));
+        let plain = rest.first().is_some_and(|&it| it == byte).then_some(1);
+        rest = &rest[escaped.map(|it| it.len).or(plain)?..];
+    }
+    start_before(bytes, start, *offset, layer)
 }

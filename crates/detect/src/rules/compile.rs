@@ -6,10 +6,12 @@
 use super::error::RuleError;
 use super::file::{Length, RuleFile, SegmentTable, TokenTable, VectorTable};
 use super::line_column::{self, LineColumn};
+use super::quote::{abbreviated, without_values};
 use super::rule::{Rule, Vector};
+use super::verifier::Verifier;
 use ddpatrol_token::format::FormatPart;
 use ddpatrol_token::{
-    Algorithm, ByteSet, Encoding, EvidenceBits, Format, FormatError, Lengths, Segment, Uuid,
+    Algorithm, ByteSet, Codec, Encoding, EvidenceBits, Format, FormatError, Lengths, Segment, Uuid,
 };
 use std::ops::Range;
 use std::path::Path;
@@ -51,6 +53,7 @@ impl RuleText<'_> {
         let valid_id = id.starts_with(|c: char| c.is_ascii_lowercase())
             && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !valid_id {
+            let id = abbreviated(id);
             let message = format!("invalid rule id `{id}`; use lower-case letters, digits and `-`");
             return Err(self.error(table.id.span(), message));
         }
@@ -59,12 +62,24 @@ impl RuleText<'_> {
             .iter()
             .map(|(name, segment)| self.segment(name, segment))
             .collect::<Result<_>>()?;
-        let format = Format::new(table.format.get_ref(), segments)
-            .map_err(|error| self.error(span_of(&error, table), error.to_string()))?;
+        let build = match &table.found_by {
+            None => Format::new,
+            Some(words) if words.get_ref() == "words" => Format::of_words,
+            Some(other) => {
+                let message =
+                    format!("unknown value `{}`; use \"words\"", abbreviated(other.get_ref()));
+                return Err(self.error(other.span(), message));
+            }
+        };
+        let format = build(table.format.get_ref(), segments).map_err(|error| {
+            self.error(span_of(&error, table), without_values(&error.to_string()))
+        })?;
+        let format = format.except(table.except.iter().map(|text| text.as_bytes().into()));
+        let verifier = table.verifier.as_ref().map(|name| self.verifier(name)).transpose()?;
         let vectors: Vec<Vector> = table
             .vectors
             .iter()
-            .map(|vector| self.vector(&format, vector))
+            .map(|vector| self.vector(&format, verifier, vector))
             .collect::<Result<_>>()?;
         let confirmed = self.is_confirmed(table, &format, &vectors)?;
         let is_proof = format.evidence_bits().is_some_and(EvidenceBits::is_proof);
@@ -78,6 +93,16 @@ impl RuleText<'_> {
             provable: confirmed && is_proof,
             weak: confirmed && !is_proof,
             vectors,
+            verifier,
+            group: table.group.clone(),
+        })
+    }
+
+    fn verifier(&self, name: &Spanned<String>) -> Result<Verifier> {
+        Verifier::parse(name.get_ref()).ok_or_else(|| {
+            let value = abbreviated(name.get_ref());
+            let known = Verifier::PrivateKey.name();
+            self.error(name.span(), format!("unknown verifier `{value}`; use \"{known}\""))
         })
     }
 
@@ -92,7 +117,7 @@ impl RuleText<'_> {
             if evidence.get_ref() != "shaped" {
                 let message = format!(
                     "unknown evidence `{}`; remove it, or write \"shaped\"",
-                    evidence.get_ref()
+                    abbreviated(evidence.get_ref())
                 );
                 return Err(self.error(evidence.span(), message));
             }
@@ -111,13 +136,22 @@ impl RuleText<'_> {
         if table.algorithm.is_some() {
             return self.checksum(name, spanned);
         }
-        if let Some(over) = table.over.as_ref().and_then(|over| over.first()) {
-            let message = "`over` is only valid for a checksum; add `algorithm`, or remove `over`";
-            return Err(self.error(over.span(), message.to_owned()));
+        let first = |list: &Option<Vec<Spanned<String>>>| Some(list.as_ref()?.first()?.span());
+        let decode = table.decode.as_ref().map(Spanned::span);
+        for (key, span) in
+            [("over", first(&table.over)), ("seeds", first(&table.seeds)), ("decode", decode)]
+        {
+            if let Some(span) = span {
+                let message = format!(
+                    "`{key}` is only valid for a checksum; add `algorithm`, or remove `{key}`"
+                );
+                return Err(self.error(span, message));
+            }
         }
         if let Some(target) = &table.decodes_to {
             if target.get_ref() != "uuid" {
-                let message = format!("unknown value `{}`; use \"uuid\"", target.get_ref());
+                let value = abbreviated(target.get_ref());
+                let message = format!("unknown value `{value}`; use \"uuid\"");
                 return Err(self.error(target.span(), message));
             }
             let encoding = table.encoding.as_ref().map(|encoding| encoding.get_ref().as_str());
@@ -140,7 +174,7 @@ impl RuleText<'_> {
         let set = ByteSet::parse(alphabet.get_ref()).ok_or_else(|| {
             let message = format!(
                 "unknown alphabet `{}`; use {} or a class such as [A-Za-z0-9._-]",
-                alphabet.get_ref(),
+                abbreviated(alphabet.get_ref()),
                 ByteSet::NAMES.join(", ")
             );
             self.error(alphabet.span(), message)
@@ -163,7 +197,8 @@ impl RuleText<'_> {
         let length = table.length.as_ref().ok_or_else(|| need("length"))?;
         let over = table.over.as_ref().ok_or_else(|| need("over"))?;
         if table.alphabet.is_some() || table.decodes_to.is_some() || table.public.is_some() {
-            let message = "a checksum accepts only `algorithm`, `encoding`, `length` and `over`";
+            let message = "a checksum accepts only `algorithm`, `seeds`, `encoding`, `length`, \
+                           `over` and `decode`";
             return Err(self.error(spanned.span(), message.to_owned()));
         }
         let width = match length.get_ref() {
@@ -174,23 +209,57 @@ impl RuleText<'_> {
             }
         };
         let known_algorithm = Algorithm::parse(algorithm.get_ref()).ok_or_else(|| {
+            let names = Algorithm::ALL.map(Algorithm::name).join(", ");
             let message =
-                format!("unknown algorithm `{}`; use crc32, sha256 or bech32", algorithm.get_ref());
+                format!("unknown algorithm `{}`; use {names}", abbreviated(algorithm.get_ref()));
             self.error(algorithm.span(), message)
         })?;
         let known_encoding = Encoding::parse(encoding.get_ref()).ok_or_else(|| {
             let message = format!(
                 "unknown encoding `{}`; use {}",
-                encoding.get_ref(),
+                abbreviated(encoding.get_ref()),
                 Encoding::names().collect::<Vec<_>>().join(", ")
             );
             self.error(encoding.span(), message)
         })?;
         let over: Vec<&str> = over.iter().map(|coverage| coverage.get_ref().as_str()).collect();
-        Ok(Segment::checksum(name, known_algorithm, known_encoding, width, &over))
+        let mut segment = Segment::checksum(name, known_algorithm, known_encoding, width, &over);
+        if let Some(decode) = &table.decode {
+            let codec = Codec::parse(decode.get_ref()).ok_or_else(|| {
+                let message = format!("unknown value `{}`; use \"base64\"", decode.get_ref());
+                self.error(decode.span(), message)
+            })?;
+            segment = segment.over_decoded(codec);
+        }
+        match (&table.seeds, known_algorithm) {
+            (Some(seeds), Algorithm::Marvin32) if !seeds.is_empty() => {
+                let seeds: Vec<u64> =
+                    seeds.iter().map(|seed| self.seed(seed)).collect::<Result<_>>()?;
+                Ok(segment.with_seeds(&seeds))
+            }
+            (None, Algorithm::Marvin32) | (Some(_), _) => {
+                let message = "`seeds` belongs to the algorithm marvin32, which needs one or more";
+                Err(self.error(spanned.span(), message.to_owned()))
+            }
+            (None, _) => Ok(segment),
+        }
     }
 
-    fn vector(&self, format: &Format, spanned: &Spanned<VectorTable>) -> Result<Vector> {
+    /// Reads a seed: eight characters, the bytes of a number, the most significant byte first.
+    fn seed(&self, seed: &Spanned<String>) -> Result<u64> {
+        let bytes = seed.get_ref().as_bytes().try_into().map_err(|_| {
+            let message = format!("invalid seed `{}`; use eight characters", seed.get_ref());
+            self.error(seed.span(), message)
+        })?;
+        Ok(u64::from_be_bytes(bytes))
+    }
+
+    fn vector(
+        &self,
+        format: &Format,
+        verifier: Option<Verifier>,
+        spanned: &Spanned<VectorTable>,
+    ) -> Result<Vector> {
         let table = spanned.get_ref();
         let source = table.source.clone();
         let is_valid = table.valid.unwrap_or(true);
@@ -221,8 +290,10 @@ impl RuleText<'_> {
                 checksum: None,
                 ..
             } => {
-                let uuid = Uuid::parse(uuid)
-                    .ok_or_else(|| self.error(spanned.span(), format!("invalid UUID `{uuid}`")))?;
+                let uuid = Uuid::parse(uuid).ok_or_else(|| {
+                    let message = format!("invalid UUID `{}`", abbreviated(uuid));
+                    self.error(spanned.span(), message)
+                })?;
                 Vector::Alias { uuid, alias: alias.clone(), source }
             }
             VectorTable {
@@ -239,7 +310,7 @@ impl RuleText<'_> {
                 return Err(self.error(spanned.span(), message.to_owned()));
             }
         };
-        vector.verify(format).map_err(|what| {
+        vector.verify(format, verifier).map_err(|what| {
             self.error(spanned.span(), format!("the vector does not match: {what}"))
         })?;
         Ok(vector)
@@ -255,7 +326,11 @@ fn span_of(error: &FormatError, table: &TokenTable) -> Range<usize> {
         FormatPart::Coverage { segment: name, index } => table
             .segments
             .get(name)
-            .and_then(|segment| segment.get_ref().over.as_ref()?.get(*index).map(Spanned::span))
+            .and_then(|segment| {
+                // The coverages are repeated for each seed.
+                let over = segment.get_ref().over.as_ref()?;
+                over.get(index.checked_rem(over.len())?).map(Spanned::span)
+            })
             .unwrap_or(pattern),
     }
 }

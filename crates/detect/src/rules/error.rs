@@ -2,6 +2,8 @@
 //!
 //! Input: the file and the error in it. Output: a message. This file detects no errors.
 
+use super::quote::abbreviated;
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// Rules cannot be used.
@@ -27,14 +29,31 @@ pub enum RuleError {
         /// The id.
         id: String,
     },
+    /// No rule has this group.
+    #[error("unknown group `{}`; use {}", abbreviated(name), known.join(" or "))]
+    UnknownGroup {
+        /// The name.
+        name: String,
+        /// The groups.
+        known: Vec<String>,
+    },
     /// No rule has this id.
-    #[error("unknown rule `{id}`; `ddpatrol rules list` lists all rules{}", suggestion(near))]
+    #[error(
+        "unknown rule `{}`; `ddpatrol rules list` lists all rules{}",
+        name(id, near),
+        suggestion(near)
+    )]
     Unknown {
         /// The id.
         id: String,
         /// The ids that resemble it.
         near: Vec<String>,
     },
+}
+
+/// Returns the id for a message. One that resembles no rule may be a secret.
+fn name<'a>(id: &'a str, near: &[String]) -> Cow<'a, str> {
+    if near.is_empty() { abbreviated(id) } else { id.into() }
 }
 
 fn suggestion(near: &[String]) -> String {

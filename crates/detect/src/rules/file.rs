@@ -26,6 +26,13 @@ pub(super) struct TokenTable {
     #[serde(default)]
     pub(super) evidence: Option<Spanned<String>>,
     #[serde(default)]
+    pub(super) found_by: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) except: Vec<String>,
+    pub(super) verifier: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) group: Option<String>,
+    #[serde(default)]
     pub(super) documentation: Option<String>,
     #[serde(default)]
     pub(super) advice: Option<String>,
@@ -51,6 +58,10 @@ pub(super) struct SegmentTable {
     pub(super) algorithm: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) over: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub(super) decode: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) seeds: Option<Vec<Spanned<String>>>,
     #[serde(default)]
     pub(super) public: Option<bool>,
 }

@@ -3,6 +3,8 @@
 //! Input: a text and an offset, or a word and the known names. Output: line and column, or the nearest
 //! name. This file parses nothing.
 
+use super::quote::without_values;
+
 /// A position in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineColumn {
@@ -31,14 +33,15 @@ pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
     (distance <= (word.chars().count() / 3).max(1)).then_some(name)
 }
 
-/// Adds a suggestion to serde's message about an unknown key.
+/// Adds a suggestion to serde's message about an unknown key. The values of the file are removed.
 #[must_use]
 pub fn with_suggestion(message: &str) -> String {
     let mut names = message.split('`').skip(1).step_by(2);
     let unknown = names.next().filter(|_| message.starts_with("unknown field"));
+    let shown = without_values(message);
     match unknown.and_then(|unknown| nearest(unknown, names)) {
-        Some(near) => format!("{message}; did you mean `{near}`?"),
-        None => message.to_owned(),
+        Some(near) => format!("{shown}; did you mean `{near}`?"),
+        None => shown,
     }
 }
 

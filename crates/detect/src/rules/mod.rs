@@ -8,13 +8,17 @@ mod compile;
 mod error;
 mod file;
 pub mod line_column;
+pub mod quote;
 mod rule;
 pub mod selftest;
+mod verifier;
 
 pub use error::RuleError;
 pub use rule::{Rule, Vector, VectorError};
+pub use verifier::Verifier;
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::ops::Index;
 use std::path::Path;
 
@@ -44,6 +48,25 @@ impl RuleSet {
         Ok(())
     }
 
+    /// Fails unless a rule has this group.
+    ///
+    /// # Errors
+    /// No rule has the group.
+    pub fn require_group(&self, name: &str) -> Result<(), RuleError> {
+        if self.groups().any(|known| known == name) {
+            return Ok(());
+        }
+        let known = self.groups().map(str::to_owned).collect();
+        Err(RuleError::UnknownGroup { name: name.to_owned(), known })
+    }
+
+    /// Lists the groups of rules.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        let groups: BTreeSet<&str> =
+            self.rules.iter().filter_map(|rule| rule.group.as_deref()).collect();
+        groups.into_iter()
+    }
+
     /// Removes the rule with this id.
     ///
     /// # Errors
@@ -55,7 +78,10 @@ impl RuleSet {
     }
 
     /// Fails unless a rule has this id.
-    fn require(&self, id: &str) -> Result<(), RuleError> {
+    ///
+    /// # Errors
+    /// No rule has the id.
+    pub fn require(&self, id: &str) -> Result<(), RuleError> {
         if self.get(id).is_some() {
             return Ok(());
         }
@@ -77,6 +103,24 @@ impl RuleSet {
         Ok(Self { rules: kept.cloned().collect() })
     }
 
+    /// Returns the rules with these ids, in any group. Without ids, returns those of these groups and those
+    /// without a group.
+    ///
+    /// # Errors
+    /// An id that no rule has.
+    pub fn selected(mut self, ids: &[String], groups: &[String]) -> Result<Self, RuleError> {
+        if !ids.is_empty() {
+            return self.restricted_to(ids);
+        }
+        self.keep_groups(groups);
+        Ok(self)
+    }
+
+    /// Removes the rules of other groups than these. Rules without a group remain.
+    pub fn keep_groups(&mut self, groups: &[String]) {
+        self.rules.retain(|rule| rule.group.as_ref().is_none_or(|it| groups.contains(it)));
+    }
+
     /// Returns the rule with this id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Rule> {
@@ -92,6 +136,11 @@ impl RuleSet {
     /// Lists the positions of the rules.
     pub fn indices(&self) -> impl Iterator<Item = RuleIndex> + use<> {
         (0..self.rules.len()).map(RuleIndex)
+    }
+
+    /// Returns `true` if a rule has a verifier.
+    pub(crate) fn has_verifier(&self) -> bool {
+        self.rules.iter().any(|rule| rule.verifier.is_some())
     }
 
     /// Returns the maximum length of a token of any rule, in bytes.

@@ -3,6 +3,7 @@
 //! Input: the parts of a rule, from `compile`. Output: a [`Rule`], and whether its format agrees with a
 //! published [`Vector`]. This file reads no rule files.
 
+use super::verifier::Verifier;
 use ddpatrol_token::format::{Check, Format};
 use ddpatrol_token::{Kind, Uuid};
 
@@ -28,9 +29,28 @@ pub struct Rule {
     pub weak: bool,
     /// Published data that the format must agree with.
     pub vectors: Vec<Vector>,
+    /// The code that decides about matches instead of the format, of which only the head is searched for.
+    pub verifier: Option<Verifier>,
+    /// The group of a rule that is only used on request.
+    pub group: Option<String>,
 }
 
 impl Rule {
+    /// Returns `true` if a match can be proven, by the format or by other code.
+    #[must_use]
+    pub fn can_prove(&self) -> bool {
+        self.provable || self.verifier.is_some()
+    }
+
+    /// Formats a token for a report, without its secret.
+    #[must_use]
+    pub fn redact(&self, token: &[u8]) -> String {
+        match self.verifier {
+            Some(verifier) => verifier.redact(token),
+            None => self.format.redact(token),
+        }
+    }
+
     /// Returns how to revoke a token with this identifier.
     #[must_use]
     pub fn advice_for(&self, id: Option<Uuid>) -> Option<String> {
@@ -100,26 +120,29 @@ pub enum VectorError {
     #[error("the format has no segment that decodes to a uuid")]
     NoUuid,
     /// The identifier has another alias.
-    #[error("`{alias}` is not the alias of {uuid}")]
+    #[error("the alias is not that of {uuid}")]
     Alias {
-        /// The published alias.
-        alias: String,
         /// The identifier.
         uuid: Uuid,
     },
     /// The format has no checksum.
     #[error("the format has no checksum")]
     NoChecksum,
-    /// The text has another checksum.
-    #[error("the checksum of `{of}` is `{computed}`, not `{published}`")]
+    /// The text has another checksum. The text may be a secret, and the published checksum, too.
+    #[error("the checksum is `{computed}`")]
     Computed {
-        /// The covered text.
-        of: String,
         /// The checksum under the format.
         computed: String,
-        /// The published checksum.
-        published: String,
     },
+    /// The verifier rejects a token.
+    #[error("the verifier does not confirm the token")]
+    Unconfirmed,
+    /// The verifier accepts a counter-example.
+    #[error("the verifier confirms a counter-example")]
+    Confirmed,
+    /// The vector is of a kind that a verifier cannot check.
+    #[error("a verifier accepts only vectors with a `token`")]
+    NoToken,
 }
 
 impl std::fmt::Debug for Vector {
@@ -146,11 +169,14 @@ impl Vector {
         }
     }
 
-    /// Checks that `format` agrees with the vector.
+    /// Checks that `format` agrees with the vector, or `verifier`, if there is one.
     ///
     /// # Errors
     /// The difference.
-    pub fn verify(&self, format: &Format) -> Result<(), VectorError> {
+    pub fn verify(&self, format: &Format, verifier: Option<Verifier>) -> Result<(), VectorError> {
+        if let Some(verifier) = verifier {
+            return self.verify_by(verifier);
+        }
         match self {
             Self::Token { token, .. } => match format.check(token) {
                 Check::Proven { .. } => Ok(()),
@@ -176,7 +202,7 @@ impl Vector {
                 if Uuid::from_alias(alias.as_bytes()) == Some(*uuid) {
                     Ok(())
                 } else {
-                    Err(VectorError::Alias { alias: alias.clone(), uuid: *uuid })
+                    Err(VectorError::Alias { uuid: *uuid })
                 }
             }
             Self::Checksum { of, checksum, .. } => {
@@ -185,13 +211,22 @@ impl Vector {
                 if encoded == *checksum {
                     Ok(())
                 } else {
-                    Err(VectorError::Computed {
-                        of: of.clone(),
-                        computed: encoded,
-                        published: checksum.clone(),
-                    })
+                    Err(VectorError::Computed { computed: encoded })
                 }
             }
+        }
+    }
+
+    /// Checks that a verifier agrees with the vector.
+    fn verify_by(&self, verifier: Verifier) -> Result<(), VectorError> {
+        match self {
+            Self::Token { token, .. } if verifier.proves(token) => Ok(()),
+            Self::Token { .. } => Err(VectorError::Unconfirmed),
+            Self::Counterexample { token, .. } if verifier.proves(token) => {
+                Err(VectorError::Confirmed)
+            }
+            Self::Counterexample { .. } => Ok(()),
+            Self::Alias { .. } | Self::Checksum { .. } => Err(VectorError::NoToken),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! published counter-examples must not. A rule that verifies only its own samples proves nothing, so loading refuses a provable rule without a vector.
 
 use super::rule::{Rule, Vector};
+use super::verifier::Verifier;
 use ddpatrol_token::Check;
 use ddpatrol_token::mint::{RandomError, system_random};
 
@@ -30,13 +31,17 @@ pub struct Outcome {
 pub fn check(rule: &Rule) -> Result<Outcome, RandomError> {
     let mut outcome = Outcome::default();
     for vector in &rule.vectors {
-        match vector.verify(&rule.format) {
+        match vector.verify(&rule.format, rule.verifier) {
             Ok(()) if matches!(vector, Vector::Counterexample { .. }) => {
                 outcome.counterexamples += 1;
             }
             Ok(()) => outcome.vectors += 1,
             Err(what) => outcome.faults.push(format!("vector from {}: {what}", vector.source())),
         }
+    }
+    if let Some(verifier) = rule.verifier {
+        check_verifier(rule, verifier, &mut outcome);
+        return Ok(outcome);
     }
     let mut failed = None;
     let mut fill = |bytes: &mut [u8]| {
@@ -67,6 +72,24 @@ pub fn check(rule: &Rule) -> Result<Outcome, RandomError> {
         }
     }
     failed.map_or(Ok(outcome), Err)
+}
+
+/// Changes every character of the published tokens that a verifier protects, one at a time.
+fn check_verifier(rule: &Rule, verifier: Verifier, outcome: &mut Outcome) {
+    for vector in &rule.vectors {
+        let Vector::Token { token, source } = vector else { continue };
+        for at in verifier.protected(token) {
+            let mut damaged = token.clone();
+            damaged[at] = if damaged[at] == b'A' { b'B' } else { b'A' };
+            if verifier.proves(&damaged) {
+                let place = at + 1;
+                let fault = format!("vector from {source} verifies with character {place} changed");
+                outcome.faults.push(fault);
+            } else {
+                outcome.damaged += 1;
+            }
+        }
+    }
 }
 
 /// Changes every character that the checksum protects, one at a time.

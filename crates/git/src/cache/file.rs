@@ -131,8 +131,8 @@ fn digest_of(rules: &RuleSet, settings: &str) -> String {
     let mut digest = Sha256::new();
     digest.update(format!("{SCHEMA} {} {settings}", env!("CARGO_PKG_VERSION")));
     for rule in rules.rules() {
-        let Rule { id, provable, weak, format, .. } = rule;
-        digest.update(format!("\0{id} {provable} {weak} {format:?}"));
+        let Rule { id, provable, weak, format, verifier, .. } = rule;
+        digest.update(format!("\0{id} {provable} {weak} {format:?} {verifier:?}"));
     }
     hex::encode(digest.finalize())
 }

@@ -8,6 +8,7 @@ use super::roots::{Roots, masked};
 use super::{Finding, Fingerprint, FingerprintPrefix};
 use ddpatrol_detect::redact::Masker;
 use ddpatrol_detect::rules::RuleIndex;
+use ddpatrol_detect::rules::quote::{abbreviated, without_values};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,7 +70,8 @@ pub enum BaselineError {
     },
     /// It has another format.
     #[error(
-        "unsupported schema {0:?}: expected {SCHEMA:?}; `ddpatrol baseline create` writes a baseline"
+        "unsupported schema {:?}: expected {SCHEMA:?}; `ddpatrol baseline create` writes a baseline",
+        abbreviated(.0)
     )]
     Schema(String),
     /// It lists a token twice.
@@ -102,7 +104,7 @@ impl Baseline {
     /// [`BaselineError`] with the position of the error.
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
         let file: File = serde_json::from_str(text).map_err(|error| {
-            let message = error.to_string();
+            let message = without_values(&error.to_string());
             let (message, _) = message.split_once(" at line ").unwrap_or((&message, ""));
             if let Some(schema) = other_schema(text) {
                 return BaselineError::Schema(schema);

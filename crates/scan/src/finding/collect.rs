@@ -36,7 +36,8 @@ impl Token {
     /// Describes a match; `token` are its bytes.
     #[must_use]
     pub fn new(detector: &Detector, found: Match, token: &[u8]) -> Self {
-        let format = &detector.rules()[found.rule].format;
+        let rule = &detector.rules()[found.rule];
+        let format = &rule.format;
         let uuid = match format.check(token) {
             Check::Proven { split, .. } | Check::Shaped { split } => format.uuid(split, token),
             Check::NoMatch => None,
@@ -45,7 +46,7 @@ impl Token {
             rule: found.rule,
             evidence: found.evidence,
             id: TokenId {
-                redacted: format.redact(token),
+                redacted: rule.redact(token),
                 alias: uuid.map(|(_, alias)| alias.escape_ascii().to_string()),
                 uuid: uuid.map(|(uuid, _)| uuid),
             },

@@ -1,6 +1,7 @@
 //! One connection: the TLS handshake, then HTTP/1 or HTTP/2 until either side closes it.
 
 use super::admission::Admitted;
+use super::request_body::RequestBody;
 use super::watch::{InProgress, Protocol, Receiving, Watch};
 use axum::Router;
 use axum::body::Body;
@@ -107,15 +108,23 @@ where
         let watch = Arc::clone(&watch);
         let app = TowerToHyperService::new(app);
         hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            let mut in_progress = watch.begin(match request.version() {
+            let protocol = match request.version() {
                 Version::HTTP_2 => Protocol::Http2,
                 _ => Protocol::Http1,
-            });
+            };
+            let mut in_progress = watch.begin(protocol);
             request.extensions_mut().insert(ConnectInfo(peer));
             let receiving = Receiving::new(Arc::clone(&watch));
-            let response = app.call(request.map(|body| RequestBody { body, receiving }));
+            let (request, unread) = RequestBody::of(request, receiving, protocol);
+            let response = app.call(request);
             async move {
                 let mut response = response.await?;
+                if let Some(unread) = unread
+                    && !Box::pin(unread.discard()).await
+                {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
+                }
                 in_progress.responded();
                 if encryption == Encryption::Tls {
                     response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HSTS.clone());
@@ -144,39 +153,6 @@ where
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, error = &*error as &dyn std::error::Error, "connection failed");
-    }
-}
-
-/// The body of a request. While its reader waits for the client, the connection is dispensable.
-#[derive(Debug)]
-struct RequestBody {
-    body: Incoming,
-    receiving: Receiving,
-}
-
-impl HttpBody for RequestBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        match polled {
-            Poll::Pending => self.receiving.waits(),
-            Poll::Ready(Some(Ok(_))) if !self.body.is_end_stream() => {}
-            Poll::Ready(_) => self.receiving.ended(),
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

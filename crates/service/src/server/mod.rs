@@ -9,6 +9,7 @@ mod admission;
 mod connection;
 pub mod descriptors;
 mod limits;
+mod request_body;
 mod ticks;
 mod tls;
 mod watch;

@@ -179,7 +179,7 @@ impl Connection {
     }
 }
 
-fn read_answer(stream: &mut BufReader<TcpStream>) -> io::Result<Answer> {
+pub(crate) fn read_answer(stream: &mut BufReader<TcpStream>) -> io::Result<Answer> {
     let ended = || io::Error::from(io::ErrorKind::UnexpectedEof);
     let mut line = String::new();
     stream.read_line(&mut line)?;

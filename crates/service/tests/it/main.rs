@@ -38,6 +38,7 @@ mod service_accounts;
 mod slow_senders;
 mod token_format;
 mod token_state;
+mod unread_bodies;
 mod upgrade;
 mod users;
 mod wall_clock;

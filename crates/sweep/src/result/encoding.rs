@@ -3,6 +3,7 @@
 use super::SCHEMA;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ddpatrol::rules::quote::abbreviated;
 use ruzstd::decoding::StreamingDecoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -51,7 +52,7 @@ pub enum DecodeError {
     #[error("invalid result")]
     Json(#[from] serde_json::Error),
     /// It has another schema.
-    #[error("unsupported schema `{0}`: expected {SCHEMA}")]
+    #[error("unsupported schema `{}`: expected {SCHEMA}", abbreviated(.0))]
     Schema(String),
 }
 

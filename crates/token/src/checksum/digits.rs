@@ -13,6 +13,12 @@ impl EncodedChecksum {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.text[..self.width]
     }
+
+    /// Keeps the first characters.
+    pub(super) fn cut(mut self, width: usize) -> Self {
+        self.width = width;
+        self
+    }
 }
 
 /// Decodes a number, the most significant digit first. Returns `None` above 32 bits.
@@ -32,29 +38,31 @@ pub(super) fn read_number<'a>(
     u32::try_from(value).ok()
 }
 
-/// Decodes the first 32 bits of base32 or base64. Returns `None` if further bits are not zero.
-pub(super) fn read_bits(text: &[u8], digits: &[u8]) -> Option<u32> {
+/// Decodes 32 bits of base32 or base64, after `skip` bits. Returns `None` if other bits are not zero.
+pub(super) fn read_bits(text: &[u8], digits: &[u8], skip: u32) -> Option<u32> {
     let group = digits.len().ilog2();
     let (mut value, mut held) = (0_u64, 0_u32);
     for &byte in text {
         let digit = digits.iter().position(|&digit| digit == byte)? as u64;
-        if held < 32 {
+        if held < 32 + skip {
             value = value << group | digit;
             held += group;
         } else if digit != 0 {
             return None;
         }
     }
-    let surplus = held.checked_sub(32)?;
-    (value & ((1 << surplus) - 1) == 0).then_some((value >> surplus) as u32)
+    let surplus = held.checked_sub(32 + skip)?;
+    (value & ((1 << surplus) - 1) == 0).then(|| u32::try_from(value >> surplus).ok())?
 }
 
 /// Encodes a number, the most significant digit first, padded on the left with digit 0.
-pub(super) fn encode_number(mut value: u32, digits: &[u8], width: usize) -> EncodedChecksum {
+pub(super) fn encode_number(value: impl Into<u64>, digits: &[u8], width: usize) -> EncodedChecksum {
+    let mut value: u64 = value.into();
+    let base = digits.len() as u64;
     let mut text = [digits[0]; MAX_WIDTH];
     for byte in text[..width].iter_mut().rev() {
-        *byte = digits[value as usize % digits.len()];
-        value /= digits.len() as u32;
+        *byte = digits[(value % base) as usize];
+        value /= base;
     }
     EncodedChecksum { text, width }
 }

@@ -2,57 +2,36 @@
 //!
 //! Input: a pattern and segments. Output: layouts, or an error with a remedy. It reads no rule files.
 
+use super::anchor;
+use super::error::{FormatError, FormatPart, error};
 use super::layout::{CrcPlan, CrcTerm, Layout, LengthRange, MAX_PIECES, Piece};
 use super::segment::{Kind, Lengths, Segment};
-use super::{Format, MAX_TOKEN_LEN, MIN_HEAD_LEN};
-use crate::checksum::{Algorithm, Checksum, Coverage, Encoding, MAX_WIDTH, Shift, TemplateItem};
+use super::{Format, MAX_TOKEN_LEN};
+use crate::checksum::{
+    Algorithm, Checksum, Codec, Coverage, Encoding, MAX_WIDTH, Shift, TemplateItem,
+};
 use crate::{base62, byteset::ByteSet};
 
 /// Maximum number of layouts of a format.
 const MAX_LAYOUTS: usize = 64;
-
-/// A description is not a valid format.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {hint}")]
-pub struct FormatError {
-    /// The part with the error: the pattern, a segment, or a coverage.
-    pub place: FormatPart,
-    /// The error.
-    pub what: String,
-    /// The remedy.
-    pub hint: String,
-}
-
-/// The part of a description that an error is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FormatPart {
-    /// The pattern.
-    Pattern,
-    /// The segment with this name.
-    Segment(String),
-    /// A coverage of the checksum.
-    Coverage {
-        /// The name of the checksum segment.
-        segment: String,
-        /// The index into [`Checksum::over`].
-        index: usize,
-    },
-}
-
-fn error<T>(
-    place: FormatPart,
-    what: impl Into<String>,
-    hint: impl Into<String>,
-) -> Result<T, FormatError> {
-    Err(FormatError { place, what: what.into(), hint: hint.into() })
-}
 
 impl Format {
     /// Builds a format from its pattern and the segments that it names.
     ///
     /// # Errors
     /// [`FormatError`] with the pattern, segment or coverage and the remedy.
-    pub fn new(pattern: &str, mut segments: Vec<Segment>) -> Result<Self, FormatError> {
+    pub fn new(pattern: &str, segments: Vec<Segment>) -> Result<Self, FormatError> {
+        let mut format = Self::of_words(pattern, segments)?;
+        let items = parse_template(pattern, &format.segments, &FormatPart::Pattern)?;
+        format.anchor = Some(anchor::find(&items, &format.segments)?);
+        Ok(format)
+    }
+
+    /// Builds a format whose tokens have no anchor: they are whole words.
+    ///
+    /// # Errors
+    /// [`FormatError`] with the pattern, segment or coverage and the remedy.
+    pub fn of_words(pattern: &str, mut segments: Vec<Segment>) -> Result<Self, FormatError> {
         if segments.len() > MAX_PIECES {
             return error(
                 FormatPart::Pattern,
@@ -65,9 +44,17 @@ impl Format {
         }
         resolve_coverages(&mut segments)?;
         let items = parse_template(pattern, &segments, &FormatPart::Pattern)?;
-        let head = check_pattern(&items, &segments)?;
+        check_pattern(&items, &segments)?;
         let layouts = expand(&items, &segments)?;
-        Ok(Self { pattern: pattern.to_owned(), segments, layouts, head })
+        let pattern = pattern.to_owned();
+        Ok(Self { pattern, segments, layouts, anchor: None, excluded: Vec::new() })
+    }
+
+    /// Excludes texts that begin like this, such as public identifiers.
+    #[must_use]
+    pub fn except(mut self, beginnings: impl IntoIterator<Item = Box<[u8]>>) -> Self {
+        self.excluded.extend(beginnings);
+        self
     }
 }
 
@@ -100,15 +87,37 @@ impl Segment {
         over: &[&str],
     ) -> Self {
         let unresolved =
-            |source: &&str| Coverage { source: (*source).to_owned(), items: Vec::new() };
+            |source: &&str| Coverage { source: (*source).to_owned(), seed: 0, items: Vec::new() };
         let over = over.iter().map(unresolved).collect();
         Self {
             name: name.to_owned(),
-            kind: Kind::Checksum(Checksum { algorithm, encoding, width, over }),
+            kind: Kind::Checksum(Checksum { algorithm, encoding, width, codec: None, over }),
             set: encoding.set(),
             lengths: Lengths::OneOf(vec![width]),
             public: false,
         }
+    }
+
+    /// Tries every coverage of the checksum with each of these seeds.
+    #[must_use]
+    pub fn with_seeds(mut self, seeds: &[u64]) -> Self {
+        if let Kind::Checksum(Checksum { over, .. }) = &mut self.kind {
+            let seeded = |seed: &u64| {
+                let seed = *seed;
+                over.iter().cloned().map(move |coverage| Coverage { seed, ..coverage })
+            };
+            *over = seeds.iter().flat_map(seeded).collect();
+        }
+        self
+    }
+
+    /// Computes the checksum of what the covered text decodes to.
+    #[must_use]
+    pub fn over_decoded(mut self, by: Codec) -> Self {
+        if let Kind::Checksum(Checksum { codec, .. }) = &mut self.kind {
+            *codec = Some(by);
+        }
+        self
     }
 }
 
@@ -163,6 +172,16 @@ fn check_segment(segment: &Segment) -> Result<(), FormatError> {
             place(),
             "the algorithm bech32 and its encodings belong together",
             "use both, with 6 characters",
+        );
+    }
+    let is_base58 = checksum.encoding == Encoding::Base58;
+    if is_base58 != (checksum.algorithm == Algorithm::Base58Check)
+        || is_base58 && checksum.width != 6
+    {
+        return error(
+            place(),
+            "the algorithm base58check and the encoding base58 belong together",
+            "use both, with 6 characters, over everything before them",
         );
     }
     if checksum.over.is_empty() {
@@ -249,22 +268,8 @@ fn parse_template(
     Ok(items)
 }
 
-/// Checks a pattern as a whole and returns its head.
-fn check_pattern(items: &[TemplateItem], segments: &[Segment]) -> Result<Box<[u8]>, FormatError> {
-    let Some(TemplateItem::Literal(head)) = items.first() else {
-        return error(
-            FormatPart::Pattern,
-            "the format does not begin with a literal",
-            format!("begin with {MIN_HEAD_LEN} or more fixed characters, as in `abc_<SECRET>`"),
-        );
-    };
-    if head.len() < MIN_HEAD_LEN {
-        return error(
-            FormatPart::Pattern,
-            format!("the literal `{}` is too short to be searched for", head.escape_ascii()),
-            format!("begin with {MIN_HEAD_LEN} or more fixed characters"),
-        );
-    }
+/// Checks a pattern as a whole.
+fn check_pattern(items: &[TemplateItem], segments: &[Segment]) -> Result<(), FormatError> {
     if items.len() > MAX_PIECES {
         return error(
             FormatPart::Pattern,
@@ -304,7 +309,7 @@ fn check_pattern(items: &[TemplateItem], segments: &[Segment]) -> Result<Box<[u8
             format!("add <{name}> to the format or remove its description"),
         );
     }
-    Ok(head.clone())
+    Ok(())
 }
 
 /// Expands the listed lengths into layouts, the first-listed lengths first.
@@ -364,7 +369,8 @@ fn expand(items: &[TemplateItem], segments: &[Segment]) -> Result<Vec<Layout>, F
 
 /// Plans the CRC-32 of every coverage, if all lengths are fixed.
 fn plans(layout: &Layout, checksum: &Checksum) -> Vec<CrcPlan> {
-    if checksum.algorithm != Algorithm::Crc32 || layout.variable.is_some() {
+    let is_plain = checksum.codec.is_none() && checksum.is_number();
+    if checksum.algorithm != Algorithm::Crc32 || !is_plain || layout.variable.is_some() {
         return Vec::new();
     }
     let len = |item: &TemplateItem| match item {

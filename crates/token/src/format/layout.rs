@@ -50,7 +50,7 @@ pub enum Piece {
     Literal(Box<[u8]>),
     /// A segment.
     Segment {
-        /// The index into [`Format::segments`].
+        /// The index into [`Format::segments`](super::Format::segments).
         index: usize,
         /// The length, or `None` for the segment of variable length.
         len: Option<usize>,

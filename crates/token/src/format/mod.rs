@@ -4,11 +4,14 @@
 //! every segment. [`Format::check`] takes exactly the bytes of one candidate and allocates nothing. It does
 //! not find where a candidate ends; [`Format::layouts`] lists the possible shapes.
 
+mod anchor;
 mod build;
+mod error;
 mod layout;
 mod segment;
 
-pub use build::{FormatError, FormatPart};
+pub use anchor::{Anchor, MIN_HEAD_LEN};
+pub use error::{FormatError, FormatPart};
 pub use layout::{Layout, LengthRange, MAX_PIECES, Piece};
 pub use segment::{Kind, Lengths, Segment};
 
@@ -19,8 +22,6 @@ use layout::{Spans, planned_proof};
 
 /// Maximum length of a token, in bytes.
 pub const MAX_TOKEN_LEN: usize = 4096;
-/// Minimum length of the head of a format, in bytes.
-pub const MIN_HEAD_LEN: usize = 3;
 
 /// A token format, ready to check candidates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +29,8 @@ pub struct Format {
     pattern: String,
     segments: Vec<Segment>,
     layouts: Vec<Layout>,
-    head: Box<[u8]>,
+    anchor: Option<Anchor>,
+    excluded: Vec<Box<[u8]>>,
 }
 
 /// Which layout a candidate follows, and how long it is.
@@ -88,10 +90,23 @@ impl Format {
         &self.layouts[split.layout]
     }
 
-    /// Returns the literal that every token of this format begins with.
+    /// Returns the literal by which tokens of this format are found. Tokens without one are whole words.
     #[must_use]
-    pub fn head(&self) -> &[u8] {
-        &self.head
+    pub fn anchor(&self) -> Option<&Anchor> {
+        self.anchor.as_ref()
+    }
+
+    /// Returns `true` if bytes have the anchor where a token that begins with them has it.
+    #[must_use]
+    #[inline]
+    pub fn has_anchor_in(&self, bytes: &[u8]) -> bool {
+        self.anchor.as_ref().is_some_and(|anchor| anchor.is_in(bytes))
+    }
+
+    /// Returns `true` if tokens are found by an anchor in their middle.
+    #[must_use]
+    pub fn has_middle(&self) -> bool {
+        self.anchor.as_ref().is_some_and(|anchor| !anchor.is_head())
     }
 
     /// Returns the length of the longest token, in bytes.
@@ -115,6 +130,9 @@ impl Format {
     #[must_use]
     pub fn check(&self, candidate: &[u8]) -> Check {
         let mut shaped = Check::NoMatch;
+        if self.excluded.iter().any(|beginning| candidate.starts_with(beginning)) {
+            return shaped;
+        }
         for (index, layout) in self.layouts.iter().enumerate() {
             if candidate.len() < layout.min_len() || candidate.len() > layout.max_len() {
                 continue;
@@ -207,9 +225,13 @@ impl Format {
         self.layouts.iter().map(public_len).min().unwrap_or(0)
     }
 
-    /// Formats a token for a report: the public part, then `***`.
+    /// Formats a token for a report: the public part, then `***`. A token with an anchor in its middle is
+    /// `***`, the anchor and `***`.
     #[must_use]
     pub fn redact(&self, token: &[u8]) -> String {
+        if let Some(anchor) = self.anchor().filter(|anchor| !anchor.is_head()) {
+            return format!("{MASK}{}{MASK}", anchor.text.escape_ascii());
+        }
         let public = &token[..self.public_len().min(token.len())];
         format!("{}{MASK}", public.escape_ascii())
     }
@@ -284,7 +306,7 @@ impl Format {
                 TemplateItem::Literal(bytes) => &**bytes,
                 TemplateItem::Segment(index) => spans[*index],
             });
-            checksum.encode(pieces).as_bytes() == actual
+            checksum.is_of(actual, coverage.seed, pieces)
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Properties of every format: minted tokens are proven, damaged ones are not, nothing panics.
 
 use super::*;
+use crate::ByteSet;
 use crate::{Algorithm, Encoding, datadog};
 use proptest::prelude::*;
 
@@ -148,7 +149,7 @@ fn invalid_descriptions_are_rejected_with_remedy() {
         Format::new(pattern, segments).expect_err("an invalid description").to_string()
     };
     for (text, pattern, segments) in [
-        ("begin with a literal", "<SECRET>", vec![secret()]),
+        ("no literal to search for", "<SECRET>", vec![secret()]),
         ("too short to be searched", "a_<SECRET>", vec![secret()]),
         ("`NAME` is not described", "abc_<NAME>", vec![secret()]),
         ("is not closed", "abc_<SECRET", vec![secret()]),
@@ -159,9 +160,52 @@ fn invalid_descriptions_are_rejected_with_remedy() {
         ("cannot cover itself", "abc_<SECRET><CRC>", vec![secret(), crc(6, &["<CRC>"])]),
         ("covers nothing", "abc_<SECRET><CRC>", vec![secret(), crc(6, &[])]),
         ("names no segment", "abc_<SECRET><CRC>", vec![secret(), crc(6, &["abc_"])]),
-        ("begin with a literal", "", vec![]),
+        ("no literal to search for", "", vec![]),
     ] {
         let message = message(pattern, segments);
         assert!(message.contains(text), "{message:?} should contain {text:?}");
     }
+}
+
+#[test]
+fn the_anchor_is_the_first_literal_that_is_long_enough() {
+    let text = |name: &str, lens: &[usize]| {
+        Segment::text(name, ByteSet::BASE62, Lengths::OneOf(lens.to_vec()))
+    };
+    let anchor = |pattern: &str, lens: &[usize]| {
+        let format = Format::new(pattern, vec![text("A", lens), text("B", &[8])])?;
+        Ok::<_, FormatError>(format.anchor().cloned().expect("an anchor"))
+    };
+    let found = |text: &str, offset| Ok(Anchor { text: text.as_bytes().into(), offset });
+    assert_eq!(anchor("abc<A>defg<B>", &[20]), found("abc", 0));
+    assert_eq!(anchor("<A>defg<B>", &[20]), found("defg", 20));
+    assert_eq!(anchor("<A>_<B>defg", &[20]), found("defg", 29));
+    for (pattern, lens) in [("<A>def<B>", &[20][..]), ("<A>defg<B>", &[20, 21])] {
+        assert!(anchor(pattern, lens).is_err(), "{pattern} with {lens:?}");
+    }
+    let format = Format::new("<A>defg<B>", vec![text("A", &[3]), text("B", &[8])]);
+    let format = format.expect("the format is valid");
+    assert!(
+        format.has_middle() && format.has_anchor_in(b"abcdefg") && !format.has_anchor_in(b"defg")
+    );
+    assert_eq!(format.redact(b"abcdefg01234567"), "***defg***");
+}
+
+#[test]
+fn a_format_of_words_excludes_what_begins_like_an_identifier() {
+    let segments = vec![
+        Segment::text("WORD", ByteSet::BASE62, Lengths::Range { min: 2, max: 9 }),
+        Segment::text("SECRET", ByteSet::BASE62, Lengths::OneOf(vec![30, 31])),
+        Segment::checksum("CRC", Algorithm::Crc32, Encoding::Base62, 6, &["<SECRET>"]),
+    ];
+    let format = Format::of_words("<WORD>_<SECRET><CRC>", segments).expect("the format is valid");
+    assert_eq!(format.anchor(), None);
+    // One layout, and one coverage.
+    assert!((format.evidence_bits().expect("a checksum").total() - 32.0).abs() < 0.05);
+    let body = "0".repeat(30);
+    let Kind::Checksum(checksum) = &format.segments()[2].kind else { panic!("a checksum") };
+    let token = format!("id_{body}{}", checksum.compute(body.as_bytes()));
+    assert!(format.check(token.as_bytes()).is_proven());
+    let format = format.except([b"id_".as_slice().into()]);
+    assert_eq!(format.check(token.as_bytes()), Check::NoMatch);
 }
