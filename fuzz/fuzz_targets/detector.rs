@@ -20,7 +20,7 @@ fn detector() -> Detector {
     Detector::new(Arc::new(rules)).expect("few rules")
 }
 
-struct Collect(Scratch, Vec<(u64, usize, usize)>);
+struct Collect(Scratch, Vec<(u64, usize, rules::RuleIndex)>);
 
 impl BlobSink for Collect {
     fn blob(&mut self, blob: &Blob<'_>) {
