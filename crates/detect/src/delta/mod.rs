@@ -128,7 +128,10 @@ impl DeltaCandidates {
             let first = self.list.partition_point(|candidate| candidate.start < from);
             for candidate in self.list[first..].iter().take_while(|candidate| candidate.start < end)
             {
-                let shift = |at: u32| (at + piece.at).saturating_sub(from);
+                // The sum of two offsets may exceed 32 bits.
+                let offset =
+                    |at: u32| (u64::from(at) + u64::from(piece.at)).saturating_sub(u64::from(from));
+                let shift = |at: u32| offset(at) as u32;
                 // The byte before a candidate counts, too. A head cut by the end of the piece may
                 // continue.
                 if candidate.inspected_start < from
@@ -136,7 +139,7 @@ impl DeltaCandidates {
                     || candidate.inspected_end > end
                 {
                     let inspected = candidate.inspected_start..candidate.inspected_end;
-                    parts.push(shift(inspected.start) as usize..shift(inspected.end) as usize);
+                    parts.push(offset(inspected.start) as usize..offset(inspected.end) as usize);
                     continue;
                 }
                 copied.push(DeltaCandidate {
@@ -177,7 +180,7 @@ mod tests {
         DeltaCandidates { list: starts.iter().map(candidate).collect(), needs_full_scan: false }
     }
 
-    pub(super) fn copied(at: u32, len: u32, from: u32) -> Piece {
+    fn copied(at: u32, len: u32, from: u32) -> Piece {
         Piece { at, len, from: PieceSource::Base(from) }
     }
 
@@ -205,5 +208,16 @@ mod tests {
         assert_eq!(parts(copied(0, 10, 19)), [(0, 11)]);
         assert_eq!(parts(copied(0, 11, 20)), [(0, 10)]);
         assert_eq!(parts(copied(7, 1, 20)), [(6, 17)]);
+    }
+
+    #[test]
+    fn candidates_of_large_objects_move_without_overflow() {
+        let high = 3 << 30;
+        let (base, mut parts) = (candidates(&[high + 20]), Vec::new());
+        let moved = base.copied([copied(high + 5, 100, high)].into_iter(), &mut parts);
+        assert_eq!(moved, candidates(&[high + 25]).list);
+        base.copied([copied(high + 5, 1, high + 20)].into_iter(), &mut parts);
+        let high = high as usize;
+        assert_eq!((parts[0].start, parts[0].end), (high + 4, high + 15));
     }
 }
