@@ -7,7 +7,7 @@ mod detect;
 
 pub use detect::{Samples, SamplesError};
 
-use ddpatrol_token::mint::{RandomError, system_random};
+use ddpatrol_token::mint::RandomError;
 use ddpatrol_token::{Algorithm, ByteSet, Encoding, Format, FormatError, Lengths, Secret, Segment};
 use std::fmt::Write as _;
 
@@ -152,18 +152,7 @@ impl RuleDraft {
     /// # Errors
     /// [`RandomError`] where the system's random source fails.
     pub fn mint(&self, format: &Format) -> Result<Secret, RandomError> {
-        let mut failed = None;
-        let mut fill = |bytes: &mut [u8]| {
-            if failed.is_none() {
-                failed = system_random(bytes).err();
-            }
-            if failed.is_some() {
-                // Any bytes end the drawing of characters. The error is returned below.
-                bytes.fill(0);
-            }
-        };
-        let token = format.mint(format.choices()[0], &mut fill);
-        failed.map_or(Ok(token), Err)
+        format.mint_random(format.choices()[0])
     }
 
     /// Formats the rule file. Without a vector, a rule with a checksum would not be accepted.

@@ -54,6 +54,25 @@ impl Format {
         choices
     }
 
+    /// Mints the token that `choice` describes, from the system's random source.
+    ///
+    /// # Errors
+    /// [`RandomError`] where the source fails.
+    pub fn mint_random(&self, choice: Choice) -> Result<Secret, RandomError> {
+        let mut failed = None;
+        let mut fill = |bytes: &mut [u8]| {
+            if failed.is_none() {
+                failed = system_random(bytes).err();
+            }
+            if failed.is_some() {
+                // Any bytes end the drawing of characters. The error is returned below.
+                bytes.fill(0);
+            }
+        };
+        let token = self.mint(choice, &mut fill);
+        failed.map_or(Ok(token), Err)
+    }
+
     /// Mints the token that `choice` describes, from random bytes that `fill` supplies.
     pub fn mint(&self, choice: Choice, fill: &mut dyn FnMut(&mut [u8])) -> Secret {
         let layout = &self.layouts()[choice.layout];
