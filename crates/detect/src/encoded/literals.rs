@@ -24,7 +24,6 @@ pub(crate) struct Literals {
     before: Vec<Vec<Box<[u8]>>>,
     /// The anchors in the middle of tokens.
     middles: Vec<Anchor>,
-    middle_prefilter: Prefilter,
     pub(crate) broken: BrokenHeads,
     /// The pairs of adjacent characters in literals, with the character before a literal that belongs to it.
     pairs: Box<[u64; 1024]>,
@@ -90,10 +89,6 @@ impl Literals {
         escaped.sort_unstable();
         escaped.dedup();
         let escapes = needles::escape_needles(&escaped);
-        let mut texts: Vec<&[u8]> = middles.iter().map(|it| &*it.text).collect();
-        texts.sort_unstable();
-        texts.dedup_by(|longer, shorter| longer.starts_with(shorter));
-        let middle_prefilter = Prefilter::new(&texts)?;
         let needles = needles::run_needles(&anchors);
         let texts: Vec<&[u8]> = needles.iter().map(|needle| &*needle.text).collect();
         let prefilter = Prefilter::new(&texts)?;
@@ -116,7 +111,6 @@ impl Literals {
             escape_prefilter,
             before,
             middles,
-            middle_prefilter,
             broken,
             pairs,
             beginnings,
@@ -174,7 +168,6 @@ impl Literals {
     pub(crate) fn may_contain_token(&self, run: &[u8]) -> bool {
         let mut parts = run.split(|&byte| !is_run(byte)).filter(|it| it.len() >= MIN_RUN);
         parts.any(|part| self.may_contain_encoded(part))
-            || self.middle_prefilter.is_match(run)
             || self.broken.is_rest(run)
             || self.may_contain_escaped(run)
     }

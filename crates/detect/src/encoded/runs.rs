@@ -10,12 +10,12 @@ use super::class::{CLASS, MARK, MIN_RUN, MIN_UTF16, TEXT, is_run, is_text};
 use std::ops::Range;
 
 /// Maximum number of bytes of a run after the searched part.
-const LOOKAHEAD: usize = 512;
+pub(crate) const RUN_LOOKAHEAD: usize = 512;
 
 /// Maximum number of characters of UTF-16 after the searched part that are inspected for a run.
 const UTF16_LOOKAHEAD: usize = 2048;
 
-/// A run that is long enough to contain a token, clipped to the searched part and [`LOOKAHEAD`].
+/// A run that is long enough to contain a token, clipped to the searched part and [`RUN_LOOKAHEAD`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EncodedRun {
     /// A run of characters of base64 or hex.
@@ -24,7 +24,7 @@ pub(crate) enum EncodedRun {
     Escaped(Range<usize>),
     /// A stretch in which every other byte is zero: from its first to its last nonzero byte.
     Utf16(Range<usize>),
-    /// A run of characters of escaped text, from its first character.
+    /// A run of characters of escaped text.
     Text(Range<usize>),
     /// A byte at which a gap in a token may begin.
     Gap(usize),
@@ -89,7 +89,7 @@ impl Walk<'_> {
         if bytes[start] == 0 || bytes.get(start + 1) == Some(&0) {
             return self.utf16_at(start, on_found).max(start + 1);
         }
-        let limit = bytes.len().min(self.part.end + LOOKAHEAD);
+        let limit = bytes.len().min(self.part.end + RUN_LOOKAHEAD);
         let (mut classes, mut end) = (0, start);
         for &byte in &bytes[start..limit.max(start)] {
             let class = CLASS[usize::from(byte)];
@@ -104,9 +104,7 @@ impl Walk<'_> {
         }
         let before = self.before(start, is_text);
         if end - start + before >= MIN_RUN {
-            if !start.checked_sub(1).is_some_and(|before| is_text(bytes[before])) {
-                on_found(EncodedRun::Text(start..end));
-            }
+            on_found(EncodedRun::Text(start..end));
             if classes & MARK != 0 {
                 on_found(EncodedRun::Escaped(start..end));
             }

@@ -9,6 +9,8 @@ use super::line_column::{self, LineColumn};
 use super::quote::{abbreviated, without_values};
 use super::rule::{Rule, Vector};
 use super::verifier::Verifier;
+use crate::encoded::runs::RUN_LOOKAHEAD;
+use crate::encoded::{MIN_RUN, is_text};
 use ddpatrol_token::format::FormatPart;
 use ddpatrol_token::{
     Algorithm, ByteSet, Codec, Encoding, EvidenceBits, Format, FormatError, Lengths, Segment, Uuid,
@@ -74,6 +76,14 @@ impl RuleText<'_> {
         let format = build(table.format.get_ref(), segments).map_err(|error| {
             self.error(span_of(&error, table), without_values(&error.to_string()))
         })?;
+        if format.has_middle() && !is_long_run(&format) {
+            let message = format!(
+                "tokens that do not begin with fixed text must have {MIN_RUN} to {RUN_LOOKAHEAD} letters, \
+                 digits and characters of +/-_=.#;{{}}%&\\; begin the format with a literal, or write \
+                 found_by = \"words\""
+            );
+            return Err(self.error(table.format.span(), message));
+        }
         let format = format.except(table.except.iter().map(|text| text.as_bytes().into()));
         let verifier = table.verifier.as_ref().map(|name| self.verifier(name)).transpose()?;
         let vectors: Vec<Vector> = table
@@ -315,6 +325,11 @@ impl RuleText<'_> {
         })?;
         Ok(vector)
     }
+}
+
+/// Returns `true` if the tokens of a format are long runs, which are searched for anchors in the middle of tokens.
+fn is_long_run(format: &Format) -> bool {
+    format.min_len() >= MIN_RUN && format.max_len() <= RUN_LOOKAHEAD && format.consists_of(is_text)
 }
 
 /// Returns the span of a format error.
