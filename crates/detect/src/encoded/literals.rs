@@ -3,8 +3,8 @@
 //! Input: the anchors of the rules whose tokens are searched for in encoded text. Output: searchers for their
 //! literals, and the forms that a literal may belong to. Decoding decides ([`super::start`]).
 
-use super::base64_run::looks_like_base64;
 use super::broken::BrokenHeads;
+use super::class::looks_like_base64;
 use super::class::{MIN_RUN, is_run};
 use super::decode::Scheme;
 use super::needles::{self, Escape, EscapeNeedle, RunNeedle};

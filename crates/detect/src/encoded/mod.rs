@@ -72,8 +72,8 @@ pub(super) mod runs;
 pub(super) mod start;
 pub(super) mod stream;
 
-pub(crate) use base64_run::looks_like_base64;
-pub(super) use class::{MIN_RUN, is_text};
+pub(super) use class::is_text;
+pub(crate) use class::{MIN_RUN, looks_like_base64};
 pub use digit::base64_digit;
 pub(super) use fold::pieces;
 pub use open_base64::{end_of_base64, may_continue_base64, nested_base64};

@@ -6,7 +6,7 @@
 //! byte, which makes the search for encoded tokens nearly free.
 
 use super::byte_class::{self, BLOCK, Ends, Masks, WIDTH};
-use super::class::{CLASS, MARK, MIN_RUN, MIN_UTF16, TEXT, is_run, is_text};
+use super::class::{Classified, MARK, MIN_RUN, MIN_UTF16, RUN, is_run, is_text};
 use std::ops::Range;
 
 /// Maximum number of bytes of a run after the searched part.
@@ -90,25 +90,22 @@ impl Walk<'_> {
             return self.utf16_at(start, on_found).max(start + 1);
         }
         let limit = bytes.len().min(self.part.end + RUN_LOOKAHEAD);
-        let (mut classes, mut end) = (0, start);
-        for &byte in &bytes[start..limit.max(start)] {
-            let class = CLASS[usize::from(byte)];
-            if class & TEXT == 0 {
-                break;
-            }
-            classes |= class;
-            end += 1;
-        }
+        let text = Classified::text(&bytes[start..limit.max(start)]);
+        let end = start + text.len;
         if start >= self.part.end || end == start {
             return end.max(start + 1);
         }
         let before = self.before(start, is_text);
         if end - start + before >= MIN_RUN {
             on_found(EncodedRun::Text(start..end));
-            if classes & MARK != 0 {
+            if text.any & MARK != 0 {
                 on_found(EncodedRun::Escaped(start..end));
             }
-            self.runs(start..end, on_found);
+            if text.all & RUN == 0 {
+                self.runs(start..end, on_found);
+            } else if text.len + self.before(start, is_run) >= MIN_RUN {
+                on_found(EncodedRun::Base64OrHex(start..end));
+            }
         }
         // The last character of a run may be the first of a stretch of UTF-16.
         if bytes.get(end) == Some(&0) && end > start + 1 { end - 1 } else { end }
