@@ -53,18 +53,19 @@ fn pairs_of(needles: &[RunNeedle]) -> Box<[u64; 1024]> {
 
 /// Lists the proper beginnings of literals by their last character, the shortest first.
 fn beginnings_of<'a>(needles: impl Iterator<Item = &'a RunNeedle>) -> Vec<Vec<Box<[u8]>>> {
-    let mut all: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); 256];
+    let mut all: Vec<Vec<&[u8]>> = vec![Vec::new(); 256];
     for needle in needles.filter(|it| it.is_of_head()) {
         for len in 1..needle.text.len() {
             let beginning = &needle.text[..len];
-            let same = &mut all[usize::from(beginning[len - 1])];
-            if !same.iter().any(|it| **it == *beginning) {
-                same.push(beginning.into());
-            }
+            all[usize::from(beginning[len - 1])].push(beginning);
         }
     }
-    all.iter_mut().for_each(|same| same.sort_by_key(|it| it.len()));
-    all
+    let each_once = |mut same: Vec<&[u8]>| {
+        same.sort_unstable_by_key(|it| (it.len(), *it));
+        same.dedup();
+        same.into_iter().map(Into::into).collect()
+    };
+    all.into_iter().map(each_once).collect()
 }
 
 /// The lengths of the object ids of git, in hex. Such runs are rarely folded text.
