@@ -7,7 +7,7 @@ use super::budget;
 use super::candidate::{Candidate, Evidence, Match, OnCandidate, PossibleToken};
 use super::delta::junctions::{DeltaCheck, Junctions, has_new_zero};
 use super::delta::{self, DeltaCandidates, DeltaObject, DerivedCandidates, parts};
-use super::encoded::breaks::repeated_before;
+use super::encoded::breaks::{is_piece, repeated_before};
 use super::encoded::broken::MAX_BACK;
 use super::encoded::decode::LOOKBEHIND;
 use super::encoded::line_prefix::LINE_LOOKBEHIND;
@@ -318,7 +318,11 @@ impl Detector {
             return;
         }
         let (mut shaped, mut is_proven) = (Vec::new(), false);
-        for &rule in rules {
+        // If what follows is too short for a plain token, no rule is tried.
+        let may_be_plain = shortest.is_none_or(|shortest| {
+            bytes.get(start..start + shortest).is_some_and(|it| it.iter().copied().all(is_piece))
+        });
+        for &rule in rules.iter().filter(|_| may_be_plain) {
             let Some(found) = self.matcher.decide(rule, bytes, start, scratch) else { continue };
             if found.evidence == Evidence::Proven {
                 is_proven = true;
