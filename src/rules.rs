@@ -54,7 +54,7 @@ const BUILTIN: [(&str, &str); 32] = [
 pub fn builtin() -> Result<RuleSet, RuleError> {
     let mut set = RuleSet::default();
     for (path, text) in BUILTIN {
-        set.add_text(Path::new(path), text)?;
+        set.add_builtin(Path::new(path), text)?;
     }
     Ok(set)
 }

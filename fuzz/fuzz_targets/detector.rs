@@ -1,4 +1,4 @@
-//! Any bytes: windows yield the same matches as the whole, and the redactor masks every token.
+//! Any bytes with encoded tokens: windows yield the same matches as the whole, and the redactor masks every token.
 
 #![no_main]
 
@@ -9,6 +9,7 @@ use ddpatrol::redact::Redactor;
 use ddpatrol::rules;
 use ddpatrol::source::window::Windows;
 use ddpatrol::source::{BlobSink, Run};
+use ddpatrol_fuzz::tokens::with_tokens;
 use libfuzzer_sys::fuzz_target;
 use std::sync::{Arc, LazyLock};
 
@@ -33,7 +34,8 @@ impl BlobSink for Collect {
     }
 }
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(|input: &[u8]| {
+    let bytes = &*with_tokens(input);
     let mut whole = Collect(Scratch::default(), Vec::new());
     whole.blob(&Blob::whole(Origin::Stdin, bytes));
     let context = Context { before: DETECTOR.lookbehind(), after: DETECTOR.lookahead() };
@@ -41,8 +43,12 @@ fuzz_target!(|bytes: &[u8]| {
     let mut parts = Collect(Scratch::default(), Vec::new());
     let run = Run::default();
     windows.push_all(Origin::Stdin, &mut &*bytes, &mut parts, &run);
+    // A division into windows may change the order of encoded tokens.
+    whole.1.sort_unstable();
+    parts.1.sort_unstable();
     assert_eq!(whole.1, parts.1);
-    let clean = REDACTOR.clean(bytes);
+    // Masks long runs of base64, too, which may be encoded more than once.
+    let clean = REDACTOR.masker().clean_line(bytes, 0..bytes.len(), 0..0);
     for (offset, len, _) in whole.1 {
         let token = &bytes[offset as usize..][..len];
         assert!(!clean.as_bytes().windows(len).any(|window| window == token));

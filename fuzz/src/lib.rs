@@ -1,5 +1,7 @@
-//! Shared code of the fuzz targets for archives: walks any bytes with small limits, and checks that the
+//! Shared code of the fuzz targets. For archives: walks any bytes with small limits, and checks that the
 //! walk ends, that no limit is exceeded, and that every path is below that of the archive.
+
+pub mod tokens;
 
 use ddpatrol::blob::Context;
 use ddpatrol::blob::{Blob, Origin};

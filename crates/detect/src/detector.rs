@@ -7,7 +7,7 @@ use super::budget;
 use super::candidate::{Candidate, Evidence, Match, OnCandidate, PossibleToken};
 use super::delta::junctions::{DeltaCheck, Junctions, has_new_zero};
 use super::delta::{self, DeltaCandidates, DeltaObject, DerivedCandidates, parts};
-use super::encoded::breaks::repeated_before;
+use super::encoded::breaks::{is_piece, repeated_before};
 use super::encoded::broken::MAX_BACK;
 use super::encoded::decode::LOOKBEHIND;
 use super::encoded::line_prefix::LINE_LOOKBEHIND;
@@ -18,7 +18,7 @@ use super::encoded::pending::Pending;
 use super::encoded::start::{MAX_BEFORE_MIDDLE, decode_after_head, is_cut_short};
 use super::encoded::{self, EncodedSearch};
 use super::encoding::{Encoding, Layer};
-use super::matcher::{AnchorHit, HeadHit, Matcher};
+use super::matcher::{HeadHit, Matcher};
 use super::middle;
 use super::pem::{self, BlockContent, PemBlock};
 use super::scratch::Scratch;
@@ -54,8 +54,8 @@ impl Detector {
     pub fn new(rules: Arc<RuleSet>) -> Result<Self, DetectorError> {
         let matcher = Matcher::new(rules)?;
         let literals = Literals::new(matcher.provable_anchors())?;
-        let mut needles: Vec<Vec<u8>> = matcher.needles().iter().map(|it| it.to_vec()).collect();
-        needles.extend(literals.broken.needles().iter().map(|pair| pair.to_vec()));
+        let mut needles = matcher.head_needles().to_vec();
+        needles.extend(literals.broken.needles().iter().map(|pair| (*pair).into()));
         let junctions = Junctions::new(&needles);
         Ok(Self { matcher, literals, junctions })
     }
@@ -99,7 +99,7 @@ impl Detector {
     ///
     /// The bytes around `part` are context: [`Detector::lookbehind`] bytes before it and
     /// [`Detector::lookahead`] after it, fewer only at the beginning and end of the input. A plain token
-    /// is recognized where it begins, and plain tokens are reported in ascending order. An encoded token
+    /// is recognized where it begins, and plain tokens with a head are reported in ascending order. An encoded token
     /// may begin before the position where it is recognized.
     pub fn find(
         &self,
@@ -228,7 +228,7 @@ impl Detector {
     /// Lists the spans of possible tokens with an anchor in their middle, and of tokens without an anchor.
     pub(super) fn headless_spans(&self, bytes: &[u8], scratch: &mut Scratch) -> Vec<Range<usize>> {
         let mut spans = Vec::new();
-        self.matcher.each_middle(bytes, |hit| {
+        self.matcher.each_middle(bytes, 0..bytes.len(), |hit| {
             spans.extend(middle::possible_span(&self.matcher, bytes, hit, scratch));
         });
         if self.matcher.has_words() {
@@ -276,9 +276,8 @@ impl Detector {
 
     /// Searches one chunk for plain and encoded tokens.
     fn search_chunk(&self, search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>) {
-        self.matcher.each_anchor(search.bytes, search.part.clone(), |hit| match hit {
-            AnchorHit::Head(head) => self.decide_head(search, head, scratch, on),
-            AnchorHit::Middle(hit) => middle::decide(&self.matcher, search, hit, scratch, on),
+        self.matcher.each_head(search.bytes, search.part.clone(), |head| {
+            self.decide_head(search, head, scratch, on);
         });
         let search_chunks = |search: &Search<'_>, scratch: &mut Scratch, on: OnCandidate<'_>| {
             self.search_chunks(search, scratch, on);
@@ -319,7 +318,11 @@ impl Detector {
             return;
         }
         let (mut shaped, mut is_proven) = (Vec::new(), false);
-        for &rule in rules {
+        // If what follows is too short for a plain token, no rule is tried.
+        let may_be_plain = shortest.is_none_or(|shortest| {
+            bytes.get(start..start + shortest).is_some_and(|it| it.iter().copied().all(is_piece))
+        });
+        for &rule in rules.iter().filter(|_| may_be_plain) {
             let Some(found) = self.matcher.decide(rule, bytes, start, scratch) else { continue };
             if found.evidence == Evidence::Proven {
                 is_proven = true;

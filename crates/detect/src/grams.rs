@@ -51,8 +51,8 @@ pub(super) struct GramSearcher {
     inspected: Grams,
     /// The first three bytes of each needle.
     first: Grams,
-    /// The needles in ascending order, each with its index.
-    sorted: Vec<(Box<[u8]>, usize)>,
+    /// The needles by their first byte, in ascending order, each with its index.
+    by_first: Vec<Vec<(Box<[u8]>, usize)>>,
     longest: usize,
     /// The distance between two inspected positions: 1 or 2.
     step: usize,
@@ -71,10 +71,12 @@ impl GramSearcher {
                 inspected.add(gram(needle, at)?);
             }
         }
-        let texts = needles.iter().map(|needle| needle.as_ref().into()).zip(0..);
-        let mut sorted: Vec<(Box<[u8]>, usize)> = texts.collect();
-        sorted.sort();
-        Some(Self { inspected, first, sorted, longest, step })
+        let mut by_first: Vec<Vec<(Box<[u8]>, usize)>> = vec![Vec::new(); 256];
+        for (needle, index) in needles.iter().map(AsRef::as_ref).zip(0..) {
+            by_first[usize::from(needle[0])].push((needle.into(), index));
+        }
+        by_first.iter_mut().for_each(|same| same.sort());
+        Some(Self { inspected, first, by_first, longest, step })
     }
 
     /// Calls `on_hit` for every needle that begins within `part`, in ascending order.
@@ -120,8 +122,9 @@ impl GramSearcher {
         }
         let rest = &bytes[start..bytes.len().min(start + self.longest)];
         // No needle begins with another, so only the last one that is not greater may be here.
-        let after = self.sorted.partition_point(|(needle, _)| **needle <= *rest);
-        let (needle, index) = &self.sorted[after.checked_sub(1)?];
+        let same = &self.by_first[usize::from(rest[0])];
+        let after = same.partition_point(|(needle, _)| **needle <= *rest);
+        let (needle, index) = &same[after.checked_sub(1)?];
         rest.starts_with(needle).then_some(Hit { start, needle: *index })
     }
 }

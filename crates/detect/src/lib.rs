@@ -64,6 +64,7 @@
 //! ```
 
 mod anchor;
+mod anchor_search;
 mod budget;
 mod candidate;
 pub mod delta;

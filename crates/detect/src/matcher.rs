@@ -5,19 +5,20 @@
 //! nothing and has no limits.
 
 use super::anchor::AnchorKind;
+use super::anchor_search::AnchorSearch;
 use super::candidate::{Evidence, Match};
 use super::encoded::MIN_RUN;
 use super::encoded::breaks::{MAX_BREAK, is_piece};
 use super::encoded::decode::{DECODE_LOOKAHEAD, MAX_BROKEN, MAX_ENCODED_LEN};
 use super::encoded::line_prefix::{LINE_LOOKAHEAD, USUAL_AFFIXES};
 use super::encoding::Encoding;
-use super::prefilter::Prefilter;
+use super::prefilter::Hit;
 use super::scratch::Scratch;
 use super::shape::{CandidateStart, Shapes};
 use super::word_rule::WordRule;
 use crate::rules::{Rule, RuleIndex, RuleSet};
 use aho_corasick::BuildError;
-use ddpatrol_token::format::{Anchor, Layout, Piece};
+use ddpatrol_token::format::{Anchor, Format};
 use ddpatrol_token::{ByteSet, Check};
 use std::ops::Range;
 use std::sync::Arc;
@@ -43,10 +44,11 @@ pub(super) struct Matcher {
     middles_end: usize,
     /// The rules without an anchor.
     words: Vec<WordRule>,
-    prefilter: Prefilter,
-    by_needle: Vec<NeedleRules>,
-    /// The longest distance from the start of a token to its anchor.
-    longest_offset: usize,
+    head_search: AnchorSearch,
+    /// The length of the shortest token with each needle of the heads, if its tokens have no other characters
+    /// than those of runs.
+    shortest: Vec<Option<usize>>,
+    middle_search: AnchorSearch,
     shapes: Shapes,
 }
 
@@ -63,18 +65,6 @@ impl RuleAnchor {
     fn end(&self) -> usize {
         self.anchor.offset + self.anchor.text.len()
     }
-}
-
-/// The rules whose anchor begins with a needle.
-#[derive(Debug)]
-struct NeedleRules {
-    /// Those whose tokens begin with it.
-    heads: Vec<RuleIndex>,
-    /// The others.
-    middles: Vec<RuleIndex>,
-    /// The length of the shortest token that begins with the needle, if its tokens have no other
-    /// characters than those of runs.
-    shortest: Option<usize>,
 }
 
 /// A proven token at the beginning of decoded bytes.
@@ -103,16 +93,8 @@ pub(super) struct MiddleHit {
     pub(super) back: usize,
 }
 
-/// A hit of the prefilter.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum AnchorHit<'a> {
-    Head(HeadHit<'a>),
-    Middle(MiddleHit),
-}
-
 impl Matcher {
     pub(super) fn new(rules: Arc<RuleSet>) -> Result<Self, BuildError> {
-        let all = rules.rules();
         let provable: Vec<RuleIndex> = rules.indices().filter(|&at| rules[at].provable).collect();
         let anchors = rule_anchors(&rules, &provable);
         let longest_provable = anchors.iter().map(|it| it.longest).max().unwrap_or(0);
@@ -120,9 +102,11 @@ impl Matcher {
             anchors.into_iter().partition(|it| it.anchor.is_head());
         let end = |anchors: &[RuleAnchor]| anchors.iter().map(RuleAnchor::end).max().unwrap_or(0);
         let (heads_end, middles_end) = (end(&heads), end(&middles));
-        let needles = needles(all);
-        let by_needle = needles.iter().map(|needle| NeedleRules::of(needle, &rules)).collect();
-        let prefilter = Prefilter::new(&needles)?;
+        let (middle, head): (Vec<RuleIndex>, Vec<RuleIndex>) =
+            rules.indices().partition(|&rule| rules[rule].format.has_middle());
+        let head_search = AnchorSearch::new(&rules, &head)?;
+        let middle_search = AnchorSearch::new(&rules, &middle)?;
+        let shortest = head_search.rules.iter().map(|it| shortest(&rules, it)).collect();
         let heads = by_byte(heads, |it| it.anchor.text[0]);
         let (by_middle, by_head): (Vec<RuleIndex>, Vec<RuleIndex>) = provable
             .iter()
@@ -130,8 +114,6 @@ impl Matcher {
             .partition(|&&rule| rules[rule].format.has_middle());
         let first = |&rule: &RuleIndex| rules[rule].format.anchor().map_or(0, |it| it.text[0]);
         let by_first = by_byte(by_head, first);
-        let offsets = all.iter().filter_map(|rule| Some(rule.format.anchor()?.offset));
-        let longest_offset = offsets.max().unwrap_or(0);
         let is_word = |&rule: &RuleIndex| rules[rule].format.anchor().is_none();
         let words = provable.iter().copied().filter(is_word);
         let words = words.map(|rule| WordRule::new(rule, &rules[rule].format)).collect();
@@ -147,9 +129,9 @@ impl Matcher {
             heads_end,
             middles_end,
             words,
-            prefilter,
-            by_needle,
-            longest_offset,
+            head_search,
+            shortest,
+            middle_search,
             shapes,
         })
     }
@@ -162,9 +144,9 @@ impl Matcher {
         &self.rules[rule]
     }
 
-    /// Returns the needles by which anchors are found.
-    pub(super) fn needles(&self) -> Vec<&[u8]> {
-        needles(self.rules.rules())
+    /// Returns the needles by which heads are found.
+    pub(super) fn head_needles(&self) -> &[Box<[u8]>] {
+        &self.head_search.needles
     }
 
     /// Returns the heads of the rules whose tokens are also searched for in encoded text.
@@ -200,7 +182,7 @@ impl Matcher {
             it.may_match(word) && self.rule(it.rule).format.check(word).is_proven()
         };
         let found = self.words.iter().find(is_proven)?;
-        (!self.prefilter.is_match(word)).then_some(found.rule)
+        (!self.has_head(word) && !self.has_middle(word)).then_some(found.rule)
     }
 
     pub(super) fn longest_head(&self) -> usize {
@@ -236,69 +218,54 @@ impl Matcher {
     }
 
     /// Calls `on_head` with every head that begins within `part`, in ascending order.
+    #[inline]
     pub(super) fn each_head(
         &self,
         bytes: &[u8],
         part: Range<usize>,
         mut on_head: impl FnMut(HeadHit<'_>),
     ) {
-        self.each_anchor(bytes, part, |hit| match hit {
-            AnchorHit::Head(head) => on_head(head),
-            AnchorHit::Middle(_) => {}
+        let AnchorSearch { prefilter, rules, .. } = &self.head_search;
+        prefilter.find(bytes, part, |Hit { start, needle }| {
+            on_head(HeadHit { rules: &rules[needle], start, shortest: self.shortest[needle] });
         });
     }
 
-    /// Calls `on_hit` with every head that begins within `part`, and with every anchor in the middle of a
-    /// plain token that would begin there, in ascending order.
+    /// Calls `on_middle` with every anchor in `range` that is in the middle of a token, even if the bytes before it
+    /// are fewer than a token has there.
+    ///
+    /// Tokens with such an anchor are parts of runs of at least [`MIN_RUN`] characters, so that other text need
+    /// not be searched.
     #[inline]
-    pub(super) fn each_anchor(
+    pub(super) fn each_middle(
         &self,
         bytes: &[u8],
-        part: Range<usize>,
-        mut on_hit: impl FnMut(AnchorHit<'_>),
+        range: Range<usize>,
+        mut on_middle: impl FnMut(MiddleHit),
     ) {
-        let Range { start: first, end } = part;
-        self.prefilter.find(bytes, first..end.saturating_add(self.longest_offset), |hit| {
-            let NeedleRules { heads, middles, shortest } = &self.by_needle[hit.needle];
-            if !heads.is_empty() && hit.start < end {
-                let head = HeadHit { rules: heads, start: hit.start, shortest: *shortest };
-                on_hit(AnchorHit::Head(head));
-            }
-            for &rule in middles {
-                let Some(Anchor { text, offset: back }) = self.rule(rule).format.anchor() else {
-                    continue;
-                };
-                let start = hit.start.checked_sub(*back);
-                if start.is_some_and(|start| (first..end).contains(&start))
-                    && bytes[hit.start..].starts_with(text)
-                {
-                    let (anchor, back) = (hit.start, *back);
-                    on_hit(AnchorHit::Middle(MiddleHit { rule, anchor, back }));
-                }
-            }
-        });
-    }
-
-    /// Calls `on_middle` with every anchor in the middle of a token, even if the bytes before it are fewer than
-    /// a token has there.
-    pub(super) fn each_middle(&self, bytes: &[u8], mut on_middle: impl FnMut(MiddleHit)) {
-        self.prefilter.find(bytes, 0..bytes.len(), |hit| {
-            let (anchor, rest) = (hit.start, &bytes[hit.start..]);
-            for &rule in &self.by_needle[hit.needle].middles {
+        let AnchorSearch { prefilter, rules, .. } = &self.middle_search;
+        prefilter.find(bytes, range, |Hit { start: anchor, needle }| {
+            for &rule in &rules[needle] {
                 let Some(Anchor { text, offset }) = self.rule(rule).format.anchor() else {
                     continue;
                 };
-                if rest.starts_with(text) {
+                if bytes[anchor..].starts_with(text) {
                     on_middle(MiddleHit { rule, anchor, back: anchor.min(*offset) });
                 }
             }
         });
     }
 
-    /// Returns `true` if `bytes` contains an anchor.
+    /// Returns `true` if `bytes` contains a head.
     #[inline]
-    pub(super) fn has_anchor(&self, bytes: &[u8]) -> bool {
-        self.prefilter.is_match(bytes)
+    pub(super) fn has_head(&self, bytes: &[u8]) -> bool {
+        self.head_search.prefilter.is_match(bytes)
+    }
+
+    /// Returns `true` if a run contains an anchor in the middle of a token.
+    #[inline]
+    pub(super) fn has_middle(&self, run: &[u8]) -> bool {
+        self.middle_search.prefilter.is_match(run)
     }
 
     /// Writes to `scratch.ends` every offset at which a token of a rule that begins at `start` could
@@ -386,18 +353,6 @@ fn by_byte<T>(items: Vec<T>, byte: impl Fn(&T) -> u8) -> Vec<Vec<T>> {
     groups
 }
 
-impl NeedleRules {
-    fn of(needle: &[u8], rules: &RuleSet) -> Self {
-        let has_needle = |&rule: &RuleIndex| {
-            rules[rule].format.anchor().is_some_and(|anchor| anchor.text.starts_with(needle))
-        };
-        let (middles, heads): (Vec<RuleIndex>, Vec<RuleIndex>) =
-            rules.indices().filter(has_needle).partition(|&rule| rules[rule].format.has_middle());
-        let shortest = shortest(heads.iter().map(|&at| &rules[at]));
-        Self { heads, middles, shortest }
-    }
-}
-
 /// Lists the anchors of rules, each once.
 fn rule_anchors(rules: &RuleSet, provable: &[RuleIndex]) -> Vec<RuleAnchor> {
     let mut anchors: Vec<RuleAnchor> = Vec::new();
@@ -413,29 +368,10 @@ fn rule_anchors(rules: &RuleSet, provable: &[RuleIndex]) -> Vec<RuleAnchor> {
 
 /// Returns the length of the shortest token of some rules. Returns `None` if a token can contain characters
 /// that runs do not.
-fn shortest<'a>(rules: impl Iterator<Item = &'a Rule>) -> Option<usize> {
-    let shortest = |rule: &Rule| {
-        let format = &rule.format;
-        let is_plain = |piece: &Piece| match piece {
-            Piece::Literal(text) => text.iter().all(|&byte| is_piece(byte)),
-            Piece::Segment { index, .. } => {
-                (0..=u8::MAX).all(|it| is_piece(it) || !format.segments()[*index].set.contains(it))
-            }
-        };
-        let layouts = format.layouts();
-        let is_run = layouts.iter().all(|layout| layout.pieces().iter().all(is_plain));
-        layouts.iter().map(Layout::min_len).min().filter(|_| is_run)
-    };
-    rules.map(shortest).try_fold(usize::MAX, |least, it| it.map(|it| least.min(it)))
-}
-
-/// Returns the anchors of the rules, without those that begin with another: the shorter one finds them.
-fn needles(rules: &[Rule]) -> Vec<&[u8]> {
-    let anchors = rules.iter().filter_map(|rule| rule.format.anchor());
-    let mut needles: Vec<&[u8]> = anchors.map(|anchor| &*anchor.text).collect();
-    needles.sort_unstable();
-    needles.dedup_by(|longer, shorter| longer.starts_with(shorter));
-    needles
+fn shortest(rules: &RuleSet, indices: &[RuleIndex]) -> Option<usize> {
+    let formats = indices.iter().map(|&rule| &rules[rule].format);
+    let shortest = |format: &Format| format.consists_of(is_piece).then(|| format.min_len());
+    formats.map(shortest).try_fold(usize::MAX, |least, it| it.map(|it| least.min(it)))
 }
 
 /// Returns `true` if `byte`, directly before a head, makes an unproven candidate part of a word.

@@ -1,7 +1,7 @@
-//! Checks plain tokens whose anchor is in their middle, and those in which characters are escaped.
+//! Finds plain tokens whose anchor is in their middle, and those in which characters are escaped.
 //!
-//! Input: bytes and the offset of an anchor. Output: a candidate, with the token around the anchor, or the
-//! span of a possible token. It does not search for anchors.
+//! Input: bytes and a run of escaped text, which the search for encoded text finds anyway, or the offset of an
+//! anchor. Output: a candidate, with the token around the anchor, or the span of a possible token.
 //!
 //! A candidate without a token is not reported: if a delta object changes a run around an anchor, the whole run
 //! is searched ([`crate::delta`]).
@@ -20,8 +20,26 @@ use ddpatrol_token::format::{Format, Piece};
 use ddpatrol_token::{Anchor, Check};
 use std::ops::Range;
 
+/// Searches a run of escaped text for tokens that begin within the searched part.
+pub(super) fn search(
+    matcher: &Matcher,
+    search: &Search<'_>,
+    run: &Range<usize>,
+    scratch: &mut Scratch,
+    on: OnCandidate<'_>,
+) {
+    let bytes = &search.bytes[..run.end];
+    matcher.each_middle(bytes, run.clone(), |hit| {
+        let offset = matcher.rule(hit.rule).format.anchor().map_or(0, |anchor| anchor.offset);
+        // The run is clipped at the part.
+        if hit.anchor >= search.part.start + offset && hit.anchor < search.part.end + offset {
+            decide(matcher, search, hit, scratch, on);
+        }
+    });
+}
+
 /// Decides whether a token of the rule is around the anchor.
-pub(super) fn decide(
+fn decide(
     matcher: &Matcher,
     search: &Search<'_>,
     MiddleHit { rule, anchor, back }: MiddleHit,

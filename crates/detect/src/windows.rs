@@ -38,6 +38,31 @@ const FREQUENCIES: [u16; 128] = [
     68, 5, 133, 143, 183, 65, 19, 18, 26, 25, 5, 14, 2, 14, 1, 0,
 ];
 
+/// For each upper half of a byte, how often bytes occur in 8192 whose lower half is in a set: of the first eight, and
+/// of the last eight halves, one bit each.
+static SUMS: [[[u16; 256]; 2]; 16] = {
+    let mut sums = [[[0; 256]; 2]; 16];
+    let mut upper = 0;
+    while upper < 16 {
+        let mut lower = 0;
+        while lower < 16 {
+            let byte = 16 * upper + lower;
+            // Bytes that are not ASCII are rare, and no byte is impossible.
+            let count = if byte < 128 { 1 + 2 * FREQUENCIES[byte] } else { 1 };
+            let mut set = 0;
+            while set < 256 {
+                if set >> (lower % 8) & 1 == 1 {
+                    sums[upper][lower / 8][set] += count;
+                }
+                set += 1;
+            }
+            lower += 1;
+        }
+        upper += 1;
+    }
+    sums
+};
+
 /// The window of a needle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
@@ -140,13 +165,9 @@ impl Halves {
 
 /// Returns the probability of a byte with one of these lower and one of these upper halves.
 fn frequency(low: u16, high: u16) -> f64 {
-    let mut sum = 0;
-    for upper in bits(high) {
-        for lower in bits(low) {
-            // Bytes that are not ASCII are rare, and no byte is impossible.
-            sum += 1 + FREQUENCIES.get(16 * upper + lower).map_or(0, |it| 2 * u32::from(*it));
-        }
-    }
+    let [first, last] = low.to_le_bytes().map(usize::from);
+    let sums = bits(high).map(|upper| &SUMS[upper]);
+    let sum: u32 = sums.map(|[a, b]| u32::from(a[first]) + u32::from(b[last])).sum();
     f64::from(sum) / 8192.0
 }
 
@@ -162,6 +183,22 @@ fn bits(mut bits: u16) -> impl Iterator<Item = usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_frequency_of_halves_is_the_sum_of_the_bytes() {
+        for (low, high) in [
+            (0, u16::MAX),
+            (u16::MAX, 0),
+            (1 << 5 | 1 << 14, 1 << 6 | 1 << 2),
+            (u16::MAX, 1 << 6 | 1 << 9),
+        ] {
+            let has = |set: u16, half: usize| set >> half & 1 == 1;
+            let bytes = (0..256).filter(|byte| has(low, byte & 15) && has(high, byte >> 4));
+            let of_byte =
+                |byte: usize| FREQUENCIES.get(byte).map_or(1, |it| 1 + 2 * u32::from(*it));
+            assert_eq!(frequency(low, high) * 8192.0, f64::from(bytes.map(of_byte).sum::<u32>()));
+        }
+    }
 
     #[test]
     fn every_needle_contains_its_window() {

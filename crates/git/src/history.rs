@@ -88,7 +88,8 @@ pub struct Sightings<'a> {
 
 /// Counts of a run before a history was read.
 struct Before {
-    unread: usize,
+    /// The number of issues that another scan may not report.
+    passing: usize,
     /// The number of diagnostics when the history was opened.
     opened: usize,
     /// The number of diagnostics before the objects were read.
@@ -107,7 +108,7 @@ impl History {
     /// Opens the store and lists the references; `None` if the store cannot be read safely.
     #[must_use]
     pub fn open<'a>(&'a self, run: &'a Run) -> Option<OpenHistory<'a>> {
-        let unread = run.unread();
+        let passing = run.passing_issues();
         let opened = run.diagnostics_len();
         let shallow = self.read_shallow(run);
         let store = Store::reporting(&self.repository, run, &self.root);
@@ -131,7 +132,7 @@ impl History {
             objects: Objects::default(),
             cache,
             known,
-            before: Before { unread, opened, issues: 0, reported: 0 },
+            before: Before { passing, opened, issues: 0, reported: 0 },
             gaps: Vec::new(),
             issue_places: PlacesByObject::new(),
             lacks_lfs: false,
@@ -285,12 +286,12 @@ impl<'a> OpenHistory<'a> {
         let Some(cache) = self.cache.as_ref().filter(|_| !self.run.is_interrupted()) else {
             return;
         };
-        let Before { unread, issues, reported, .. } = self.before;
+        let Before { passing, issues, reported, .. } = self.before;
         let (before, run) = (issues, self.run);
         let issues = run.diagnostics_since(before);
         let issues = issues.get(..reported.saturating_sub(before)).unwrap_or_default();
         // The next scan would not know the pointers in objects that it does not read again.
-        let is_incomplete = run.unread() > unread || self.lacks_lfs;
+        let is_incomplete = run.passing_issues() > passing || self.lacks_lfs;
         match cache.issues(issues).filter(|_| !is_incomplete) {
             Some(issues) => {
                 let (refs, gaps) = (self.refs_digest.clone(), self.gaps.clone());

@@ -125,11 +125,10 @@ impl Run {
         std::mem::take(&mut lock(&self.repositories))
     }
 
-    /// Returns the number of diagnostics with [`Severity::Unread`].
+    /// Returns the number of diagnostics that another scan may not report: errors of reading.
     #[must_use]
-    pub fn unread(&self) -> usize {
-        let list = lock(&self.diagnostics);
-        list.iter().filter(|it| it.severity() == Severity::Unread).count()
+    pub fn passing_issues(&self) -> usize {
+        lock(&self.diagnostics).iter().filter(|it| !it.is_lasting()).count()
     }
 
     /// Returns the number of diagnostics, for [`Run::diagnostics_since`].
@@ -238,6 +237,12 @@ impl Diagnostic {
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.issue.severity()
+    }
+
+    /// Returns `true` if another scan of the same content reports the issue, too.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        self.issue.is_lasting()
     }
 
     /// Returns the stable code of the issue.

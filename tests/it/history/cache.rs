@@ -30,6 +30,12 @@ fn notes(ran: &RunOutput) -> String {
     ran.json()["notes"].to_string()
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut out, bytes).expect("memory");
+    out.finish().expect("memory")
+}
+
 #[test]
 fn cached_objects_are_not_read_again_and_their_findings_are_reported() {
     let repo = Repo::new();
@@ -332,6 +338,27 @@ fn an_issue_is_reported_by_every_scan_until_it_is_resolved() {
 }
 
 #[test]
+fn an_archive_that_exceeds_a_limit_is_not_read_again_and_reported_by_every_scan() {
+    let repo = Repo::new();
+    repo.commit_file("large.gz", gzip(&[b'a'; 5_000]));
+    let state = repo.sibling("state");
+    let state = ["--history-only", "--state", state.to_str().expect("UTF-8")];
+    let args = [&state[..], &["--max-unpacked", "1000"]].concat();
+    let first = repo.scan(&args);
+    assert_eq!(first.json()["diagnostics"][0]["code"], "limit.unpacked-size");
+    assert_eq!(first.json()["diagnostics"][0]["kind"], "unread");
+    for added in [0, 1, 2] {
+        let again = repo.scan(&args);
+        assert_eq!(again.json()["diagnostics"], first.json()["diagnostics"]);
+        assert_eq!(again.code(), Some(2));
+        assert_eq!(objects(&again), 3 * added.min(1), "only new objects are read");
+        if added < 2 {
+            repo.commit_file(&format!("b{added}"), format!("content {added}"));
+        }
+    }
+}
+
+#[test]
 fn changed_archive_options_cause_a_full_scan() {
     let repo = Repo::new();
     repo.commit_file("a", "a");
@@ -412,14 +439,9 @@ fn one_unreadable_path_is_one_error_and_the_others_are_scanned() {
 
 #[test]
 fn tokens_in_members_of_one_archive_are_not_confused_when_nothing_is_new() {
-    let gzip = |text: String| {
-        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        std::io::Write::write_all(&mut out, text.as_bytes()).expect("memory");
-        out.finish().expect("memory")
-    };
     let repo = Repo::new();
-    repo.commit_file("a.env.gz", gzip(format!("{}\n{}\n", token(1), token(2))));
-    repo.commit_file("b.env.gz", gzip(token(2)));
+    repo.commit_file("a.env.gz", gzip(format!("{}\n{}\n", token(1), token(2)).as_bytes()));
+    repo.commit_file("b.env.gz", gzip(token(2).as_bytes()));
     scan(&repo);
     let again = scan(&repo);
     assert_eq!(objects(&again), 0, "nothing is new");

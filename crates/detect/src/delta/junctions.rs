@@ -126,7 +126,7 @@ impl DeltaCheck<'_> {
         let (fresh, base) = (object.fresh(), object.base());
         let is_text = object.kind() != ContentKind::TreeNames;
         // UTF-16 contains zeros: without zeros in or next to the fresh bytes, no UTF-16 is new.
-        if self.matcher.has_anchor(fresh)
+        if self.matcher.has_head(fresh)
             || is_text && memchr::memchr(0, fresh).is_some()
             || self.has_new_runs(fresh, object.kind())
         {
@@ -203,7 +203,7 @@ impl DeltaCheck<'_> {
             let from = at.saturating_sub(longest);
             let to = (at + longest).min(object.size());
             let near = read(object, from..to, window);
-            self.matcher.has_anchor(near) || self.literals.broken.has_gap(near)
+            self.matcher.has_head(near) || self.literals.broken.has_gap(near)
         }
     }
 
@@ -225,7 +225,9 @@ impl DeltaCheck<'_> {
         let len = end - start;
         let may_contain_token = len >= MIN_RUN && {
             let run = read(object, start..end, window);
-            self.literals.may_contain_token(run) || words::is_in(self.matcher, run)
+            self.literals.may_contain_token(run)
+                || self.matcher.has_middle(run)
+                || words::is_in(self.matcher, run)
         };
         (!may_contain_token).then_some(end)
     }
@@ -254,7 +256,10 @@ impl DeltaCheck<'_> {
                         literals.may_contain_encoded(run) || words::is_in(self.matcher, run)
                     }
                     EncodedRun::Escaped(run) => literals.may_contain_escaped(&bytes[run]),
-                    EncodedRun::Text(run) => literals.broken.is_rest(&bytes[run]),
+                    EncodedRun::Text(run) => {
+                        let run = &bytes[run];
+                        self.matcher.has_middle(run) || literals.broken.is_rest(run)
+                    }
                     EncodedRun::Utf16(stretch) => literals.may_contain_token(&bytes[stretch]),
                     EncodedRun::Gap(at) => is_text && literals.broken.is_gap(bytes, at),
                     // Zeros are searched for separately.

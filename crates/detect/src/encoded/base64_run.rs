@@ -45,21 +45,6 @@ pub(super) fn is_archive(first: &[u8]) -> bool {
     is_bzip2 || is_tar || ARCHIVES.iter().any(|magic| first.starts_with(magic))
 }
 
-/// Returns `true` if a run mixes lower case, upper case and digits as base64 does. Most names, paths and
-/// hexadecimal numbers do not.
-pub(crate) fn looks_like_base64(run: &[u8]) -> bool {
-    let mut kinds = 0;
-    run.iter().any(|byte| {
-        kinds |= match byte {
-            b'a'..=b'z' => 1,
-            b'A'..=b'Z' => 2,
-            b'0'..=b'9' => 4,
-            _ => 0,
-        };
-        kinds == 7
-    })
-}
-
 /// Returns the content of a run of base64, if it is worth decoding.
 pub(super) fn content(run: &[u8]) -> Option<Content> {
     let mut first = [0; 48];

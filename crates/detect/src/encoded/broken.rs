@@ -11,7 +11,7 @@
 //! - by what follows it, if that is a long run that begins with the rest of a head.
 
 use super::breaks;
-use super::class::MIN_RUN;
+use super::class::{Classified, MIN_RUN};
 use super::decode::Scheme;
 use super::dump;
 use super::start::Start;
@@ -47,7 +47,9 @@ pub(crate) struct BrokenHeads {
     /// The pairs of bytes before a gap in a head.
     ends: Pairs,
     /// The pairs of bytes with which the rest of a token may begin after a gap in its head.
-    rests: Pairs,
+    rest_pairs: Pairs,
+    /// The parts of heads after a gap, by their first byte, without those that begin with another.
+    rests: Vec<Vec<Box<[u8]>>>,
     longest: usize,
 }
 
@@ -75,8 +77,9 @@ impl Pairs {
 impl BrokenHeads {
     pub(super) fn new(heads: &[&[u8]]) -> Self {
         let mut before_gap = [false; 256];
-        let (mut ends, mut rests) = (Pairs::new(), Pairs::new());
+        let (mut ends, mut rest_pairs) = (Pairs::new(), Pairs::new());
         let mut parts: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); 256];
+        let mut rests = parts.clone();
         for head in heads {
             for &byte in head.iter().rev().skip(1) {
                 before_gap[usize::from(byte)] = true;
@@ -85,18 +88,23 @@ impl BrokenHeads {
                 // One byte of the head may be followed, or preceded, by any other.
                 let any = || 0..=u8::MAX;
                 let second = head.get(at + 1).map_or_else(any, |&second| second..=second);
-                second.for_each(|second| rests.add(head[at], second));
+                second.for_each(|second| rest_pairs.add(head[at], second));
                 let first = at.checked_sub(2).map_or_else(any, |at| head[at]..=head[at]);
                 first.for_each(|first| ends.add(first, head[at - 1]));
                 let same = &mut parts[usize::from(head[at - 1])];
                 if !same.iter().any(|part| **part == head[..at]) {
                     same.push(head[..at].into());
                 }
+                rests[usize::from(head[at])].push(head[at..].into());
             }
+        }
+        for same in &mut rests {
+            same.sort_unstable();
+            same.dedup_by(|longer: &mut Box<[u8]>, shorter| longer.starts_with(shorter));
         }
         let longest = heads.iter().map(|head| head.len()).max().unwrap_or(0);
         let heads = heads.iter().map(|&head| head.into()).collect();
-        Self { heads, before_gap, parts, ends, rests, longest }
+        Self { heads, before_gap, parts, ends, rest_pairs, rests, longest }
     }
 
     /// Returns pairs of bytes, one of which is at every place where a gap begins in a head.
@@ -199,15 +207,15 @@ impl BrokenHeads {
     #[inline]
     pub(crate) fn is_rest(&self, run: &[u8]) -> bool {
         let Some(&[first, second]) = run.first_chunk() else { return false };
-        self.rests.contains(first, second) && self.is_rest_of_head(run)
+        self.rest_pairs.contains(first, second) && self.is_rest_of_head(run)
     }
 
     fn is_rest_of_head(&self, run: &[u8]) -> bool {
+        let Some(&first) = run.first() else { return false };
         let secret = &run[..run.len().min(MIN_RUN)];
-        let kinds = [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit];
         // Ruled-out runs are rulers and names.
-        kinds.into_iter().filter(|&is| secret.iter().any(is)).count() > 1
-            && self.heads.iter().any(|head| (1..head.len()).any(|at| run.starts_with(&head[at..])))
+        self.rests[usize::from(first)].iter().any(|rest| run.starts_with(rest))
+            && Classified::text(secret).kinds() > 1
     }
 }
 

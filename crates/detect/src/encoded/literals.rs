@@ -3,8 +3,8 @@
 //! Input: the anchors of the rules whose tokens are searched for in encoded text. Output: searchers for their
 //! literals, and the forms that a literal may belong to. Decoding decides ([`super::start`]).
 
-use super::base64_run::looks_like_base64;
 use super::broken::BrokenHeads;
+use super::class::looks_like_base64;
 use super::class::{MIN_RUN, is_run};
 use super::decode::Scheme;
 use super::needles::{self, Escape, EscapeNeedle, RunNeedle};
@@ -24,7 +24,6 @@ pub(crate) struct Literals {
     before: Vec<Vec<Box<[u8]>>>,
     /// The anchors in the middle of tokens.
     middles: Vec<Anchor>,
-    middle_prefilter: Prefilter,
     pub(crate) broken: BrokenHeads,
     /// The pairs of adjacent characters in literals, with the character before a literal that belongs to it.
     pairs: Box<[u64; 1024]>,
@@ -54,18 +53,19 @@ fn pairs_of(needles: &[RunNeedle]) -> Box<[u64; 1024]> {
 
 /// Lists the proper beginnings of literals by their last character, the shortest first.
 fn beginnings_of<'a>(needles: impl Iterator<Item = &'a RunNeedle>) -> Vec<Vec<Box<[u8]>>> {
-    let mut all: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); 256];
+    let mut all: Vec<Vec<&[u8]>> = vec![Vec::new(); 256];
     for needle in needles.filter(|it| it.is_of_head()) {
         for len in 1..needle.text.len() {
             let beginning = &needle.text[..len];
-            let same = &mut all[usize::from(beginning[len - 1])];
-            if !same.iter().any(|it| **it == *beginning) {
-                same.push(beginning.into());
-            }
+            all[usize::from(beginning[len - 1])].push(beginning);
         }
     }
-    all.iter_mut().for_each(|same| same.sort_by_key(|it| it.len()));
-    all
+    let each_once = |mut same: Vec<&[u8]>| {
+        same.sort_unstable_by_key(|it| (it.len(), *it));
+        same.dedup();
+        same.into_iter().map(Into::into).collect()
+    };
+    all.into_iter().map(each_once).collect()
 }
 
 /// The lengths of the object ids of git, in hex. Such runs are rarely folded text.
@@ -90,10 +90,6 @@ impl Literals {
         escaped.sort_unstable();
         escaped.dedup();
         let escapes = needles::escape_needles(&escaped);
-        let mut texts: Vec<&[u8]> = middles.iter().map(|it| &*it.text).collect();
-        texts.sort_unstable();
-        texts.dedup_by(|longer, shorter| longer.starts_with(shorter));
-        let middle_prefilter = Prefilter::new(&texts)?;
         let needles = needles::run_needles(&anchors);
         let texts: Vec<&[u8]> = needles.iter().map(|needle| &*needle.text).collect();
         let prefilter = Prefilter::new(&texts)?;
@@ -116,7 +112,6 @@ impl Literals {
             escape_prefilter,
             before,
             middles,
-            middle_prefilter,
             broken,
             pairs,
             beginnings,
@@ -174,7 +169,6 @@ impl Literals {
     pub(crate) fn may_contain_token(&self, run: &[u8]) -> bool {
         let mut parts = run.split(|&byte| !is_run(byte)).filter(|it| it.len() >= MIN_RUN);
         parts.any(|part| self.may_contain_encoded(part))
-            || self.middle_prefilter.is_match(run)
             || self.broken.is_rest(run)
             || self.may_contain_escaped(run)
     }

@@ -142,7 +142,7 @@ impl MaskSpans<'_> {
     fn escaped_middles(self, bytes: &[u8], spans: &mut Vec<Range<usize>>) {
         let (matcher, kind) = (self.matcher, AnchorKind::Middle);
         let mut out = Decoded::default();
-        matcher.each_middle(bytes, |hit| {
+        matcher.each_middle(bytes, 0..bytes.len(), |hit| {
             let Some(Anchor { offset, .. }) = matcher.rule(hit.rule).format.anchor() else {
                 return;
             };

@@ -72,8 +72,8 @@ pub(super) mod runs;
 pub(super) mod start;
 pub(super) mod stream;
 
-pub(crate) use base64_run::looks_like_base64;
-pub(super) use class::{MIN_RUN, is_text};
+pub(super) use class::is_text;
+pub(crate) use class::{MIN_RUN, looks_like_base64};
 pub use digit::base64_digit;
 pub(super) use fold::pieces;
 pub use open_base64::{end_of_base64, may_continue_base64, nested_base64};
@@ -82,6 +82,7 @@ use super::anchor::AnchorKind;
 use super::budget;
 use super::candidate::{Candidate, OnCandidate};
 use super::matcher::Matcher;
+use super::middle;
 use super::scratch::Scratch;
 use super::search::{ContentKind, Search};
 use super::words;
@@ -124,6 +125,11 @@ fn borders(bytes: &[u8], end: usize) -> impl Iterator<Item = usize> {
         Gap::Next(next) => Some(next),
         Gap::Closed | Gap::Open => None,
     })
+}
+
+/// Returns `true` if a run of escaped text continues at `start`.
+fn follows_text(bytes: &[u8], start: usize) -> bool {
+    start.checked_sub(1).is_some_and(|before| is_text(bytes[before]))
 }
 
 /// An escaped character that may belong to a head.
@@ -173,7 +179,7 @@ impl EncodedSearch<'_> {
                         on(Candidate { inspected_start, start, inspected_end, found: None }, &[]);
                     }
                     // The start of a run of text is searched below.
-                    if run.start.checked_sub(1).is_some_and(|at| class::is_text(search.bytes[at])) {
+                    if follows_text(search.bytes, run.start) {
                         broken.before_run(search, &run, scratch, on);
                     }
                     self.nested.base64(search, &run, scratch, on);
@@ -196,16 +202,18 @@ impl EncodedSearch<'_> {
                 scratch.needs_full_scan = true;
                 self.nested.utf16(search, &stretch, scratch, on);
             }
-            EncodedRun::Text(run) if is_text => broken.before_run(search, &run, scratch, on),
+            EncodedRun::Text(run) => {
+                middle::search(self.matcher, search, &run, scratch, on);
+                if is_text && !follows_text(search.bytes, run.start) {
+                    broken.before_run(search, &run, scratch, on);
+                }
+            }
             EncodedRun::Gap(at) if is_text => broken.gap_at(search, at, scratch, on),
             EncodedRun::Utf32(at) if is_text => {
                 scratch.needs_full_scan = true;
                 self.nested.utf32(search, at, scratch, on);
             }
-            EncodedRun::Utf16(_)
-            | EncodedRun::Text(_)
-            | EncodedRun::Gap(_)
-            | EncodedRun::Utf32(_) => {}
+            EncodedRun::Utf16(_) | EncodedRun::Gap(_) | EncodedRun::Utf32(_) => {}
         });
     }
 

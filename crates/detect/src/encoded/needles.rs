@@ -85,9 +85,9 @@ fn base64_back(before: usize, offset: usize) -> usize {
 /// Merges each literal into the literal that is its prefix.
 fn merge(all: BTreeMap<Vec<u8>, Vec<Form>>) -> Vec<RunNeedle> {
     let mut needles: Vec<RunNeedle> = Vec::new();
-    // In this order a literal comes after its prefix.
+    // In this order, a literal comes directly after its prefix and others with this prefix.
     for (text, forms) in all {
-        match needles.iter_mut().rev().find(|it| text.starts_with(&it.text)) {
+        match needles.last_mut().filter(|it| text.starts_with(&it.text)) {
             Some(shorter) => {
                 let new = forms.into_iter().filter(|form| !shorter.forms.contains(form));
                 let new: Vec<Form> = new.collect();
@@ -145,9 +145,9 @@ pub(super) fn escape_needles(anchors: &[u8]) -> Vec<EscapeNeedle> {
         anchors.iter().flat_map(|&byte| escaped_forms(byte)).collect();
     all.sort_by(|a, b| a.0.cmp(&b.0));
     let mut needles: Vec<EscapeNeedle> = Vec::new();
-    // In this order a literal comes after its prefix.
+    // In this order, a literal comes directly after its prefix and others with this prefix.
     for (text, escape) in all {
-        match needles.iter_mut().rev().find(|it| text.starts_with(&it.text)) {
+        match needles.last_mut().filter(|it| text.starts_with(&it.text)) {
             Some(shorter) => shorter.escapes.push(escape),
             None => needles.push(EscapeNeedle { text, escapes: vec![escape] }),
         }

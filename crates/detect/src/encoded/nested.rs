@@ -7,8 +7,9 @@
 //! budget allows ([`crate::budget`]). UTF-16 in the input itself is searched without a limit, since the
 //! cost is linear in its length.
 
-use super::base64_run::{self, Content, looks_like_base64};
+use super::base64_run::{self, Content};
 use super::class::is_run;
+use super::class::looks_like_base64;
 use super::decode::{LOOKBEHIND, MAX_BROKEN, utf16};
 use super::endianness;
 use super::stream::{Base64Reader, Base64Stream};

@@ -4,8 +4,9 @@
 //! literals extend to the end. It follows the lines as the decoder does, whatever their length, but
 //! decodes nothing: every run that looks like base64 counts.
 
-use super::base64_run::{self, looks_like_base64};
+use super::base64_run;
 use super::class::MIN_RUN;
+use super::class::looks_like_base64;
 use super::digit::base64_digit;
 use super::gap::{MAX_GAP, skip_fold, skip_join};
 use super::runs::{self, EncodedRun};

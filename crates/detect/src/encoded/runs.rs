@@ -6,16 +6,16 @@
 //! byte, which makes the search for encoded tokens nearly free.
 
 use super::byte_class::{self, BLOCK, Ends, Masks, WIDTH};
-use super::class::{CLASS, MARK, MIN_RUN, MIN_UTF16, TEXT, is_run, is_text};
+use super::class::{Classified, MARK, MIN_RUN, MIN_UTF16, RUN, is_run, is_text};
 use std::ops::Range;
 
 /// Maximum number of bytes of a run after the searched part.
-const LOOKAHEAD: usize = 512;
+pub(crate) const RUN_LOOKAHEAD: usize = 512;
 
 /// Maximum number of characters of UTF-16 after the searched part that are inspected for a run.
 const UTF16_LOOKAHEAD: usize = 2048;
 
-/// A run that is long enough to contain a token, clipped to the searched part and [`LOOKAHEAD`].
+/// A run that is long enough to contain a token, clipped to the searched part and [`RUN_LOOKAHEAD`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EncodedRun {
     /// A run of characters of base64 or hex.
@@ -24,7 +24,7 @@ pub(crate) enum EncodedRun {
     Escaped(Range<usize>),
     /// A stretch in which every other byte is zero: from its first to its last nonzero byte.
     Utf16(Range<usize>),
-    /// A run of characters of escaped text, from its first character.
+    /// A run of characters of escaped text.
     Text(Range<usize>),
     /// A byte at which a gap in a token may begin.
     Gap(usize),
@@ -89,28 +89,23 @@ impl Walk<'_> {
         if bytes[start] == 0 || bytes.get(start + 1) == Some(&0) {
             return self.utf16_at(start, on_found).max(start + 1);
         }
-        let limit = bytes.len().min(self.part.end + LOOKAHEAD);
-        let (mut classes, mut end) = (0, start);
-        for &byte in &bytes[start..limit.max(start)] {
-            let class = CLASS[usize::from(byte)];
-            if class & TEXT == 0 {
-                break;
-            }
-            classes |= class;
-            end += 1;
-        }
+        let limit = bytes.len().min(self.part.end + RUN_LOOKAHEAD);
+        let text = Classified::text(&bytes[start..limit.max(start)]);
+        let end = start + text.len;
         if start >= self.part.end || end == start {
             return end.max(start + 1);
         }
         let before = self.before(start, is_text);
         if end - start + before >= MIN_RUN {
-            if !start.checked_sub(1).is_some_and(|before| is_text(bytes[before])) {
-                on_found(EncodedRun::Text(start..end));
-            }
-            if classes & MARK != 0 {
+            on_found(EncodedRun::Text(start..end));
+            if text.any & MARK != 0 {
                 on_found(EncodedRun::Escaped(start..end));
             }
-            self.runs(start..end, on_found);
+            if text.all & RUN == 0 {
+                self.runs(start..end, on_found);
+            } else if text.len + self.before(start, is_run) >= MIN_RUN {
+                on_found(EncodedRun::Base64OrHex(start..end));
+            }
         }
         // The last character of a run may be the first of a stretch of UTF-16.
         if bytes.get(end) == Some(&0) && end > start + 1 { end - 1 } else { end }

@@ -9,6 +9,8 @@ use super::line_column::{self, LineColumn};
 use super::quote::{abbreviated, without_values};
 use super::rule::{Rule, Vector};
 use super::verifier::Verifier;
+use crate::encoded::runs::RUN_LOOKAHEAD;
+use crate::encoded::{MIN_RUN, is_text};
 use ddpatrol_token::format::FormatPart;
 use ddpatrol_token::{
     Algorithm, ByteSet, Codec, Encoding, EvidenceBits, Format, FormatError, Lengths, Segment, Uuid,
@@ -17,10 +19,20 @@ use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
 
+/// When vectors are compared with the format of their rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum VectorCheck {
+    /// A vector that does not match is an error.
+    AtOnce,
+    /// Tests compare them.
+    InTests,
+}
+
 /// The text of one rule file, and its path for errors.
 struct RuleText<'a> {
     path: &'a Path,
     text: &'a str,
+    vectors: VectorCheck,
 }
 
 type Result<T> = std::result::Result<T, RuleError>;
@@ -29,8 +41,8 @@ type Result<T> = std::result::Result<T, RuleError>;
 ///
 /// # Errors
 /// The first error, with file, line, column and remedy.
-pub(super) fn compile(path: &Path, text: &str) -> Result<Vec<Rule>> {
-    let source = RuleText { path, text };
+pub(super) fn compile(path: &Path, text: &str, vectors: VectorCheck) -> Result<Vec<Rule>> {
+    let source = RuleText { path, text, vectors };
     let file: RuleFile = toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         source.error(span, line_column::with_suggestion(error.message()))
@@ -74,6 +86,14 @@ impl RuleText<'_> {
         let format = build(table.format.get_ref(), segments).map_err(|error| {
             self.error(span_of(&error, table), without_values(&error.to_string()))
         })?;
+        if format.has_middle() && !is_long_run(&format) {
+            let message = format!(
+                "tokens that do not begin with fixed text must have {MIN_RUN} to {RUN_LOOKAHEAD} letters, \
+                 digits and characters of +/-_=.#;{{}}%&\\; begin the format with a literal, or write \
+                 found_by = \"words\""
+            );
+            return Err(self.error(table.format.span(), message));
+        }
         let format = format.except(table.except.iter().map(|text| text.as_bytes().into()));
         let verifier = table.verifier.as_ref().map(|name| self.verifier(name)).transpose()?;
         let vectors: Vec<Vector> = table
@@ -310,11 +330,18 @@ impl RuleText<'_> {
                 return Err(self.error(spanned.span(), message.to_owned()));
             }
         };
-        vector.verify(format, verifier).map_err(|what| {
-            self.error(spanned.span(), format!("the vector does not match: {what}"))
-        })?;
+        if self.vectors == VectorCheck::AtOnce {
+            vector.verify(format, verifier).map_err(|what| {
+                self.error(spanned.span(), format!("the vector does not match: {what}"))
+            })?;
+        }
         Ok(vector)
     }
+}
+
+/// Returns `true` if the tokens of a format are long runs, which are searched for anchors in the middle of tokens.
+fn is_long_run(format: &Format) -> bool {
+    format.min_len() >= MIN_RUN && format.max_len() <= RUN_LOOKAHEAD && format.consists_of(is_text)
 }
 
 /// Returns the span of a format error.

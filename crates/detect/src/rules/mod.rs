@@ -13,6 +13,7 @@ mod rule;
 pub mod selftest;
 mod verifier;
 
+use compile::VectorCheck;
 pub use error::RuleError;
 pub use rule::{Rule, Vector, VectorError};
 pub use verifier::Verifier;
@@ -39,7 +40,20 @@ impl RuleSet {
     /// # Errors
     /// An error in the text, or a duplicate id.
     pub fn add_text(&mut self, path: &Path, text: &str) -> Result<(), RuleError> {
-        for rule in compile::compile(path, text)? {
+        self.add(path, text, VectorCheck::AtOnce)
+    }
+
+    /// Adds the rules in the text of one file, like [`RuleSet::add_text`], without checking that their vectors
+    /// match. For built-in rules, [`selftest::check`] does so in a test, and not at every start.
+    ///
+    /// # Errors
+    /// Another error in the text, or a duplicate id.
+    pub fn add_builtin(&mut self, path: &Path, text: &str) -> Result<(), RuleError> {
+        self.add(path, text, VectorCheck::InTests)
+    }
+
+    fn add(&mut self, path: &Path, text: &str, vectors: VectorCheck) -> Result<(), RuleError> {
+        for rule in compile::compile(path, text, vectors)? {
             if self.rules.iter().any(|known| known.id == rule.id) {
                 return Err(RuleError::Duplicate { path: path.to_owned(), id: rule.id });
             }

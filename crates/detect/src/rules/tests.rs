@@ -65,6 +65,21 @@ fn an_invalid_file_is_rejected_with_line_column_and_remedy() {
 }
 
 #[test]
+fn tokens_with_an_anchor_in_their_middle_are_long_runs() {
+    let file = |lens: &str, alphabet: &str| {
+        let text = GOOD.replacen("exk_<SECRET><CRC>", "<SECRET>+Exk<CRC>", 1);
+        let text = text.replacen("length = 30", &format!("length = {lens}"), 1);
+        compile(&text.replacen("\"base62\"", &format!("\"{alphabet}\""), 1))
+    };
+    assert!(file("30", "base62").is_ok() && file("502", "base64").is_ok());
+    for (lens, alphabet) in [("29", "base62"), ("503", "base62"), ("30", "[a-z,]")] {
+        let message = file(lens, alphabet).expect_err("not a long run").to_string();
+        assert!(message.starts_with("x.toml:6:10:"), "{message}");
+        assert!(message.contains("must have 40 to 512 letters, digits"), "{message}");
+    }
+}
+
+#[test]
 fn a_checksum_without_a_published_vector_is_rejected() {
     let (without, _) = GOOD.split_once("[[token.vectors]]").expect("the good file has a vector");
     let message = compile(without).expect_err("no vector").to_string();

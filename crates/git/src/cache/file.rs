@@ -19,7 +19,7 @@ use std::sync::Mutex;
 /// Size limit of a state file, in bytes.
 const MAX_LEN: u64 = 1 << 30;
 
-const SCHEMA: &str = "ddpatrol-state/9";
+const SCHEMA: &str = "ddpatrol-state/10";
 
 /// The repositories of a state file, and those of this scan.
 #[derive(Debug)]

@@ -44,6 +44,7 @@ pub(crate) struct KnownIssue {
     members: Vec<String>,
     /// Whether the place is the decompressed content of a compressed file.
     is_content: bool,
+    severity: Severity,
     code: Code,
     message: String,
 }
@@ -60,6 +61,7 @@ impl KnownIssue {
             kind: kind.name().to_owned(),
             members: members.map(|it| it.to_str().map(str::to_owned)).collect::<Option<_>>()?,
             is_content: matches!(place, Place::Content(_)),
+            severity: issue.severity(),
             code: issue.code(),
             message: issue.message(),
         };
@@ -90,7 +92,7 @@ impl KnownIssue {
 
     /// Returns the issue, without the places of its object.
     pub(crate) fn diagnostic(&self) -> Diagnostic {
-        let (severity, code, message) = (Severity::Opaque, self.code, self.message.clone());
+        let (severity, code, message) = (self.severity, self.code, self.message.clone());
         // The place names the object.
         let issue = Issue::Recorded { severity, code, message, object: None };
         Diagnostic::new(self.place(), Arc::new(issue))

@@ -26,7 +26,7 @@ use ddpatrol_scan::finding::{HeldObject, Part, Removed, Trace};
 use ddpatrol_scan::issue_object::{IssuePlace, PlacesByObject};
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::sighting::{Holder, Placement, ShapedSighting, Sighting, TokenKey, TokenNo};
-use ddpatrol_scan::{Diagnostic, Run, Severity};
+use ddpatrol_scan::{Diagnostic, Run};
 use known::{KnownObject, KnownToken, pack_names};
 use known_issue::KnownIssue;
 use known_place::KnownPlace;
@@ -104,8 +104,8 @@ impl<'a> Cache<'a> {
 
     /// Converts the issues of this scan; `None` if one of them cannot be written to a state.
     pub(super) fn issues(&self, issues: &[Diagnostic]) -> Option<BTreeSet<KnownIssue>> {
-        let opaque = issues.iter().filter(|issue| issue.severity() == Severity::Opaque);
-        opaque.map(|issue| KnownIssue::new(self.redactor, issue)).collect()
+        let lasting = issues.iter().filter(|issue| issue.is_lasting());
+        lasting.map(|issue| KnownIssue::new(self.redactor, issue)).collect()
     }
 
     /// Stores the results of a scan. Sightings in Git LFS objects are not stored, since every scan searches
@@ -284,8 +284,8 @@ impl Recall<'_> {
         let mut places = PlacesByObject::new();
         for place in self.issue_places {
             let (id, kind) = place.object()?;
-            let trace =
-                self.trace(place, Trace::new(Place::File(PathBuf::new()), id, kind), commits)?;
+            let trace = Trace::new(self.repository.reported_path(), id, kind);
+            let trace = self.trace(place, trace, commits)?;
             let path = place.path().ok()?.map(|path| join(self.root, &path));
             let place = IssuePlace { path, trace: Some(Arc::new(trace)) };
             places.entry(id).or_default().push(place);

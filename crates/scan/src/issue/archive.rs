@@ -221,6 +221,16 @@ impl ArchiveIssue {
         }
     }
 
+    /// Returns `true` if it follows from the content and the options of the scan.
+    pub(super) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Damaged(_) | Self::Encrypted | Self::Unsupported(_) => true,
+            Self::Limit(_) | Self::Incomplete(_) => true,
+            Self::Unreadable(_) => self.severity() == Severity::Opaque,
+            Self::NotOpened(_) => false,
+        }
+    }
+
     /// Returns the error that caused it.
     pub(super) fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {

@@ -201,6 +201,19 @@ impl Issue {
     }
 }
 
+impl Issue {
+    /// Returns `true` if the issue follows from the content and the options of the scan, so that another scan of the
+    /// same content reports it, too. Errors of reading may not occur again.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Archive(issue) => issue.is_lasting(),
+            Self::DecodingLimit | Self::Recorded { .. } => true,
+            _ => self.severity() == Severity::Opaque,
+        }
+    }
+}
+
 impl Error for Issue {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {

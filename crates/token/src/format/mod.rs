@@ -109,6 +109,25 @@ impl Format {
         self.anchor.as_ref().is_some_and(|anchor| !anchor.is_head())
     }
 
+    /// Returns `true` if all bytes of the tokens have a property.
+    #[must_use]
+    pub fn consists_of(&self, is_allowed: impl Fn(u8) -> bool) -> bool {
+        let mut pieces = self.layouts.iter().flat_map(Layout::pieces);
+        pieces.all(|piece| match piece {
+            Piece::Literal(text) => text.iter().all(|&byte| is_allowed(byte)),
+            Piece::Segment { index, .. } => {
+                let set = &self.segments[*index].set;
+                (0..=u8::MAX).all(|byte| is_allowed(byte) || !set.contains(byte))
+            }
+        })
+    }
+
+    /// Returns the length of the shortest token, in bytes.
+    #[must_use]
+    pub fn min_len(&self) -> usize {
+        self.layouts.iter().map(Layout::min_len).min().unwrap_or(0)
+    }
+
     /// Returns the length of the longest token, in bytes.
     #[must_use]
     pub fn max_len(&self) -> usize {
