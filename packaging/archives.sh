@@ -38,6 +38,6 @@ for program in ddpatrol ddpatrold ddpatrol.exe; do
   (cd "$work/$name" && tar -cz -- *) >"$out/$name-$tag-$target.tar.gz"
 done
 [ "$found" = 1 ] || {
-  echo "error: $folder has no program: build one with --release" >&2
+  echo "error: $folder has no program: build one with --profile dist" >&2
   exit 2
 }

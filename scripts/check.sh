@@ -12,8 +12,7 @@ cd "$(dirname "$0")/.."
 
 step() { printf '\n== %s\n' "$*"; }
 
-# Unoptimized tests are compiled in half the time, and the fast ones stay fast.
-export CARGO_PROFILE_TEST_OPT_LEVEL=0 PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1
 
 step "format, structure, names, documents"
 if command -v typos >/dev/null; then

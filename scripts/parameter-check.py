@@ -16,6 +16,7 @@ from pathlib import Path
 FOLDERS = [
     "crates/archive/src",
     "crates/detect/src",
+    "crates/engine/src",
     "crates/git/src",
     "crates/pack/src",
     "crates/test-mint/src",

@@ -64,9 +64,15 @@ need_archivers() {
   need javac default-jdk-headless
 }
 
+# Every command selects the whole workspace, and filters choose the tests: cargo compiles dependencies once for
+# each set of features that a selection of packages asks for. Development dependencies add features, so that
+# the programs are built together with the tests, unless this run compiles no tests.
+targets=(--bins)
+checked=
+
 # Builds the programs once and sets the variables with their paths for the Python suites.
 build() {
-  cargo build --locked --workspace --bins
+  cargo build --locked --workspace "${targets[@]}"
   binaries=$(realpath "${CARGO_TARGET_DIR:-target}/debug")
   export DDPATROL=$binaries/ddpatrol DDPATROLD=$binaries/ddpatrold
   export DDPATROL_SWEEP=$binaries/ddpatrol-sweep
@@ -82,6 +88,7 @@ lint() {
   scripts/docs.sh
   step "clippy"
   cargo clippy --locked --workspace --all-targets -- -D warnings
+  checked=1
   step "documentation"
   RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
   step "forbidden dependencies of the scanner"
@@ -106,7 +113,8 @@ scanner() {
   filter_repo=$(dirname "$(scripts/venv.sh tests/it/clean/requirements.txt)")
   step "the scanner: tests"
   cargo test --locked --workspace --doc
-  PATH=$filter_repo:$PATH cargo nextest run --locked --profile ci --workspace --exclude ddpatrol-service
+  PATH=$filter_repo:$PATH cargo nextest run --locked --profile ci --workspace -E 'not package(ddpatrol-service)'
+  targets=(--bins --tests)
 }
 
 service() {
@@ -121,7 +129,8 @@ service() {
   need_postgres
   need_cargo nextest
   step "the service: tests"
-  scripts/postgres.sh run cargo nextest run --locked --profile ci --package ddpatrol-service
+  scripts/postgres.sh run cargo nextest run --locked --profile ci --workspace -E 'package(ddpatrol-service)'
+  targets=(--bins --tests)
   build
   step "the service: Python suites"
   scripts/python.sh
@@ -222,10 +231,10 @@ oracle() {
   scripts/oracle.sh . --plant 60 --plant-full --seed 2 --ddpatrol "$DDPATROL" --incomplete
 }
 
+# Clippy compiles the targets without generating code; linking them would compile every dependency once more.
 fuzz() {
   step "fuzz targets"
   cargo clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
-  cargo build --locked --manifest-path fuzz/Cargo.toml
 }
 
 # Compiles everything with the oldest supported Rust, installed by rustup unless it is active.
@@ -234,7 +243,10 @@ msrv() {
   oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
   step "the oldest supported Rust: $oldest"
   case $(rustc --version) in
-    "rustc $oldest."*) cargo check --locked --workspace --all-targets ;;
+    "rustc $oldest."*)
+      # Clippy has compiled the same with this compiler.
+      [ -n "$checked" ] || cargo check --locked --workspace --all-targets
+      ;;
     *)
       rustup toolchain install "$oldest" --profile minimal
       cargo "+$oldest" check --locked --workspace --all-targets

@@ -63,19 +63,16 @@
 //! # }
 //! ```
 
-pub mod clean;
 pub mod cli;
 pub mod config;
 pub mod decode;
-pub mod mask;
 pub mod report;
 pub mod respond;
 pub mod rule_draft;
 pub mod rules;
-pub mod scan;
 mod shell;
-pub mod source;
 
 pub use ddpatrol_detect as detect;
 pub use ddpatrol_detect::redact;
+pub use ddpatrol_engine::{clean, mask, scan, source};
 pub use ddpatrol_scan::{blob, commit, finding, regular, sighting};

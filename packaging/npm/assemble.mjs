@@ -3,7 +3,7 @@
 //
 //   node packaging/npm/assemble.mjs OUT PLATFORM=FOLDER...
 //
-// For example `node packaging/npm/assemble.mjs out linux-x64=target/release`. A platform is named as Node.js names
+// For example `node packaging/npm/assemble.mjs out linux-x64=target/dist`. A platform is named as Node.js names
 // it: `process.platform`-`process.arch`. FOLDER has the programs: ddpatrol and ddpatrol-sweep, on Windows
 // ddpatrol.exe. OUT gets one package per platform, `OUT/@ddpatrol/PLATFORM`, and the package `OUT/ddpatrol`, which
 // depends on exactly these. All get the version of Cargo.toml.
@@ -40,7 +40,7 @@ const main = { ...template, version: version() };
 
 for (const argument of platforms) {
   const [, platform, folder] = /^([^=]*)=(.*)$/.exec(argument) ?? [];
-  if (!PLATFORM.test(platform ?? "")) fail(`invalid argument "${argument}": expected PLATFORM=FOLDER, such as linux-x64=target/release`);
+  if (!PLATFORM.test(platform ?? "")) fail(`invalid argument "${argument}": expected PLATFORM=FOLDER, such as linux-x64=target/dist`);
   const [os, cpu] = platform.split("-");
   const name = `@ddpatrol/${platform}`;
   // Sweeps need Unix.

@@ -7,12 +7,12 @@
 use super::scan::user_rules;
 use super::scan_run::{Inputs, ScanContext};
 use crate::scan::Input;
-use crate::source::add;
 use crate::source::archive::{ArchiveOptions, ArchiveSettings};
 use crate::source::files::{Files, FilesOptions};
 use crate::source::git::repo::{StagedChange, Status};
 use crate::source::text::TextSource;
 use anyhow::Context;
+use ddpatrol_scan::add;
 use ddpatrol_scan::path::lexical;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};

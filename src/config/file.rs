@@ -2,10 +2,10 @@
 //!
 //! Input: the text. Output: settings, or the position of an unknown key or invalid value. Reads no files.
 
-use super::acknowledge::{AcknowledgeEntry, IssueTarget};
 use super::settings::{Config, ConfigError, FailLevel, NamedRule};
 use crate::rules::line_column::{self, LineColumn};
 use crate::rules::quote::abbreviated;
+use ddpatrol_engine::{AcknowledgeEntry, IssueTarget};
 use ddpatrol_scan::Code;
 use ddpatrol_scan::finding::suppression::AllowlistEntry;
 use jiff::civil::Date;

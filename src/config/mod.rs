@@ -4,13 +4,13 @@
 //! commit. Paths in a configuration are relative to its folder. A configuration contains neither endpoints
 //! nor credentials, because scanned content must not determine where tokens are sent.
 
-mod acknowledge;
-mod exclude;
 mod file;
 mod settings;
 
-pub use acknowledge::{AcknowledgeEntry, Acknowledgments, IssueTarget, UnusedAcknowledgment};
-pub use exclude::{Exclude, ExcludePatternError, FolderExcludes, PathKind};
+pub use ddpatrol_engine::{
+    AcknowledgeEntry, Acknowledgments, Exclude, ExcludePatternError, FolderExcludes, IssueTarget,
+    PathKind, UnusedAcknowledgment,
+};
 pub use settings::{Config, ConfigError, FailLevel, NamedRule};
 
 use std::path::Path;

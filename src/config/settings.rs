@@ -1,6 +1,6 @@
 //! The settings of a project, and the error of a configuration.
 
-use super::acknowledge::AcknowledgeEntry;
+use ddpatrol_engine::AcknowledgeEntry;
 use ddpatrol_scan::finding::suppression::AllowlistEntry;
 use std::path::PathBuf;
 

@@ -11,12 +11,12 @@ from conftest import ROOT, assert_found, assert_sweeps, must
 def package(programs, tmp_path_factory):
     """The package, with the debug program in place of the release."""
     target = tmp_path_factory.mktemp("target")
-    (target / "release").mkdir()
+    (target / "dist").mkdir()
     for name in ("ddpatrol", "ddpatrol-sweep"):
-        shutil.copy(programs[name], target / "release" / name)
+        shutil.copy(programs[name], target / "dist" / name)
     must("sh", str(ROOT / "packaging" / "assets.sh"), str(programs["ddpatrol"]), str(ROOT / "target" / "assets"))
-    command = ["cargo", "deb", "--locked", "--offline", "--no-build", "--fast", "--output", str(target / "ddpatrol.deb")]
-    must(*command, cwd=ROOT, env={**os.environ, "CARGO_TARGET_DIR": str(target)})
+    command = ["cargo", "deb", "--locked", "--offline", "--profile", "dist", "--no-build", "--fast"]
+    must(*command, "--output", str(target / "ddpatrol.deb"), cwd=ROOT, env={**os.environ, "CARGO_TARGET_DIR": str(target)})
     return target / "ddpatrol.deb"
 
 

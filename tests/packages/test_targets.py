@@ -1,4 +1,4 @@
-"""Every list of targets names what the release workflow builds.
+"""Every list of targets names what the release workflow builds, and how.
 
 `packaging/install.sh` must work alone after a download, and so must the action, so that none of the lists
 can be shared.
@@ -34,3 +34,12 @@ def test_binstall_is_redirected_only_to_released_targets():
         binstall = tomllib.loads((ROOT / crate).read_text())["package"]["metadata"]["binstall"]
         redirected = re.findall(r"\{ version \}-(\S+?)\{ archive", str(binstall["overrides"]))
         assert redirected and set(redirected) <= built(), crate
+
+
+def test_every_released_program_is_built_with_the_profile_for_publishing():
+    profiles = tomllib.loads((ROOT / "Cargo.toml").read_text())["profile"]
+    assert profiles["dist"]["lto"] == "thin"
+    workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    commands = re.findall(r"(?:cargo|maturin) (?:build|deb) .*", workflow)
+    assert len(commands) == 4 and all(" --profile dist " in it for it in commands), commands
+    assert "/release/" not in re.sub(r"https?:\S+", "", workflow)

@@ -8,8 +8,6 @@
 //! prefixes have little in common, so that dozens of them would occupy most halves of each bucket. Among
 //! all windows of the needles there are similar ones: `jsrp_` and `glsa_` end like `syr_` and `lar_`.
 
-use std::array;
-
 /// Maximum length of a window: the number of bytes that the searcher examines before it verifies.
 pub(super) const MAX_WIDTH: usize = 4;
 
@@ -90,14 +88,20 @@ pub(super) fn choose<N: AsRef<[u8]>>(needles: &[N]) -> Option<Windows> {
     // Long needles have more windows to choose from.
     let mut order: Vec<usize> = (0..needles.len()).collect();
     order.sort_by_key(|&at| needles[at].as_ref().len());
-    let mut chosen = vec![None; needles.len()];
+    let mut chosen: Vec<Option<Window>> = vec![None; needles.len()];
+    let mut groups = [Halves::default(); GROUPS];
     // The second round takes into account the windows that were chosen later.
     for at in order.iter().chain(&order).copied() {
-        chosen[at] = None;
-        let groups = groups_of(needles, &chosen, width);
-        chosen[at] = best(needles[at].as_ref(), &groups, width);
+        if let Some(old) = chosen[at].take() {
+            groups[old.group] = halves_of(old.group, needles, &chosen, width);
+        }
+        let needle = needles[at].as_ref();
+        chosen[at] = best(needle, &groups, width);
+        if let Some(Window { offset, group }) = chosen[at] {
+            groups[group] = groups[group].with(&needle[offset..offset + width]);
+        }
     }
-    let chance: f64 = groups_of(needles, &chosen, width).iter().map(Halves::chance).sum();
+    let chance: f64 = groups.iter().map(Halves::chance).sum();
     let by_needle = chosen.into_iter().collect::<Option<Vec<Window>>>()?;
     (chance <= MAX_CHANCE).then_some(Windows { width, by_needle })
 }
@@ -117,18 +121,20 @@ fn best(needle: &[u8], groups: &[Halves; GROUPS], width: usize) -> Option<Window
     best.map(|(window, _)| window)
 }
 
-fn groups_of<N: AsRef<[u8]>>(
+/// Returns the halves of the windows in a group.
+fn halves_of<N: AsRef<[u8]>>(
+    group: usize,
     needles: &[N],
     chosen: &[Option<Window>],
     width: usize,
-) -> [Halves; GROUPS] {
-    let mut groups = array::from_fn(|_| Halves::default());
+) -> Halves {
+    let mut halves = Halves::default();
     for (needle, window) in needles.iter().zip(chosen) {
-        if let Some(Window { offset, group }) = *window {
-            groups[group] = groups[group].with(&needle.as_ref()[offset..offset + width]);
+        if let Some(Window { offset, .. }) = window.filter(|it| it.group == group) {
+            halves = halves.with(&needle.as_ref()[offset..offset + width]);
         }
     }
-    groups
+    halves
 }
 
 /// The halves of the bytes at each place of a group's windows, one bit per value of a half.
@@ -136,6 +142,8 @@ fn groups_of<N: AsRef<[u8]>>(
 struct Halves {
     low: [u16; MAX_WIDTH],
     high: [u16; MAX_WIDTH],
+    /// The probability of a byte with these halves at each place.
+    frequencies: [f64; MAX_WIDTH],
     width: usize,
     /// The number of windows.
     windows: usize,
@@ -145,8 +153,12 @@ impl Halves {
     /// Adds a window.
     fn with(mut self, window: &[u8]) -> Self {
         for (at, &byte) in window.iter().enumerate() {
-            self.low[at] |= 1 << (byte & 15);
-            self.high[at] |= 1 << (byte >> 4);
+            let (low, high) = (1 << (byte & 15), 1 << (byte >> 4));
+            if self.low[at] & low == 0 || self.high[at] & high == 0 {
+                self.low[at] |= low;
+                self.high[at] |= high;
+                self.frequencies[at] = frequency(self.low[at], self.high[at]);
+            }
         }
         self.width = window.len();
         self.windows += 1;
@@ -158,8 +170,7 @@ impl Halves {
         if self.width == 0 {
             return 0.0;
         }
-        let halves = self.low.iter().zip(&self.high).take(self.width);
-        halves.map(|(&low, &high)| frequency(low, high)).product()
+        self.frequencies[..self.width].iter().product()
     }
 }
 

@@ -5,8 +5,8 @@
 
 use super::base64;
 use crate::detect::encoding::Layer;
+use crate::detect::rules::RuleSet;
 use crate::detect::{Detector, DetectorError, Haystack, Match, Scratch};
-use crate::rules::RuleSet;
 use ddpatrol_scan::finding::Fingerprint;
 use ddpatrol_token::Secret;
 use serde::{Deserialize, Serialize};
@@ -193,12 +193,15 @@ impl Replacement {
 mod tests {
     use super::*;
     use ddpatrol_test_mint as mint;
+    use std::path::Path;
 
     fn cleaner(token: &str) -> Cleaner {
-        let rules = Arc::new(crate::rules::builtin().expect("the built-in rules"));
+        let mut rules = RuleSet::default();
+        let text = include_str!("../../../../rules/datadog.toml");
+        rules.add_text(Path::new("datadog.toml"), text).expect("the rule file is valid");
         let fingerprints = HashSet::from([Fingerprint::of(token.as_bytes())]);
         let targets = Targets { fingerprints, dropped: HashSet::from(["ab".to_owned()]) };
-        Cleaner::new(rules, targets).expect("a cleaner")
+        Cleaner::new(Arc::new(rules), targets).expect("a cleaner")
     }
 
     #[test]

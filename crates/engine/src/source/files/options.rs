@@ -1,7 +1,7 @@
 //! Settings of the walk over files and folders.
 
 use super::ignored::UserRules;
-use crate::config::Exclude;
+use crate::Exclude;
 use crate::source::archive::ArchiveSettings;
 use ddpatrol_scan::blob::Context;
 use std::io;

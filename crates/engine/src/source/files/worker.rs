@@ -11,7 +11,7 @@ use super::ignored_count::IgnoredCount;
 use super::options::FilesOptions;
 use super::reader::EntryScope;
 use super::tracked::Tracked;
-use crate::config::PathKind;
+use crate::PathKind;
 use crate::source::{Issue, Run, add};
 use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::path::lexical;

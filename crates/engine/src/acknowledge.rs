@@ -3,7 +3,7 @@
 //! Input: entries of a configuration, and the issues of a scan. Output: issues that are marked as acknowledged,
 //! and the entries that no issue needed. No issue is removed.
 
-use super::{Exclude, ExcludePatternError, PathKind};
+use crate::{Exclude, ExcludePatternError, PathKind};
 use ddpatrol_scan::finding::roots::Roots;
 use ddpatrol_scan::place::Place;
 use ddpatrol_scan::{Acknowledgment, Code, Diagnostic};

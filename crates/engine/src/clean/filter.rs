@@ -27,7 +27,7 @@ pub const CALLBACKS: [(&str, &str); 6] = [
 ///
 /// # Errors
 /// Returns an error if the input is not a sequence of requests, or the output is closed.
-pub fn serve(cleaner: &mut Cleaner, input: &mut impl Read, out: &mut impl Write) -> io::Result<()> {
+pub fn serve(cleaner: &mut Cleaner, input: &mut dyn Read, out: &mut dyn Write) -> io::Result<()> {
     let mut kind = [0; 1];
     let (mut id, mut content) = (Vec::new(), Vec::new());
     while input.read(&mut kind)? == 1 {
@@ -55,7 +55,7 @@ pub fn serve(cleaner: &mut Cleaner, input: &mut impl Read, out: &mut impl Write)
 }
 
 /// Replaces the content of `bytes` with the next `len` bytes.
-fn read_bytes(input: &mut impl Read, bytes: &mut Vec<u8>, len: u64) -> io::Result<()> {
+fn read_bytes(input: &mut dyn Read, bytes: &mut Vec<u8>, len: u64) -> io::Result<()> {
     bytes.clear();
     if input.take(len).read_to_end(bytes)? as u64 == len {
         Ok(())

@@ -1,7 +1,7 @@
 //! The outcome of a scan, and the removal of locations before it is reported.
 
-use crate::config::{Exclude, UnusedAcknowledgment};
 use crate::source::{Diagnostic, ScannedRepo, Severity, Tally};
+use crate::{Exclude, UnusedAcknowledgment};
 use ddpatrol_scan::finding::roots::Roots;
 use ddpatrol_scan::finding::suppression::UnusedSuppression;
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Location, Part, Trace};

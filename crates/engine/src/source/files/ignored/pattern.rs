@@ -3,7 +3,7 @@
 //!
 //! Input: the bytes of a file, and paths. Output: whether a pattern matches. This file reads nothing.
 
-use crate::config::PathKind;
+use crate::PathKind;
 
 /// Case sensitivity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

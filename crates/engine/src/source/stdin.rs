@@ -75,7 +75,7 @@ struct StreamScan<'a> {
 
 impl StreamScan<'_> {
     /// Scans the whole stream.
-    fn run(&self, mut reader: impl Read, mut sink: Box<dyn Sink + '_>) -> io::Result<()> {
+    fn run(&self, mut reader: Chunks<'_>, mut sink: Box<dyn Sink + '_>) -> io::Result<()> {
         let Some(ArchiveSettings { options, repositories }) = self.archives else {
             return self.scan_plain(&mut reader, &mut *sink);
         };

@@ -4,7 +4,7 @@
 //! Input: a path and its depth below the path that the user named. Ignore files are not considered.
 
 use super::options::FilesOptions;
-use crate::config::PathKind;
+use crate::PathKind;
 use ddpatrol_scan::path::lexical;
 use ignore::DirEntry;
 use ignore::overrides::{Override, OverrideBuilder};

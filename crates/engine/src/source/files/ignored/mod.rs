@@ -7,7 +7,7 @@
 
 mod pattern;
 
-use crate::config::PathKind;
+use crate::PathKind;
 use crate::source::git::repo::{ExcludesFile, Repository};
 use crate::source::{Issue, Run};
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
