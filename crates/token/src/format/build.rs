@@ -8,7 +8,8 @@ use super::layout::{CrcPlan, CrcTerm, Layout, LengthRange, MAX_PIECES, Piece};
 use super::segment::{Kind, Lengths, Segment};
 use super::{Format, MAX_TOKEN_LEN};
 use crate::checksum::{
-    Algorithm, Checksum, Codec, Coverage, Encoding, MAX_WIDTH, Shift, TemplateItem,
+    Algorithm, Checksum, Codec, Coverage, Encoding, MAX_TRAILER_WIDTH, MAX_WIDTH, Shift,
+    TemplateItem,
 };
 use crate::{base62, byteset::ByteSet};
 
@@ -182,6 +183,18 @@ fn check_segment(segment: &Segment) -> Result<(), FormatError> {
             place(),
             "the algorithm base58check and the encoding base58 belong together",
             "use both, with 6 characters, over everything before them",
+        );
+    }
+    let is_trailer = checksum.encoding == Encoding::Base32Trailer;
+    if is_trailer != (checksum.algorithm == Algorithm::Crc16Xmodem)
+        || is_trailer && (checksum.width > MAX_TRAILER_WIDTH || checksum.codec.is_some())
+    {
+        return error(
+            place(),
+            "the algorithm crc16-xmodem and the encoding base32-trailer belong together",
+            format!(
+                "use both, with 4 or {MAX_TRAILER_WIDTH} characters, over everything before them, without `decode`"
+            ),
         );
     }
     if checksum.over.is_empty() {
