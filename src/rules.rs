@@ -4,7 +4,7 @@
 //! of rule files is defined by `ddpatrol_detect::rules`.
 
 pub use ddpatrol_detect::rules::{
-    Rule, RuleError, RuleIndex, RuleSet, Vector, line_column, quote, selftest,
+    Rule, RuleError, RuleIndex, RuleSet, Vector, Verifier, line_column, quote, selftest,
 };
 
 use crate::decode;

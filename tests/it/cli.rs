@@ -192,6 +192,19 @@ fn check_accepts_a_single_token_of_any_format() {
 }
 
 #[test]
+fn check_accepts_a_key_without_fixed_text() {
+    let tree = Tree::new();
+    for (rule, key) in mint::wallets::keys(&mut Random(8)) {
+        for text in [key.clone(), format!("export KEY=\"{key}\";\n")] {
+            let ran = tree.run_with_input(&["check"], text.as_bytes());
+            assert_eq!(ran.code(), Some(0), "{rule}: {ran:?}");
+            assert!(ran.stdout().contains(&format!("({rule})")), "{ran:?}");
+            assert!(!ran.stdout().contains(&key[4..12]), "{rule}: the key is shown");
+        }
+    }
+}
+
+#[test]
 fn check_explains_every_token_of_a_text() {
     let tree = Tree::new();
     let text = format!("A={}\n\nB={}\nC={}\n", token(1), token(2), failed_candidate(3));
