@@ -119,7 +119,7 @@ impl Scanner {
             }
             words.extend(["--rules".into(), std::path::absolute(path)?.into()]);
         }
-        require_groups(&options)?;
+        require_groups(&options.groups, &options.rules)?;
         for group in &options.groups {
             digest.add(b"rule-group");
             digest.add(group.as_bytes());
@@ -220,15 +220,15 @@ impl Scanner {
 }
 
 /// Fails unless each group has a rule: the scans would fail one by one.
-fn require_groups(options: &ScannerOptions) -> anyhow::Result<()> {
-    if options.groups.is_empty() {
+fn require_groups(groups: &[String], rule_files: &[PathBuf]) -> anyhow::Result<()> {
+    if groups.is_empty() {
         return Ok(());
     }
-    let mut rules = rules::builtin()?;
-    for path in &options.rules {
-        rules::add_path(&mut rules, path, Links::Follow)?;
+    let mut known = rules::builtin()?;
+    for path in rule_files {
+        rules::add_path(&mut known, path, Links::Follow)?;
     }
-    options.groups.iter().try_for_each(|group| rules.require_group(group))?;
+    groups.iter().try_for_each(|group| known.require_group(group))?;
     Ok(())
 }
 

@@ -53,10 +53,9 @@ fn every_form_of_a_key_in_text_is_proven() {
 #[test]
 fn a_key_behind_line_prefixes_is_proven() {
     let (key, description) = ed25519();
-    let prefixed =
-        |prefix: &dyn Fn(usize) -> String, key: &str| -> String {
-            key.lines().enumerate().map(|(at, line)| format!("{}{line}\n", prefix(at))).collect()
-        };
+    let prefixed = |prefix: &dyn Fn(usize) -> String, key: &str| -> String {
+        key.lines().enumerate().map(|(at, line)| format!("{}{line}\n", prefix(at))).collect()
+    };
     let patch = format!("--- a/id\n+++ b/id\n@@ -0,0 +1,9 @@\n{}", prefixed(&|_| "+".into(), &key));
     let prefixes: [&dyn Fn(usize) -> String; 11] = [
         &|_| "+".into(),

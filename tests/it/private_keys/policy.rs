@@ -80,7 +80,10 @@ fn check_explains_a_key_and_how_to_replace_it() {
         let ran = tree.run_with_input(&["check"], text.as_bytes());
         assert_eq!(ran.code(), Some(0), "{ran:?}");
         let shown = ran.stdout();
-        assert!(shown.starts_with(&format!("Private Key (private-key): {description}\n")), "{shown}");
+        assert!(
+            shown.starts_with(&format!("Private Key (private-key): {description}\n")),
+            "{shown}"
+        );
         assert!(shown.contains("Valid: the public half in the block is that of the private half."));
         assert!(shown.contains("Replace the key"), "{shown}");
     }
