@@ -9,7 +9,7 @@
 mod line_prefix;
 
 use ddpatrol_token::private_key::PrivateKey;
-use line_prefix::LinePrefix;
+use line_prefix::{ENCRYPTED, LinePrefix};
 use std::ops::Range;
 
 /// Maximum length of a block, in bytes: an RSA key of 16,384 bits has 13 KiB.
@@ -24,8 +24,6 @@ const DASHES: &[u8] = b"-----";
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 /// Maximum length of a label.
 const MAX_LABEL: usize = 32;
-/// The header of a block that is encrypted as a whole.
-const ENCRYPTED: &[u8] = b"Proc-Type:";
 /// Maximum number of bytes between two string literals.
 const MAX_JOIN: usize = 128;
 

@@ -1,7 +1,7 @@
 //! Mints keys without fixed text that could be searched for: those of wallets, and of NATS.
 
 use super::Random;
-use super::issuers::base58check;
+use super::base58::base58check;
 
 const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
@@ -9,10 +9,10 @@ const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 pub fn keys(random: &mut Random) -> Vec<(&'static str, String)> {
     // The kinds of NATS: account, cluster, server, operator, user and curve.
     let kind = random.pick(&[0, 2 << 3, 13 << 3, 14 << 3, 20 << 3, 23 << 3]);
-    let mut compressed = random_bytes(random, 33);
+    let mut compressed = random.bytes(33);
     compressed[32] = 1;
-    let plain = random_bytes(random, 32);
-    let encrypted = random_bytes(random, 36);
+    let plain = random.bytes(32);
+    let encrypted = random.bytes(36);
     let flags = random.pick(&[0xc0, 0xe0]);
     vec![
         ("nats-nkey-seed", base32_crc16(random, &[0x90 | kind >> 5, (kind & 31) << 3])),
@@ -23,19 +23,14 @@ pub fn keys(random: &mut Random) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Returns random bytes.
-pub(crate) fn random_bytes(random: &mut Random, len: usize) -> Vec<u8> {
-    (0..len).map(|_| random.next() as u8).collect()
-}
-
 /// Returns base32 of a version, 32 random bytes and the CRC-16/XMODEM of both, the least significant byte first.
 fn base32_crc16(random: &mut Random, version: &[u8]) -> String {
-    let mut bytes = [version, &random_bytes(random, 32)].concat();
+    let mut bytes = [version, &random.bytes(32)].concat();
     // Polynomial division, one bit at a time.
     let mut crc = 0_u32;
     for bit in bytes.iter().flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1)) {
-        let top = crc >> 15 & 1 ^ u32::from(bit);
-        crc = crc << 1 & 0xffff ^ top * 0x1021;
+        let top = (crc >> 15 & 1) ^ u32::from(bit);
+        crc = (crc << 1 & 0xffff) ^ (top * 0x1021);
     }
     bytes.extend([(crc & 0xff) as u8, (crc >> 8) as u8]);
     let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();

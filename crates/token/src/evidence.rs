@@ -2,7 +2,8 @@
 //!
 //! Input: a format. Output: how unlikely it is that random characters of the right shape match: one in two
 //! to the power of the bits. The anchor does not count, since every candidate was found by it. If tokens without an
-//! anchor have fixed lengths, every word of that length is a candidate, and all fixed characters count.
+//! anchor have fixed lengths, every word of that length is a candidate, and all fixed characters count, as do single
+//! ones of which only some are possible.
 
 use crate::byteset::ByteSet;
 use crate::format::{Format, Layout, Piece};
@@ -18,8 +19,8 @@ const LITERAL_BITS: f64 = 6.0;
 pub struct EvidenceBits {
     /// The bits of the checksum.
     pub checksum: f64,
-    /// The bits of the literals beside the anchor. Without an anchor, those of all literals and of the segments with
-    /// fewer characters than the largest alphabet.
+    /// The bits of the literals beside the anchor. Without an anchor, those of all literals and of the segments of one
+    /// character.
     pub fixed_text: f64,
     /// The number of lengths and coverages that are tried on one candidate.
     pub variants: usize,
@@ -65,15 +66,15 @@ impl Format {
         self.layouts().iter().all(|layout| layout.variable().is_none())
     }
 
-    /// Returns the bits by which a layout differs from any word in the largest of its alphabets.
+    /// Returns the bits by which literals and single characters differ from any word in the largest alphabet of the
+    /// format. Longer segments do not count: a word of few different characters is no random one.
     fn bits_of_a_word(&self, layout: &Layout) -> f64 {
         let bits = |set: &ByteSet| (set.len() as f64).log2();
         let largest = self.segments().iter().map(|segment| bits(&segment.set)).fold(0.0, f64::max);
         let of_piece = |piece: &Piece| match piece {
             Piece::Literal(bytes) => bytes.len() as f64 * largest,
-            Piece::Segment { index, len } => {
-                len.unwrap_or(0) as f64 * (largest - bits(&self.segments()[*index].set))
-            }
+            Piece::Segment { index, len: Some(1) } => largest - bits(&self.segments()[*index].set),
+            Piece::Segment { .. } => 0.0,
         };
         layout.pieces().iter().map(of_piece).sum()
     }
@@ -189,6 +190,11 @@ mod tests {
         // A word has one of the lengths.
         assert_bits(&of_words("S<KIND><SECRET><CRC>", &[50, 58]), 24.0);
         assert_bits(&of_words("<KIND><SECRET>SA<CRC>", &[50]), 29.0);
+        let hex = vec![
+            Segment::text("SECRET", ByteSet::HEX, Lengths::OneOf(vec![40])),
+            Segment::checksum("CRC", Algorithm::Crc32, Encoding::Base62, 6, &["<SECRET>"]),
+        ];
+        assert_bits(&Format::of_words("<SECRET><CRC>", hex).expect("the format is valid"), 32.0);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Input: text, and the end of the first line of a block. Output: the prefix of the second line, and its length in
 //! further lines. The base64 after it is read elsewhere.
 
-use super::ENCRYPTED;
+/// The header of a block that is encrypted as a whole.
+pub(super) const ENCRYPTED: &[u8] = b"Proc-Type:";
 
 /// Maximum length of a prefix, in bytes.
 const MAX_PREFIX: usize = 128;

@@ -5,11 +5,11 @@
 use super::anchor;
 use super::error::{FormatError, FormatPart, error};
 use super::layout::{CrcPlan, CrcTerm, Layout, LengthRange, MAX_PIECES, Piece};
+use super::paired;
 use super::segment::{Kind, Lengths, Segment};
 use super::{Format, MAX_TOKEN_LEN};
 use crate::checksum::{
-    Algorithm, Checksum, Codec, Coverage, Encoding, MAX_TRAILER_WIDTH, MAX_WIDTH, Shift,
-    TemplateItem,
+    Algorithm, Checksum, Codec, Coverage, Encoding, MAX_WIDTH, Shift, TemplateItem,
 };
 use crate::{base62, byteset::ByteSet};
 
@@ -167,36 +167,7 @@ fn check_segment(segment: &Segment) -> Result<(), FormatError> {
             return error(place(), "too few characters for a proof", "use 6 or more");
         }
     }
-    let is_bech32 = matches!(checksum.encoding, Encoding::Bech32 | Encoding::Bech32Upper);
-    if is_bech32 != (checksum.algorithm == Algorithm::Bech32) || is_bech32 && checksum.width != 6 {
-        return error(
-            place(),
-            "the algorithm bech32 and its encodings belong together",
-            "use both, with 6 characters",
-        );
-    }
-    let is_base58 = checksum.encoding == Encoding::Base58;
-    if is_base58 != (checksum.algorithm == Algorithm::Base58Check)
-        || is_base58 && checksum.width != 6
-    {
-        return error(
-            place(),
-            "the algorithm base58check and the encoding base58 belong together",
-            "use both, with 6 characters, over everything before them",
-        );
-    }
-    let is_trailer = checksum.encoding == Encoding::Base32Trailer;
-    if is_trailer != (checksum.algorithm == Algorithm::Crc16Xmodem)
-        || is_trailer && (checksum.width > MAX_TRAILER_WIDTH || checksum.codec.is_some())
-    {
-        return error(
-            place(),
-            "the algorithm crc16-xmodem and the encoding base32-trailer belong together",
-            format!(
-                "use both, with 4 or {MAX_TRAILER_WIDTH} characters, over everything before them, without `decode`"
-            ),
-        );
-    }
+    paired::check(checksum, place())?;
     if checksum.over.is_empty() {
         return error(
             place(),
