@@ -4,7 +4,7 @@
 //! of rule files is defined by `ddpatrol_detect::rules`.
 
 pub use ddpatrol_detect::rules::{
-    Rule, RuleError, RuleIndex, RuleSet, Vector, line_column, quote, selftest,
+    Rule, RuleError, RuleIndex, RuleSet, Vector, Verifier, line_column, quote, selftest,
 };
 
 use crate::decode;
@@ -12,7 +12,7 @@ use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 use std::path::{Path, PathBuf};
 
 /// The rule files in the binary.
-const BUILTIN: [(&str, &str); 32] = [
+const BUILTIN: [(&str, &str); 34] = [
     ("rules/age.toml", include_str!("../rules/age.toml")),
     ("rules/apify.toml", include_str!("../rules/apify.toml")),
     ("rules/atlassian.toml", include_str!("../rules/atlassian.toml")),
@@ -31,12 +31,14 @@ const BUILTIN: [(&str, &str); 32] = [
     ("rules/grafana.toml", include_str!("../rules/grafana.toml")),
     ("rules/jsr.toml", include_str!("../rules/jsr.toml")),
     ("rules/mas.toml", include_str!("../rules/mas.toml")),
+    ("rules/nats.toml", include_str!("../rules/nats.toml")),
     ("rules/netbird.toml", include_str!("../rules/netbird.toml")),
     ("rules/nostr.toml", include_str!("../rules/nostr.toml")),
     ("rules/npm.toml", include_str!("../rules/npm.toml")),
     ("rules/polar.toml", include_str!("../rules/polar.toml")),
     ("rules/private-keys.toml", include_str!("../rules/private-keys.toml")),
     ("rules/salad.toml", include_str!("../rules/salad.toml")),
+    ("rules/stellar.toml", include_str!("../rules/stellar.toml")),
     ("rules/sui.toml", include_str!("../rules/sui.toml")),
     ("rules/synapse.toml", include_str!("../rules/synapse.toml")),
     ("rules/tezos.toml", include_str!("../rules/tezos.toml")),
@@ -118,7 +120,7 @@ mod tests {
     #[test]
     fn every_builtin_rule_matches_its_samples_and_vectors() {
         let set = builtin().expect("the built-in rules compile");
-        assert_eq!(set.rules().len(), 87);
+        assert_eq!(set.rules().len(), 92);
         for rule in set.rules() {
             let outcome = selftest::check(rule).expect("the system has random bytes");
             assert_eq!(outcome.faults, Vec::<String>::new(), "{}", rule.id);

@@ -8,9 +8,9 @@ use super::exit::Exit;
 use super::hidden_prompt;
 use super::rule_files::load_rules;
 use crate::decode;
-use crate::detect::{Detector, Haystack, Match, Scratch};
+use crate::detect::{Detector, Evidence, Haystack, Match, Scratch};
 use crate::report::escape;
-use crate::rules::{Rule, RuleSet};
+use crate::rules::{Rule, RuleIndex, RuleSet, Verifier};
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::Fingerprint;
 use ddpatrol_token::{Anchor, ByteSet, Check, Explanation, Secret, Uuid};
@@ -20,11 +20,24 @@ use std::sync::Arc;
 /// The maximum size of the input, in bytes.
 const MAX_INPUT: u64 = 64 * 1024;
 
+/// The group of the rule for private keys, which a scan uses on request only.
+const PRIVATE_KEYS: &str = "private-keys";
+
 /// A token in the input, or a word that resembles one.
 struct CheckedToken {
     /// The offset in the input, in bytes.
     start: usize,
+    /// The token, or the description of a private key.
     token: Secret,
+    /// The decision of a verifier, which replaces the check of the format.
+    verified: Option<Verified>,
+}
+
+/// The decision of a verifier.
+#[derive(Clone, Copy)]
+struct Verified {
+    rule: RuleIndex,
+    evidence: Evidence,
 }
 
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
@@ -35,7 +48,8 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
              argument was a token, treat it as leaked"
         );
     }
-    let rules = Arc::new(load_rules(&args.rules)?.selected(&[], &[])?);
+    let groups = [PRIVATE_KEYS.to_owned()];
+    let rules = Arc::new(load_rules(&args.rules)?.selected(&[], &groups)?);
     let input = read_input()?;
     let input = input.expose();
     let candidates = candidates(&rules, input)?;
@@ -56,7 +70,12 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             let gap = if at == 0 { "" } else { "\n" };
             writeln!(text, "{gap}Token {} of {}, line {line}:", at + 1, candidates.len())?;
         }
-        if explain(&rules, candidate.token.expose(), &mut text)? != Exit::Clean {
+        let token = candidate.token.expose();
+        let explained = match candidate.verified {
+            Some(verified) => explain_verified(&rules, verified, token, &mut text)?,
+            None => explain(&rules, token, &mut text)?,
+        };
+        if explained != Exit::Clean {
             exit = Exit::Findings;
         }
     }
@@ -88,9 +107,9 @@ fn read_input() -> anyhow::Result<Secret> {
 fn candidates(rules: &Arc<RuleSet>, text: &[u8]) -> anyhow::Result<Vec<CheckedToken>> {
     let detector = Detector::new(Arc::clone(rules))?;
     let mut found: Vec<CheckedToken> = Vec::new();
-    let add = |found: &mut Vec<CheckedToken>, start, token: &[u8]| {
+    let add = |found: &mut Vec<CheckedToken>, start, token: &[u8], verified| {
         if !found.iter().any(|it: &CheckedToken| it.token.expose() == token) {
-            found.push(CheckedToken { start, token: Secret::new(token) });
+            found.push(CheckedToken { start, token: Secret::new(token), verified });
         }
     };
     let mut spans: Vec<std::ops::Range<usize>> = Vec::new();
@@ -100,7 +119,10 @@ fn candidates(rules: &Arc<RuleSet>, text: &[u8]) -> anyhow::Result<Vec<CheckedTo
         spans.push(
             matched.start..matched.start + whole.map_or(matched.end - matched.start, <[u8]>::len),
         );
-        add(&mut found, matched.start, whole.unwrap_or(token));
+        let verified = rules[matched.rule].verifier.is_some();
+        let verified =
+            verified.then_some(Verified { rule: matched.rule, evidence: matched.evidence });
+        add(&mut found, matched.start, whole.unwrap_or(token), verified);
     });
     let mut at = 0;
     while at < text.len() {
@@ -115,7 +137,7 @@ fn candidates(rules: &Arc<RuleSet>, text: &[u8]) -> anyhow::Result<Vec<CheckedTo
             let word = &text[at..at + len];
             // In a text with tokens, a word such as `npm_token` is a variable name.
             if spans.is_empty() || looks_truncated(word) {
-                add(&mut found, at, word);
+                add(&mut found, at, word, None);
             }
         }
         at += len;
@@ -134,7 +156,8 @@ fn whole<'a>(rules: &RuleSet, text: &'a [u8], matched: Match) -> Option<&'a [u8]
 }
 
 fn begins_like_a_token(rules: &RuleSet, text: &[u8]) -> bool {
-    rules.rules().iter().any(|rule| rule.format.has_anchor_in(text))
+    let mut rules = rules.rules().iter();
+    rules.any(|rule| rule.verifier.is_none() && rule.format.has_anchor_in(text))
 }
 
 /// The minimum length of a word that counts as a truncated token, in bytes.
@@ -155,6 +178,28 @@ fn is_word(byte: u8) -> bool {
 fn word_len(text: &[u8]) -> usize {
     let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`,;&<>()[]{}|\\@#".contains(byte);
     text.iter().position(is_end).unwrap_or(text.len())
+}
+
+/// Explains the decision of a verifier about a token with this description.
+fn explain_verified(
+    rules: &RuleSet,
+    Verified { rule, evidence }: Verified,
+    description: &[u8],
+    out: &mut Vec<u8>,
+) -> anyhow::Result<Exit> {
+    let rule = &rules[rule];
+    let shown = rule.redact(description);
+    writeln!(out, "{} ({}): {}", rule.name, rule.id, escape::terminal(&shown))?;
+    if evidence != Evidence::Proven {
+        writeln!(out, "Not proven.")?;
+        return Ok(Exit::Findings);
+    }
+    let proof = rule.verifier.map_or("", Verifier::evidence);
+    writeln!(out, "Valid: {proof}. Fingerprint: {}", Fingerprint::of(description))?;
+    if let Some(advice) = rule.advice_for(None) {
+        writeln!(out, "If it leaked: {advice}")?;
+    }
+    Ok(Exit::Clean)
 }
 
 fn explain(rules: &RuleSet, token: &[u8], out: &mut Vec<u8>) -> anyhow::Result<Exit> {
@@ -207,6 +252,7 @@ fn best<'a>(rules: &'a RuleSet, token: &[u8]) -> Option<(&'a Rule, Explanation)>
     rules
         .rules()
         .iter()
+        .filter(|rule| rule.verifier.is_none())
         .filter(|rule| rule.format.anchor().is_none_or(|anchor| anchor.is_in(token)))
         .map(|rule| (rule, rule.format.explain(token)))
         .max_by_key(|(rule, explanation)| {

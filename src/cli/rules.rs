@@ -82,6 +82,8 @@ fn show(id: &str, paths: &[PathBuf], out: &mut Vec<u8>) -> anyhow::Result<Exit> 
 /// Describes the evidence of a matching checksum: `34.4: checksum 32, fixed text 6, 12 variants tried`.
 fn describe_bits(bits: EvidenceBits) -> String {
     let EvidenceBits { checksum, fixed_text, variants } = bits;
+    let rounded = |bits: f64| (bits * 10.0).round() / 10.0;
+    let (checksum, fixed_text) = (rounded(checksum), rounded(fixed_text));
     let fixed = if fixed_text > 0.0 { format!(", fixed text {fixed_text}") } else { String::new() };
     let tried = match variants {
         0 | 1 => String::new(),

@@ -192,6 +192,19 @@ fn check_accepts_a_single_token_of_any_format() {
 }
 
 #[test]
+fn check_accepts_a_key_without_fixed_text() {
+    let tree = Tree::new();
+    for (rule, key) in mint::wallets::keys(&mut Random(8)) {
+        for text in [key.clone(), format!("export KEY=\"{key}\";\n")] {
+            let ran = tree.run_with_input(&["check"], text.as_bytes());
+            assert_eq!(ran.code(), Some(0), "{rule}: {ran:?}");
+            assert!(ran.stdout().contains(&format!("({rule})")), "{ran:?}");
+            assert!(!ran.stdout().contains(&key[4..12]), "{rule}: the key is shown");
+        }
+    }
+}
+
+#[test]
 fn check_explains_every_token_of_a_text() {
     let tree = Tree::new();
     let text = format!("A={}\n\nB={}\nC={}\n", token(1), token(2), failed_candidate(3));
@@ -220,10 +233,9 @@ fn check_rejects_a_token_argument_without_repeating_it() {
     }
 }
 
-#[test]
-fn check_prompts_on_a_terminal_without_echo() {
+/// Runs `check` in a terminal, by util-linux's `script`, and answers its prompt. Returns what the terminal shows.
+fn check_on_terminal(answer: &str) -> String {
     let tree = Tree::new();
-    // util-linux's `script` runs the program in a terminal.
     let mut command = std::process::Command::new("script");
     command.args(["-qec", &format!("{} check", env!("CARGO_BIN_EXE_ddpatrol")), "/dev/null"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir(tree.path());
@@ -236,12 +248,27 @@ fn check_prompts_on_a_terminal_without_echo() {
         shown.push(byte[0]);
     }
     let mut input = child.stdin.take().expect("a pipe");
-    input.write_all(format!("{}\n", token(1)).as_bytes()).expect("it reads");
+    input.write_all(answer.as_bytes()).expect("it reads");
     output.read_to_end(&mut shown).expect("the program ends");
     assert_eq!(child.wait().expect("the program ends").code(), Some(0));
-    let shown = String::from_utf8_lossy(&shown);
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+#[test]
+fn check_prompts_on_a_terminal_without_echo() {
+    let shown = check_on_terminal(&format!("{}\n", token(1)));
     assert!(shown.contains("Valid: all parts match"), "{shown}");
     assert!(!shown.contains(&token(1)[30..50]), "{shown}");
+}
+
+#[test]
+fn check_reads_all_lines_of_a_key_on_a_terminal() {
+    let (key, description) = crate::private_keys::ed25519();
+    let shown = check_on_terminal(&key);
+    assert!(shown.contains(&description), "{shown}");
+    for line in key.lines().skip(1).filter(|line| !line.starts_with('-')) {
+        assert!(!shown.contains(line), "{shown}");
+    }
 }
 
 #[test]

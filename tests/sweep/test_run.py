@@ -60,6 +60,33 @@ def test_a_second_sweep_scans_only_what_changed(sweeper, tmp_path):
     assert sweeper.report("--sweep", "d", "--since", "b")["summary"]["open"] == 4
 
 
+def test_private_keys_are_found_on_request_with_their_fingerprint(sweeper, tmp_path):
+    folder = repository(tmp_path / "keys", seeds=[1])
+    path = folder / "id_ed25519"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], check=True)
+    described = subprocess.run(["ssh-keygen", "-lf", path], capture_output=True, text=True, check=True).stdout
+    body = path.read_text().splitlines()[2]
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "a key")
+    assert sweeper.run([folder], "--sweep", "a").returncode == 0
+    assert len(sweeper.report()["tokens"]) == 1
+    # The state of a scan without the group is not reused.
+    done = sweeper.run([folder], "--sweep", "b", "--rule-group", "private-keys")
+    assert done.returncode == 0 and "unchanged" not in done.stderr, done.stderr
+    tokens = {it["rule"]: it for it in sweeper.report()["tokens"]}
+    assert sorted(tokens) == ["datadog-pat", "private-key"]
+    assert tokens["private-key"]["redacted"].split()[1] == described.split()[1]
+    for format in ("html", "csv", "json", "sarif"):
+        assert body not in sweeper.execute("report", "--format", format).stdout, format
+
+    config = tmp_path / "groups.toml"
+    config.write_text('[rules]\ngroups = ["private-keys"]\n')
+    assert sweeper.run([folder], "--sweep", "c", "--config", config).returncode == 0
+    assert len(sweeper.report()["tokens"]) == 2
+    done = sweeper.run([folder], "--sweep", "d", "--rule-group", "keys")
+    assert done.returncode == 2 and "unknown group `keys`; use private-keys" in done.stderr, done.stderr
+
+
 def test_the_same_list_resumes_and_another_list_starts_a_new_sweep(sweeper, tmp_path):
     repositories = estate(tmp_path / "estate", 4)
     assert sweeper.run(repositories).returncode == 0

@@ -2,10 +2,14 @@
 //!
 //! Input: bytes, and the offset of `-----BEGIN`. Output: the key, its end, and the last byte that the result
 //! depends on. Lines may end in LF or CRLF, or in `\n` as in JSON and `.env` files; they may be indented,
-//! commented, quoted one by one, and joined by operators, as in source code. The key itself is parsed by
-//! `ddpatrol_token::private_key`.
+//! commented, quoted one by one, and joined by operators, as in source code. All lines after the first one may begin
+//! with the same text, such as the `+` of a patch or the time stamp of a log ([`LinePrefix`]). The key itself is
+//! parsed by `ddpatrol_token::private_key`.
+
+mod line_prefix;
 
 use ddpatrol_token::private_key::PrivateKey;
+use line_prefix::{ENCRYPTED, LinePrefix};
 use std::ops::Range;
 
 /// Maximum length of a block, in bytes: an RSA key of 16,384 bits has 13 KiB.
@@ -20,8 +24,6 @@ const DASHES: &[u8] = b"-----";
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 /// Maximum length of a label.
 const MAX_LABEL: usize = 32;
-/// The header of a block that is encrypted as a whole.
-const ENCRYPTED: &[u8] = b"Proc-Type:";
 /// Maximum number of bytes between two string literals.
 const MAX_JOIN: usize = 128;
 
@@ -54,6 +56,23 @@ pub(crate) fn secrets(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
 impl PemBlock {
     /// Reads the block that begins at `start`.
     pub(crate) fn read(bytes: &[u8], start: usize) -> Self {
+        let plain = Self::read_lines(bytes, start, LinePrefix::NONE);
+        let body = match &plain.content {
+            BlockContent::Damaged(body) => body.clone(),
+            BlockContent::Key(..) | BlockContent::Other => return plain,
+        };
+        let Some(prefix) = LinePrefix::after(bytes, body.start) else { return plain };
+        let mut prefixed = Self::read_lines(bytes, start, prefix);
+        prefixed.read_end = prefixed.read_end.max(plain.read_end);
+        match &mut prefixed.content {
+            BlockContent::Damaged(other) => other.end = other.end.max(body.end),
+            BlockContent::Key(..) | BlockContent::Other => {}
+        }
+        prefixed
+    }
+
+    /// Reads the block that begins at `start` and whose lines begin with a prefix.
+    fn read_lines(bytes: &[u8], start: usize, prefix: LinePrefix<'_>) -> Self {
         let limit = bytes.len().min(start + MAX_BLOCK);
         let text = &bytes[..limit];
         let Some(label) = label_after(text, start, BEGIN) else {
@@ -66,7 +85,7 @@ impl PemBlock {
         if !label.ends_with(PRIVATE_KEY) {
             return Self { read_end: body, content: BlockContent::Other };
         }
-        let mut reader = Body { text, at: body, digits: Vec::new() };
+        let mut reader = Body { text, at: body, digits: Vec::new(), prefix };
         let is_legacy = reader.skip_to_header();
         if is_legacy {
             reader.skim();
@@ -127,14 +146,18 @@ struct Body<'a> {
     at: usize,
     /// The digits of base64 so far.
     digits: Vec<u8>,
+    /// The text before each line.
+    prefix: LinePrefix<'a>,
 }
 
 /// A byte of text, as it is meant.
 enum Unit {
     /// A digit of base64, or `=`.
     Digit(u8),
-    /// A line break, or another blank.
+    /// A blank other than a line break.
     Blank,
+    /// A line break.
+    Break,
     /// A quotation mark.
     Quote,
     /// The beginning of an operator, a comment mark or other text.
@@ -150,10 +173,7 @@ impl Body<'_> {
                     self.digits.push(digit);
                     self.at += len;
                 }
-                Unit::Blank => {
-                    self.at += len;
-                    self.skip_mark();
-                }
+                Unit::Blank | Unit::Break => self.skip(&unit, len),
                 Unit::Quote => match self.join(len) {
                     Some(next) => self.at = next,
                     None => return,
@@ -166,9 +186,8 @@ impl Body<'_> {
     /// Moves to the header of an encrypted block. Returns `false` if there is none.
     fn skip_to_header(&mut self) -> bool {
         let start = self.at;
-        while let Some((Unit::Blank, len)) = self.unit() {
-            self.at += len;
-            self.skip_mark();
+        while let Some((unit @ (Unit::Blank | Unit::Break), len)) = self.unit() {
+            self.skip(&unit, len);
         }
         let is_header = self.text[self.at..].starts_with(ENCRYPTED);
         if !is_header {
@@ -187,7 +206,7 @@ impl Body<'_> {
                     self.digits.push(digit);
                     self.at += len;
                 }
-                Some((_, len)) => self.at += len,
+                Some((unit, len)) => self.skip(&unit, len),
                 None => break,
             }
         }
@@ -205,7 +224,8 @@ impl Body<'_> {
         let marks = rest.iter().take_while(|&&byte| byte == b'\\').count();
         let escaped = &rest[marks..];
         Some(match escaped.first() {
-            Some(b'n' | b'r' | b't' | b'\n' | b'\r') => (Unit::Blank, marks + 1),
+            Some(b'n' | b'r' | b'\n' | b'\r') => (Unit::Break, marks + 1),
+            Some(b't') => (Unit::Blank, marks + 1),
             Some(&byte @ (b'/' | b'"' | b'\'')) => (meaning(byte), marks + 1),
             Some(b'u') => match escaped.get(1..5).map(number) {
                 Some(Some(byte)) => (meaning(byte), marks + 5),
@@ -213,6 +233,17 @@ impl Body<'_> {
             },
             _ => (Unit::Other, marks),
         })
+    }
+
+    /// Skips a unit that is no digit, and what belongs to the beginning of a line after it.
+    fn skip(&mut self, unit: &Unit, len: usize) {
+        self.at += len;
+        if matches!(unit, Unit::Break) {
+            self.at += self.prefix.len_in(&self.text[self.at..]);
+        }
+        if matches!(unit, Unit::Blank | Unit::Break) {
+            self.skip_mark();
+        }
     }
 
     /// Skips a comment mark or a mark of quoted text at the beginning of a line.
@@ -245,7 +276,8 @@ impl Body<'_> {
 fn meaning(byte: u8) -> Unit {
     match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => Unit::Digit(byte),
-        b'\n' | b'\r' | b' ' | b'\t' => Unit::Blank,
+        b'\n' | b'\r' => Unit::Break,
+        b' ' | b'\t' => Unit::Blank,
         b'"' | b'\'' | b'`' => Unit::Quote,
         _ => Unit::Other,
     }

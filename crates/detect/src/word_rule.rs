@@ -3,12 +3,17 @@
 //! Input: the rule's format; then words. Output: whether a word may be a token. The checksum is not computed here.
 
 use crate::rules::RuleIndex;
-use ddpatrol_token::format::{Format, Layout, Piece};
+use ddpatrol_token::ByteSet;
+use ddpatrol_token::format::{Format, Layout, LengthRange, Piece};
 
 /// A rule without an anchor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WordRule {
     pub(crate) rule: RuleIndex,
+    /// The lengths of tokens.
+    lens: LengthRange,
+    /// The bytes that a token can begin with.
+    first: ByteSet,
     tail: Option<Tail>,
 }
 
@@ -35,16 +40,40 @@ impl WordRule {
                 ..sum
             })
         });
-        Self { rule, tail: tail.filter(|tail| tail.distances != u128::MAX) }
+        let layouts = format.layouts();
+        let lens = LengthRange {
+            min: layouts.iter().map(Layout::min_len).min().unwrap_or(0),
+            max: format.max_len(),
+        };
+        let first = layouts.iter().fold(ByteSet::EMPTY, |all, layout| {
+            let first = first_bytes(format, layout);
+            first.iter().fold(all, |all, byte| all.with(byte, byte))
+        });
+        Self { rule, lens, first, tail: tail.filter(|tail| tail.distances != u128::MAX) }
     }
 
-    /// Returns `true` if a word may be a token, by the position of its last literal.
+    /// Returns `true` if a word may be a token, by its length, its first byte and the position of its last literal.
     #[inline]
     pub(crate) fn may_match(&self, word: &[u8]) -> bool {
+        let LengthRange { min, max } = self.lens;
+        if !(min..=max).contains(&word.len())
+            || !word.first().is_some_and(|&byte| self.first.contains(byte))
+        {
+            return false;
+        }
         self.tail.is_none_or(|Tail { byte, distances }| {
             let last = memchr::memrchr(byte, word).map(|at| word.len() - at);
             last.is_some_and(|distance| distance < 128 && distances >> distance & 1 == 1)
         })
+    }
+}
+
+/// Returns the bytes that tokens with a layout can begin with.
+fn first_bytes(format: &Format, layout: &Layout) -> ByteSet {
+    match layout.pieces().first() {
+        Some(Piece::Literal(text)) => ByteSet::EMPTY.with(text[0], text[0]),
+        Some(Piece::Segment { index, .. }) => format.segments()[*index].set,
+        None => ByteSet::EMPTY,
     }
 }
 
@@ -88,18 +117,39 @@ mod tests {
     }
 
     #[test]
+    fn length_and_first_byte_rule_out_words_without_a_literal_in_the_end() {
+        let segments = vec![
+            Segment::text("KIND", ByteSet::EMPTY.with(b'A', b'B'), Lengths::OneOf(vec![1])),
+            Segment::text("SECRET", ByteSet::BASE32, Lengths::OneOf(vec![3])),
+        ];
+        let format = Format::of_words("<KIND><SECRET>", segments).expect("the format is valid");
+        let rule = WordRule::new(RuleIndex(0), &format);
+        for (word, may_match) in
+            [("AAAA", true), ("B???", true), ("CAAA", false), ("AAA", false), ("AAAAA", false)]
+        {
+            assert_eq!(rule.may_match(word.as_bytes()), may_match, "{word}");
+        }
+        assert!(!rule.may_match(b""));
+    }
+
+    #[test]
     fn the_distance_of_the_last_literal_rules_out_most_words() {
         let short = rule("<WORD>_<SECRET><CRC>", ByteSet::BASE62, &[3, 5]);
         assert_eq!(short.tail, Some(Tail { byte: b'_', distances: 1 << 10 | 1 << 12 }));
-        for (word, may_match) in
-            [("ab_123456789", true), ("ab_12345678901", true), ("ab_1234567890", false)]
-        {
+        for (word, may_match) in [
+            ("ab_123456789", true),
+            ("ab_12345678901", true),
+            ("ab_1234567890", false),
+            // Longer than any token, and with another first byte.
+            ("abcdefghijkl_123456789", false),
+            ("-b_123456789", false),
+        ] {
             assert_eq!(short.may_match(word.as_bytes()), may_match, "{word}");
         }
         assert!(!short.may_match(b"ab12345678901"));
         // The last literal may occur in what follows.
         let unclear = rule("<WORD>a<SECRET><CRC>", ByteSet::BASE62, &[3]);
         assert_eq!(unclear.tail, None);
-        assert!(unclear.may_match(b"any"));
+        assert!(unclear.may_match(b"any-word-of-12"));
     }
 }

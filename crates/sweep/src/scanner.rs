@@ -5,6 +5,8 @@ use crate::digest::PartsDigest;
 use crate::mirror::Failure;
 use crate::result::{Finding, Issue, ScanSummary, State, Status, Verification};
 use anyhow::{Context, bail};
+use ddpatrol::rules;
+use ddpatrol_scan::regular::Links;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -34,6 +36,8 @@ pub struct ScannerOptions {
     pub threads: usize,
     /// Files or folders of rules.
     pub rules: Vec<PathBuf>,
+    /// Further groups of rules.
+    pub groups: Vec<String>,
     /// A configuration file. The configurations of the repositories are not used.
     pub config: Option<PathBuf>,
 }
@@ -87,7 +91,7 @@ impl Scanner {
     /// Finds the program and computes the digest.
     ///
     /// # Errors
-    /// Returns an error if the program does not run, or rules or configuration cannot be read.
+    /// Returns an error if the program does not run, rules or configuration cannot be read, or no rule has a group.
     pub fn new(options: ScannerOptions) -> anyhow::Result<Self> {
         let program = options.program.map_or_else(default_program, Ok)?;
         let output = StdCommand::new(&program).arg("--version").output();
@@ -114,6 +118,12 @@ impl Scanner {
                 digest.add_file(&file).with_context(|| context(&file))?;
             }
             words.extend(["--rules".into(), std::path::absolute(path)?.into()]);
+        }
+        require_groups(&options.groups, &options.rules)?;
+        for group in &options.groups {
+            digest.add(b"rule-group");
+            digest.add(group.as_bytes());
+            words.extend(["--rule-group".into(), group.into()]);
         }
         Ok(Self {
             version: version.to_owned(),
@@ -207,6 +217,19 @@ impl Scanner {
             state: State(std::fs::read(&state_file).unwrap_or_default()),
         })
     }
+}
+
+/// Fails unless each group has a rule: the scans would fail one by one.
+fn require_groups(groups: &[String], rule_files: &[PathBuf]) -> anyhow::Result<()> {
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let mut known = rules::builtin()?;
+    for path in rule_files {
+        rules::add_path(&mut known, path, Links::Follow)?;
+    }
+    groups.iter().try_for_each(|group| known.require_group(group))?;
+    Ok(())
 }
 
 /// Returns `ddpatrol` beside this program, else the one in the search path.

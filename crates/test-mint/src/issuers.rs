@@ -1,5 +1,6 @@
 //! Tokens of the issuers other than Datadog, by rule.
 
+use crate::base58::base58check;
 use crate::{BASE36, BASE62, BASE64URL, Random, crc32, crc62, digits};
 
 const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -97,8 +98,8 @@ pub(crate) fn others(random: &mut Random) -> Vec<(&'static str, String)> {
         ("mas-refresh-token", reversed(random, "mar_")),
         ("dhis2-pat", dhis2(random)),
         ("elastic-cloud-api-key", elastic(random)),
-        ("bip32-private-key", base58check(random, &[0x04, 0x88, 0xad, 0xe4], 74)),
-        ("tezos-secret-key", base58check(random, &[0x0d, 0x0f, 0x3a, 0x07], 32)),
+        ("bip32-private-key", base58check(&[0x04, 0x88, 0xad, 0xe4], &random.bytes(74))),
+        ("tezos-secret-key", base58check(&[0x0d, 0x0f, 0x3a, 0x07], &random.bytes(32))),
         ("age-secret-key", bech32(random, "age-secret-key-", 52).to_uppercase()),
         ("age-secret-key-pq", bech32(random, "age-secret-key-pq-", 52).to_uppercase()),
         ("nostr-private-key", bech32(random, "nsec", 52)),
@@ -139,27 +140,6 @@ fn elastic(random: &mut Random) -> String {
     let tail: String =
         tail.chunks(6).map(|group| char::from(BASE64[fold(group) as usize])).collect();
     format!("essu_{body}{tail}=")
-}
-
-fn base58check(random: &mut Random, version: &[u8], len: usize) -> String {
-    use sha2::{Digest, Sha256};
-    const DIGITS: &[u8] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-    let mut bytes = version.to_vec();
-    bytes.extend((0..len).map(|_| random.next() as u8));
-    let digest = Sha256::digest(Sha256::digest(&bytes));
-    bytes.extend(&digest[..4]);
-    let mut text = Vec::new();
-    while bytes.iter().any(|&byte| byte != 0) {
-        let mut rest = 0;
-        for byte in &mut bytes {
-            let value = 256 * rest + usize::from(*byte);
-            *byte = (value / 58) as u8;
-            rest = value % 58;
-        }
-        text.push(DIGITS[rest]);
-    }
-    text.reverse();
-    String::from_utf8(text).expect("digits are ASCII")
 }
 
 fn lower(random: &mut Random, prefix: &str) -> String {

@@ -2,7 +2,9 @@
 //! a bit-by-bit CRC and digits by division.
 
 pub mod azure;
+mod base58;
 mod issuers;
+pub mod wallets;
 
 const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const BASE36: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
@@ -30,6 +32,11 @@ impl Random {
     /// Returns a text of characters of an alphabet.
     pub fn text(&mut self, alphabet: &[u8], len: usize) -> String {
         (0..len).map(|_| char::from(alphabet[self.below(alphabet.len())])).collect()
+    }
+
+    /// Returns bytes.
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.next() as u8).collect()
     }
 
     /// Returns a text of base62 digits.
@@ -173,7 +180,10 @@ pub fn filler(random: &mut Random) -> Vec<u8> {
             let len = random.below(60);
             random.base62(len).into_bytes()
         }
-        3 => (0..random.below(12)).map(|_| random.next() as u8).collect(),
+        3 => {
+            let len = random.below(12);
+            random.bytes(len)
+        }
         4 => random.pick(&["ghp_", "ddpat_", "glpat-", "npm_", "ATATT", "ghs_", "vcp_"]).into(),
         5 => {
             let (_, token) = any(random);

@@ -1,7 +1,9 @@
 //! The strength of a matching checksum, in bits.
 //!
 //! Input: a format. Output: how unlikely it is that random characters of the right shape match: one in two
-//! to the power of the bits. The anchor does not count, since every candidate was found by it.
+//! to the power of the bits. The anchor does not count, since every candidate was found by it. If tokens without an
+//! anchor have fixed lengths, every word of that length is a candidate, and all fixed characters count, as do single
+//! ones of which only some are possible.
 
 use crate::byteset::ByteSet;
 use crate::format::{Format, Layout, Piece};
@@ -17,7 +19,8 @@ const LITERAL_BITS: f64 = 6.0;
 pub struct EvidenceBits {
     /// The bits of the checksum.
     pub checksum: f64,
-    /// The bits of the literals beside the anchor.
+    /// The bits of the literals beside the anchor. Without an anchor, those of all literals and of the segments of one
+    /// character.
     pub fixed_text: f64,
     /// The number of lengths and coverages that are tried on one candidate.
     pub variants: usize,
@@ -42,18 +45,11 @@ impl Format {
     #[must_use]
     pub fn evidence_bits(&self) -> Option<EvidenceBits> {
         let checksum = self.checksum()?;
-        let literals = |layout: &Layout| {
-            let len = |piece: &Piece| match piece {
-                Piece::Literal(bytes) => bytes.len(),
-                Piece::Segment { .. } => 0,
-            };
-            layout.pieces().iter().map(len).sum::<usize>()
-                - self.anchor().map_or(0, |anchor| anchor.text.len())
-        };
-        // Every word with the literals of a format of words is a candidate.
-        let fixed = match self.anchor() {
-            Some(_) => self.layouts().iter().map(literals).min().unwrap_or(0),
-            None => 0,
+        let fixed = |layout: &Layout| match self.anchor() {
+            Some(anchor) => (literals(layout) - anchor.text.len()) as f64 * LITERAL_BITS,
+            None if self.has_fixed_lengths() => self.bits_of_a_word(layout),
+            // Every word with the literals is a candidate.
+            None => 0.0,
         };
         let lengths: usize = match self.anchor() {
             Some(_) => self.layouts().iter().map(|layout| self.ends_tried(layout)).sum(),
@@ -61,14 +57,36 @@ impl Format {
         };
         Some(EvidenceBits {
             checksum: checksum.bits(),
-            fixed_text: fixed as f64 * LITERAL_BITS,
+            fixed_text: self.layouts().iter().map(fixed).reduce(f64::min).unwrap_or(0.0),
             variants: lengths * checksum.over.len(),
         })
     }
 
-    /// Returns the number of layouts that can match one word: one, if what follows the last literal cannot
-    /// contain it.
+    fn has_fixed_lengths(&self) -> bool {
+        self.layouts().iter().all(|layout| layout.variable().is_none())
+    }
+
+    /// Returns the bits by which literals and single characters differ from any word in the largest alphabet of the
+    /// format. Longer segments do not count: a word of few different characters is no random one.
+    fn bits_of_a_word(&self, layout: &Layout) -> f64 {
+        let bits = |set: &ByteSet| (set.len() as f64).log2();
+        let largest = self.segments().iter().map(|segment| bits(&segment.set)).fold(0.0, f64::max);
+        let of_piece = |piece: &Piece| match piece {
+            Piece::Literal(bytes) => bytes.len() as f64 * largest,
+            Piece::Segment { index, len: Some(1) } => largest - bits(&self.segments()[*index].set),
+            Piece::Segment { .. } => 0.0,
+        };
+        layout.pieces().iter().map(of_piece).sum()
+    }
+
+    /// Returns the number of layouts that can match one word: those of one length. It is one, if what follows the
+    /// last literal cannot contain it.
     fn layouts_of_a_word(&self) -> usize {
+        if self.has_fixed_lengths() {
+            let len = |layout: &Layout| layout.max_len();
+            let same = |layout| self.layouts().iter().filter(|it| len(it) == len(layout)).count();
+            return self.layouts().iter().map(same).max().unwrap_or(1);
+        }
         let ends_itself = |layout: &Layout| {
             let pieces = layout.pieces();
             let last = pieces.iter().rposition(|piece| matches!(piece, Piece::Literal(_)));
@@ -103,6 +121,15 @@ impl Format {
         });
         if ends_itself { 1 } else { range.max - range.min + 1 }
     }
+}
+
+/// Returns the number of bytes in the literals of a layout.
+fn literals(layout: &Layout) -> usize {
+    let len = |piece: &Piece| match piece {
+        Piece::Literal(bytes) => bytes.len(),
+        Piece::Segment { .. } => 0,
+    };
+    layout.pieces().iter().map(len).sum()
 }
 
 fn disjoint(a: &ByteSet, b: &ByteSet) -> bool {
@@ -141,6 +168,33 @@ mod tests {
         // 3 lengths, 4 coverages, and the `_` between alias and secret.
         let datadog = datadog::access_token("ddpat_").expect("the format is valid");
         assert_bits(&datadog, 34.4);
+    }
+
+    #[test]
+    fn without_an_anchor_all_fixed_characters_count() {
+        let of_words = |pattern: &str, lens: &[usize]| {
+            let segments = vec![
+                Segment::text("KIND", ByteSet::EMPTY.with(b'A', b'D'), Lengths::OneOf(vec![1])),
+                Segment::text("SECRET", ByteSet::BASE32, Lengths::OneOf(lens.to_vec())),
+                Segment::checksum(
+                    "CRC",
+                    Algorithm::Crc16Xmodem,
+                    Encoding::Base32Trailer,
+                    4,
+                    &["S<KIND><SECRET>"],
+                ),
+            ];
+            Format::of_words(pattern, segments).expect("the format is valid")
+        };
+        assert_bits(&of_words("S<KIND><SECRET><CRC>", &[50]), 24.0);
+        // A word has one of the lengths.
+        assert_bits(&of_words("S<KIND><SECRET><CRC>", &[50, 58]), 24.0);
+        assert_bits(&of_words("<KIND><SECRET>SA<CRC>", &[50]), 29.0);
+        let hex = vec![
+            Segment::text("SECRET", ByteSet::HEX, Lengths::OneOf(vec![40])),
+            Segment::checksum("CRC", Algorithm::Crc32, Encoding::Base62, 6, &["<SECRET>"]),
+        ];
+        assert_bits(&Format::of_words("<SECRET><CRC>", hex).expect("the format is valid"), 32.0);
     }
 
     #[test]

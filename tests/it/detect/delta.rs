@@ -310,6 +310,7 @@ fn tokens_without_a_head_in_a_delta_are_those_of_the_whole_object() {
         let random = &mut Random(seed);
         let mut keys = mint::azure::keys(random);
         keys.push(("unknown-issuer", mint::classic(random, "acme_", 30)));
+        keys.extend(mint::wallets::keys(random));
         let mut text = Vec::new();
         for _ in 0..1 + random.below(3) {
             let (_, key) = &keys[random.below(keys.len())];
@@ -344,16 +345,18 @@ proptest! {
     #[test]
     fn reused_candidates_are_those_of_a_full_search(
         cuts in prop::collection::vec((1_usize..50, any::<bool>()), 1..12),
-        before in "[ -~]{0,60}", after in "[ -~]{0,60}", form in 0..6, seed: u64,
+        before in "[ -~]{0,60}", after in "[ -~]{0,60}", form in 0..7, seed: u64,
     ) {
         let (detector, token) = (detector(), mint::token(3));
         let keys = mint::azure::keys(&mut Random(seed));
         let key = &keys[seed as usize % keys.len()].1;
+        let wallets = mint::wallets::keys(&mut Random(seed));
         let secret = match form {
             0 => token,
             3 => key.clone(),
             4 => mint::classic(&mut Random(seed), "acme_", 30),
             5 => encode::escape(key, Which::Marks, ESCAPES[0].1),
+            6 => wallets[seed as usize % wallets.len()].1.clone(),
             1 => encode::hex(format!("key={token};").as_bytes()),
             _ => token.bytes().map(|byte| format!("%{byte:02x}")).collect(),
         };

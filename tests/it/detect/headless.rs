@@ -138,10 +138,13 @@ fn the_boundary_of_windows_affects_no_key() {
     let size = detector.lookbehind() + 2 * detector.lookahead() + 2;
     let mut random = Random(8);
     let mut keys = keys(8);
-    keys.push(("unknown-issuer", mint::classic(&mut random, "acme_", 30)));
+    let mut words = mint::wallets::keys(&mut random);
+    words.push(("unknown-issuer", mint::classic(&mut random, "acme_", 30)));
+    let is_word = |rule: &str| words.iter().any(|word| word.0 == rule);
+    keys.extend(words.clone());
     for (rule, key) in keys {
         let mut forms = vec![key.clone()];
-        if rule != "unknown-issuer" {
+        if !is_word(rule) {
             forms.push(encode::escape(&key, Which::Marks, ESCAPES[0].1));
         }
         for form in forms {
@@ -197,6 +200,45 @@ fn words_that_contain_the_signature_of_a_key_are_not_masked() {
         "azure-APIM-products, AIoT devices, CACDbStore",
     ] {
         assert_eq!(cleaned(text.as_bytes()), text.as_bytes());
+    }
+}
+
+#[test]
+fn a_key_without_fixed_text_is_a_whole_word_in_any_context() {
+    for (rule, key) in (0..20).flat_map(|seed| mint::wallets::keys(&mut Random(seed))) {
+        for (before, after) in
+            [("", ""), ("=", ";"), ("\"", "\""), ("é", "日"), ("\0", "\0"), ("nats://", "@host")]
+        {
+            for at in [0, 1, 7, 63] {
+                let text = format!("{}{before}{key}{after}", " ".repeat(at));
+                let start = at + before.len();
+                let expected = (rule.to_owned(), start, start + key.len(), Evidence::Proven);
+                assert_eq!(matches(text.as_bytes()), [expected], "{rule} after {before:?}");
+            }
+        }
+        for text in [format!("{key}A"), format!("A{key}"), format!("_{key}")] {
+            assert_eq!(matches(text.as_bytes()), [], "{rule} in a longer word");
+        }
+        for clean in [cleaned(key.as_bytes()), cleaned(format!("seed: {key}\n").as_bytes())] {
+            let clean = String::from_utf8(clean).expect("text");
+            assert!(!clean.contains(&key[4..16]), "{rule}: {clean}");
+        }
+    }
+}
+
+#[test]
+fn a_key_without_fixed_text_is_no_match_with_any_other_character() {
+    for (rule, key) in mint::wallets::keys(&mut Random(11)) {
+        for at in 0..key.len() {
+            // Of the last character, a bit after the checksum may change, too.
+            for other in ["A", "B", "R", "4"] {
+                if &key[at..=at] != other {
+                    let mut damaged = key.clone();
+                    damaged.replace_range(at..=at, other);
+                    assert_eq!(matches(damaged.as_bytes()), [], "{rule} with {other} at {at}");
+                }
+            }
+        }
     }
 }
 

@@ -132,6 +132,17 @@ const TOKENS: &[(&str, &[&str])] = &[
         ],
     ),
     ("tezos-secret-key", &["edsk3gUfUPyBSfrS9CCgmCiQsTCH", "GkviBDusMxDJstFtojtc1zcpsh"]),
+    ("bitcoin-private-key", &["5KN7MzqK5wt2TP1fQCYyHBtDrXdJ", "uXbUzm4A9rKAteGu3Qi5CVR"]),
+    (
+        "bitcoin-private-key-compressed",
+        &["L44B5gGEpqEDRS9vVPz7QT35jcBG", "2r3CZwSwQ4fCewXAhAhqGVpP"],
+    ),
+    ("bip38-encrypted-key", &["6PRHv1jg1ytiE4kT2QtrUz8gEjMQ", "ghZDWg1FuxjdYDzjUkcJeGdFj9q9Vi"]),
+    ("stellar-secret-seed", &["SBGWSG6BTNCKCOB3DIFBGCVMUPQF", "YPA2G4O34RMTB343OYPXU5DJDVMN"]),
+    ("stellar-secret-seed", &["SCEPFFWGAG5P2VX5DHIYK3XEMZYL", "TYWIPWYEKXFHSK25RVMIUNJ7CTIS"]),
+    ("nats-nkey-seed", &["SUAKYRHVIOREXV7EUZTBHUHL7NUMH", "PMAS7QMDU3GTIUWEI5LDNOXD43IZY"]),
+    ("nats-nkey-seed", &["SUAMAR5BIQ2AZCPYRTLLK7UGWMGSG", "2GWD2VPIXBNO7ZIB6TZAU4QAEJS2Q"]),
+    ("nats-nkey-seed", &["SUACSSL3UAHUDXKFSNVUZRF5UHPMW", "Z6BFDTJ7M6USDXIEDNPPQYYYCU3VY"]),
     ("unknown-issuer", &["xoxo_3Q8oOwJyFzbuUaYIv", "2CPyu12K6gjmy2O8PIK"]),
     ("unknown-issuer", &["asf_sample_mXBgIOwUcV44oJElF", "X4LCMhWkEs2gaLe2"]),
     ("unknown-issuer", &["asf_sample_63Uo76APFVkmVyTpHp", "i3W7zlmxJ1dGuWP"]),
@@ -180,6 +191,7 @@ fn published_keys_of_azure_are_proven_and_damaged_ones_are_not() {
 const COUNTEREXAMPLES: &[&[&str]] = &[
     &["d2pat_XIrqgAGjW935LLPuSP2hXSZ", "wpTxTW2pg3580716988"],
     &["AGE-SECRET-KEY-1HJCRJVK7EE3A5N8CRP8YSEUGZKN", "W90Y5UR2RGYAS8L279LFP6LCQU5ADNR"],
+    &["SUAML2GCZ7IK7E7UD4VZ7ELPZW7D", "K2ZNL35WSMW3IORHC3BWBSDQXUQRBU"],
 ];
 
 /// Published identifiers with the format of a token: not secret.

@@ -51,6 +51,66 @@ fn every_form_of_a_key_in_text_is_proven() {
 }
 
 #[test]
+fn a_key_behind_line_prefixes_is_proven() {
+    let (key, description) = ed25519();
+    let prefixed = |prefix: &dyn Fn(usize) -> String, key: &str| -> String {
+        key.lines().enumerate().map(|(at, line)| format!("{}{line}\n", prefix(at))).collect()
+    };
+    let patch = format!("--- a/id\n+++ b/id\n@@ -0,0 +1,9 @@\n{}", prefixed(&|_| "+".into(), &key));
+    let prefixes: [&dyn Fn(usize) -> String; 11] = [
+        &|_| "+".into(),
+        &|_| "-".into(),
+        &|_| " ".into(),
+        &|_| "+    ".into(),
+        &|_| "+# ".into(),
+        &|_| ">> ".into(),
+        &|_| "> > ".into(),
+        &|at| format!("{}: ", at + 8),
+        &|at| format!("{:3}  ", at + 98),
+        &|at| format!("2026-11-27T21:00:{:02}.{at}Z app[7]: ", at * 3),
+        &|at| format!("[{at}/12] web_1  | "),
+    ];
+    let mut texts: Vec<String> = prefixes.iter().map(|prefix| prefixed(prefix, &key)).collect();
+    texts.push(patch.replace('\n', "\r\n"));
+    texts.push(format!("{{\"patch\": \"{}\"}}", patch.replace('\n', "\\n")));
+    texts.push(format!("{patch}{patch}"));
+    for text in texts {
+        assert_proven(text, &description);
+    }
+    let open = format!("-----BEGIN PRIVATE KEY-----\n{}", key.lines().nth(1).expect("a line"));
+    assert_eq!(keys(&scan_text(prefixed(&|_| "+".into(), &open))), [], "without an end");
+}
+
+#[test]
+fn an_encrypted_key_behind_line_prefixes_is_that_of_the_plain_text() {
+    let tree = Tree::new();
+    let key = super::run(
+        &tree,
+        "openssl",
+        &["genrsa", "-traditional", "-aes128", "-passout", "pass:secret", "1024"],
+    );
+    let plain = keys(&scan_text(&key));
+    assert_eq!(plain.len(), 1);
+    for prefix in ["+", "-", "  # ", "12: "] {
+        let text = each_line(&key, |line| format!("{prefix}{line}\n"));
+        assert_eq!(keys(&scan_text(text)), plain, "{prefix}");
+    }
+}
+
+#[test]
+fn a_key_behind_line_prefixes_is_masked() {
+    let (key, _) = ed25519();
+    let args = [&["mask"], &GROUP[..]].concat();
+    for prefix in ["+", "-", "12:00:01 app: "] {
+        let text = each_line(&key, |line| format!("{prefix}{line}\n"));
+        let masked = Tree::new().run_with_input(&args, text.as_bytes()).stdout();
+        for line in key.lines().skip(1).take_while(|line| !line.starts_with('-')) {
+            assert!(!masked.contains(&line[4..line.len().min(20)]), "{prefix}: {masked}");
+        }
+    }
+}
+
+#[test]
 fn a_key_in_base64_and_in_utf16_is_proven() {
     let (key, description) = ed25519();
     assert_proven(format!("data:\n  id: {}\n", encode::base64(key.as_bytes())), &description);

@@ -70,3 +70,34 @@ fn a_published_key_is_shaped_and_named_as_such() {
     let description = format!("{fingerprint} (ED25519, published test key)");
     assert_key(key.concat(), "shaped", &description);
 }
+
+#[test]
+fn check_explains_a_key_and_how_to_replace_it() {
+    let (key, description) = ed25519();
+    let tree = Tree::new();
+    let escaped = key.replace('\n', "\\n");
+    for text in [key.clone(), format!("KEY=\"{escaped}\"\n"), format!("{key}{key}")] {
+        let ran = tree.run_with_input(&["check"], text.as_bytes());
+        assert_eq!(ran.code(), Some(0), "{ran:?}");
+        let shown = ran.stdout();
+        assert!(
+            shown.starts_with(&format!("Private Key (private-key): {description}\n")),
+            "{shown}"
+        );
+        assert!(shown.contains("Valid: the public half in the block is that of the private half."));
+        assert!(shown.contains("Replace the key"), "{shown}");
+    }
+    let both = format!("{key}TOKEN={}\n", crate::support::mint::token(1));
+    let ran = tree.run_with_input(&["check"], both.as_bytes());
+    assert!(ran.code() == Some(0) && ran.stdout().contains("Token 2 of 2, line 8:"), "{ran:?}");
+    let bare = super::run(&tree, "openssl", &["genpkey", "-algorithm", "ed25519"]);
+    let ran = tree.run_with_input(&["check"], bare.as_bytes());
+    assert_eq!(ran.code(), Some(1), "{ran:?}");
+    assert!(ran.stdout().contains("(ED25519, without public half)\nNot proven."), "{ran:?}");
+    let damaged = key.replacen("AAAA", "AAAB", 2);
+    for text in [&damaged[..], "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"] {
+        let ran = tree.run_with_input(&["check"], text.as_bytes());
+        assert_eq!(ran.code(), Some(1), "{ran:?}");
+        assert!(ran.stdout().contains("Not a token of a known format"), "{ran:?}");
+    }
+}

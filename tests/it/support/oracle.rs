@@ -416,7 +416,7 @@ fn rules() -> Vec<OracleRule> {
 }
 
 /// The rules without a head, which the oracle does not search for.
-const HEADLESS: [&str; 17] = [
+const HEADLESS: [&str; 22] = [
     "azure-storage-key",
     "azure-cosmos-key",
     "azure-batch-key",
@@ -434,6 +434,11 @@ const HEADLESS: [&str; 17] = [
     "azure-devops-pat",
     "azure-ai-services-key",
     "unknown-issuer",
+    "nats-nkey-seed",
+    "stellar-secret-seed",
+    "bitcoin-private-key",
+    "bitcoin-private-key-compressed",
+    "bip38-encrypted-key",
 ];
 
 /// Returns the id of a rule as the oracle writes it.

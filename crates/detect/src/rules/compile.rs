@@ -246,7 +246,9 @@ impl RuleText<'_> {
         let mut segment = Segment::checksum(name, known_algorithm, known_encoding, width, &over);
         if let Some(decode) = &table.decode {
             let codec = Codec::parse(decode.get_ref()).ok_or_else(|| {
-                let message = format!("unknown value `{}`; use \"base64\"", decode.get_ref());
+                let names = Codec::ALL.map(Codec::name).join(" or ");
+                let message =
+                    format!("unknown value `{}`; use {names}", abbreviated(decode.get_ref()));
                 self.error(decode.span(), message)
             })?;
             segment = segment.over_decoded(codec);

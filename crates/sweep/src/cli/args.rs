@@ -87,6 +87,10 @@ pub(super) struct ScanArgs {
     #[arg(long, value_name = "PATH")]
     pub(super) rules: Vec<PathBuf>,
 
+    /// Also use the rules of this group, such as private-keys; repeatable.
+    #[arg(long = "rule-group", value_name = "NAME")]
+    pub(super) groups: Vec<String>,
+
     /// Configuration file for all repositories; their own are not used.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,

@@ -36,6 +36,7 @@ pub(super) async fn context(
         program: scan.scanner,
         threads,
         rules: scan.rules,
+        groups: scan.groups,
         config: scan.config,
     })?;
     let mut earlier = store.sweeps().await?;

@@ -29,6 +29,9 @@ pub enum Encoding {
     HexUpper,
     /// RFC 4648 base32 of bytes: five bits per character from the first byte on.
     Base32,
+    /// The last digits of RFC 4648 base32 of the covered bytes and the bytes of a number, the least significant byte
+    /// first. The first digit may begin with bits of the covered bytes.
+    Base32Trailer,
     /// The bytes of a number, the least significant byte first, as a base62 number, padded on the right with
     /// `0`, of which only the first digits are kept.
     Base62Le,
@@ -82,17 +85,19 @@ const BASE36: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 const BASE62_LOWER: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BASE64URL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+pub(super) const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 pub(super) const BASE58: &[u8] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 pub(super) const BECH32: &[u8] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const BECH32_UPPER: &[u8] = b"QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L";
 
 /// All encodings, with their names in rule files.
-const NAMES: [(&str, Encoding); 20] = [
+const NAMES: [(&str, Encoding); 21] = [
     ("base62", Encoding::Base62),
     ("base62-lower", Encoding::Base62Lower),
     ("base62-reversed", Encoding::Base62Reversed),
     ("base36", Encoding::Base36),
     ("base32", Encoding::Base32),
+    ("base32-trailer", Encoding::Base32Trailer),
     ("base62-le", Encoding::Base62Le),
     ("base64", base64(ByteOrder::Big, 0)),
     ("base64-1", base64(ByteOrder::Big, 1)),
@@ -137,7 +142,7 @@ impl Encoding {
                 ByteSet::BASE62
             }
             Self::Base36 => ByteSet::BASE36,
-            Self::Base32 => ByteSet::BASE32,
+            Self::Base32 | Self::Base32Trailer => ByteSet::BASE32,
             Self::Base64 { digits: Base64Digits::Standard, .. } => ByteSet::BASE64,
             Self::Base64 { digits: Base64Digits::Url, .. } => ByteSet::BASE64URL,
             Self::Decimal => ByteSet::EMPTY.with(b'0', b'9'),
@@ -154,7 +159,7 @@ impl Encoding {
             Self::Base62 | Self::Base62Reversed | Self::Base62Le => base62::DIGITS,
             Self::Base62Lower => BASE62_LOWER,
             Self::Base36 => BASE36,
-            Self::Base32 => b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
+            Self::Base32 | Self::Base32Trailer => BASE32,
             Self::Base64 { digits: Base64Digits::Standard, .. } => BASE64,
             Self::Base64 { digits: Base64Digits::Url, .. } => BASE64URL,
             Self::Decimal => b"0123456789",
@@ -173,7 +178,7 @@ impl Encoding {
 
     /// Returns `true` if the text of a number contains all of it.
     pub(super) const fn is_decodable(self) -> bool {
-        !matches!(self, Self::Base62Le | Self::Base58)
+        !matches!(self, Self::Base62Le | Self::Base58 | Self::Base32Trailer)
     }
 
     /// Returns `true` if several texts decode to one number, so that texts must be compared.
@@ -190,7 +195,11 @@ impl Encoding {
             | Self::Base62Reversed
             | Self::Base58
             | Self::Base64 { .. } => 6,
-            Self::Base36 | Self::Base32 | Self::Bech32 | Self::Bech32Upper => 7,
+            Self::Base36
+            | Self::Base32
+            | Self::Base32Trailer
+            | Self::Bech32
+            | Self::Bech32Upper => 7,
             Self::Hex | Self::HexLe | Self::HexUpper => 8,
             Self::Decimal => 10,
         }
@@ -260,7 +269,7 @@ impl Encoding {
                 let skip = 2 * u32::from(before);
                 read_bits(text, self.digits(), skip).map(|value| order.apply(value))
             }
-            Self::Base62Le | Self::Base58 => None,
+            Self::Base62Le | Self::Base58 | Self::Base32Trailer => None,
             Self::Bech32 | Self::Bech32Upper => {
                 let digits = self.digits();
                 let digit = |byte| digits.iter().position(|&digit| digit == byte);

@@ -10,12 +10,14 @@ mod digits;
 mod encoding;
 mod marvin;
 mod shift;
+mod trailer;
 
 pub use codec::Codec;
 pub use encoding::{Base64Digits, ByteOrder, Encoding};
 pub(crate) use shift::Shift;
 
 pub use digits::MAX_WIDTH;
+pub(crate) use trailer::MAX_WIDTH as MAX_TRAILER_WIDTH;
 
 use digits::{EncodedChecksum, encode_bits, encode_number};
 use encoding::BASE58;
@@ -34,12 +36,20 @@ pub enum Algorithm {
     Marvin32,
     /// Base58check: the last four bytes of the whole token, decoded.
     Base58Check,
+    /// CRC-16/XMODEM, a 16-bit number: the last two bytes of the whole token, decoded.
+    Crc16Xmodem,
 }
 
 impl Algorithm {
     /// All algorithms.
-    pub const ALL: [Self; 5] =
-        [Self::Crc32, Self::Sha256, Self::Bech32, Self::Marvin32, Self::Base58Check];
+    pub const ALL: [Self; 6] = [
+        Self::Crc32,
+        Self::Sha256,
+        Self::Bech32,
+        Self::Marvin32,
+        Self::Base58Check,
+        Self::Crc16Xmodem,
+    ];
 
     /// Parses the name of an algorithm in rule files.
     #[must_use]
@@ -56,6 +66,7 @@ impl Algorithm {
             Self::Bech32 => "bech32",
             Self::Marvin32 => "marvin32",
             Self::Base58Check => "base58check",
+            Self::Crc16Xmodem => "crc16-xmodem",
         }
     }
 }
@@ -100,6 +111,7 @@ impl Checksum {
             Algorithm::Crc32 | Algorithm::Marvin32 => Some(encoding.width_of_u32()),
             Algorithm::Bech32 => Some(6),
             Algorithm::Base58Check => Some(base58check::WIDTH),
+            Algorithm::Crc16Xmodem => Some(trailer::MIN_WIDTH),
             Algorithm::Sha256 => None,
         }
     }
@@ -112,6 +124,7 @@ impl Checksum {
             Algorithm::Crc32 | Algorithm::Marvin32 => self.bits_of_text().min(32.0),
             Algorithm::Bech32 => 30.0,
             Algorithm::Base58Check => 32.0,
+            Algorithm::Crc16Xmodem => 16.0,
             Algorithm::Sha256 => self.bits_of_text(),
         }
     }
@@ -179,6 +192,7 @@ impl Checksum {
             Algorithm::Base58Check => {
                 base58check::is_valid(pieces.chain([text]).flatten().copied())
             }
+            Algorithm::Crc16Xmodem => trailer::is_valid(pieces.chain([text]).flatten().copied()),
             _ => self.encode(seed, pieces).as_bytes() == text,
         }
     }
@@ -200,6 +214,7 @@ impl Checksum {
             Algorithm::Base58Check => {
                 return encode_number(base58check::value(bytes()), BASE58, self.width);
             }
+            Algorithm::Crc16Xmodem => return trailer::digits(bytes, self.width),
             Algorithm::Sha256 => {
                 let mut hasher = Sha256::new();
                 each_block(bytes(), |block| hasher.update(block));

@@ -5,6 +5,7 @@
 use super::anchor;
 use super::error::{FormatError, FormatPart, error};
 use super::layout::{CrcPlan, CrcTerm, Layout, LengthRange, MAX_PIECES, Piece};
+use super::paired;
 use super::segment::{Kind, Lengths, Segment};
 use super::{Format, MAX_TOKEN_LEN};
 use crate::checksum::{
@@ -166,24 +167,7 @@ fn check_segment(segment: &Segment) -> Result<(), FormatError> {
             return error(place(), "too few characters for a proof", "use 6 or more");
         }
     }
-    let is_bech32 = matches!(checksum.encoding, Encoding::Bech32 | Encoding::Bech32Upper);
-    if is_bech32 != (checksum.algorithm == Algorithm::Bech32) || is_bech32 && checksum.width != 6 {
-        return error(
-            place(),
-            "the algorithm bech32 and its encodings belong together",
-            "use both, with 6 characters",
-        );
-    }
-    let is_base58 = checksum.encoding == Encoding::Base58;
-    if is_base58 != (checksum.algorithm == Algorithm::Base58Check)
-        || is_base58 && checksum.width != 6
-    {
-        return error(
-            place(),
-            "the algorithm base58check and the encoding base58 belong together",
-            "use both, with 6 characters, over everything before them",
-        );
-    }
+    paired::check(checksum, place())?;
     if checksum.over.is_empty() {
         return error(
             place(),

@@ -8,6 +8,7 @@ mod anchor;
 mod build;
 mod error;
 mod layout;
+mod paired;
 mod segment;
 
 pub use anchor::{Anchor, MIN_HEAD_LEN};

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ByteSet;
-use crate::{Algorithm, Encoding, datadog};
+use crate::{Algorithm, Codec, Encoding, datadog};
 use proptest::prelude::*;
 
 fn datadog() -> Format {
@@ -148,7 +148,25 @@ fn invalid_descriptions_are_rejected_with_remedy() {
     let message = |pattern: &str, segments: Vec<Segment>| {
         Format::new(pattern, segments).expect_err("an invalid description").to_string()
     };
+    let crc16 = |width, encoding| {
+        Segment::checksum("CRC", Algorithm::Crc16Xmodem, encoding, width, &["abc_<SECRET>"])
+    };
     for (text, pattern, segments) in [
+        (
+            "crc16-xmodem and the encoding base32-trailer belong",
+            "abc_<SECRET><CRC>",
+            vec![secret(), crc16(4, Encoding::Base32)],
+        ),
+        (
+            "use both, with 4 or 5 characters",
+            "abc_<SECRET><CRC>",
+            vec![secret(), crc16(6, Encoding::Base32Trailer)],
+        ),
+        (
+            "decodes the text itself",
+            "abc_<SECRET><CRC>",
+            vec![secret(), crc16(4, Encoding::Base32Trailer).over_decoded(Codec::Base32)],
+        ),
         ("no literal to search for", "<SECRET>", vec![secret()]),
         ("too short to be searched", "a_<SECRET>", vec![secret()]),
         ("`NAME` is not described", "abc_<NAME>", vec![secret()]),
