@@ -176,13 +176,14 @@ impl Matcher {
     }
 
     /// Returns the rule without an anchor that a word is a proven token of. A word that contains an anchor is
-    /// left to the rule of the anchor.
+    /// left to the rule of the anchor, unless the tokens of the rule have one length.
     pub(super) fn rule_of_word(&self, word: &[u8]) -> Option<RuleIndex> {
         let is_proven = |it: &&WordRule| {
             it.may_match(word) && self.rule(it.rule).format.check(word).is_proven()
         };
         let found = self.words.iter().find(is_proven)?;
-        (!self.has_head(word) && !self.has_middle(word)).then_some(found.rule)
+        let is_left = found.yields_to_anchors() && (self.has_head(word) || self.has_middle(word));
+        (!is_left).then_some(found.rule)
     }
 
     pub(super) fn longest_head(&self) -> usize {

@@ -52,6 +52,12 @@ impl WordRule {
         Self { rule, lens, first, tail: tail.filter(|tail| tail.distances != u128::MAX) }
     }
 
+    /// Returns `true` if a word that contains an anchor is left to the rule of the anchor. A word of one length contains
+    /// an anchor by chance only.
+    pub(crate) fn yields_to_anchors(&self) -> bool {
+        self.lens.min != self.lens.max
+    }
+
     /// Returns `true` if a word may be a token, by its length, its first byte and the position of its last literal.
     #[inline]
     pub(crate) fn may_match(&self, word: &[u8]) -> bool {

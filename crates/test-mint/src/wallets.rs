@@ -15,17 +15,22 @@ pub fn keys(random: &mut Random) -> Vec<(&'static str, String)> {
     let encrypted = random.bytes(36);
     let flags = random.pick(&[0xc0, 0xe0]);
     vec![
-        ("nats-nkey-seed", base32_crc16(random, &[0x90 | kind >> 5, (kind & 31) << 3])),
-        ("stellar-secret-seed", base32_crc16(random, &[0x90])),
+        ("nats-nkey-seed", base32_crc16(&[0x90 | kind >> 5, (kind & 31) << 3], &random.bytes(32))),
+        ("stellar-secret-seed", stellar(&random.bytes(32))),
         ("bitcoin-private-key", base58check(&[0x80], &plain)),
         ("bitcoin-private-key-compressed", base58check(&[0x80], &compressed)),
         ("bip38-encrypted-key", base58check(&[0x01, 0x42, flags], &encrypted)),
     ]
 }
 
-/// Returns base32 of a version, 32 random bytes and the CRC-16/XMODEM of both, the least significant byte first.
-fn base32_crc16(random: &mut Random, version: &[u8]) -> String {
-    let mut bytes = [version, &random.bytes(32)].concat();
+/// Returns the seed of a Stellar account with a secret of 32 bytes.
+pub fn stellar(secret: &[u8]) -> String {
+    base32_crc16(&[0x90], secret)
+}
+
+/// Returns base32 of a version, a secret and the CRC-16/XMODEM of both, the least significant byte first.
+fn base32_crc16(version: &[u8], secret: &[u8]) -> String {
+    let mut bytes = [version, secret].concat();
     // Polynomial division, one bit at a time.
     let mut crc = 0_u32;
     for bit in bytes.iter().flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1)) {

@@ -227,6 +227,16 @@ fn a_key_without_fixed_text_is_a_whole_word_in_any_context() {
 }
 
 #[test]
+fn a_key_without_fixed_text_may_contain_the_head_of_another_token() {
+    let mut secret = [7; 32];
+    secret[4..8].copy_from_slice(&[0x04, 0xc2, 0x10, 0]);
+    let seed = mint::wallets::stellar(&secret);
+    assert_eq!(&seed[8..12], "ATBB", "the head of an app password of Bitbucket");
+    let expected = ("stellar-secret-seed".to_owned(), 0, 56, Evidence::Proven);
+    assert_eq!(matches(seed.as_bytes()), [expected]);
+}
+
+#[test]
 fn a_key_without_fixed_text_is_no_match_with_any_other_character() {
     for (rule, key) in mint::wallets::keys(&mut Random(11)) {
         for at in 0..key.len() {
