@@ -102,7 +102,8 @@ fn describe(segment: &Segment) -> String {
         },
         Lengths::Range { min, max } => format!("{min} to {max}"),
     };
-    let characters = format!("{lengths} characters of {}", segment.set);
+    let unit = if lengths == "1" { "character" } else { "characters" };
+    let characters = format!("{lengths} {unit} of {}", segment.set);
     match &segment.kind {
         Kind::Text if segment.public => format!("{characters}, public"),
         Kind::Text => characters,

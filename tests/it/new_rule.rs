@@ -29,6 +29,9 @@ fn options_describe_a_format() {
     assert_proven(&tree, "example-key.toml", &sample(1));
     let shown = tree.run(&["rules", "show", "example-key", "--rules", "example-key.toml"]);
     assert!(shown.stdout().contains("vector         our own: minted"), "{shown:?}");
+    assert!(shown.stdout().contains("30 characters of base62\n"), "{shown:?}");
+    let shown = tree.run(&["rules", "show", "nats-nkey-seed"]);
+    assert!(shown.stdout().contains("1 character of [A-P]\n"), "{shown:?}");
     // The minted token is not printed.
     let token: String = text.lines().filter(|line| line.starts_with("token = ")).collect();
     let parts: Vec<&str> = token.split('"').collect();
