@@ -2,6 +2,8 @@
 //!
 //! Input: any bytes, some of which stand for tokens. Output: the bytes with encoded tokens.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ddpatrol_test_mint::{self as mint, Random};
 use std::sync::LazyLock;
 
@@ -47,14 +49,5 @@ fn encode(token: &[u8], encoding: u8, out: &mut Vec<u8>) {
 }
 
 fn base64(bytes: &[u8]) -> Vec<u8> {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let encode = |group: &[u8]| {
-        let mut padded = [0; 4];
-        padded[1..=group.len()].copy_from_slice(group);
-        let bits = u32::from_be_bytes(padded);
-        let digit = move |at: usize| ALPHABET[(bits >> (18 - 6 * at) & 63) as usize];
-        let len = group.len() + 1;
-        (0..4).map(move |at| if at < len { digit(at) } else { b'=' })
-    };
-    bytes.chunks(3).flat_map(encode).collect()
+    STANDARD.encode(bytes).into_bytes()
 }

@@ -322,7 +322,8 @@ impl Detector {
         let may_be_plain = shortest.is_none_or(|shortest| {
             bytes.get(start..start + shortest).is_some_and(|it| it.iter().copied().all(is_piece))
         });
-        for &rule in rules.iter().filter(|_| may_be_plain) {
+        let tried = if may_be_plain { rules } else { &[] };
+        for &rule in tried {
             let Some(found) = self.matcher.decide(rule, bytes, start, scratch) else { continue };
             if found.evidence == Evidence::Proven {
                 is_proven = true;

@@ -41,10 +41,7 @@ impl WordRule {
             })
         });
         let layouts = format.layouts();
-        let lens = LengthRange {
-            min: layouts.iter().map(Layout::min_len).min().unwrap_or(0),
-            max: format.max_len(),
-        };
+        let lens = LengthRange { min: format.min_len(), max: format.max_len() };
         let first = layouts.iter().fold(ByteSet::EMPTY, |all, layout| {
             let first = first_bytes(format, layout);
             first.iter().fold(all, |all, byte| all.with(byte, byte))

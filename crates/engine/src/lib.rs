@@ -3,8 +3,8 @@
 //! Input: folders, standard input, repositories and archives in them. Output: an [`Outcome`](scan::Outcome)
 //! with the findings, the issues and the counts. Bytes that are copied are masked ([`mask`]) or cleaned
 //! ([`clean`]) by the same detector. This crate contains all code that runs for each byte, file or object of
-//! a scan and is not part of a crate below, so that the crate `ddpatrol` can be compiled without
-//! optimization. It knows no command line and no reports.
+//! a scan and is not part of a crate below, so that the crate `ddpatrol` can be compiled for
+//! size. It knows no command line and no reports.
 //!
 //! # Examples
 //!
