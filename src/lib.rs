@@ -66,13 +66,12 @@
 pub mod cli;
 pub mod config;
 pub mod decode;
-pub mod report;
-pub mod respond;
 pub mod rule_draft;
 pub mod rules;
-mod shell;
 
 pub use ddpatrol_detect as detect;
 pub use ddpatrol_detect::redact;
 pub use ddpatrol_engine::{clean, mask, scan, source};
+pub use ddpatrol_report as report;
+pub use ddpatrol_respond as respond;
 pub use ddpatrol_scan::{blob, commit, finding, regular, sighting};

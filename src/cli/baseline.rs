@@ -10,7 +10,7 @@ use crate::config::FailLevel;
 use crate::decode;
 use crate::rules::RuleIndex;
 use crate::scan::Strictness;
-use crate::shell::quote;
+use crate::report::shell::quote;
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::baseline::{Baseline, BaselineScan};
 use ddpatrol_scan::finding::coverage::Coverage;

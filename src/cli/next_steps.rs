@@ -7,7 +7,7 @@ use super::args::{ReportFormat, SharedArgs};
 use super::hook::runs_ddpatrol;
 use crate::redact::{Clean, Redactor};
 use crate::report::next_steps::{HookLookup, NextStepsContext, SAVED_REPORT, Surface};
-use crate::shell::quote;
+use crate::report::shell::quote;
 use crate::source::git::repo::Operation;
 use std::ffi::OsString;
 use std::path::Path;

@@ -14,7 +14,7 @@ use crate::detect::Evidence;
 use crate::report::diff::Difference;
 use crate::report::document::{self, Document};
 use crate::report::next_steps::{NextStepsContext, Surface};
-use crate::shell::quote;
+use crate::report::shell::quote;
 use anyhow::{Context, bail};
 use ddpatrol_scan::finding::{Fingerprint, FingerprintPrefix};
 use std::collections::{BTreeSet, HashSet};

@@ -9,7 +9,7 @@ use super::scan_run::{self, Finished, Inputs, Job, ScanContext};
 use super::signals;
 use super::usage::paths::{broken_links, refuse_misplaced};
 use crate::scan::Input;
-use crate::shell::quote;
+use crate::report::shell::quote;
 use crate::source::Run;
 use crate::source::archive::{ArchiveSettings, ExtractedRepos};
 use crate::source::files::{Discovered, Files, FilesOptions, UserRules};

@@ -3,7 +3,7 @@
 //! Input: a path of the user. Output: an error that shows how to clone the repository. It contains neither
 //! the user name nor the password of the URL.
 
-use crate::shell::quote;
+use crate::report::shell::quote;
 use anyhow::bail;
 use std::path::Path;
 

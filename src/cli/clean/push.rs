@@ -6,7 +6,7 @@
 use super::report::path;
 use super::repository::{Kind, references};
 use super::{Plan, Renames};
-use crate::shell::quote;
+use crate::report::shell::quote;
 use std::collections::HashMap;
 use std::path::Path;
 

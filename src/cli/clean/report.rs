@@ -8,7 +8,7 @@ use super::{Plan, Renames};
 use crate::cli::args::CleanArgs;
 use crate::cli::messages::print_line;
 use crate::report::document::Record;
-use crate::shell::quote;
+use crate::report::shell::quote;
 use ddpatrol_scan::quantity::count;
 use std::io;
 use std::path::Path;

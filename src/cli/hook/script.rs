@@ -4,7 +4,7 @@
 //! files.
 
 use crate::cli::args::HookSetArgs;
-use crate::shell::quote;
+use crate::report::shell::quote;
 use std::path::Path;
 
 /// The start of the second line of each of our hooks.

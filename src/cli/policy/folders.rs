@@ -5,7 +5,7 @@
 
 use crate::cli::args::SharedArgs;
 use crate::config::{BASELINE_NAME, NAME};
-use crate::shell::quote;
+use crate::report::shell::quote;
 use ddpatrol_scan::quantity::count;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

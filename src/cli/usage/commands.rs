@@ -126,7 +126,7 @@ fn hook(word: &str) -> Option<String> {
         _ if Path::new(word).is_dir() => {
             return Some(format!(
                 "to install hooks in it, run `ddpatrol hook install --repo {}`",
-                crate::shell::quote(word)
+                crate::report::shell::quote(word)
             ));
         }
         _ => return None,

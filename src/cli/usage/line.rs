@@ -3,7 +3,7 @@
 //! Input: the arguments. Output: the command, and the words after it. Parses no options.
 
 use crate::cli::args::Args;
-use crate::shell::quote;
+use crate::report::shell::quote;
 use clap::{Command, CommandFactory};
 use std::ffi::OsString;
 

@@ -5,7 +5,7 @@
 
 use super::line::{GivenLine, quote_word};
 use crate::cli::args::ReportFormat;
-use crate::shell::quote;
+use crate::report::shell::quote;
 use clap::Command;
 use std::path::Path;
 

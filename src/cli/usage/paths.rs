@@ -5,7 +5,7 @@
 
 use crate::cli::args::{Args, ReportArg, ReportFormat};
 use crate::cli::urls;
-use crate::shell::quote;
+use crate::report::shell::quote;
 use crate::source::git::repo::{Environment, Repository};
 use anyhow::bail;
 use clap::CommandFactory;

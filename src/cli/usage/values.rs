@@ -6,7 +6,7 @@
 use super::line::GivenLine;
 use crate::cli::args::ReportFormat;
 use crate::rules::line_column::nearest;
-use crate::shell::quote;
+use crate::report::shell::quote;
 use std::path::Path;
 
 /// Returns a tip for an invalid value.
