@@ -19,6 +19,8 @@ FOLDERS = [
     "crates/engine/src",
     "crates/git/src",
     "crates/pack/src",
+    "crates/report/src",
+    "crates/respond/src",
     "crates/test-mint/src",
     "crates/test-repo/src",
     "crates/token/src",

@@ -21,7 +21,7 @@ use crate::config::{Exclude, FailLevel};
 use crate::detect::{Detector, Evidence};
 use crate::redact::Redactor;
 use crate::report::document::{
-    self, Document, DocumentBuilder, DocumentOptions, Note, Paths, Record,
+    self, DescribedRules, Document, DocumentBuilder, DocumentOptions, Note, Paths, Record,
 };
 use crate::report::escape;
 use crate::report::next_steps::NextStepsContext;
@@ -166,6 +166,7 @@ impl ScanRun<'_> {
             strict: self.args.strict,
             show_secrets: self.args.show_secrets,
             context: self.context,
+            described: described_rules(&outputs),
         };
         let own = outputs.iter().filter_map(Output::temporary).collect();
         let (streams, reports): (Vec<Output>, Vec<Output>) =
@@ -343,4 +344,10 @@ impl ScanRun<'_> {
             Exit::Clean
         })
     }
+}
+
+/// Returns the rules that the document must describe for these reports.
+fn described_rules(outputs: &[Output]) -> DescribedRules {
+    let is_sarif = |output: &Output| output.format == ReportFormat::Sarif;
+    if outputs.iter().any(is_sarif) { DescribedRules::All } else { DescribedRules::Found }
 }

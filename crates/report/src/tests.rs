@@ -5,9 +5,9 @@ use super::document::{
 };
 use super::trace::{CommitRecord, Person, TraceRecord};
 use ddpatrol_detect::encoding::Encoding;
-use ddpatrol_detect::{Detector, Evidence};
 use ddpatrol_detect::redact::{Clean, Redactor};
 use ddpatrol_detect::rules::RuleSet;
+use ddpatrol_detect::{Detector, Evidence};
 use ddpatrol_engine::source::Severity;
 use ddpatrol_pack::{Kind, ObjectId};
 use ddpatrol_scan::blob::Position;

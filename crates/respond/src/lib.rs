@@ -4,7 +4,21 @@
 //! file per provider. Endpoints and credentials come from the user only, never from scanned content. A wrong
 //! *dead* would be dangerous: a token is dead only if every configured endpoint rejects it twice, seconds
 //! apart, and at least one of these rejections is the one with which the token's issuer rejects it. Everything
-//! else is *unknown*.
+//! else is *unknown*. This crate knows neither findings nor reports.
+//!
+//! # Examples
+//!
+//! Find the provider of a rule's tokens, and reject an address that would receive them unencrypted:
+//!
+//! ```
+//! use ddpatrol_respond::Provider;
+//! use ddpatrol_respond::endpoint::Endpoint;
+//!
+//! assert_eq!(Provider::of("npm-token"), Some(Provider::Npm));
+//! assert!(!Provider::Npm.can_revoke());
+//! assert!(Endpoint::parse("https://registry.example.org").is_ok());
+//! assert!(Endpoint::parse("http://registry.example.org").is_err());
+//! ```
 
 pub mod atlassian;
 pub mod cloudflare;

@@ -5,8 +5,8 @@
 
 use super::line::GivenLine;
 use crate::cli::args::ReportFormat;
-use crate::rules::line_column::nearest;
 use crate::report::shell::quote;
+use crate::rules::line_column::nearest;
 use std::path::Path;
 
 /// Returns a tip for an invalid value.

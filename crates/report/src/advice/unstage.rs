@@ -4,10 +4,10 @@
 
 use super::draft::Draft;
 use super::target_repository::TargetRepository;
-use ddpatrol_detect::redact::Masker;
 use crate::document::Paths;
 use crate::remediation::StepKind;
 use crate::shell::quote;
+use ddpatrol_detect::redact::Masker;
 use ddpatrol_scan::finding::{Location, Part, Staged};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

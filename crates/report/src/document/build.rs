@@ -10,20 +10,21 @@ use super::{
     Record, RepositoryRecord, RuleRecord, SCHEMA, SkippedCounts, Summary, SuppressedCounts,
     SuppressionRecord, TokenRecord, Tool, UnusedAcknowledgmentRecord, UnusedRecord, uris,
 };
-use ddpatrol_engine::{IssueTarget, UnusedAcknowledgment};
-use ddpatrol_detect::Evidence;
-use ddpatrol_detect::redact::{Clean, Masker, Redactor};
 use crate::advice;
 use crate::places::proven_places;
 use crate::steps_context::NextStepsContext;
 use crate::trace::{ObjectRecord, TraceRecord};
+use ddpatrol_detect::Evidence;
+use ddpatrol_detect::redact::{Clean, Masker, Redactor};
 use ddpatrol_detect::rules::RuleSet;
 use ddpatrol_engine::scan::Outcome;
 use ddpatrol_engine::source::repositories::root_of;
 use ddpatrol_engine::source::{Diagnostic, ScannedRepo};
+use ddpatrol_engine::{IssueTarget, UnusedAcknowledgment};
 use ddpatrol_scan::finding::suppression::{Suppression, UnusedSuppression};
 use ddpatrol_scan::finding::{ChangeStatus, Finding, Location};
 use ddpatrol_scan::place::Place;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Options for building a document.
@@ -39,6 +40,17 @@ pub struct DocumentOptions<'a> {
     pub show_secrets: bool,
     /// The context of the steps.
     pub context: &'a NextStepsContext,
+    /// The rules that the document describes.
+    pub described: DescribedRules,
+}
+
+/// The rules that a document describes. To describe all takes longer than to write a report without findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DescribedRules {
+    /// All, for SARIF.
+    All,
+    /// Those of the findings.
+    Found,
 }
 
 /// Builds documents and records. Each worker has its own, because it caches masking and paths.
@@ -75,6 +87,17 @@ impl<'a> DocumentBuilder<'a> {
     /// Returns the masker, for decisions about findings.
     pub fn masker(&mut self) -> &mut Masker<'a> {
         &mut self.masker
+    }
+
+    /// Describes the rules that the options select.
+    fn described(&self, outcome: &Outcome) -> Vec<RuleRecord> {
+        let rules = self.options.rules;
+        if self.options.described == DescribedRules::All {
+            return rules.rules().iter().map(RuleRecord::new).collect();
+        }
+        let found: BTreeSet<&str> =
+            outcome.findings.iter().map(|it| &*rules[it.rule].id).collect();
+        found.into_iter().filter_map(|id| rules.get(id)).map(RuleRecord::new).collect()
     }
 
     /// Builds the document of an outcome.
@@ -125,7 +148,7 @@ impl<'a> DocumentBuilder<'a> {
                 .iter()
                 .map(|it| self.unused_acknowledgment(it))
                 .collect(),
-            rules: self.options.rules.rules().iter().map(RuleRecord::new).collect(),
+            rules: self.described(outcome),
         }
     }
 

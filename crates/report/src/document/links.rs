@@ -6,8 +6,8 @@
 use super::origins::Origins;
 use super::paths::Within;
 use super::{LocationRecord, uris};
-use ddpatrol_detect::redact::{Clean, Masker};
 use crate::trace::TraceRecord;
+use ddpatrol_detect::redact::{Clean, Masker};
 use ddpatrol_scan::finding::{Location, Part, Trace};
 use std::collections::HashMap;
 use std::path::Path;

@@ -10,9 +10,9 @@
 
 use super::suppression::InlineRecord;
 use super::{uris, web_links};
-use ddpatrol_detect::redact::Clean;
 use crate::escape;
 use crate::trace::{ObjectRecord, TraceRecord};
+use ddpatrol_detect::redact::Clean;
 use ddpatrol_scan::blob::Position;
 use ddpatrol_scan::commit::MessageStart;
 use ddpatrol_scan::finding::{Location, Part, Spot, Spots, end_of};

@@ -20,7 +20,7 @@ mod verification;
 mod web_links;
 
 pub use acknowledged::{AcknowledgmentRecord, UnusedAcknowledgmentRecord};
-pub use build::{DocumentBuilder, DocumentOptions};
+pub use build::{DescribedRules, DocumentBuilder, DocumentOptions};
 pub use locations::{ChangeStatusWord, LocationRecord};
 pub use paths::Paths;
 pub use saved::{SavedError, SavedReport, read};

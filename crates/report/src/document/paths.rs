@@ -231,11 +231,7 @@ impl Paths {
     }
 
     /// Returns the repository that content in a history is in, and its path there.
-    pub(crate) fn traced_within(
-        &mut self,
-        place: &Place,
-        trace: &Trace,
-    ) -> Option<Within> {
+    pub(crate) fn traced_within(&mut self, place: &Place, trace: &Trace) -> Option<Within> {
         let git_dir = trace.introduced.as_ref().and(trace.repository.as_file())?;
         Within::new(&self.whole_of(place), self.whole(root_of(git_dir)))
     }

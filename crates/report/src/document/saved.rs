@@ -4,8 +4,8 @@
 //! was written with `--show-secrets`. This file does not check whether the fields of a finding are consistent.
 
 use super::{Document, RuleRecord, SCHEMA, foreign, saved_uris};
-use ddpatrol_detect::redact::{Masker, Redactor};
 use crate::places::proven_places;
+use ddpatrol_detect::redact::{Masker, Redactor};
 use ddpatrol_detect::rules::quote::{abbreviated, without_values};
 use ddpatrol_detect::rules::{Rule, RuleSet};
 use ddpatrol_token::Secret;

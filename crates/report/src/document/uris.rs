@@ -3,8 +3,8 @@
 //! Input: paths, and the URI references of saved reports. Output: redacted text, and percent-encoded references
 //! that can be converted back. Nothing is read here.
 
-use ddpatrol_detect::redact::{Clean, Masker};
 use crate::escape;
+use ddpatrol_detect::redact::{Clean, Masker};
 use ddpatrol_scan::place::plain;
 use std::path::Path;
 

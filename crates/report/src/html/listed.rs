@@ -1,9 +1,9 @@
 //! The order and grouping of findings, and their sort keys for the script.
 
 use super::facets::Facets;
-use ddpatrol_detect::Evidence;
 use crate::document::Record;
 use crate::status::{Liveness, Presence};
+use ddpatrol_detect::Evidence;
 use jiff::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;

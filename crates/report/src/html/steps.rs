@@ -3,11 +3,11 @@
 //! Instructions that several findings share are written once, below the next steps; findings link to them.
 
 use super::markup::{MAX_ENTRIES, omitted, prose, visible};
-use ddpatrol_detect::redact::Clean;
 use crate::document::{Document, Record};
 use crate::next_steps::{NextStep, NextStepsContext};
 use crate::remediation::Aim;
 use crate::shared_steps::{Instructions, OwnStep, SharedStep, SharedSteps};
+use ddpatrol_detect::redact::Clean;
 use ddpatrol_scan::quantity::count;
 use maud::{Markup, html};
 

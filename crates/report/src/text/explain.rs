@@ -3,9 +3,9 @@
 //! Input: findings. Output: lines.
 
 use super::line::{Line, Role, wrap};
-use ddpatrol_detect::redact::Clean;
 use crate::document::Record;
 use crate::shared_steps::{Instructions, SharedSteps};
+use ddpatrol_detect::redact::Clean;
 use ddpatrol_scan::quantity::count;
 
 /// Indentation of the steps of a finding, and of the shared steps.

@@ -1,13 +1,13 @@
 //! Tests of documents of hand-written outcomes.
 
 use super::*;
-use ddpatrol_detect::encoding::{Encoding, Layer};
 use crate::document::RepositoryRecord;
 use crate::document::saved_uris::locate;
 use crate::tests::{
     clean, document, finding, location, object, place, record, redactor, rule_set, suppressed,
     token, trace,
 };
+use ddpatrol_detect::encoding::{Encoding, Layer};
 use ddpatrol_engine::scan::Counts;
 use ddpatrol_engine::source::{Code, Issue, Severity};
 use ddpatrol_pack::Kind;
@@ -18,10 +18,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Options of a test document.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Choices {
     strict: bool,
     show_secrets: bool,
+    described: DescribedRules,
+}
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self { strict: false, show_secrets: false, described: DescribedRules::Found }
+    }
 }
 
 fn made(outcome: &Outcome, choices: Choices) -> Document {
@@ -37,6 +44,7 @@ fn with_builder<T>(choices: Choices, f: impl FnOnce(&mut DocumentBuilder<'_>) ->
         strict: choices.strict,
         show_secrets: choices.show_secrets,
         context: &context,
+        described: choices.described,
     };
     // No folder above it is a repository.
     let roots = Roots { here: "/nowhere/tree".into(), tops: vec!["/nowhere/tree".into()] };
@@ -299,4 +307,17 @@ fn uris_of_a_saved_report_are_checked_and_missing_ones_added() {
     let uris: Vec<&str> = document.repositories.iter().map(|it| &*it.absolute_uri).collect();
     assert_eq!(uris, ["file:///w/r", "file:///root/r", "file:///x"]);
     assert!(document.repositories.iter().all(|it| it.uri.is_none() && it.url.is_none()));
+}
+
+#[test]
+fn only_sarif_describes_rules_without_findings() {
+    let outcome = |findings| Outcome { findings, ..Outcome::default() };
+    let described = |findings, described| {
+        let document = made(&outcome(findings), Choices { described, ..Choices::default() });
+        document.rules.into_iter().map(|it| it.id).collect::<Vec<_>>()
+    };
+    assert!(described(Vec::new(), DescribedRules::Found).is_empty());
+    let findings = vec![finding(vec![location("a")]), finding(vec![location("b")])];
+    assert_eq!(described(findings, DescribedRules::Found), [crate::tests::RULE]);
+    assert_eq!(described(Vec::new(), DescribedRules::All).len(), rule_set().rules().len());
 }
