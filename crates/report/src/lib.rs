@@ -16,6 +16,7 @@
 //! use ddpatrol_report::document::Paths;
 //! use ddpatrol_report::next_steps::NextStepsContext;
 //! use ddpatrol_report::{DescribedRules, DocumentBuilder, DocumentOptions, csv};
+//! use ddpatrol_scan::finding::roots::Roots;
 //! use std::sync::Arc;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,7 +31,8 @@
 //!     context: &NextStepsContext::default(),
 //!     described: DescribedRules::Found,
 //! };
-//! let paths = Paths::new(&outcome.roots, &[], None);
+//! let roots = Roots { here: std::env::current_dir()?, tops: Vec::new() };
+//! let paths = Paths::new(&roots, &[], None);
 //! let document = DocumentBuilder::new(options, paths).document(&outcome);
 //! let mut report = Vec::new();
 //! csv::write(&document, &mut report)?;

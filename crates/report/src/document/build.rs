@@ -95,8 +95,7 @@ impl<'a> DocumentBuilder<'a> {
         if self.options.described == DescribedRules::All {
             return rules.rules().iter().map(RuleRecord::new).collect();
         }
-        let found: BTreeSet<&str> =
-            outcome.findings.iter().map(|it| &*rules[it.rule].id).collect();
+        let found: BTreeSet<&str> = outcome.findings.iter().map(|it| &*rules[it.rule].id).collect();
         found.into_iter().filter_map(|id| rules.get(id)).map(RuleRecord::new).collect()
     }
 
