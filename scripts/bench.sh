@@ -20,6 +20,6 @@ elif [ $# -lt 1 ] || [ "${1#-}" != "$1" ]; then
   sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
   exit 2
 fi
-cargo build --release --locked --manifest-path "$scripts/../Cargo.toml" --bin ddpatrol
+cargo build --profile dist --locked --manifest-path "$scripts/../Cargo.toml" --bin ddpatrol
 export PYTHONPATH=$scripts PYTHONDONTWRITEBYTECODE=1
-exec python3 "$scripts/$script" "${CARGO_TARGET_DIR:-$scripts/../target}/release/ddpatrol" "$@"
+exec python3 "$scripts/$script" "${CARGO_TARGET_DIR:-$scripts/../target}/dist/ddpatrol" "$@"

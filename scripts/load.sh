@@ -20,9 +20,9 @@ command -v wrk >/dev/null || {
   exit 2
 }
 if [[ " $*" != *" --ddpatrold"* ]]; then
-  cargo build --release --locked --manifest-path "$scripts/../Cargo.toml" \
+  cargo build --profile dist --locked --manifest-path "$scripts/../Cargo.toml" \
     -p ddpatrol-service --bin ddpatrold
-  set -- "$@" --ddpatrold "${CARGO_TARGET_DIR:-$scripts/../target}/release/ddpatrold"
+  set -- "$@" --ddpatrold "${CARGO_TARGET_DIR:-$scripts/../target}/dist/ddpatrold"
 fi
 export PYTHONDONTWRITEBYTECODE=1
 exec "$scripts/postgres.sh" run python3 "$scripts/load.py" "$@"
