@@ -4,24 +4,9 @@
 //! position of each in the text. Positions are stored per line: one per byte would take nine times the
 //! memory. It has no budget.
 
-use super::digit::base64_digit;
+use super::digit::{BASE64_DIGITS, NO_DIGIT, base64_digit};
 use super::gap::{skip_fold, skip_join};
 use std::io::{self, BufRead, Read};
-
-/// The value in [`DIGITS`] of characters that are not digits.
-const NONE: u8 = 64;
-
-static DIGITS: [u8; 256] = {
-    let mut digits = [NONE; 256];
-    let mut at = 0;
-    while at < 256 {
-        if let Some(digit) = base64_digit(at as u8) {
-            digits[at] = digit;
-        }
-        at += 1;
-    }
-    digits
-};
 
 /// Consecutive digits in the text, such as a line or a string literal.
 #[derive(Clone, Copy, Debug)]
@@ -71,8 +56,8 @@ impl<'a> Base64Stream<'a> {
         let (groups, _) = self.text[self.at..].as_chunks::<4>();
         let mut count = 0;
         for group in groups.iter().take(most) {
-            let [a, b, c, d] = group.map(|byte| DIGITS[usize::from(byte)]);
-            if (a | b | c | d) & NONE != 0 {
+            let [a, b, c, d] = group.map(|byte| BASE64_DIGITS[usize::from(byte)]);
+            if (a | b | c | d) & NO_DIGIT != 0 {
                 break;
             }
             let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
