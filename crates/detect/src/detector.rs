@@ -7,6 +7,7 @@ use super::budget;
 use super::candidate::{Candidate, Evidence, Match, OnCandidate, PossibleToken};
 use super::delta::junctions::{DeltaCheck, Junctions, has_new_zero};
 use super::delta::{self, DeltaCandidates, DeltaObject, DerivedCandidates, parts};
+use super::encoded::base64_run::LINES_LOOKBEHIND;
 use super::encoded::breaks::{is_piece, repeated_before};
 use super::encoded::broken::MAX_BACK;
 use super::encoded::decode::LOOKBEHIND;
@@ -85,7 +86,7 @@ impl Detector {
     #[must_use]
     pub fn lookbehind(&self) -> usize {
         let broken = MAX_BACK + self.matcher.longest_head();
-        (LOOKBEHIND + LINE_LOOKBEHIND).max(broken).max(MAX_BEFORE_MIDDLE)
+        (LOOKBEHIND + LINE_LOOKBEHIND).max(broken).max(MAX_BEFORE_MIDDLE).max(LINES_LOOKBEHIND)
     }
 
     /// Lists the parts of a match that encode the token, without the prefixes of the lines into which it is

@@ -236,6 +236,44 @@ fn folded_text_is_found_behind_prefixes_that_repeat_or_count() {
 }
 
 #[test]
+fn nested_base64_below_another_line_of_base64_is_decoded() {
+    let detector = detector();
+    for token in tokens(4) {
+        let inner = encode::base64(format!("some text {token} and more of it").as_bytes());
+        let nested = encode::base64(format!("{{\"key\": \"{inner}\"}}").as_bytes());
+        let len = nested.len();
+        let other = encode::base64(Random(7).base62(600).as_bytes());
+        let random = Random(8).base62(600);
+        for above in [40, 44, 50, 63, 64, 100, len - 1, len, len + 1, len + 4, 255] {
+            // Neither text that has its own groups of four characters, nor what is no text, begins this content.
+            let text = (!above.is_multiple_of(4)).then_some(&other);
+            for line in [Some(&random), text].into_iter().flatten() {
+                for end in ["\n", "\r\n", "\n  "] {
+                    let text = format!("{}{end}{nested}\n", &line[..above]);
+                    let found = places(detector, text.as_bytes(), &token);
+                    assert_eq!(found.len(), 1, "{above} {end:?}");
+                    assert_eq!(found[0].0, "base64 of base64");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nested_base64_is_decoded_once_if_it_is_folded() {
+    let detector = detector();
+    for token in tokens(4) {
+        let inner = encode::base64(format!("some text {token} and more of it").as_bytes());
+        let text = format!("{}{{\"key\": \"{inner}\"}}", "some text ".repeat(60));
+        for width in [64, 65, 66, 67, 70, 76, 77, 255] {
+            let folded = encode::folded(&encode::base64(text.as_bytes()), width, "\n  ");
+            let found = places(detector, folded.as_bytes(), &token);
+            assert_eq!(found.len(), 1, "{width}");
+        }
+    }
+}
+
+#[test]
 fn escaped_digits_of_base64_are_read() {
     let detector = detector();
     let escapes: [fn(u8) -> String; 9] = [

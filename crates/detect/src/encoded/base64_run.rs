@@ -5,7 +5,7 @@
 
 use super::class::MIN_RUN;
 use super::digit::base64_digit;
-use super::gap::skip_fold;
+use super::gap::{MAX_GAP, skip_fold};
 use crate::encoding::Layer;
 use std::ops::Range;
 
@@ -46,7 +46,7 @@ pub(super) fn is_archive(first: &[u8]) -> bool {
 }
 
 /// Returns the content of a run of base64, if it is worth decoding.
-pub(super) fn content(run: &[u8]) -> Option<Content> {
+fn content(run: &[u8]) -> Option<Content> {
     let mut first = [0; 48];
     for (group, out) in run.chunks_exact(4).zip(first.chunks_exact_mut(3)) {
         let mut bits = 0;
@@ -78,19 +78,48 @@ pub(super) fn content(run: &[u8]) -> Option<Content> {
     (is_plain || is_wide).then_some(Content::Text)
 }
 
-/// The length of a line above which it does not count whether the next one is longer.
+/// Maximum length of lines of folded base64.
 const LONG_LINE: usize = 256;
 
-/// Returns `true` if a run may continue the line before. Lines of folded base64 are not longer than the first.
-pub(super) fn continues(bytes: &[u8], run: Range<usize>) -> bool {
-    let least = run.start.saturating_sub(MIN_RUN);
-    let Some(end) = memchr::memrchr(b'\n', &bytes[least..run.start]).map(|at| least + at) else {
-        return false;
-    };
+/// Number of lines before a run that are inspected. One of as many begins with a whole group of four characters.
+const LINES: usize = 4;
+
+/// Number of bytes before a run that decide whether it belongs to the base64 of the lines before.
+pub(crate) const LINES_LOOKBEHIND: usize = LINES * (LONG_LINE + MAX_GAP);
+
+/// Returns the content of base64 whose first line is `run`, if it is worth decoding. Returns `None` if the run
+/// belongs to the base64 of the lines before: if one of them has such content, and the run begins with one of its
+/// groups of four characters.
+pub(super) fn content_from(bytes: &[u8], run: Range<usize>) -> Option<Content> {
+    let content = content(&bytes[run.clone()])?;
+    let mut line = run;
+    let mut between = 0;
+    for _ in 0..LINES {
+        let Some(before) = line_before(bytes, line.start) else { break };
+        // Lines of folded base64 are not longer than the first.
+        if !(line.len().max(MIN_RUN)..=LONG_LINE).contains(&before.len()) {
+            break;
+        }
+        between += before.len();
+        // Among other base64, the two bytes that zlib begins with are no evidence.
+        let is_weak = content == Content::Packed(Layer::Zlib);
+        if is_weak || between.is_multiple_of(4) && self::content(&bytes[before.clone()]).is_some() {
+            return None;
+        }
+        line = before;
+    }
+    Some(content)
+}
+
+/// Returns the characters of base64 at the end of the line before the one that begins at `start`: at most one more than
+/// lines of folded base64 have.
+fn line_before(bytes: &[u8], start: usize) -> Option<Range<usize>> {
+    let least = start.saturating_sub(MIN_RUN);
+    let end = memchr::memrchr(b'\n', &bytes[least..start]).map(|at| least + at)?;
     let end = if end > 0 && bytes[end - 1] == b'\r' { end - 1 } else { end };
-    let len = run.len().clamp(MIN_RUN, LONG_LINE);
-    let line = bytes[..end].iter().rev().take(len).take_while(|&&it| base64_digit(it).is_some());
-    line.count() == len && skip_fold(bytes, end) == Some(run.start)
+    let line = bytes[..end].iter().rev().take(LONG_LINE + 1);
+    let len = line.take_while(|&&byte| base64_digit(byte).is_some()).count();
+    (skip_fold(bytes, end) == Some(start)).then_some(end - len..end)
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@
 //! no limit in the input itself. Base64 is decoded once, even if several of its lines look like its
 //! beginning.
 
-mod base64_run;
+pub(super) mod base64_run;
 pub(super) mod breaks;
 pub(super) mod broken;
 mod byte_class;

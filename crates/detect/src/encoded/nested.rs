@@ -189,13 +189,12 @@ impl NestedSearch<'_> {
             if part.len() < base64_run::SHORTEST || at >= search.part.end {
                 continue;
             }
-            if at == run.start && (is_cut || base64_run::continues(bytes, at..at + part.len())) {
+            if at == run.start && is_cut || !looks_like_base64(&part[..base64_run::SHORTEST]) {
                 continue;
             }
-            if !looks_like_base64(&part[..base64_run::SHORTEST]) {
+            let Some(content) = base64_run::content_from(bytes, at..at + part.len()) else {
                 continue;
-            }
-            let Some(content) = base64_run::content(part) else { continue };
+            };
             scratch.needs_full_scan = true;
             match content {
                 Content::Text | Content::Archive

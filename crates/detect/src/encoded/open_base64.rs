@@ -57,9 +57,7 @@ pub fn nested_base64(bytes: &[u8]) -> Vec<Range<usize>> {
             let digits = part.strip_suffix(b"=").unwrap_or(part);
             let is_nested = digits.len() >= MIN_RUN
                 && looks_like_base64(digits)
-                // Only the first line shows the content.
-                && !base64_run::continues(bytes, start..start + digits.len())
-                && base64_run::content(digits).is_some();
+                && base64_run::content_from(bytes, start..start + digits.len()).is_some();
             if is_nested && all.last().is_none_or(|it| it.end <= start) {
                 let end = end_of_base64(bytes, start).unwrap_or(bytes.len());
                 all.push(start..end);
