@@ -11,11 +11,11 @@ use super::encoded::base64_run::LINES_LOOKBEHIND;
 use super::encoded::breaks::{is_piece, repeated_before};
 use super::encoded::broken::MAX_BACK;
 use super::encoded::decode::LOOKBEHIND;
-use super::encoded::line_prefix::LINE_LOOKBEHIND;
 use super::encoded::literals::Literals;
 use super::encoded::mask_spans::MaskSpans;
 use super::encoded::nested::NestedSearch;
 use super::encoded::pending::Pending;
+use super::encoded::short_lines::CONTINUED_LOOKBEHIND;
 use super::encoded::start::{MAX_BEFORE_MIDDLE, decode_after_head, is_cut_short};
 use super::encoded::{self, EncodedSearch};
 use super::encoding::{Encoding, Layer};
@@ -86,7 +86,7 @@ impl Detector {
     #[must_use]
     pub fn lookbehind(&self) -> usize {
         let broken = MAX_BACK + self.matcher.longest_head();
-        (LOOKBEHIND + LINE_LOOKBEHIND).max(broken).max(MAX_BEFORE_MIDDLE).max(LINES_LOOKBEHIND)
+        (LOOKBEHIND + CONTINUED_LOOKBEHIND).max(broken).max(MAX_BEFORE_MIDDLE).max(LINES_LOOKBEHIND)
     }
 
     /// Lists the parts of a match that encode the token, without the prefixes of the lines into which it is

@@ -7,7 +7,7 @@
 use super::anchor::AnchorKind;
 use super::anchor_search::AnchorSearch;
 use super::candidate::{Evidence, Match};
-use super::encoded::MIN_RUN;
+use super::encoded::MIN_LINE;
 use super::encoded::breaks::{MAX_BREAK, is_piece};
 use super::encoded::decode::{DECODE_LOOKAHEAD, MAX_BROKEN, MAX_ENCODED_LEN};
 use super::encoded::line_prefix::{LINE_LOOKAHEAD, USUAL_AFFIXES};
@@ -213,8 +213,8 @@ impl Matcher {
     pub(super) fn lookahead(&self) -> usize {
         let widest = MAX_ENCODED_LEN * self.longest_provable + DECODE_LOOKAHEAD;
         // Two characters of hex per byte; base64 has fewer.
-        let lines = 2 * self.longest_provable / MIN_RUN + 2;
-        let folded = lines * (MIN_RUN + USUAL_AFFIXES) + LINE_LOOKAHEAD;
+        let lines = 2 * self.longest_provable / MIN_LINE + 2;
+        let folded = lines * (MIN_LINE + USUAL_AFFIXES) + LINE_LOOKAHEAD;
         (self.rules.max_len() + 1).max(widest).max(folded).max(MAX_BROKEN + MAX_BREAK)
     }
 
@@ -235,8 +235,8 @@ impl Matcher {
     /// Calls `on_middle` with every anchor in `range` that is in the middle of a token, even if the bytes before it
     /// are fewer than a token has there.
     ///
-    /// Tokens with such an anchor are parts of runs of at least [`MIN_RUN`] characters, so that other text need
-    /// not be searched.
+    /// Tokens with such an anchor are parts of runs of at least [`MIN_RUN`](super::encoded::MIN_RUN) characters, so
+    /// that other text need not be searched.
     #[inline]
     pub(super) fn each_middle(
         &self,

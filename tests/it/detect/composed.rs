@@ -118,11 +118,11 @@ fn step(random: &mut Random, text: Vec<u8>) -> Vec<u8> {
                 .into_bytes()
         }
         10 | 11 if plain.is_ascii() => {
-            let width = [7, 20, 39, 40, 41, 60, 64, 76, 77][random.below(9)];
+            let width = [7, 20, 24, 30, 39, 40, 41, 60, 64, 76, 77][random.below(11)];
             encode::folded(plain, width, pick(random, &GAPS)).into_bytes()
         }
         12 if plain.is_ascii() => {
-            let width = [20, 40, 60, 64, 76][random.below(5)];
+            let width = [20, 21, 32, 39, 40, 60, 64, 76][random.below(8)];
             affixed(plain, width, AFFIXES[random.below(AFFIXES.len())]).into_bytes()
         }
         13 => packed(random, &text),

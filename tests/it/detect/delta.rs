@@ -171,7 +171,7 @@ fn found(candidates: &DeltaCandidates) -> BTreeSet<(u32, u32, u32, String)> {
 fn add_encoded(random: &mut Random, text: &mut Vec<u8>) {
     let (_, token) = mint::any(random);
     let data = format!("{}{token}\n", "data ".repeat(30).split_at(random.below(60)).0);
-    let widths = [40, 60, 64, 70, 72, 76, 77];
+    let widths = [20, 24, 32, 39, 40, 60, 64, 70, 72, 76, 77];
     let width = widths[random.below(widths.len())];
     let affixes = AFFIXES[random.below(AFFIXES.len())];
     let gaps =

@@ -155,7 +155,7 @@ fn folded_base64_is_found_at_every_line_length() {
             let text =
                 format!("{}{token}{}", "data ".repeat(30).split_at(before).0, "more".repeat(30));
             let encoded = encode::base64(text.as_bytes());
-            for width in [40, 60, 64, 76] {
+            for width in [20, 21, 24, 30, 32, 39, 40, 60, 64, 76] {
                 let between = around[(at + before + width) % around.len()];
                 let folded = format!("key: |\n  {}\n", encode::folded(&encoded, width, between));
                 let found = places(detector(), folded.as_bytes(), &token);
@@ -219,13 +219,20 @@ fn folded_text_is_found_behind_prefixes_that_repeat_or_count() {
         let token = mint::datadog(&mut Random(60 + at as u64), "ddpat_", 43, 0);
         for before in [0, 1, 2, 44, 45, 46, 54, 55, 56, 57, 58] {
             let text = format!("{}{token}\n", "data ".repeat(30).split_at(before).0);
-            for width in [40, 60, 64, 70, 72, 76, 77] {
+            for width in [20, 21, 24, 30, 32, 36, 38, 39, 40, 60, 64, 70, 72, 76, 77] {
+                if width < 40 && affixes(1).1.starts_with(' ') {
+                    // Short lines must end before a line end or a quotation mark.
+                    continue;
+                }
                 let folded = affixed(&encode::base64(text.as_bytes()), width, affixes);
                 let found = places(detector, folded.as_bytes(), &token);
                 assert_eq!(found.len(), 1, "{width} {before}: {found:?} in\n{folded}");
                 assert_eq!(found[0].0, "base64");
             }
-            for width in [60, 77] {
+            for width in [20, 24, 32, 39, 60, 77] {
+                if width < 40 && affixes(1).1.starts_with(' ') {
+                    continue;
+                }
                 let folded = affixed(&encode::hex(text.as_bytes()), width, affixes);
                 let found = places(detector, folded.as_bytes(), &token);
                 assert_eq!(found.len(), 1, "{width} {before}: {found:?} in\n{folded}");
@@ -233,6 +240,29 @@ fn folded_text_is_found_behind_prefixes_that_repeat_or_count() {
             }
         }
     }
+}
+
+#[test]
+fn folded_text_is_found_in_lines_of_twenty_characters_for_every_format() {
+    let detector = detector();
+    let (mut found_all, mut all) = (0, 0);
+    for seed in 0..400 {
+        let random = &mut Random(seed);
+        let (rule, token) = mint::any(random);
+        let len = random.below(20);
+        let before = random.base62(len);
+        let text = format!("{before}{token}\n");
+        let width = 20 + random.below(20);
+        let affixes = AFFIXES[[0, 3, 5, 12, 18, 20][random.below(6)]];
+        for encoded in [encode::base64(text.as_bytes()), encode::hex(text.as_bytes())] {
+            let folded = affixed(&encoded, width, affixes);
+            let places = places(detector, folded.as_bytes(), &token);
+            all += 1;
+            found_all += usize::from(places.len() == 1);
+            assert!(!places.is_empty(), "{rule} {width}: {folded}");
+        }
+    }
+    assert_eq!(found_all, all, "each is found once");
 }
 
 #[test]
@@ -583,6 +613,11 @@ fn no_window_boundary_hides_or_duplicates_an_encoded_token() {
             "\n  ",
         )
         .into_bytes(),
+        encode::folded(&encode::base64(format!("ab{token}").as_bytes()), 21, "\n  ").into_bytes(),
+        affixed(&encode::base64(format!("{}{token}", "x".repeat(14)).as_bytes()), 24, AFFIXES[0])
+            .into_bytes(),
+        affixed(&encode::hex(format!("{}{token}", "x".repeat(11)).as_bytes()), 24, AFFIXES[3])
+            .into_bytes(),
         encode::hex(token.as_bytes()).into_bytes(),
         encode::utf16_le(&token),
         encode::escape(&token, Which::All, ESCAPES[2].1).into_bytes(),

@@ -53,19 +53,27 @@ fn forms(token: &str) -> Vec<Form> {
     whole("escaped base64", escaped.replace('/', "\\/").replace('+', "\\u002b").into_bytes());
     let (base64, hex) = (encode::base64(bytes), encode::hex(bytes));
     for gap in ["\n", "\r\n", "\n    ", "\\n", "\n  # ", "\" +\n  \"", "\", \"", "=\n", "=\r\n"] {
-        for encoded in [&base64, &hex] {
-            let pieces = encoded.as_bytes().chunks(40).map(|it| it[2..it.len().min(20)].to_vec());
+        for (encoded, width) in [(&base64, 40), (&hex, 40), (&base64, 24), (&hex, 22)] {
+            let pieces = encoded.as_bytes().chunks(width).filter(|it| it.len() > 6);
+            let pieces = pieces.map(|it| it[2..it.len().min(20)].to_vec());
             add(
-                format!("folded by {gap:?}"),
-                folded(encoded, 40, gap).into_bytes(),
+                format!("folded by {gap:?} at {width}"),
+                folded(encoded, width, gap).into_bytes(),
                 pieces.collect(),
             );
         }
     }
     for affixes in AFFIXES {
-        for encoded in [&base64, &hex] {
-            let pieces = encoded.as_bytes().chunks(60).map(|it| it[2..it.len().min(20)].to_vec());
-            let text = affixed(encoded, 60, affixes);
+        let is_table = affixes(1).1.starts_with(' ');
+        let shifted = encode::base64(format!("{}{token}", "x".repeat(14)).as_bytes());
+        for (encoded, width) in [(&base64, 60), (&hex, 60), (&base64, 36), (&shifted, 24)] {
+            if is_table && width < 40 {
+                continue;
+            }
+            let pieces = encoded.as_bytes().chunks(width).skip(usize::from(width == 24));
+            let pieces = pieces.filter(|it| it.len() > 6);
+            let pieces = pieces.map(|it| it[2..it.len().min(20)].to_vec());
+            let text = affixed(encoded, width, affixes);
             add(format!("behind {:?}", affixes(1)), text.into_bytes(), pieces.collect());
         }
     }

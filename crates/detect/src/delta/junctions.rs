@@ -9,8 +9,9 @@
 use crate::delta::{DeltaObject, Piece, PieceSource};
 use crate::encoded::broken::{CONTENT_HEAD, DocumentKind};
 use crate::encoded::literals::Literals;
+use crate::encoded::pairs::Pairs;
 use crate::encoded::runs::{self, EncodedRun};
-use crate::encoded::{MIN_RUN, is_text};
+use crate::encoded::{MIN_LINE, MIN_RUN, is_after_line, is_text, may_end_as_line, may_join_line};
 use crate::matcher::Matcher;
 use crate::search::ContentKind;
 use crate::words;
@@ -19,16 +20,15 @@ use std::ops::Range;
 /// The pairs of adjacent bytes that occur in needles, to rule out junctions that no needle crosses.
 #[derive(Debug)]
 pub(crate) struct Junctions {
-    pairs: Box<[u64; 1024]>,
+    pairs: Pairs,
     longest: usize,
 }
 
 impl Junctions {
     pub(crate) fn new<N: AsRef<[u8]>>(needles: &[N]) -> Self {
-        let mut pairs = Box::new([0; 1024]);
+        let mut pairs = Pairs::new();
         for pair in needles.iter().flat_map(|needle| needle.as_ref().windows(2)) {
-            let at = usize::from(pair[0]) << 8 | usize::from(pair[1]);
-            pairs[at >> 6] |= 1 << (at & 63);
+            pairs.add(pair[0], pair[1]);
         }
         let longest = needles.iter().map(|needle| needle.as_ref().len()).max().unwrap_or(0);
         let longest = longest.max(MIN_WINDOW);
@@ -38,12 +38,6 @@ impl Junctions {
     /// Returns the length of the longest needle, at least [`MIN_WINDOW`].
     pub(crate) fn longest(&self) -> usize {
         self.longest
-    }
-
-    #[inline]
-    fn may_join(&self, before: u8, after: u8) -> bool {
-        let at = usize::from(before) << 8 | usize::from(after);
-        self.pairs[at >> 6] >> (at & 63) & 1 == 1
     }
 }
 
@@ -103,9 +97,9 @@ struct Junction {
 
 /// The bytes before a junction.
 #[derive(Clone, Copy, Debug)]
-struct PieceEnd {
-    /// The last byte before.
-    last: Option<u8>,
+struct PieceEnd<'a> {
+    /// The piece before the junction.
+    bytes: &'a [u8],
     /// The number of bytes before that may belong to a run, at most [`MIN_RUN`].
     run: usize,
 }
@@ -133,7 +127,7 @@ impl DeltaCheck<'_> {
             return true;
         }
         let pieces = object.piece_count();
-        let mut near = PieceEnd { last: None, run: 0 };
+        let mut near = PieceEnd { bytes: &[], run: 0 };
         // The runs before this offset were searched.
         let mut searched = 0;
         for index in 0..pieces {
@@ -150,7 +144,8 @@ impl DeltaCheck<'_> {
                 Some(strange) => strange.trailing_zeros() as usize,
                 None => len,
             };
-            if near.run + head >= MIN_RUN {
+            let run = near.run + head;
+            if run >= MIN_RUN || run >= MIN_LINE && may_join_line(near.bytes, bytes) {
                 let Some(end) = self.has_new_run(object, index, searched, window) else {
                     return true;
                 };
@@ -158,12 +153,13 @@ impl DeltaCheck<'_> {
             }
             let first = bytes[0];
             let junction = |last| Junction { at, last, first };
-            if near.last.is_some_and(|last| self.is_new_literal(object, junction(last), window))
-                || is_text && near.last.is_some_and(|last| last == 0 || first == 0)
+            let last = near.bytes.last().copied();
+            if last.is_some_and(|last| self.is_new_literal(object, junction(last), window))
+                || is_text && last.is_some_and(|last| last == 0 || first == 0)
             {
                 return true;
             }
-            near.last = bytes.last().copied();
+            near.bytes = bytes;
             // In a short piece only its own bytes count.
             let own = u16::MAX << PROBE_LEN.saturating_sub(len);
             near.run = match tail & own {
@@ -174,7 +170,7 @@ impl DeltaCheck<'_> {
                 strange => strange.leading_zeros() as usize,
             };
         }
-        near.run >= MIN_RUN && self.has_new_run(object, pieces, searched, window).is_none()
+        near.run >= MIN_LINE && self.has_new_run(object, pieces, searched, window).is_none()
     }
 
     /// Returns `true` if an object and its base are content of different kinds. Tags within heads are searched
@@ -199,7 +195,7 @@ impl DeltaCheck<'_> {
         window: &mut Vec<u8>,
     ) -> bool {
         let longest = self.junctions.longest;
-        self.junctions.may_join(last, first) && {
+        self.junctions.pairs.contains(last, first) && {
             let from = at.saturating_sub(longest);
             let to = (at + longest).min(object.size());
             let near = read(object, from..to, window);
@@ -223,11 +219,11 @@ impl DeltaCheck<'_> {
         }
         let (start, end) = (at - run_before(object, index), at + run_after(object, index));
         let len = end - start;
-        let may_contain_token = len >= MIN_RUN && {
+        let may_contain_token = len >= MIN_LINE && {
             let run = read(object, start..end, window);
             self.literals.may_contain_token(run)
-                || self.matcher.has_middle(run)
-                || words::is_in(self.matcher, run)
+                || len >= MIN_RUN
+                    && (self.matcher.has_middle(run) || words::is_in(self.matcher, run))
         };
         (!may_contain_token).then_some(end)
     }
@@ -237,7 +233,7 @@ impl DeltaCheck<'_> {
     #[inline]
     fn has_new_runs(&self, fresh: &[u8], kind: ContentKind) -> bool {
         let (broken, is_text) = (&self.literals.broken, kind != ContentKind::TreeNames);
-        if fresh.len() < MIN_RUN {
+        if fresh.len() < MIN_RUN && !has_line(fresh) {
             return is_text && broken.has_gap(fresh);
         }
         self.search_runs(fresh, kind) || is_text && broken.has_tag(fresh)
@@ -255,6 +251,7 @@ impl DeltaCheck<'_> {
                         let run = &bytes[run];
                         literals.may_contain_encoded(run) || words::is_in(self.matcher, run)
                     }
+                    EncodedRun::ShortLine(run) => literals.has_part(&bytes[run]),
                     EncodedRun::Escaped(run) => literals.may_contain_escaped(&bytes[run]),
                     EncodedRun::Text(run) => {
                         let run = &bytes[run];
@@ -268,6 +265,16 @@ impl DeltaCheck<'_> {
         });
         is_new
     }
+}
+
+/// Returns `true` if a line of at least [`MIN_LINE`] characters of encoded text may be in `bytes`, and its end.
+fn has_line(bytes: &[u8]) -> bool {
+    let ends = (MIN_LINE..bytes.len()).filter(|&end| is_after_line(bytes[end]));
+    let mut texts = ends.map(|end| {
+        let len = bytes[..end].iter().rev().take_while(is_run_byte).count();
+        &bytes[end - len..end]
+    });
+    texts.any(|text| text.len() >= MIN_LINE && may_end_as_line(text))
 }
 
 /// Returns `true` if a zero is in the fresh bytes of an object, or next to a junction.

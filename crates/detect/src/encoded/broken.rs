@@ -14,6 +14,7 @@ use super::breaks;
 use super::class::{Classified, MIN_RUN};
 use super::decode::Scheme;
 use super::dump;
+use super::pairs::Pairs;
 use super::start::Start;
 use crate::anchor::AnchorKind;
 use crate::candidate::{Candidate, OnCandidate};
@@ -51,27 +52,6 @@ pub(crate) struct BrokenHeads {
     /// The parts of heads after a gap, by their first byte, without those that begin with another.
     rests: Vec<Vec<Box<[u8]>>>,
     longest: usize,
-}
-
-/// A set of pairs of bytes.
-#[derive(Debug)]
-struct Pairs(Box<[u64; 1024]>);
-
-impl Pairs {
-    fn new() -> Self {
-        Self(Box::new([0; 1024]))
-    }
-
-    fn add(&mut self, first: u8, second: u8) {
-        let pair = usize::from(first) << 8 | usize::from(second);
-        self.0[pair >> 6] |= 1 << (pair & 63);
-    }
-
-    #[inline]
-    fn contains(&self, first: u8, second: u8) -> bool {
-        let pair = usize::from(first) << 8 | usize::from(second);
-        self.0[pair >> 6] >> (pair & 63) & 1 == 1
-    }
 }
 
 impl BrokenHeads {

@@ -1,18 +1,21 @@
 //! Classifies many bytes at once as characters of encoded text or not.
 //!
-//! Input: bytes. Output: bit masks that mark where [`MIN_RUN`] such characters in a row end. It finds no
-//! beginnings.
+//! Input: bytes. Output: bit masks that mark where [`MIN_RUN`] such characters in a row end, and the line ends and
+//! quotation marks after rows of at least [`MIN_LINE`] characters. It inspects no row.
 //!
 //! Two shuffles classify 32 bytes at a time, one by their upper and one by their lower four bits, as in
 //! simdjson (Langdale, Lemire: "Parsing Gigabytes of JSON per Second").
 
-use super::class::{MIN_RUN, is_probe};
+use super::class::{MIN_LINE, MIN_RUN, is_probe};
 
 /// Number of bytes per mask.
 pub(super) const WIDTH: usize = 64;
 
 /// Number of masks per block.
 const MAX_MASKS: usize = 32;
+
+/// Number of masks that are inspected at once.
+const GROUP: usize = 4;
 
 /// Number of bytes per block.
 pub(super) const BLOCK: usize = MAX_MASKS * WIDTH;
@@ -23,6 +26,12 @@ pub(super) const BLOCK: usize = MAX_MASKS * WIDTH;
 const GAP: u8 = 1;
 const NUL: u8 = 2;
 const BY_HALF: [u8; 8] = [NUL, 0, 4, 8, 16, 32, 16, 64];
+
+/// The class of a line feed or a quotation mark: the sign bit. No probe byte has it.
+const STOP: u8 = 128;
+
+/// The class of a carriage return. It counts as a probe byte, so that a line feed follows the row.
+const RETURN: u8 = BY_HALF[b'-' as usize >> 4];
 
 /// For each lower half of a byte, the classes of the bytes with this lower half.
 static BY_LOW: [u8; 16] = {
@@ -40,8 +49,16 @@ static BY_LOW: [u8; 16] = {
         by_low[GAP_STARTS[at] as usize & 15] |= GAP;
         at += 1;
     }
+    let mut at = 0;
+    while at < STOPS.len() {
+        by_low[STOPS[at] as usize & 15] |= STOP;
+        at += 1;
+    }
     by_low
 };
+
+/// The bytes that may end a short line. Of the others with these halves, none is a probe byte.
+const STOPS: [u8; 3] = *b"\n\"'";
 
 /// The bytes at which a gap in a token may begin: ESC, and the first bytes of UTF-8 for characters without a
 /// width. Tags are searched for separately: `<` is so frequent in code that the branch on these bytes would be
@@ -61,12 +78,28 @@ static BY_HIGH: [u8; 16] = {
         by_high[GAP_STARTS[at] as usize >> 4] |= GAP;
         at += 1;
     }
+    let mut at = 0;
+    while at < STOPS.len() {
+        by_high[STOPS[at] as usize >> 4] |= STOP;
+        at += 1;
+    }
+    by_high[b'\r' as usize >> 4] |= RETURN;
     by_high
 };
 
+/// Returns the classes of a byte.
+const fn classes(byte: u8) -> u8 {
+    BY_LOW[byte as usize & 15] & BY_HIGH[byte as usize >> 4]
+}
+
 /// Returns `true` if a byte may begin a gap: also those that share their halves with [`GAP_STARTS`].
 const fn is_gap_start(byte: u8) -> bool {
-    BY_LOW[byte as usize & 15] & BY_HIGH[byte as usize >> 4] == GAP
+    classes(byte) == GAP
+}
+
+/// Returns `true` if a byte counts as a probe byte: also a few control characters besides [`is_probe`].
+const fn is_in_row(byte: u8) -> bool {
+    matches!(classes(byte), NUL..STOP)
 }
 
 /// The zeros of UTF-32: three of four bytes, for each position of the fourth.
@@ -83,11 +116,13 @@ pub(super) fn is_utf32(bytes: &[u8]) -> bool {
 }
 
 /// Masks of consecutive bytes, one bit per byte, the lowest bit for the first byte. Probe bytes are those
-/// that encoded text can contain ([`is_probe`]).
+/// that encoded text can contain ([`is_probe`]), and carriage returns.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Masks {
     /// The probe bytes, preceded by the last mask of the previous block.
     probes: [u64; MAX_MASKS + 1],
+    /// The last mask of the block.
+    last: u64,
     /// 1 if the last byte of the previous block is zero, else 0.
     after_zero: u64,
     /// The bytes that may begin a gap in a token, in the masks that have such bytes.
@@ -98,16 +133,33 @@ pub(super) struct Masks {
     utf32: u32,
 }
 
-/// The bytes of a block at which [`MIN_RUN`] probe bytes in a row end.
+/// The ends of rows of probe bytes in a block.
 ///
 /// They are kept apart from [`Masks`] so that the compiler knows that they do not overlap the probe bytes.
 /// Otherwise the loop that computes them is not vectorized and takes four times as long.
-pub(super) type Ends = [u64; MAX_MASKS];
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ends {
+    /// The bytes at which [`MIN_RUN`] probe bytes in a row end.
+    pub(super) long: [u64; MAX_MASKS],
+    /// The line ends and quotation marks after at least [`MIN_LINE`] probe bytes in a row.
+    pub(super) stops: [u64; MAX_MASKS],
+    /// The masks that have marks, one bit per mask.
+    marked: u32,
+}
+
+impl Ends {
+    /// Lists the indices of the masks that have marks.
+    #[inline]
+    pub(super) fn marked(&self) -> impl Iterator<Item = usize> + use<> {
+        bits_of(self.marked.into())
+    }
+}
 
 impl Masks {
     pub(super) fn new() -> Self {
         Self {
             probes: [0; MAX_MASKS + 1],
+            last: 0,
             after_zero: 0,
             gaps: [0; MAX_MASKS],
             with_gaps: 0,
@@ -126,9 +178,17 @@ impl Masks {
         bits_of(self.utf32.into()).map(|at| at * WIDTH)
     }
 
-    /// Marks the bytes at which [`MIN_RUN`] probe bytes in a row end, in at most [`BLOCK`] bytes that follow the
-    /// previous ones. Of consecutive zeros only the first probes: text has none, and binary data have many.
-    pub(super) fn ends<'a>(&mut self, bytes: &[u8], ends: &'a mut Ends) -> &'a [u64] {
+    /// Returns the number of probe bytes in a row before an offset in the last block, up to 64 or a few more.
+    #[inline]
+    pub(super) fn row_len(&self, at: usize) -> usize {
+        let (index, bit) = (at / WIDTH, at % WIDTH);
+        let masks = u128::from(self.probes[1 + index]) << WIDTH | u128::from(self.probes[index]);
+        (masks << (WIDTH - bit)).leading_ones() as usize
+    }
+
+    /// Marks the ends of rows in at most [`BLOCK`] bytes that follow the previous ones. Of consecutive zeros only
+    /// the first probes: text has none, and binary data have many.
+    pub(super) fn ends(&mut self, bytes: &[u8], ends: &mut Ends) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
             // SAFETY: the processor supports the instructions that the function is compiled for.
@@ -138,22 +198,24 @@ impl Masks {
             )]
             return unsafe { avx2(self, bytes, ends) };
         }
-        scalar(self, bytes, ends)
+        scalar(self, bytes, ends);
     }
 }
 
 /// Builds the masks byte by byte.
-fn scalar<'a>(masks: &mut Masks, bytes: &[u8], ends: &'a mut Ends) -> &'a [u64] {
+fn scalar(masks: &mut Masks, bytes: &[u8], ends: &mut Ends) {
     build(masks, bytes, ends, |block| {
         let zeros = bits_where(block, |byte| byte == 0);
         let gaps = bits_where(block, is_gap_start);
         let is_special = zeros | gaps != 0;
-        Marks { probes: bits_where(block, is_probe), is_special, zeros, gaps }
-    })
+        let stops = bits_where(block, |byte| classes(byte) & STOP != 0);
+        Marks { probes: bits_where(block, is_in_row), stops, is_special, zeros, gaps }
+    });
+    masks.mark(bytes.len().div_ceil(WIDTH), ends);
 }
 
 /// Lists the indices of the set bits.
-fn bits_of(mut bits: u64) -> impl Iterator<Item = usize> {
+pub(super) fn bits_of(mut bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let bit = bits.trailing_zeros();
         bits &= bits.wrapping_sub(1);
@@ -170,6 +232,8 @@ fn bits_where(block: &[u8; WIDTH], is_match: impl Fn(u8) -> bool) -> u64 {
 /// The marked bytes of one mask.
 struct Marks {
     probes: u64,
+    /// The bytes that may end a short line.
+    stops: u64,
     /// Whether there are zeros or bytes that may begin a gap.
     is_special: bool,
     zeros: u64,
@@ -179,37 +243,37 @@ struct Marks {
 
 /// Builds the masks with `mask`.
 #[inline(always)]
-fn build<'a>(
-    masks: &mut Masks,
-    bytes: &[u8],
-    ends: &'a mut Ends,
-    mask: impl Fn(&[u8; WIDTH]) -> Marks,
-) -> &'a [u64] {
+fn build(masks: &mut Masks, bytes: &[u8], ends: &mut Ends, mask: impl Fn(&[u8; WIDTH]) -> Marks) {
     masks.with_gaps = 0;
     masks.utf32 = 0;
+    masks.probes[0] = masks.last;
     let (blocks, rest) = bytes.as_chunks::<WIDTH>();
     for (at, block) in blocks.iter().enumerate().take(MAX_MASKS) {
-        masks.set(at, mask(block));
+        let marks = mask(block);
+        ends.stops[at] = marks.stops;
+        masks.set(at, marks);
     }
     if !rest.is_empty() && blocks.len() < MAX_MASKS {
-        let mut block = [b' '; WIDTH];
+        // The last row ends with the input.
+        let mut block = [b'\n'; WIDTH];
         block[..rest.len()].copy_from_slice(rest);
-        masks.set(blocks.len(), mask(&block));
+        let marks = mask(&block);
+        ends.stops[blocks.len()] = marks.stops;
+        masks.set(blocks.len(), marks);
     }
     let len = bytes.len().div_ceil(WIDTH);
-    let probes = &mut masks.probes;
-    for (end, pair) in ends[..len].iter_mut().zip(probes[..=len].windows(2)) {
-        *end = ends_of(pair[1], pair[0]);
-    }
-    probes[0] = probes[len];
-    &ends[..len]
+    // Masks are inspected in groups.
+    let unused = len..len.next_multiple_of(GROUP);
+    ends.stops[unused.clone()].fill(0);
+    masks.probes[1..][unused].fill(0);
+    masks.last = masks.probes[len];
 }
 
 impl Masks {
     /// Sets the mask at an index.
     #[inline(always)]
     fn set(&mut self, at: usize, marks: Marks) {
-        let Marks { probes, is_special, zeros, gaps } = marks;
+        let Marks { probes, is_special, zeros, gaps, .. } = marks;
         if !is_special {
             self.probes[1 + at] = probes;
             self.after_zero = 0;
@@ -225,22 +289,52 @@ impl Masks {
     }
 }
 
-/// Marks the bits at which [`MIN_RUN`] set bits in a row end; `before` is the previous mask.
+/// Marks the bits at which [`MIN_RUN`] set bits in a row end, and those of `stops` after at least [`MIN_LINE`] set
+/// bits in a row; `before` is the previous mask.
 #[inline(always)]
-fn ends_of(bits: u64, before: u64) -> u64 {
-    const { assert!(MIN_RUN == 32 + 8 && MIN_RUN < WIDTH) };
-    // From the ends of rows of one length to the ends of rows of twice that length, in both masks.
-    let twice = |(bits, before): (u64, u64), len: u32| {
-        (bits & (bits << len | before >> (64 - len)), before & before << len)
-    };
-    let eight = twice(twice(twice((bits, before), 1), 2), 4);
-    let (all, _) = twice(twice(eight, 8), 16);
-    all & (eight.0 << 32 | eight.1 >> 32)
+fn ends_of(bits: u64, before: u64, stops: u64) -> (u64, u64) {
+    const { assert!(MIN_LINE == 16 + 4 && MIN_RUN == 2 * MIN_LINE && MIN_RUN < WIDTH) };
+    let one = RowEnds { bits, before };
+    let two = one.after(one, 1);
+    let four = two.after(two, 2);
+    let eight = four.after(four, 4);
+    let short = eight.after(eight, 8).after(four, 16);
+    let long = short.after(short, MIN_LINE as u32);
+    (long.bits, (short.bits << 1 | short.before >> 63) & stops)
+}
+
+impl Masks {
+    /// Marks the ends of rows in the first masks, one by one.
+    fn mark(&self, len: usize, ends: &mut Ends) {
+        ends.marked = 0;
+        for at in 0..len {
+            let (before, bits, stops) = (self.probes[at], self.probes[1 + at], ends.stops[at]);
+            (ends.long[at], ends.stops[at]) = ends_of(bits, before, stops);
+            ends.marked |= u32::from(ends.long[at] | ends.stops[at] != 0) << at;
+        }
+    }
+}
+
+/// The ends of rows of some length in a mask and in the previous one.
+#[derive(Clone, Copy)]
+struct RowEnds {
+    bits: u64,
+    /// Only the last bits count: the rows that end there do not begin before this mask.
+    before: u64,
+}
+
+impl RowEnds {
+    /// Returns the ends of the rows that consist of a row of `first` and then one of these, which have `len` bits.
+    #[inline(always)]
+    fn after(self, first: Self, len: u32) -> Self {
+        let bits = self.bits & (first.bits << len | first.before >> (64 - len));
+        Self { bits, before: self.before & first.before << len }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn avx2<'a>(masks: &mut Masks, bytes: &[u8], ends: &'a mut Ends) -> &'a [u64] {
+fn avx2(masks: &mut Masks, bytes: &[u8], ends: &mut Ends) {
     use std::arch::x86_64::*;
     let lane =
         |low: u64, high: u64| _mm256_set_epi64x(high as i64, low as i64, high as i64, low as i64);
@@ -268,6 +362,7 @@ fn avx2<'a>(masks: &mut Masks, bytes: &[u8], ends: &'a mut Ends) -> &'a [u64] {
         let (halves, _) = block.as_chunks::<32>();
         let (first, second) = (load(&halves[0]), load(&halves[1]));
         let (first, second) = (classes(first), classes(second));
+        let stops = pair(_mm256_movemask_epi8(first), _mm256_movemask_epi8(second));
         let probes = !(u64::from(others(first)) | u64::from(others(second)) << 32);
         // Text has no zeros, and few bytes that begin a gap: less one, both are at most one.
         let least = _mm256_min_epu8(_mm256_sub_epi8(first, one), _mm256_sub_epi8(second, one));
@@ -279,15 +374,51 @@ fn avx2<'a>(masks: &mut Masks, bytes: &[u8], ends: &'a mut Ends) -> &'a [u64] {
             zeros = pair(of(two, first), of(two, second));
             gaps = pair(of(one, first), of(one, second));
         }
-        Marks { probes, is_special, zeros, gaps }
-    })
+        Marks { probes, stops, is_special, zeros, gaps }
+    });
+    // As `ends_of`, for four masks at a time.
+    let load = |masks: &[u64]| match *masks {
+        [a, b, c, d, ..] => _mm256_set_epi64x(d as i64, c as i64, b as i64, a as i64),
+        _ => _mm256_setzero_si256(),
+    };
+    ends.marked = 0;
+    for at in (0..bytes.len().div_ceil(WIDTH)).step_by(GROUP) {
+        let (bits, before) = (load(&masks.probes[1 + at..]), load(&masks.probes[at..]));
+        macro_rules! after {
+            ($rows:expr, $first:expr, $len:literal) => {{
+                let ((bits, before), (first, first_before)) = ($rows, $first);
+                let carried = _mm256_srli_epi64::<{ 64 - $len }>(first_before);
+                let first = _mm256_or_si256(_mm256_slli_epi64::<$len>(first), carried);
+                let first_before = _mm256_slli_epi64::<$len>(first_before);
+                (_mm256_and_si256(bits, first), _mm256_and_si256(before, first_before))
+            }};
+        }
+        let one = (bits, before);
+        let two = after!(one, one, 1);
+        let four = after!(two, two, 2);
+        let eight = after!(four, four, 4);
+        let short = after!(after!(eight, eight, 8), four, 16);
+        let (long, _) = after!(short, short, 20);
+        let next =
+            _mm256_or_si256(_mm256_slli_epi64::<1>(short.0), _mm256_srli_epi64::<63>(short.1));
+        let stops = _mm256_and_si256(next, load(&ends.stops[at..]));
+        let unmarked = _mm256_cmpeq_epi64(_mm256_or_si256(long, stops), _mm256_setzero_si256());
+        let unmarked = _mm256_movemask_pd(_mm256_castsi256_pd(unmarked)) as u32;
+        ends.marked |= (unmarked ^ 15) << at;
+        let to_long = ends.long[at..at + GROUP].as_mut_ptr().cast();
+        let to_stops = ends.stops[at..at + GROUP].as_mut_ptr().cast();
+        // SAFETY: both slices have 32 bytes.
+        #[expect(unsafe_code, reason = "there is no safe function that stores a vector")]
+        unsafe {
+            _mm256_storeu_si256(to_long, long);
+            _mm256_storeu_si256(to_stops, stops);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NO_ENDS: Ends = [0; MAX_MASKS];
 
     #[test]
     fn a_mask_has_the_probe_bytes() {
@@ -296,10 +427,11 @@ mod tests {
         for len in [bytes.len(), 1000, 64, 63, 1] {
             let bytes = &bytes[..len];
             let mut masks = Masks::new();
-            masks.ends(bytes, &mut { NO_ENDS });
+            masks.ends(bytes, &mut Ends::default());
             for (at, &byte) in bytes.iter().enumerate() {
                 let is_second = byte == 0 && at > 0 && bytes[at - 1] == 0;
-                let expected = is_probe(byte) && !is_second;
+                let expected = is_in_row(byte) && !is_second;
+                assert!(!is_probe(byte) || is_in_row(byte));
                 let found = masks.probes[1 + at / WIDTH] >> (at % WIDTH) & 1 == 1;
                 assert_eq!(found, expected, "{byte} at {at} of {len}");
             }
@@ -311,9 +443,9 @@ mod tests {
     #[test]
     fn consecutive_zeros_are_recognized_across_masks() {
         let mut masks = Masks::new();
-        masks.ends(&[0; WIDTH], &mut { NO_ENDS });
+        masks.ends(&[0; WIDTH], &mut Ends::default());
         assert_eq!(masks.probes[1], 1);
-        masks.ends(&[0; WIDTH], &mut { NO_ENDS });
+        masks.ends(&[0; WIDTH], &mut Ends::default());
         assert_eq!(masks.probes[1], 0);
     }
 
@@ -327,10 +459,10 @@ mod tests {
             bytes[192 + at] = if at % 4 == 2 { b'd' } else { 0 };
         }
         let mut masks = Masks::new();
-        masks.ends(&bytes, &mut { NO_ENDS });
+        masks.ends(&bytes, &mut Ends::default());
         assert_eq!(masks.gaps().collect::<Vec<_>>(), [70, 129, BLOCK - 1]);
         assert_eq!(masks.utf32().collect::<Vec<_>>(), [192]);
-        masks.ends(&bytes[..100], &mut { NO_ENDS });
+        masks.ends(&bytes[..100], &mut Ends::default());
         assert_eq!(masks.gaps().collect::<Vec<_>>(), [70]);
         assert_eq!(masks.utf32().count(), 0);
     }
@@ -343,17 +475,64 @@ mod tests {
                 bytes.resize(from + len, b'a');
                 bytes.resize(BLOCK, b' ');
                 for first in [WIDTH, 2 * WIDTH, BLOCK] {
-                    let mut masks = Masks::new();
-                    let mut ends = masks.ends(&bytes[..first], &mut { NO_ENDS }).to_vec();
-                    ends.extend(masks.ends(&bytes[first..], &mut { NO_ENDS }));
-                    for at in 0..bytes.len() {
-                        let found = ends[at / WIDTH] >> (at % WIDTH) & 1 == 1;
-                        let expected = (from + MIN_RUN - 1..from + len).contains(&at);
-                        assert_eq!(found, expected, "{at} of {len} from {from}, {first}");
-                    }
+                    let found = marked(&bytes, first, |ends| ends.long);
+                    let expected: Vec<usize> = (from + MIN_RUN - 1..from + len).collect();
+                    assert_eq!(found, expected, "{len} from {from}, {first}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn stops_after_short_rows_are_marked_across_blocks() {
+        for from in 0..3 * WIDTH {
+            for len in [MIN_LINE - 1, MIN_LINE, MIN_LINE + 1, MIN_RUN, 2 * MIN_RUN] {
+                let mut bytes = vec![b' '; from];
+                bytes.resize(from + len, b'a');
+                bytes.push(b'"');
+                bytes.resize(BLOCK, b' ');
+                for first in [WIDTH, 2 * WIDTH, BLOCK] {
+                    let found = marked(&bytes, first, |ends| ends.stops);
+                    let expected: &[usize] = if len >= MIN_LINE { &[from + len] } else { &[] };
+                    assert_eq!(found, expected, "{len} from {from}, {first}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_measured_across_masks_and_blocks() {
+        let mut bytes = vec![b'-'; BLOCK + WIDTH];
+        let mut random = 1_usize;
+        for _ in 0..99 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            bytes[(random >> 33) % (BLOCK + WIDTH)] = b'\n';
+        }
+        let (mut masks, mut ends) = (Masks::new(), Ends::default());
+        for start in [0, BLOCK] {
+            let block = &bytes[start..bytes.len().min(start + BLOCK)];
+            masks.ends(block, &mut ends);
+            for at in 0..block.len() {
+                let before = bytes[..start + at].iter().rev().take(WIDTH);
+                let expected = before.take_while(|&&byte| byte == b'-').count();
+                assert_eq!(masks.row_len(at).min(WIDTH), expected, "{at} from {start}");
+            }
+        }
+    }
+
+    /// Lists the marked bytes of a block that is divided after its first bytes.
+    fn marked(bytes: &[u8], first: usize, of: fn(&Ends) -> [u64; MAX_MASKS]) -> Vec<usize> {
+        let (mut masks, mut ends) = (Masks::new(), Ends::default());
+        let mut marked = Vec::new();
+        for (start, part) in [(0, &bytes[..first]), (first, &bytes[first..])] {
+            masks.ends(part, &mut ends);
+            let of_each = of(&ends);
+            for index in ends.marked() {
+                let at = start + index * WIDTH;
+                marked.extend(bits_of(of_each[index]).map(|bit| at + bit));
+            }
+        }
+        marked
     }
 
     #[test]
@@ -361,9 +540,10 @@ mod tests {
         let bytes: Vec<u8> = (0..BLOCK as u32).map(|at| (at * at / 7 % 256) as u8).collect();
         for len in [BLOCK, 777, 40] {
             let (mut wide, mut narrow) = (Masks::new(), Masks::new());
-            let (mut first, mut second) = (NO_ENDS, NO_ENDS);
-            let found = wide.ends(&bytes[..len], &mut first);
-            assert_eq!(found, scalar(&mut narrow, &bytes[..len], &mut second));
+            let (mut first, mut second) = (Ends::default(), Ends::default());
+            wide.ends(&bytes[..len], &mut first);
+            scalar(&mut narrow, &bytes[..len], &mut second);
+            assert_eq!(first, second);
             assert_eq!(wide.probes, narrow.probes);
             assert!(wide.gaps().eq(narrow.gaps()) && wide.utf32().eq(narrow.utf32()));
         }

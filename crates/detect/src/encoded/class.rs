@@ -3,9 +3,14 @@
 //! Input: bytes. Output: which of base64, hex, escaped text and UTF-16 can contain a byte, and how far the bytes
 //! belong to a class. It finds no runs.
 
+use std::ops::Range;
+
 /// The minimum length of a run, in characters. The base64 of the shortest token, which has 36 characters,
-/// has 48; folded base64 must have lines at least this long.
+/// has 48.
 pub(crate) const MIN_RUN: usize = 40;
+
+/// The minimum length of a line of folded base64 or hex, in characters.
+pub(crate) const MIN_LINE: usize = 20;
 
 /// The minimum length of a stretch of UTF-16, in characters: below the length of the shortest token. Its
 /// bytes are a run of at least [`MIN_RUN`].
@@ -54,14 +59,40 @@ pub(super) const fn is_probe(byte: u8) -> bool {
 
 /// Returns `true` if base64, in both alphabets, or hex can contain a byte.
 #[inline]
-pub(crate) fn is_run(byte: u8) -> bool {
-    CLASS[usize::from(byte)] & RUN != 0
+pub(crate) const fn is_run(byte: u8) -> bool {
+    CLASS[byte as usize] & RUN != 0
 }
 
 /// Returns `true` if an escaped token can contain a byte.
 #[inline]
 pub(crate) fn is_text(byte: u8) -> bool {
     CLASS[usize::from(byte)] & TEXT != 0
+}
+
+/// Lists the runs of at least `least` characters in `text`, without a look at most characters of shorter ones.
+#[inline]
+pub(super) fn runs_in(text: &[u8], least: usize) -> impl Iterator<Item = Range<usize>> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        while let Some(first) = text.get(next..next + least) {
+            match first.iter().rposition(|&byte| !is_run(byte)) {
+                Some(at) => next += at + 1,
+                None => {
+                    let (start, end) = (next, next + least);
+                    let rest = text[end..].iter().take_while(|&&byte| is_run(byte)).count();
+                    next = end + rest + 1;
+                    return Some(start..end + rest);
+                }
+            }
+        }
+        None
+    })
+}
+
+/// Returns `true` if a byte may follow a line of folded text of fewer than [`MIN_RUN`] characters.
+#[inline]
+pub(crate) fn is_after_line(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r' | b'"' | b'\'')
 }
 
 /// Bytes at the beginning of others that have a class in common.
@@ -126,6 +157,19 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn long_runs_are_listed_without_the_short_ones(text in "[ab;]{0,90}", least in 1_usize..30) {
+            let mut expected = Vec::new();
+            let mut at = 0;
+            for part in text.split(';') {
+                if part.len() >= least {
+                    expected.push(at..at + part.len());
+                }
+                at += part.len() + 1;
+            }
+            prop_assert_eq!(runs_in(text.as_bytes(), least).collect::<Vec<_>>(), expected);
+        }
+
         #[test]
         fn many_bytes_are_classified_as_one_by_one(bytes in "[ab+=%.A7]{0,40}[ \0]{0,1}[ab+=%.A7]{0,9}") {
             let text: Vec<u8> = bytes.bytes().take_while(|&byte| is_text(byte)).collect();

@@ -7,10 +7,14 @@
 //! - base64, standard and URL-safe, at all three alignments, padded or not, of the token or of its
 //!   UTF-16LE; escaped digits such as `%2B` and `\/` are decoded, unless the content is nested;
 //! - hex, in either case;
-//! - base64 and hex folded into lines of at least 40 characters: with indentation and comment marks, or with
+//! - base64 and hex folded into lines of at least 20 characters: with indentation and comment marks, or with
 //!   line breaks written as `\n`; joined from string literals or elements of a list; with soft line breaks of
 //!   quoted-printable; or behind a prefix of at most 256 bytes that repeats or counts, and before a suffix of
-//!   at most 256 bytes, such as in logs, listings, patches, tables and JSON records ([`line_prefix`]);
+//!   at most 256 bytes, such as in logs, listings, patches, tables and JSON records ([`line_prefix`]). Of lines
+//!   of fewer than 40 characters, those that contain the head must be followed by a line end or a quotation
+//!   mark, or by an escape sequence such as `\n` and escaped text that ends so or makes it 40 characters. They must
+//!   contain lower and upper case letters and a digit or at least six upper case letters; or at least eight
+//!   digits, as hex of ASCII does ([`short_lines`]);
 //! - UTF-16 in both byte orders, and any encoding of this list inside it, if at least 20 characters of it are
 //!   without a line end or another character that encoded text cannot contain;
 //! - percent-encoding, `\uXXXX` and `\u{XX}`, `\xXX`, HTML character references, and quoted-printable,
@@ -61,21 +65,27 @@ mod endianness;
 pub(super) mod escape;
 pub(crate) mod fold;
 mod gap;
+mod kinds;
+mod line_borders;
+mod line_edges;
 pub(crate) mod line_prefix;
 pub(super) mod literals;
 pub(super) mod mask_spans;
 mod needles;
 pub(super) mod nested;
 mod open_base64;
+pub(super) mod pairs;
 pub(super) mod pending;
 pub(super) mod runs;
+pub(super) mod short_lines;
 pub(super) mod start;
 pub(super) mod stream;
 
-pub(super) use class::is_text;
-pub(crate) use class::{MIN_RUN, looks_like_base64};
+pub(crate) use class::{MIN_LINE, MIN_RUN, looks_like_base64};
+pub(super) use class::{is_after_line, is_text};
 pub use digit::base64_digit;
 pub(super) use fold::pieces;
+pub(crate) use kinds::{may_end_as_line, may_join_line};
 pub use open_base64::{end_of_base64, may_continue_base64, nested_base64};
 
 use super::anchor::AnchorKind;
@@ -88,9 +98,7 @@ use super::search::{ContentKind, Search};
 use super::words;
 use broken::BrokenSearch;
 use decode::{DECODE_LOOKAHEAD, LOOKBEHIND, Scheme};
-use fold::Fold;
 use gap::FOLD_CONTEXT;
-use line_prefix::Gap;
 use literals::Literals;
 use needles::Escape;
 use nested::NestedSearch;
@@ -104,27 +112,6 @@ pub(super) struct EncodedSearch<'a> {
     pub(super) matcher: &'a Matcher,
     pub(super) literals: &'a Literals,
     pub(super) nested: NestedSearch<'a>,
-}
-
-/// Maximum number of ways to continue after the end of a line that are remembered, to skip repeated ones.
-const MAX_BORDERS: usize = 12;
-
-/// The end of a line of encoded text, and the beginning of the next.
-#[derive(Clone, Copy, Debug)]
-struct Border {
-    end: usize,
-    /// The number of encoded characters before the end.
-    tail: usize,
-    next: usize,
-}
-
-/// Lists the offsets where encoded text that ends at `end` may continue.
-fn borders(bytes: &[u8], end: usize) -> impl Iterator<Item = usize> {
-    let folds = std::iter::once(Fold::Plain).chain(Fold::others(bytes, end));
-    folds.filter_map(move |mut fold| match fold.next(bytes, end) {
-        Gap::Next(next) => Some(next),
-        Gap::Closed | Gap::Open => None,
-    })
 }
 
 /// Returns `true` if a run of escaped text continues at `start`.
@@ -185,6 +172,12 @@ impl EncodedSearch<'_> {
                     self.nested.base64(search, &run, scratch, on);
                 }
             }
+            EncodedRun::ShortLine(run) if is_text => {
+                search.spend(&mut scratch.budget, budget::RUN * run.len() as u64);
+                if self.literals.has_part(&search.bytes[run.clone()]) {
+                    self.short_line(search, &run, scratch, on);
+                }
+            }
             EncodedRun::Escaped(run) => {
                 let part = run.start..run.end.min(search.part.end);
                 let prefilter = &self.literals.escape_prefilter;
@@ -213,7 +206,10 @@ impl EncodedSearch<'_> {
                 scratch.needs_full_scan = true;
                 self.nested.utf32(search, at, scratch, on);
             }
-            EncodedRun::Utf16(_) | EncodedRun::Gap(_) | EncodedRun::Utf32(_) => {}
+            EncodedRun::ShortLine(_)
+            | EncodedRun::Utf16(_)
+            | EncodedRun::Gap(_)
+            | EncodedRun::Utf32(_) => {}
         });
     }
 
@@ -240,90 +236,6 @@ impl EncodedSearch<'_> {
                 let (scheme, kind) = (form.scheme, form.kind);
                 let place = Start { scheme, kind, start, inspected_start, inspected_end };
                 place.decide(self.matcher, search, scratch, on);
-            }
-        });
-    }
-
-    /// Searches for literals that cross from one line of base64 or hex to the next. Returns the range that
-    /// decides whether and where the line continues; `None` if no literal can begin at its end.
-    fn line_borders(
-        &self,
-        search: &Search<'_>,
-        run: &Range<usize>,
-        scratch: &mut Scratch,
-        on: OnCandidate<'_>,
-    ) -> Option<Range<usize>> {
-        let bytes = search.bytes;
-        if run.end > search.part.end {
-            // The search of the part where the line ends does this.
-            return None;
-        }
-        // A soft line break of quoted-printable.
-        let is_soft =
-            bytes[..run.end].ends_with(b"=") && matches!(bytes.get(run.end), Some(b'\r' | b'\n'));
-        let end = if is_soft { run.end - 1 } else { run.end };
-        // Decide by the end of the line, so that the result is the same for every division into parts.
-        let tail = bytes[..end].iter().rev().take(base64_run::SHORTEST);
-        let tail = tail.take_while(|&&byte| class::is_run(byte)).count();
-        let tail = &bytes[end - tail..end];
-        if tail.ends_with(b"=") || !looks_like_base64(tail) && !self.literals.may_begin_hex(tail) {
-            return None;
-        }
-        let lines = line_prefix::inspected(bytes, end);
-        let near = end + gap::MAX_GAP + self.literals.longest;
-        let inspected = lines.start..lines.end.max(near);
-        let ahead = &bytes[end..bytes.len().min(inspected.end)];
-        if !self.literals.may_cross(tail, ahead) {
-            return Some(inspected);
-        }
-        let mut tried = [None; MAX_BORDERS];
-        for (at, next) in borders(bytes, end).enumerate() {
-            if tried.contains(&Some(next)) {
-                continue;
-            }
-            if let Some(place) = tried.get_mut(at) {
-                *place = Some(next);
-            }
-            if !self.literals.may_join(bytes[end - 1], bytes[next]) {
-                continue;
-            }
-            self.line_border(search, Border { end, tail: tail.len(), next }, scratch, on);
-        }
-        Some(inspected)
-    }
-
-    /// Searches for literals that cross from one line to the next.
-    fn line_border(
-        &self,
-        search: &Search<'_>,
-        border: Border,
-        scratch: &mut Scratch,
-        on: OnCandidate<'_>,
-    ) {
-        let (bytes, Border { end, tail, next }) = (search.bytes, border);
-        // From both lines as many characters as a literal and the character before it can have.
-        let longest = self.literals.longest;
-        let mut places: Vec<usize> = (end - longest.min(tail)..end).collect();
-        let border = places.len();
-        let ahead =
-            bytes[next..].iter().take(longest).take_while(|&&it| base64_digit(it).is_some());
-        places.extend((next..).take(ahead.count()));
-        let text: Vec<u8> = places.iter().map(|&at| bytes[at]).collect();
-        self.literals.prefilter.find(&text, 0..text.len(), |hit| {
-            let needle = &self.literals.needles[hit.needle];
-            for form in needle.forms.iter().filter(|form| form.kind == AnchorKind::Head) {
-                let Some(first) = hit.start.checked_sub(form.back) else { continue };
-                if first < border && hit.start + needle.text.len() > border {
-                    let (start, inspected_start) = (places[first], places[0]);
-                    let place = Start {
-                        scheme: form.scheme,
-                        kind: form.kind,
-                        start,
-                        inspected_start,
-                        inspected_end: next + longest,
-                    };
-                    place.decide(self.matcher, search, scratch, on);
-                }
             }
         });
     }

@@ -8,9 +8,10 @@ use super::breaks;
 use super::class::is_run;
 use super::decode::{Decoded, LOOKBEHIND, Pieces, Scheme};
 use super::fold::Fold;
-use super::line_prefix::LINE_LOOKBEHIND;
+use super::line_borders::crossings;
 use super::literals::Literals;
 use super::open_base64;
+use super::short_lines::CONTINUED_LOOKBEHIND;
 use super::start::{head_start, middle_start};
 use crate::anchor::AnchorKind;
 use crate::encoding::Layer;
@@ -33,7 +34,7 @@ impl Pending<'_> {
     /// The bytes before `decided` are context only.
     pub(crate) fn start(self, bytes: &[u8], decided: usize, scratch: &mut Scratch) -> usize {
         let longest = self.matcher.lookahead().max(self.longest_block());
-        let near = bytes.len().saturating_sub(longest + LOOKBEHIND + LINE_LOOKBEHIND);
+        let near = bytes.len().saturating_sub(longest + LOOKBEHIND + CONTINUED_LOOKBEHIND);
         let text = without_zeros(&bytes[near..]);
         let Heads { open, last_proven } = self.heads(&text, scratch);
         let head = open.map(|at| line_start(bytes, near, newlines(&text[at..])));
@@ -84,19 +85,18 @@ impl Pending<'_> {
         let mut folded = None::<usize>;
         let mut decode_at = |(scheme, kind): (Scheme, AnchorKind), start: usize| {
             scheme.decode(text, start, matcher.anchors_end(kind), &mut out);
-            match matcher.longest_from(kind, &out.bytes) {
-                Some(longest) => {
-                    scheme.decode(text, start, longest + 1, &mut out);
-                    if matcher.decide_decoded(&out.bytes, scratch).is_some() {
-                        return;
-                    }
+            let longest = matcher.longest_from(kind, &out.bytes);
+            let is_other = longest.is_none() && out.bytes.len() == matcher.anchors_end(kind);
+            if let Some(longest) = longest {
+                scheme.decode(text, start, longest + 1, &mut out);
+                if matcher.decide_decoded(&out.bytes, scratch).is_some() {
+                    return;
                 }
-                None if out.bytes.len() == matcher.anchors_end(kind) => return,
-                None => {}
             }
-            if may_continue(text, out.ends.last().copied()) {
+            if !is_other && may_continue(text, out.ends.last().copied()) {
                 open.push(start);
             }
+            // The first line may be too short to show that it is no head.
             if !matches!(scheme, Scheme::Text(_)) && self.is_open_fold(text, scheme, start, scratch)
             {
                 folded = Some(folded.map_or(start, |first: usize| first.min(start)));
@@ -124,6 +124,7 @@ impl Pending<'_> {
                 }
             }
         });
+        crossings(literals, text, |place| decode_at((place.scheme, place.kind), place.start));
         let last_stop = last_stop(text);
         let open = open.into_iter().filter(|&at| last_stop.is_none_or(|stop| at > stop));
         // The characters of a gap are no stops.

@@ -1,12 +1,17 @@
-//! Finds long runs of the characters of encoded text, and stretches of UTF-16.
+//! Finds long runs of the characters of encoded text, short ones that may be lines, and stretches of UTF-16.
 //!
-//! Input: bytes. Output: runs and stretches that are long enough to contain a token. It decodes nothing.
+//! Input: bytes. Output: runs and stretches that are long enough to contain a token or a line of a folded
+//! one. It decodes nothing.
 //!
 //! [`super::byte_class`] classifies many bytes at once. Only runs of sufficient length are read byte by
 //! byte, which makes the search for encoded tokens nearly free.
 
 use super::byte_class::{self, BLOCK, Ends, Masks, WIDTH};
-use super::class::{Classified, MARK, MIN_RUN, MIN_UTF16, RUN, is_run, is_text};
+use super::class::{
+    Classified, MARK, MIN_LINE, MIN_RUN, MIN_UTF16, RUN, is_after_line, is_probe, is_run, is_text,
+    runs_in,
+};
+use super::kinds::{is_escape, lines_in_row, may_be_line, may_contain_line};
 use std::ops::Range;
 
 /// Maximum number of bytes of a run after the searched part.
@@ -20,6 +25,9 @@ const UTF16_LOOKAHEAD: usize = 2048;
 pub(crate) enum EncodedRun {
     /// A run of characters of base64 or hex.
     Base64OrHex(Range<usize>),
+    /// A whole run of characters of base64 or hex that is too short to contain a token, but may be a line of a
+    /// folded one ([`may_be_line`]). It begins in the searched part.
+    ShortLine(Range<usize>),
     /// A run of characters of escaped text, with at least one that may begin an escape.
     Escaped(Range<usize>),
     /// A stretch in which every other byte is zero: from its first to its last nonzero byte.
@@ -32,8 +40,9 @@ pub(crate) enum EncodedRun {
     Utf32(usize),
 }
 
-/// Calls `on_found` with every run of at least [`MIN_RUN`] characters that overlaps `part`. A run that begins
-/// before `part` is clipped to the start of `part`.
+/// Calls `on_found` with every run of at least [`MIN_RUN`] characters that overlaps `part`, and every shorter one
+/// that begins in `part` and may be a line of folded text. A longer run that begins before `part` is clipped to the
+/// start of `part`.
 pub(crate) fn walk(bytes: &[u8], part: Range<usize>, mut on_found: impl FnMut(EncodedRun)) {
     if part.start >= part.end.min(bytes.len()) {
         return;
@@ -44,33 +53,36 @@ pub(crate) fn walk(bytes: &[u8], part: Range<usize>, mut on_found: impl FnMut(En
     }
     // Bytes around the part count towards the length of runs that overlap it.
     let last = bytes.len().min(part.end + MIN_RUN);
-    let mut start = part.start.saturating_sub(MIN_RUN);
+    let first_mask = part.start.saturating_sub(MIN_RUN);
+    let mut start = first_mask;
     let mut walk = Walk { bytes, part: part.clone(), from: part.start };
     walk.utf16_at_end(&mut on_found);
     let (mut masks, mut ends) = (Masks::new(), Ends::default());
     while start < last {
         let end = last.min(start + BLOCK);
-        let found = masks.ends(&bytes[start..end], &mut ends);
+        masks.ends(&bytes[start..end], &mut ends);
         masks.gaps().map(|at| start + at).filter(|at| part.contains(at)).for_each(|at| {
             on_found(EncodedRun::Gap(at));
         });
         masks.utf32().map(|at| start + at).filter(|&at| at < part.end).for_each(|at| {
             on_found(EncodedRun::Utf32(at));
         });
-        for (at, &ends) in (start..).step_by(WIDTH).zip(found) {
-            let mut ends = ends;
-            while ends != 0 {
-                let first = at + 1 + ends.trailing_zeros() as usize - MIN_RUN;
-                let next = walk.inspect(first.max(walk.from), &mut on_found);
-                if next >= part.end {
-                    return;
-                }
-                walk.from = next;
-                let passed = (next + MIN_RUN - 1).saturating_sub(at);
-                ends &= if passed < WIDTH { u64::MAX << passed } else { 0 };
+        for index in ends.marked() {
+            let at = index * WIDTH;
+            for stop in byte_class::bits_of(ends.stops[index]).map(|bit| at + bit) {
+                let end = start + stop;
+                walk.short_lines(end - masks.row_len(stop).min(end)..end, &mut on_found);
+            }
+            if walk.long_runs(start + at, ends.long[index], &mut on_found) >= part.end {
+                return;
             }
         }
         start = end;
+    }
+    if (last - first_mask).is_multiple_of(WIDTH) {
+        // No byte after the last row marks its end.
+        let row = bytes[..last].iter().rev().take(MIN_RUN + 1).take_while(|&&byte| is_probe(byte));
+        walk.short_lines(last - row.count()..last, &mut on_found);
     }
 }
 
@@ -83,6 +95,37 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Inspects the runs that end at the marks of a mask, whose first byte is at `at`. Returns the offset where
+    /// the walk continues.
+    #[inline(always)]
+    fn long_runs(&mut self, at: usize, ends: u64, on_found: &mut impl FnMut(EncodedRun)) -> usize {
+        let mut ends = if self.from > self.part.start { self.not_passed(at, ends) } else { ends };
+        while ends != 0 {
+            let first = at + 1 + ends.trailing_zeros() as usize - MIN_RUN;
+            self.from = self.inspect(first.max(self.from), on_found);
+            if self.from >= self.part.end {
+                break;
+            }
+            ends = self.not_passed(at, ends);
+        }
+        self.from
+    }
+
+    /// Returns the marks of a mask at which rows end that begin in the bytes not yet inspected.
+    #[inline(always)]
+    fn not_passed(&self, at: usize, ends: u64) -> u64 {
+        let passed = (self.from + MIN_RUN - 1).saturating_sub(at);
+        if passed < WIDTH { ends & u64::MAX << passed } else { 0 }
+    }
+
+    /// Reports the short lines in a row of probe bytes, which may end with a carriage return.
+    #[inline(always)]
+    fn short_lines(&self, row: Range<usize>, on_found: &mut impl FnMut(EncodedRun)) {
+        if may_contain_line(self.bytes, &row) {
+            lines_in_row(self.bytes, row, |run| self.short_line(run, on_found));
+        }
+    }
+
     /// Inspects the run that begins at `start`. Returns the offset where the walk continues.
     fn inspect(&self, start: usize, on_found: &mut impl FnMut(EncodedRun)) -> usize {
         let bytes = self.bytes;
@@ -101,10 +144,10 @@ impl Walk<'_> {
             if text.any & MARK != 0 {
                 on_found(EncodedRun::Escaped(start..end));
             }
-            if text.all & RUN == 0 {
-                self.runs(start..end, on_found);
-            } else if text.len + self.before(start, is_run) >= MIN_RUN {
+            if text.all & RUN != 0 && text.len + self.before(start, is_run) >= MIN_RUN {
                 on_found(EncodedRun::Base64OrHex(start..end));
+            } else {
+                self.runs(start..end, on_found);
             }
         }
         // The last character of a run may be the first of a stretch of UTF-16.
@@ -120,17 +163,42 @@ impl Walk<'_> {
         before.take_while(|&&byte| belongs(byte)).count()
     }
 
-    /// Reports the base64 and hex runs within a run of escaped text.
+    /// Reports the base64 and hex runs within a run of escaped text, and its short lines.
     fn runs(&self, whole: Range<usize>, on_found: &mut impl FnMut(EncodedRun)) {
-        let mut at = whole.start;
-        while at < whole.end {
-            let rest = &self.bytes[at..whole.end];
-            let len = rest.iter().take_while(|&&byte| is_run(byte)).count();
-            let is_own = at < self.part.end;
-            if is_own && len > 0 && len + self.before(at, is_run) >= MIN_RUN {
-                on_found(EncodedRun::Base64OrHex(at..at + len));
+        let bytes = &self.bytes[..whole.end];
+        let mut start = whole.start;
+        // The characters before the part may belong to the first run.
+        let before = self.before(start, is_run);
+        if before > 0 {
+            let len = bytes[start..].iter().take_while(|&&byte| is_run(byte)).count();
+            if len > 0 && before + len >= MIN_RUN {
+                on_found(EncodedRun::Base64OrHex(start..start + len));
             }
-            at += len.max(1);
+            start += len;
+        }
+        for run in runs_in(&bytes[start..], MIN_LINE) {
+            let run = start + run.start..start + run.end;
+            if run.start >= self.part.end {
+                break;
+            }
+            if run.len() >= MIN_RUN {
+                on_found(EncodedRun::Base64OrHex(run));
+                continue;
+            }
+            let is_end = match self.bytes.get(run.end) {
+                Some(&byte) if run.end < whole.end => is_escape(byte),
+                next => next.is_none_or(|&byte| is_after_line(byte)),
+            };
+            if is_end && may_be_line(&bytes[run.clone()]) {
+                on_found(EncodedRun::ShortLine(run));
+            }
+        }
+    }
+
+    /// Reports a short line unless it begins before the searched part, or after it.
+    fn short_line(&self, run: Range<usize>, on_found: &mut impl FnMut(EncodedRun)) {
+        if self.part.contains(&run.start) && self.before(run.start, is_run) == 0 {
+            on_found(EncodedRun::ShortLine(run));
         }
     }
 
@@ -196,29 +264,35 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn runs(bytes: &[u8], part: Range<usize>) -> Vec<Range<usize>> {
-        let mut runs = Vec::new();
-        walk(bytes, part, |found| {
-            if let EncodedRun::Base64OrHex(run) = found {
-                runs.push(run);
-            }
+    /// Returns the long runs and the short ones.
+    fn runs(bytes: &[u8], part: Range<usize>) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+        let (mut long, mut short) = (Vec::new(), Vec::new());
+        walk(bytes, part, |found| match found {
+            EncodedRun::Base64OrHex(run) => long.push(run),
+            EncodedRun::ShortLine(run) => short.push(run),
+            _ => {}
         });
-        runs
+        short.sort_by_key(|run: &Range<usize>| run.start);
+        (long, short)
     }
 
     /// Finds every run byte by byte.
-    fn oracle(bytes: &[u8], part: Range<usize>) -> Vec<Range<usize>> {
-        let mut runs = Vec::new();
+    fn oracle(bytes: &[u8], part: Range<usize>) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+        let (mut long, mut short) = (Vec::new(), Vec::new());
         let mut at = 0;
         while at < bytes.len() {
             let len = bytes[at..].iter().take_while(|&&byte| is_run(byte)).count();
             let (start, end) = (at.max(part.start), at + len);
             if len >= MIN_RUN && start < part.end && end > part.start {
-                runs.push(start..end);
+                long.push(start..end);
+            }
+            let is_end = bytes.get(end).is_none_or(|byte| b"\n'\\".contains(byte));
+            if (MIN_LINE..MIN_RUN).contains(&len) && part.contains(&at) && is_end {
+                short.push(at..end);
             }
             at += len.max(1);
         }
-        runs
+        (long, short)
     }
 
     #[test]
@@ -245,13 +319,14 @@ mod tests {
     proptest! {
         #[test]
         fn runs_are_those_of_the_oracle(
-            pieces in prop::collection::vec((0_usize..95, 0_usize..6), 0..12),
+            pieces in prop::collection::vec((0_usize..95, 0_usize..6, 0_usize..4), 0..12),
             from in 0_usize..600, to in 0_usize..600,
         ) {
             let mut bytes = Vec::new();
-            for (run, gap) in pieces {
-                bytes.extend(std::iter::repeat_n(b'a', run));
-                bytes.extend(std::iter::repeat_n(b' ', gap));
+            for (run, gap, kind) in pieces {
+                bytes.extend(b"aB1".iter().cycle().take(run));
+                // Characters of escaped text are part of the rows that are marked.
+                bytes.extend(std::iter::repeat_n(b"\n'.\\"[kind], gap));
             }
             let part = from.min(bytes.len())..to.clamp(from, 600).min(bytes.len());
             prop_assert_eq!(runs(&bytes, part.clone()), oracle(&bytes, part));
