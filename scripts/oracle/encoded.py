@@ -23,7 +23,7 @@ class Found(NamedTuple):
 
 
 # Runs shorter than this are not searched, except for the last line.
-SHORTEST = 40
+SHORTEST = 20
 
 # For each character that begins an escape, the runs that may contain it.
 ESCAPED = {
