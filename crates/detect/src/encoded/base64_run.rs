@@ -92,6 +92,8 @@ pub(crate) const LINES_LOOKBEHIND: usize = LINES * (LONG_LINE + MAX_GAP);
 /// groups of four characters.
 pub(super) fn content_from(bytes: &[u8], run: Range<usize>) -> Option<Content> {
     let content = content(&bytes[run.clone()])?;
+    // Among other base64, the two bytes that zlib begins with are no evidence.
+    let is_weak = content == Content::Packed(Layer::Zlib);
     let mut line = run;
     let mut between = 0;
     for _ in 0..LINES {
@@ -101,8 +103,6 @@ pub(super) fn content_from(bytes: &[u8], run: Range<usize>) -> Option<Content> {
             break;
         }
         between += before.len();
-        // Among other base64, the two bytes that zlib begins with are no evidence.
-        let is_weak = content == Content::Packed(Layer::Zlib);
         if is_weak || between.is_multiple_of(4) && self::content(&bytes[before.clone()]).is_some() {
             return None;
         }

@@ -3,10 +3,10 @@
 //! Input: bytes. Output: bit masks that mark where [`MIN_RUN`] such characters in a row end, and the line ends and
 //! quotation marks after rows of at least [`MIN_LINE`] characters. It inspects no row.
 //!
-//! Two shuffles classify 32 bytes at a time, one by their upper and one by their lower four bits, as in
-//! simdjson (Langdale, Lemire: "Parsing Gigabytes of JSON per Second").
+//! Two shuffles classify 32 bytes at a time ([`super::halves`]).
 
-use super::class::{MIN_LINE, MIN_RUN, is_probe};
+use super::class::{MIN_LINE, MIN_RUN};
+use super::halves::{BY_HIGH, BY_LOW, GAP, NUL, STOP, classes, is_gap_start, is_in_row};
 
 /// Number of bytes per mask.
 pub(super) const WIDTH: usize = 64;
@@ -19,88 +19,6 @@ const GROUP: usize = 4;
 
 /// Number of bytes per block.
 pub(super) const BLOCK: usize = MAX_MASKS * WIDTH;
-
-/// The class of a byte that may begin a gap, of NUL, and of a probe byte with this upper half. The upper
-/// halves of upper and lower case letters share a class. All are below 128, so that they can be compared as
-/// signed numbers.
-const GAP: u8 = 1;
-const NUL: u8 = 2;
-const BY_HALF: [u8; 8] = [NUL, 0, 4, 8, 16, 32, 16, 64];
-
-/// The class of a line feed or a quotation mark: the sign bit. No probe byte has it.
-const STOP: u8 = 128;
-
-/// The class of a carriage return. It counts as a probe byte, so that a line feed follows the row.
-const RETURN: u8 = BY_HALF[b'-' as usize >> 4];
-
-/// For each lower half of a byte, the classes of the bytes with this lower half.
-static BY_LOW: [u8; 16] = {
-    let mut by_low = [0; 16];
-    let mut at = 0;
-    while at < 128 {
-        if is_probe(at as u8) {
-            by_low[at & 15] |= BY_HALF[at >> 4];
-        }
-        at += 1;
-    }
-    // Other bytes with these halves are rare in text, or are ruled out later.
-    let mut at = 0;
-    while at < GAP_STARTS.len() {
-        by_low[GAP_STARTS[at] as usize & 15] |= GAP;
-        at += 1;
-    }
-    let mut at = 0;
-    while at < STOPS.len() {
-        by_low[STOPS[at] as usize & 15] |= STOP;
-        at += 1;
-    }
-    by_low
-};
-
-/// The bytes that may end a short line. Of the others with these halves, none is a probe byte.
-const STOPS: [u8; 3] = *b"\n\"'";
-
-/// The bytes at which a gap in a token may begin: ESC, and the first bytes of UTF-8 for characters without a
-/// width. Tags are searched for separately: `<` is so frequent in code that the branch on these bytes would be
-/// mispredicted.
-const GAP_STARTS: [u8; 4] = [0x1b, 0xc2, 0xe2, 0xef];
-
-/// For each upper half of a byte, its classes.
-static BY_HIGH: [u8; 16] = {
-    let mut by_high = [0; 16];
-    let mut at = 0;
-    while at < 8 {
-        by_high[at] = BY_HALF[at];
-        at += 1;
-    }
-    let mut at = 0;
-    while at < GAP_STARTS.len() {
-        by_high[GAP_STARTS[at] as usize >> 4] |= GAP;
-        at += 1;
-    }
-    let mut at = 0;
-    while at < STOPS.len() {
-        by_high[STOPS[at] as usize >> 4] |= STOP;
-        at += 1;
-    }
-    by_high[b'\r' as usize >> 4] |= RETURN;
-    by_high
-};
-
-/// Returns the classes of a byte.
-const fn classes(byte: u8) -> u8 {
-    BY_LOW[byte as usize & 15] & BY_HIGH[byte as usize >> 4]
-}
-
-/// Returns `true` if a byte may begin a gap: also those that share their halves with [`GAP_STARTS`].
-const fn is_gap_start(byte: u8) -> bool {
-    classes(byte) == GAP
-}
-
-/// Returns `true` if a byte counts as a probe byte: also a few control characters besides [`is_probe`].
-const fn is_in_row(byte: u8) -> bool {
-    matches!(classes(byte), NUL..STOP)
-}
 
 /// The zeros of UTF-32: three of four bytes, for each position of the fourth.
 const UTF32_ZEROS: [u64; 4] = [
@@ -116,7 +34,7 @@ pub(super) fn is_utf32(bytes: &[u8]) -> bool {
 }
 
 /// Masks of consecutive bytes, one bit per byte, the lowest bit for the first byte. Probe bytes are those
-/// that encoded text can contain ([`is_probe`]), and carriage returns.
+/// that encoded text can contain ([`is_probe`](super::class::is_probe)), and carriage returns.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Masks {
     /// The probe bytes, preceded by the last mask of the previous block.
@@ -417,135 +335,4 @@ fn avx2(masks: &mut Masks, bytes: &[u8], ends: &mut Ends) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mask_has_the_probe_bytes() {
-        let mut bytes: Vec<u8> = (0..=255).flat_map(|byte| [byte, b' ', byte, byte]).collect();
-        bytes.extend([b'a', 0, b'b', 0, 0, 0, b'c']);
-        for len in [bytes.len(), 1000, 64, 63, 1] {
-            let bytes = &bytes[..len];
-            let mut masks = Masks::new();
-            masks.ends(bytes, &mut Ends::default());
-            for (at, &byte) in bytes.iter().enumerate() {
-                let is_second = byte == 0 && at > 0 && bytes[at - 1] == 0;
-                let expected = is_in_row(byte) && !is_second;
-                assert!(!is_probe(byte) || is_in_row(byte));
-                let found = masks.probes[1 + at / WIDTH] >> (at % WIDTH) & 1 == 1;
-                assert_eq!(found, expected, "{byte} at {at} of {len}");
-            }
-            let rest = len % WIDTH;
-            assert!(rest == 0 || masks.probes[1 + len / WIDTH] >> rest == 0);
-        }
-    }
-
-    #[test]
-    fn consecutive_zeros_are_recognized_across_masks() {
-        let mut masks = Masks::new();
-        masks.ends(&[0; WIDTH], &mut Ends::default());
-        assert_eq!(masks.probes[1], 1);
-        masks.ends(&[0; WIDTH], &mut Ends::default());
-        assert_eq!(masks.probes[1], 0);
-    }
-
-    #[test]
-    fn gap_starts_and_utf32_are_marked() {
-        let mut bytes = vec![b'a'; BLOCK];
-        bytes[70] = 0x1b;
-        bytes[129] = 0xe2;
-        bytes[BLOCK - 1] = 0xc2;
-        for at in 0..64 {
-            bytes[192 + at] = if at % 4 == 2 { b'd' } else { 0 };
-        }
-        let mut masks = Masks::new();
-        masks.ends(&bytes, &mut Ends::default());
-        assert_eq!(masks.gaps().collect::<Vec<_>>(), [70, 129, BLOCK - 1]);
-        assert_eq!(masks.utf32().collect::<Vec<_>>(), [192]);
-        masks.ends(&bytes[..100], &mut Ends::default());
-        assert_eq!(masks.gaps().collect::<Vec<_>>(), [70]);
-        assert_eq!(masks.utf32().count(), 0);
-    }
-
-    #[test]
-    fn ends_of_rows_are_found_across_blocks() {
-        for from in 0..3 * WIDTH {
-            for len in [MIN_RUN - 1, MIN_RUN, MIN_RUN + 1, 3 * WIDTH] {
-                let mut bytes = vec![b' '; from];
-                bytes.resize(from + len, b'a');
-                bytes.resize(BLOCK, b' ');
-                for first in [WIDTH, 2 * WIDTH, BLOCK] {
-                    let found = marked(&bytes, first, |ends| ends.long);
-                    let expected: Vec<usize> = (from + MIN_RUN - 1..from + len).collect();
-                    assert_eq!(found, expected, "{len} from {from}, {first}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn stops_after_short_rows_are_marked_across_blocks() {
-        for from in 0..3 * WIDTH {
-            for len in [MIN_LINE - 1, MIN_LINE, MIN_LINE + 1, MIN_RUN, 2 * MIN_RUN] {
-                let mut bytes = vec![b' '; from];
-                bytes.resize(from + len, b'a');
-                bytes.push(b'"');
-                bytes.resize(BLOCK, b' ');
-                for first in [WIDTH, 2 * WIDTH, BLOCK] {
-                    let found = marked(&bytes, first, |ends| ends.stops);
-                    let expected: &[usize] = if len >= MIN_LINE { &[from + len] } else { &[] };
-                    assert_eq!(found, expected, "{len} from {from}, {first}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn rows_are_measured_across_masks_and_blocks() {
-        let mut bytes = vec![b'-'; BLOCK + WIDTH];
-        let mut random = 1_usize;
-        for _ in 0..99 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            bytes[(random >> 33) % (BLOCK + WIDTH)] = b'\n';
-        }
-        let (mut masks, mut ends) = (Masks::new(), Ends::default());
-        for start in [0, BLOCK] {
-            let block = &bytes[start..bytes.len().min(start + BLOCK)];
-            masks.ends(block, &mut ends);
-            for at in 0..block.len() {
-                let before = bytes[..start + at].iter().rev().take(WIDTH);
-                let expected = before.take_while(|&&byte| byte == b'-').count();
-                assert_eq!(masks.row_len(at).min(WIDTH), expected, "{at} from {start}");
-            }
-        }
-    }
-
-    /// Lists the marked bytes of a block that is divided after its first bytes.
-    fn marked(bytes: &[u8], first: usize, of: fn(&Ends) -> [u64; MAX_MASKS]) -> Vec<usize> {
-        let (mut masks, mut ends) = (Masks::new(), Ends::default());
-        let mut marked = Vec::new();
-        for (start, part) in [(0, &bytes[..first]), (first, &bytes[first..])] {
-            masks.ends(part, &mut ends);
-            let of_each = of(&ends);
-            for index in ends.marked() {
-                let at = start + index * WIDTH;
-                marked.extend(bits_of(of_each[index]).map(|bit| at + bit));
-            }
-        }
-        marked
-    }
-
-    #[test]
-    fn vector_and_scalar_masks_are_equal() {
-        let bytes: Vec<u8> = (0..BLOCK as u32).map(|at| (at * at / 7 % 256) as u8).collect();
-        for len in [BLOCK, 777, 40] {
-            let (mut wide, mut narrow) = (Masks::new(), Masks::new());
-            let (mut first, mut second) = (Ends::default(), Ends::default());
-            wide.ends(&bytes[..len], &mut first);
-            scalar(&mut narrow, &bytes[..len], &mut second);
-            assert_eq!(first, second);
-            assert_eq!(wide.probes, narrow.probes);
-            assert!(wide.gaps().eq(narrow.gaps()) && wide.utf32().eq(narrow.utf32()));
-        }
-    }
-}
+mod tests;

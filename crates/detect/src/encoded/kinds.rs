@@ -97,30 +97,29 @@ pub(crate) fn may_end_as_line(text: &[u8]) -> bool {
 
 /// Returns `true` if a byte begins an escape sequence, which may follow a line.
 #[inline]
-pub(super) fn is_escape(byte: u8) -> bool {
+fn is_escape(byte: u8) -> bool {
     matches!(byte, b'\\' | b'&' | b'%')
 }
 
-/// Calls `on_line` with every short run that may be a line, in a row of probe bytes that may contain one. The row may
-/// end with a carriage return.
+/// Calls `on_line` with every short run that may be a line, in a row of probe bytes that may contain one.
 pub(super) fn lines_in_row(bytes: &[u8], row: Range<usize>, mut on_line: impl FnMut(Range<usize>)) {
     let Range { start, end } = row;
-    for run in runs_in(&bytes[start..end], MIN_LINE) {
-        let run = start + run.start..start + run.end;
-        let is_end = run.end == end || bytes[run.end] == b'\r' || is_escape(bytes[run.end]);
-        if is_end && may_be_line(&bytes[run.clone()]) {
-            on_line(run);
-        }
+    let text = &bytes[start..end];
+    for run in runs_in(text, MIN_LINE).filter(|run| may_be_line(text, run)) {
+        on_line(start + run.start..start + run.end);
     }
 }
 
-/// Returns `true` if a run may be a short line of folded base64 or hex.
-pub(super) fn may_be_line(run: &[u8]) -> bool {
+/// Returns `true` if a run in a row may be a short line of folded base64 or hex. Only the end of the row, a carriage
+/// return or an escape sequence may follow it.
+pub(super) fn may_be_line(text: &[u8], run: &Range<usize>) -> bool {
     let mut last = [0; MIN_RUN];
-    (MIN_LINE..MIN_RUN).contains(&run.len()) && {
-        last[MIN_RUN - run.len()..].copy_from_slice(run);
-        Kinds::of_last(&last, run.len()).is_mixed()
-    }
+    (MIN_LINE..MIN_RUN).contains(&run.len())
+        && text.get(run.end).is_none_or(|&byte| byte == b'\r' || is_escape(byte))
+        && {
+            last[MIN_RUN - run.len()..].copy_from_slice(&text[run.clone()]);
+            Kinds::of_last(&last, run.len()).is_mixed()
+        }
 }
 
 /// Returns `true` if two adjacent pieces of text may contain a line of folded base64 or hex that crosses their border
@@ -158,7 +157,7 @@ mod tests {
             "64647061745F30313233",
             "eyJhcGlWZXJzaW9uIjoi",
         ] {
-            assert!(may_be_line(line.as_bytes()), "{line}");
+            assert!(may_be_line(line.as_bytes(), &(0..line.len())), "{line}");
             let text = format!("NAME = 1 + {line:>40}");
             let row = text.len() - line.len()..text.len();
             assert!(may_contain_line(text.as_bytes(), &row), "{line}");
@@ -172,7 +171,7 @@ mod tests {
             "--------------------",
             "AAAAAAAAAAAAAAAAAAAA",
         ] {
-            assert!(!may_be_line(name.as_bytes()), "{name}");
+            assert!(!may_be_line(name.as_bytes(), &(0..name.len())), "{name}");
             let text = format!("Text1 = 0123456789 + {name:>40}");
             let row = text.len() - name.len()..text.len();
             assert!(!may_contain_line(text.as_bytes(), &row), "{name}");

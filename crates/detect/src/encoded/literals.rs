@@ -7,7 +7,7 @@ use super::broken::BrokenHeads;
 use super::class::looks_like_base64;
 use super::class::{MIN_LINE, MIN_RUN, runs_in};
 use super::decode::Scheme;
-use super::kinds::{is_escape, may_be_line};
+use super::kinds::may_be_line;
 use super::line_edges::LineEdges;
 use super::needles::{self, Escape, EscapeNeedle, RunNeedle};
 use super::pairs::Pairs;
@@ -170,17 +170,10 @@ impl Literals {
 
     /// Returns `true` if a run of escaped text may contain an encoded token, or a line of one.
     pub(crate) fn may_contain_token(&self, run: &[u8]) -> bool {
-        let mut parts = runs_in(run, MIN_LINE);
-        let is_any = parts.any(|part| {
-            let is_end = run.get(part.end).is_none_or(|&byte| is_escape(byte));
-            let part = &run[part];
-            match part.len() {
-                MIN_RUN.. => self.may_contain_encoded(part),
-                _ => is_end && may_be_line(part) && self.has_part(part),
-            }
-        });
-        is_any
-            || run.len() >= MIN_RUN && (self.broken.is_rest(run) || self.may_contain_escaped(run))
+        runs_in(run, MIN_LINE).any(|part| match part.len() {
+            MIN_RUN.. => self.may_contain_encoded(&run[part]),
+            _ => may_be_line(run, &part) && self.has_part(&run[part]),
+        }) || run.len() >= MIN_RUN && (self.broken.is_rest(run) || self.may_contain_escaped(run))
     }
 
     /// Returns the parts of literals at the ends and beginnings of lines.

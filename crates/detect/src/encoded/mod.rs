@@ -65,6 +65,7 @@ mod endianness;
 pub(super) mod escape;
 pub(crate) mod fold;
 mod gap;
+mod halves;
 mod kinds;
 mod line_borders;
 mod line_edges;

@@ -11,7 +11,7 @@ use super::class::{
     Classified, MARK, MIN_LINE, MIN_RUN, MIN_UTF16, RUN, is_after_line, is_probe, is_run, is_text,
     runs_in,
 };
-use super::kinds::{is_escape, lines_in_row, may_be_line, may_contain_line};
+use super::kinds::{lines_in_row, may_be_line, may_contain_line};
 use std::ops::Range;
 
 /// Maximum number of bytes of a run after the searched part.
@@ -185,11 +185,8 @@ impl Walk<'_> {
                 on_found(EncodedRun::Base64OrHex(run));
                 continue;
             }
-            let is_end = match self.bytes.get(run.end) {
-                Some(&byte) if run.end < whole.end => is_escape(byte),
-                next => next.is_none_or(|&byte| is_after_line(byte)),
-            };
-            if is_end && may_be_line(&bytes[run.clone()]) {
+            let next = self.bytes.get(run.end).filter(|_| run.end == whole.end);
+            if next.is_none_or(|&byte| is_after_line(byte)) && may_be_line(bytes, &run) {
                 on_found(EncodedRun::ShortLine(run));
             }
         }

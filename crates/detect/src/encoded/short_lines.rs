@@ -1,9 +1,8 @@
 //! Searches lines of folded base64 and hex that are shorter than an encoded token.
 //!
-//! Input: runs of [`MIN_LINE`] or more characters. Output: candidates. Such runs are
-//! frequent in source code, so only those are followed to another line that contain a literal, end with half of
-//! one, or begin with the other half. Lines of [`MIN_RUN`] or more characters are
-//! followed by the evidence that they look like base64.
+//! Input: runs of [`MIN_LINE`] or more characters. Output: candidates. Such runs are frequent in source code, so only
+//! those are followed to another line that contain a literal, end with half of one, or begin with the other half.
+//! Lines of [`MIN_RUN`] or more characters are followed by the evidence that they look like base64.
 
 use super::EncodedSearch;
 use super::class::{MIN_LINE, MIN_RUN, is_run};

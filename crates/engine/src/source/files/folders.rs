@@ -23,6 +23,9 @@ pub(super) fn walk(paths: &[PathBuf], threads: usize) -> Option<WalkBuilder> {
 fn useful_threads(paths: &[PathBuf], threads: usize) -> usize {
     let mut files = 0;
     for path in paths {
+        if files >= threads {
+            return threads;
+        }
         let Ok(entries) = std::fs::read_dir(path) else {
             files += 1;
             continue;
