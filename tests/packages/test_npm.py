@@ -68,6 +68,8 @@ def test_a_termination_reaches_the_scanner(node, tarballs):
     process.stdin.write("x" * 1_000_000)
     process.stdin.flush()
     process.send_signal(signal.SIGTERM)
+    # Standard input stays open until the program has ended: at its end, the scan would be complete.
+    process.wait()
     output, errors = process.communicate()
     assert process.returncode == 130, (process.returncode, output, errors)
     assert "nterrupted" in output + errors

@@ -2,7 +2,8 @@
 
 use super::containers::{python, shell};
 use super::{JSON, issues, places, text, token};
-use crate::support::tree::Tree;
+use crate::support::tree::{RunOutput, Tree, wait_until_interruptible};
+use std::process::Stdio;
 
 #[test]
 fn a_decompression_bomb_is_reported_and_other_files_are_scanned() {
@@ -116,7 +117,7 @@ fn memory_use_does_not_depend_on_the_unpacked_size() {
         .env_clear()
         .args(["-c", &format!("ulimit -v {}; exec \"$0\" \"$@\"", limit >> 10)]);
     bounded.arg(command.get_program()).args(command.get_args());
-    let ran = crate::support::tree::RunOutput(bounded.output().expect("the program runs"));
+    let ran = RunOutput(bounded.output().expect("the program runs"));
     assert_eq!(ran.code(), Some(0), "{ran:?}");
     command.arg0("ddpatrol");
 }
@@ -125,14 +126,15 @@ fn memory_use_does_not_depend_on_the_unpacked_size() {
 fn an_interrupt_stops_decompression() {
     let tree = Tree::new();
     shell(&tree, "head -c 900000000 /dev/zero | gzip -1 | gzip > a.gz");
-    let mut child = tree.command(&["scan", "--files-only", "--report", "json"]);
-    let mut child = child.stdout(std::process::Stdio::null()).spawn().expect("the program runs");
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    let mut command = tree.command(&["scan", "--files-only", "--report", "json"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("the program runs");
+    wait_until_interruptible(&child);
     let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a small number"));
     nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("the program runs");
-    let started = std::time::Instant::now();
-    assert_eq!(child.wait().expect("the program ends").code(), Some(130));
-    assert!(started.elapsed().as_secs() < 5);
+    let ran = RunOutput(child.wait_with_output().expect("the program ends"));
+    assert_eq!(ran.code(), Some(130), "{ran:?}");
+    assert_eq!(ran.json()["interrupted"], true, "the scan stopped by itself: {ran:?}");
 }
 
 #[test]
@@ -145,7 +147,7 @@ fn a_full_temporary_folder_is_an_issue_and_the_content_is_scanned() {
     let run = |arguments: &[&str], input: &[u8]| {
         let mut command = tree.command(&[&["scan", "--json"], arguments].concat());
         command.env("TMPDIR", tree.path().join("missing"));
-        crate::support::tree::RunOutput(ddpatrol_test_repo::run_with_input(&mut command, input))
+        RunOutput(ddpatrol_test_repo::run_with_input(&mut command, input))
     };
     for (arguments, input, path) in
         [(&["a.tar"][..], &b""[..], "a.tar!/script"), (&["-"], script.as_bytes(), "stdin")]

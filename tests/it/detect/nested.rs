@@ -4,7 +4,7 @@
 use crate::detect::detector;
 use crate::support::encode;
 use crate::support::mint::{self, Random};
-use crate::support::tree::{RunOutput, Tree};
+use crate::support::tree::{RunOutput, Tree, wait_until_interruptible};
 use ddpatrol::detect::{Detector, Haystack, Scratch};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use flate2::{Compress, Compression, FlushCompress};
@@ -286,6 +286,7 @@ fn an_interrupt_stops_decompression_and_decoding() {
         let mut command = tree.command(&["scan", "--report", "json"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the command runs");
+        wait_until_interruptible(&child);
         std::thread::sleep(Duration::from_millis(500));
         assert!(child.try_wait().expect("a process").is_none(), "{name} takes longer");
         let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a small number"));

@@ -131,3 +131,16 @@ pub(crate) fn raw_name(bytes: &[u8]) -> OsString {
     use std::os::unix::ffi::OsStringExt;
     OsString::from_vec(bytes.to_vec())
 }
+
+/// Waits until the program of `child` handles SIGINT. Before, the signal would end it without a report.
+pub(crate) fn wait_until_interruptible(child: &std::process::Child) {
+    let handles_interrupts = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+        let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
+        Some(mask & 1 << (nix::sys::signal::Signal::SIGINT as u32 - 1) != 0)
+    };
+    while !handles_interrupts().expect("the program runs") {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
