@@ -10,15 +10,19 @@ use super::elsewhere::{TRAILER, detect_trailer, detect_whole};
 use super::format::{Format, is_program};
 use super::header::{ISO_DESCRIPTOR, is_iso_descriptor};
 use super::zip_directory::{END_REACH, ends_with_record};
+use memchr::memmem;
 use std::collections::VecDeque;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::LazyLock;
 use tempfile::SpooledTempFile;
 
 /// Bytes that are kept in memory before they spill into a temporary file.
 const IN_MEMORY: usize = 4 << 20;
 /// The signature of a zip entry.
-const ENTRY: &[u8] = b"PK\x03\x04";
+const ENTRY: &[u8; 4] = b"PK\x03\x04";
+/// Searches for [`ENTRY`].
+static FIND_ENTRY: LazyLock<memmem::Finder<'_>> = LazyLock::new(|| memmem::Finder::new(ENTRY));
 
 /// A reader that keeps what may be an archive.
 pub struct Capture<'r> {
@@ -104,7 +108,7 @@ pub struct CapturedBytes {
 struct EntryStart<'a> {
     offset: u64,
     /// The part of the signature in the read before.
-    before: Vec<u8>,
+    before: &'static [u8],
     bytes: &'a [u8],
 }
 
@@ -160,7 +164,7 @@ impl<'r> Capture<'r> {
         match entry {
             Some(EntryStart { offset, before, bytes }) => {
                 self.state = CaptureState::Keeping(CapturedBytes::new(offset));
-                self.store(&[&before, bytes].concat());
+                self.store(&[before, bytes].concat());
             }
             None => self.store(bytes),
         }
@@ -207,20 +211,22 @@ impl<'r> Capture<'r> {
 
     /// Finds the signature of a zip entry in bytes, or at the seam to the bytes before them.
     fn find_entry<'b>(&self, bytes: &'b [u8]) -> Option<EntryStart<'b>> {
-        let before = self.tail.len().min(ENTRY.len() - 1);
-        let seam: Vec<u8> = self
-            .tail
-            .range(self.tail.len() - before..)
-            .chain(bytes.iter().take(ENTRY.len() - 1))
-            .copied()
-            .collect();
-        if let Some(at) = memchr::memmem::find(&seam, ENTRY).filter(|&at| at < before) {
-            let offset = self.len - (before - at) as u64;
-            return Some(EntryStart { offset, before: seam[at..before].to_vec(), bytes });
+        for before in (1..ENTRY.len()).rev() {
+            let (head, rest) = ENTRY.split_at(before);
+            if bytes.starts_with(rest) && self.ends_with(head) {
+                let offset = self.len - before as u64;
+                return Some(EntryStart { offset, before: head, bytes });
+            }
         }
-        let at = memchr::memmem::find(bytes, ENTRY)?;
+        let at = FIND_ENTRY.find(bytes)?;
         let offset = self.len + at as u64;
-        Some(EntryStart { offset, before: Vec::new(), bytes: &bytes[at..] })
+        Some(EntryStart { offset, before: &[], bytes: &bytes[at..] })
+    }
+
+    /// Returns `true` if the bytes that were read end with `part`.
+    fn ends_with(&self, part: &[u8]) -> bool {
+        let start = self.tail.len().checked_sub(part.len());
+        start.is_some_and(|start| self.tail.range(start..).eq(part))
     }
 }
 

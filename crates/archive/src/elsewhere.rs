@@ -57,10 +57,13 @@ impl Parts for Seekable<'_> {
     fn part(&mut self, range: Range<u64>) -> &[u8] {
         let end = range.end.min(self.len);
         let len = usize::try_from(end.saturating_sub(range.start)).unwrap_or_default();
-        self.buffer.resize(len, 0);
+        if self.buffer.len() < len {
+            self.buffer = vec![0; len];
+        }
+        let part = &mut self.buffer[..len];
         let is_there = self.bytes.seek(SeekFrom::Start(range.start)).is_ok();
-        let filled = if is_there { fill(self.bytes, &mut self.buffer).unwrap_or(0) } else { 0 };
-        &self.buffer[..filled]
+        let filled = if is_there { fill(self.bytes, part).unwrap_or(0) } else { 0 };
+        &part[..filled]
     }
 }
 
@@ -107,7 +110,7 @@ fn find(parts: &mut dyn Parts) -> Option<Elsewhere> {
     if !is_binary {
         return tail.starts_with(END).then_some(Elsewhere::PerhapsZip);
     }
-    if memchr::memmem::rfind(tail, END).is_some() {
+    if memchr::memmem::find(tail, END).is_some() {
         return Some(Elsewhere::PerhapsZip);
     }
     let trailer = &tail[tail.len().saturating_sub(TRAILER)..];

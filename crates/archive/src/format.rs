@@ -8,6 +8,7 @@ use super::unopened::{self, Unopened};
 use super::{cpio_header, header, tar_header};
 use ddpatrol_pack::Kind;
 use ddpatrol_scan::ArchiveHint;
+use ddpatrol_scan::word::has_control;
 use std::path::Path;
 
 /// Number of first bytes needed for detection.
@@ -273,20 +274,19 @@ fn is_skippable(head: &[u8], next: u8) -> bool {
 
 /// Returns `true` if the content does not begin as text does.
 pub(super) fn is_binary(head: &[u8]) -> bool {
-    let is_control = |byte: u8| byte < 8 || matches!(byte, 0x0e..=0x1a);
-    // Without an early end within a part, the comparison is vectorized.
-    let has_control =
-        |part: &[u8]| part.iter().fold(false, |found, byte| found | is_control(*byte));
-    is_program(head) || head[..head.len().min(512)].chunks(64).any(has_control)
+    is_program(head) || has_control(&head[..head.len().min(512)])
 }
 
 /// Returns `true` for the beginning of a program or script, to which archives are often appended.
 pub(super) fn is_program(head: &[u8]) -> bool {
-    let magic: [&[u8]; 5] = [b"#!", b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe"];
-    // Java class files share the magic number of universal macOS programs. A version of 45 or more follows
-    // in class files, the number of architectures in programs.
-    let is_fat = head.starts_with(b"\xca\xfe\xba\xbe\0\0\0") && head.get(7) < Some(&45);
-    is_fat || magic.iter().any(|mark| head.starts_with(mark))
+    match head {
+        [b'#', b'!', ..] | [b'M', b'Z', ..] | [0x7f, b'E', b'L', b'F', ..] => true,
+        [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] => true,
+        // Java class files share the magic number of universal macOS programs. A version of 45 or more
+        // follows in class files, the number of architectures in programs.
+        [0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, rest @ ..] => rest.first() < Some(&45),
+        _ => false,
+    }
 }
 
 /// Classifies the first [`HEAD`] bytes of a file, regardless of its name.

@@ -67,9 +67,12 @@ fn label(name: &[u8]) -> PathBuf {
 #[cfg(unix)]
 fn text(name: &[u8]) -> OsString {
     use std::os::unix::ffi::OsStringExt;
+    let mut printable = name.to_vec();
     // No system call accepts a path that contains NUL.
-    let printable = |&byte: &u8| if byte == 0 { b'?' } else { byte };
-    OsString::from_vec(name.iter().map(printable).collect())
+    for at in memchr::memchr_iter(0, name) {
+        printable[at] = b'?';
+    }
+    OsString::from_vec(printable)
 }
 
 #[cfg(not(unix))]

@@ -12,14 +12,50 @@ const OTHER: u8 = b'?';
 /// Maximum number of entries of a map: one per code.
 const MAX_ENTRIES: usize = 1 << 16;
 
+/// The number of codes whose characters are in a table. Codes of fonts with few glyphs are low.
+const LOW: usize = 1 << 12;
+
 /// A map from codes to characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct UnicodeMap {
     /// The number of bytes of a code.
     width: usize,
-    characters: BTreeMap<u32, Box<[u8]>>,
+    characters: CodeTable,
     /// The first and last codes of ranges that map to other scripts.
     others: BTreeSet<(u32, u32)>,
+}
+
+/// The characters of codes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct CodeTable {
+    /// The characters of codes below [`LOW`], as far as there are any.
+    low: Vec<Option<Box<[u8]>>>,
+    high: BTreeMap<u32, Box<[u8]>>,
+}
+
+impl CodeTable {
+    /// Sets the characters of a code, unless there are too many codes.
+    fn insert(&mut self, code: u32, characters: Box<[u8]>) {
+        let index = code as usize;
+        if index >= LOW {
+            if self.high.len() < MAX_ENTRIES {
+                self.high.insert(code, characters);
+            }
+            return;
+        }
+        if index >= self.low.len() {
+            self.low.resize(index + 1, None);
+        }
+        self.low[index] = Some(characters);
+    }
+
+    /// Returns the characters of a code.
+    fn get(&self, code: u32) -> Option<&[u8]> {
+        match self.low.get(code as usize) {
+            Some(characters) => characters.as_deref(),
+            None => self.high.get(&code).map(|it| &**it),
+        }
+    }
 }
 
 /// Whether a map covers the codes of a string.
@@ -56,7 +92,7 @@ impl UnicodeMap {
                         }
                         b"endbfchar" => {
                             for pair in strings.chunks_exact(2) {
-                                map.insert(code(&pair[0]), characters(&pair[1]));
+                                map.characters.insert(code(&pair[0]), characters(&pair[1]));
                             }
                         }
                         _ => {}
@@ -70,12 +106,6 @@ impl UnicodeMap {
         }
         map.width = if map.width == 0 { 2 } else { map.width };
         Some(map)
-    }
-
-    fn insert(&mut self, code: u32, characters: Box<[u8]>) {
-        if self.characters.len() < MAX_ENTRIES {
-            self.characters.insert(code, characters);
-        }
     }
 
     /// Maps a range of codes to consecutive characters.
@@ -93,7 +123,7 @@ impl UnicodeMap {
             if at > last {
                 break;
             }
-            self.insert(at, Box::new([printable(character)]));
+            self.characters.insert(at, Box::new([printable(character)]));
         }
     }
 
@@ -104,7 +134,7 @@ impl UnicodeMap {
         }
         for bytes in string.chunks_exact(self.width) {
             let code = code(bytes);
-            match self.characters.get(&code) {
+            match self.characters.get(code) {
                 Some(characters) => out.extend_from_slice(characters),
                 None if self.is_other(code) => out.push(OTHER),
                 None => return Codes::Unknown,
@@ -132,7 +162,7 @@ impl RangeReader {
         if let &[first, last] = &self.codes[..]
             && let Some(code) = first.checked_add(self.listed).filter(|&code| code <= last)
         {
-            map.insert(code, characters(string));
+            map.characters.insert(code, characters(string));
             self.listed += 1;
         }
     }

@@ -23,7 +23,8 @@ pub(super) struct Lexer<'a> {
 }
 
 fn is_delimiter(byte: u8) -> bool {
-    b"()<>[]{}/%".contains(&byte) || is_space(byte)
+    matches!(byte, b'(' | b')' | b'<' | b'>' | b'[' | b']' | b'{' | b'}' | b'/' | b'%')
+        || is_space(byte)
 }
 
 fn is_space(byte: u8) -> bool {
@@ -66,9 +67,12 @@ impl<'a> Lexer<'a> {
                 let len = rest.iter().take_while(|&&byte| !is_delimiter(byte)).count();
                 self.at += len;
                 let word = &rest[..len];
-                let number = std::str::from_utf8(word).ok().and_then(|word| word.parse().ok());
-                let is_number = word[0].is_ascii_digit() || b"+-.".contains(&word[0]);
-                Some(number.filter(|_| is_number).map_or(Token::Operator(word), Token::Number))
+                let number = if matches!(word[0], b'0'..=b'9' | b'+' | b'-' | b'.') {
+                    std::str::from_utf8(word).ok().and_then(|word| word.parse().ok())
+                } else {
+                    None
+                };
+                Some(number.map_or(Token::Operator(word), Token::Number))
             }
         }
     }

@@ -26,8 +26,8 @@ impl TarHeader {
         // The checksum field counts as spaces; old programs summed signed bytes.
         let rest = || block[..148].iter().chain(&block[156..]);
         let sum: u64 = 8 * 32 + rest().map(|&byte| u64::from(byte)).sum::<u64>();
-        let signed: i64 = 8 * 32 + rest().map(|&byte| i64::from(byte.cast_signed())).sum::<i64>();
-        if recorded != sum && i64::try_from(recorded) != Ok(signed) {
+        let signed = || 8 * 32 + rest().map(|&byte| i64::from(byte.cast_signed())).sum::<i64>();
+        if recorded != sum && i64::try_from(recorded) != Ok(signed()) {
             return None;
         }
         let kind = block[156];

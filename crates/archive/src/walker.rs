@@ -176,7 +176,9 @@ impl<'a> Walker<'a> {
         let kind = CaptureKind::of(content.peek());
         let mut capture = Capture::new(content, kind, limit);
         let mut buffer = self.buffer.take();
-        buffer.resize(BUFFER, 0);
+        if buffer.is_empty() {
+            buffer = vec![0; BUFFER];
+        }
         loop {
             match capture.read(&mut buffer) {
                 Ok(0) => break,

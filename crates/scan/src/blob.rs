@@ -5,6 +5,7 @@
 //! that another window owns. Nothing is read here.
 
 use crate::place::{Place, PlaceRef};
+use crate::word::utf16_len;
 use ddpatrol_pack::{Kind, ObjectId};
 use std::ops::Range;
 use std::sync::Arc;
@@ -162,18 +163,6 @@ impl<'a> Positions<'a> {
         self.last.position.advance(passed);
         self.last.index = index;
     }
-}
-
-/// Counts the UTF-16 code units of UTF-8 text.
-///
-/// Each byte is counted independently, so text can be split anywhere: a byte that is not a continuation
-/// counts one, the first byte of a four-byte sequence two. In other encodings the result is exact for
-/// bytes below 0x80 and a guess above.
-#[must_use]
-pub fn utf16_len(bytes: &[u8]) -> u64 {
-    let units =
-        |&byte: &u8| u64::from(byte & 0xc0 != 0x80) + u64::from((0xf0..=0xf4).contains(&byte));
-    bytes.iter().map(units).sum()
 }
 
 #[cfg(test)]

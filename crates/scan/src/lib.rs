@@ -32,6 +32,7 @@ mod run;
 pub mod sighting;
 mod sink;
 pub mod window;
+pub mod word;
 pub mod workers;
 
 pub use code::Code;
