@@ -7,18 +7,19 @@ use super::class::{MIN_LINE, MIN_RUN, is_after_line, is_run, is_text, runs_in};
 use std::ops::Range;
 
 /// The number of upper case letters that names rarely have.
-const MANY_UPPER: u32 = 6;
+const MANY_UPPER: u8 = 6;
 
 /// The number of digits that names rarely have. Hex of ASCII has at least as many as it encodes characters.
-const MANY_DIGITS: u32 = 8;
+const MANY_DIGITS: u8 = 8;
 
-/// The words of bytes that are inspected at once: a run of fewer than [`MIN_RUN`] characters.
-const WORDS: usize = MIN_RUN / 8;
+/// The number of bytes that are inspected at once: more than a short run has, and a multiple of a vector of any
+/// processor, so that the loop over them is vectorized.
+const WIDTH: usize = MIN_RUN.next_multiple_of(16);
 
-/// Zeros, and then as many bytes with all bits, to select the last bytes of [`WORDS`].
-static LAST: [u8; 2 * MIN_RUN] = {
-    let mut last = [0; 2 * MIN_RUN];
-    let mut at = MIN_RUN;
+/// Zeros, and then as many bytes with all bits, to select the last bytes of [`WIDTH`].
+static LAST: [u8; 2 * WIDTH] = {
+    let mut last = [0; 2 * WIDTH];
+    let mut at = WIDTH;
     while at < last.len() {
         last[at] = u8::MAX;
         at += 1;
@@ -26,42 +27,26 @@ static LAST: [u8; 2 * MIN_RUN] = {
     last
 };
 
-/// Eight bytes with this value each.
-const fn each(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
-}
-
 /// The letters and digits among some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Kinds {
     has_lower: bool,
-    upper: u32,
-    digits: u32,
+    upper: u8,
+    digits: u8,
 }
 
 impl Kinds {
-    /// Counts the last `len` bytes. Bytes that are not ASCII may count as letters or digits.
+    /// Counts the last `len` bytes.
     #[inline(always)]
-    fn of_last(bytes: &[u8; MIN_RUN], len: usize) -> Self {
-        let (mut lower, mut upper, mut digits) = (0, 0, 0);
-        let selected = &LAST[len..];
-        for at in 0..WORDS {
-            let word = |bytes: &[u8]| u64::from_le_bytes(bytes.as_chunks::<8>().0[at]);
-            let word = word(bytes) & word(selected) & each(0x7f);
-            // The highest bit of each byte in a range.
-            let within = |word: u64, first: u8, last: u8| {
-                (word + each(0x80 - first)) & !(word + each(0x7f - last)) & each(0x80)
-            };
-            let letters = within(word | each(0x20), b'a', b'z');
-            // The bit that upper case letters lack, as the highest.
-            let is_lower = word << 2;
-            lower |= letters & is_lower;
-            upper += (letters & !is_lower) >> 7;
-            digits += within(word, b'0', b'9') >> 7;
+    fn of_last(bytes: &[u8; WIDTH], len: usize) -> Self {
+        let (mut lower, mut upper, mut digits) = (0_u8, 0_u8, 0_u8);
+        for (byte, selected) in bytes.iter().zip(&LAST[len..][..WIDTH]) {
+            let byte = byte & selected;
+            lower += u8::from(byte.is_ascii_lowercase());
+            upper += u8::from(byte.is_ascii_uppercase());
+            digits += u8::from(byte.is_ascii_digit());
         }
-        // The sum of the bytes.
-        let count = |each_byte: u64| (each_byte.wrapping_mul(each(1)) >> 56) as u32;
-        Self { has_lower: lower != 0, upper: count(upper), digits: count(digits) }
+        Self { has_lower: lower != 0, upper, digits }
     }
 
     /// Returns `true` if the characters may be a line of base64, or of hex of ASCII. Base64 contains lower and upper
@@ -113,11 +98,11 @@ pub(super) fn lines_in_row(bytes: &[u8], row: Range<usize>, mut on_line: impl Fn
 /// Returns `true` if a run in a row may be a short line of folded base64 or hex. Only the end of the row, a carriage
 /// return or an escape sequence may follow it.
 pub(super) fn may_be_line(text: &[u8], run: &Range<usize>) -> bool {
-    let mut last = [0; MIN_RUN];
+    let mut last = [0; WIDTH];
     (MIN_LINE..MIN_RUN).contains(&run.len())
         && text.get(run.end).is_none_or(|&byte| byte == b'\r' || is_escape(byte))
         && {
-            last[MIN_RUN - run.len()..].copy_from_slice(&text[run.clone()]);
+            last[WIDTH - run.len()..].copy_from_slice(&text[run.clone()]);
             Kinds::of_last(&last, run.len()).is_mixed()
         }
 }
@@ -138,9 +123,9 @@ pub(crate) fn may_join_line(first: &[u8], second: &[u8]) -> bool {
     if len < MIN_LINE {
         return false;
     }
-    let mut row = [0; MIN_RUN];
-    row[MIN_RUN - len..][..before].copy_from_slice(&first[first.len() - before..]);
-    row[MIN_RUN - behind..].copy_from_slice(&second[..behind]);
+    let mut row = [0; WIDTH];
+    row[WIDTH - len..][..before].copy_from_slice(&first[first.len() - before..]);
+    row[WIDTH - behind..].copy_from_slice(&second[..behind]);
     Kinds::of_last(&row, len).is_mixed() && may_end_as_line(&row)
 }
 
