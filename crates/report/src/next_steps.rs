@@ -58,6 +58,8 @@ struct Merged {
     groups: Vec<Group>,
     /// The files to unstage, by the `git` command of their repository.
     unstage: Vec<(Clean, Vec<Clean>)>,
+    /// The number of findings in them.
+    staged: usize,
     needs_saved: bool,
 }
 
@@ -66,6 +68,8 @@ struct Merged {
 struct Group {
     kind: StepKind,
     aim: Aim,
+    /// The number of findings that need them.
+    findings: usize,
     commands: Vec<Clean>,
     /// The texts of steps without a command.
     texts: Vec<Clean>,
@@ -74,6 +78,7 @@ struct Group {
 impl Merged {
     fn add(&mut self, step: &RemediationStep, context: &NextStepsContext) {
         if let StepKind::Unstage { git, paths } = &step.kind {
+            self.staged += 1;
             let at = self.unstage.iter().position(|(it, _)| it == git).unwrap_or_else(|| {
                 self.unstage.push((git.clone(), Vec::new()));
                 self.unstage.len() - 1
@@ -85,10 +90,12 @@ impl Merged {
         let known = self.groups.iter_mut().position(|it| it.kind.merge(&step.kind));
         let at = known.unwrap_or_else(|| {
             let (kind, aim) = (step.kind.clone(), step.aim);
-            self.groups.push(Group { kind, aim, commands: Vec::new(), texts: Vec::new() });
+            let (findings, commands, texts) = (0, Vec::new(), Vec::new());
+            self.groups.push(Group { kind, aim, findings, commands, texts });
             self.groups.len() - 1
         });
         let group = &mut self.groups[at];
+        group.findings += 1;
         let all = step.run_commands.iter().chain(&step.commands);
         // Commands that rename references do not explain themselves.
         let is_explained = all.clone().next().is_none() || step.kind == StepKind::Rename;
@@ -124,30 +131,41 @@ impl Merged {
         let clean_at = clean_at.unwrap_or(self.groups.len());
         let later = self.groups.split_off(clean_at);
         self.groups.iter().for_each(|it| it.steps(context, &mut steps));
-        unstage(&self.unstage, &mut steps);
+        unstage(&self.unstage, self.staged, &mut steps);
         later.iter().for_each(|it| it.steps(context, &mut steps));
         steps
     }
 }
 
-/// Adds the steps that unstage files and remove the tokens from them.
-fn unstage(files: &[(Clean, Vec<Clean>)], steps: &mut Vec<NextStep>) {
+/// Adds the steps that unstage files and remove the tokens of some findings from them.
+fn unstage(files: &[(Clean, Vec<Clean>)], findings: usize, steps: &mut Vec<NextStep>) {
     for (git, paths) in files {
         let mut words = vec![git.clone(), "reset".into(), "--".into()];
         words.extend(paths.iter().cloned());
         steps.push(NextStep {
             label: "unstage",
             aim: Aim::Clean,
-            text: "Unstage the file; nothing is committed yet.".into(),
+            text: match &paths[..] {
+                [_] => "Unstage the file; nothing is committed yet.".into(),
+                _ => "Unstage the files; nothing is committed yet.".into(),
+            },
             command: Some(Clean::join(&words, " ")),
             limitation: None,
         });
     }
     if !files.is_empty() {
+        let tokens = if findings == 1 { "the token" } else { "the tokens" };
+        let (file, again) = match files {
+            [(_, paths)] if paths.len() == 1 => ("the file,", "the file again."),
+            _ => ("the files,", "the files again."),
+        };
         steps.push(NextStep {
             label: "edit",
             aim: Aim::Clean,
-            text: "Remove the token from the file, then stage the file again.".into(),
+            text: Clean::join(
+                &["Remove", tokens, "from", file, "then stage", again].map(Clean::from),
+                " ",
+            ),
             command: None,
             limitation: None,
         });
@@ -168,13 +186,15 @@ impl Group {
             StepKind::Edit { git, commits } => {
                 let mut commits = commits.clone();
                 commits.sort_by_key(|it| it.date);
-                add("edit", edit_text(&commits), None);
+                add("edit", edit_text(&commits, self.findings), None);
                 if let Some(git) = git {
                     add(label, text.into(), Some(rebase(git, &commits)));
                 }
                 return;
             }
-            StepKind::RemoveFrom { files } => return add(label, remove_text(files), None),
+            StepKind::RemoveFrom { files } => {
+                return add(label, remove_text(files, self.findings), None);
+            }
             StepKind::Remove => {
                 self.texts.iter().take(MAX_COMMANDS).for_each(|it| add(label, it.clone(), None));
                 return;
@@ -216,15 +236,20 @@ fn others_text(kind: &StepKind, others: usize) -> Clean {
     Clean::join(&["Repeat this with --repo for ".into(), count(others), unit.into()], "")
 }
 
-/// Returns the instructions for the commits to edit, oldest first.
-fn edit_text(commits: &[EditedCommit]) -> Clean {
+/// Returns the instructions for the commits with some findings, oldest first.
+fn edit_text(commits: &[EditedCommit], findings: usize) -> Clean {
     let ids = commits.iter().take(MAX_COMMITS).map(|it| it.short.clone());
     let mut listed = Clean::join(&ids.collect::<Vec<_>>(), ", ");
     if commits.len() > MAX_COMMITS {
         listed = Clean::join(&[listed, "and the others listed above".into()], " ");
     }
-    let (start, end) = match commits.len() {
-        1 => (
+    let (start, end) = match (commits.len(), findings) {
+        (1, 2..) => (
+            "In an interactive rebase of its branch, mark commit ",
+            " `edit` (after a merge, insert the line `break`), remove the tokens and amend; a later \
+             commit that removes them leaves them in the history.",
+        ),
+        (1, _) => (
             "In an interactive rebase of its branch, mark commit ",
             " `edit` (after a merge, insert the line `break`), remove the token and amend; a later \
              commit that removes it leaves it in the history.",
@@ -238,17 +263,21 @@ fn edit_text(commits: &[EditedCommit]) -> Clean {
     Clean::join(&[start.into(), listed, end.into()], "")
 }
 
-/// Returns the instructions for files: the first, and the number of the others.
-fn remove_text(files: &[Clean]) -> Clean {
+/// Returns the instructions for files with some findings: the first file, and the number of the others.
+fn remove_text(files: &[Clean], findings: usize) -> Clean {
     let Some((first, rest)) = files.split_first() else {
         return "Remove the tokens from the files.".into();
     };
-    let mut words: Vec<Clean> = vec!["Remove the token from ".into(), first.clone()];
+    let (start, end) = match findings {
+        0 | 1 => ("Remove the token from ", ". Copies elsewhere keep it."),
+        _ => ("Remove the tokens from ", ". Copies elsewhere keep them."),
+    };
+    let mut words: Vec<Clean> = vec![start.into(), first.clone()];
     if !rest.is_empty() {
         let unit = if rest.len() == 1 { " file)" } else { " files)" };
         words.extend([" (+".into(), count(rest.len()), unit.into()]);
     }
-    words.push(". Copies elsewhere keep it.".into());
+    words.push(end.into());
     Clean::join(&words, "")
 }
 

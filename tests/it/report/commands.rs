@@ -351,6 +351,20 @@ fn a_file_and_the_name_of_a_branch_are_named_in_the_steps() {
 }
 
 #[test]
+fn steps_for_several_tokens_name_several_tokens() {
+    let repo = Repo::with_files(&[("a", "clean\n")]);
+    repo.write("x", format!("{}\n{}\n", token(1), token(2)));
+    let text = scanned(&repo, repo.path(), &["scan", "--files-only"]).stdout();
+    assert!(text.contains("Remove the tokens from x. Copies elsewhere keep them."), "{text}");
+    repo.git(&["add", "x"]);
+    let text = scanned(&repo, repo.path(), &["staged"]).stdout();
+    assert!(text.contains("Remove the tokens from the file, then stage the file again."), "{text}");
+    repo.git(&["commit", "-qm", "two tokens"]);
+    let text = scanned(&repo, repo.path(), &["range", "HEAD"]).stdout();
+    assert!(text.contains("remove the tokens and amend"), "{text}");
+}
+
+#[test]
 fn commands_name_the_json_report_of_the_run() {
     let repo = leaked();
     let out = repo.sibling("a b.json");
