@@ -26,8 +26,16 @@ type StagedPlaces = HashMap<ObjectId, Vec<StagedPlace>>;
 
 /// Marks the placements in unreachable blobs that an index contains, and gives those without a path their
 /// paths in the index. `root` is the folder of the repository.
+///
+/// A blob that is also in a reachable commit is not staged: the index has it because the commit does.
 pub(super) fn mark(repository: &Repository, root: &Place, placements: &mut Vec<Placement>) {
-    let wanted: HashSet<ObjectId> = placements.iter().filter_map(unreachable_blob).collect();
+    let mut wanted: HashSet<ObjectId> = placements.iter().filter_map(unreachable_blob).collect();
+    for placement in &*placements {
+        let is_reachable = placement.trace.as_deref().is_some_and(|trace| trace.reachable);
+        if let (true, Holder::Object(id, Kind::Blob)) = (is_reachable, placement.holder) {
+            wanted.remove(&id);
+        }
+    }
     if wanted.is_empty() {
         return;
     }

@@ -65,6 +65,23 @@ fn a_blob_in_the_index_is_unstaged_before_it_is_pruned() {
 }
 
 #[test]
+fn a_blob_of_head_is_not_staged_although_an_amended_commit_contains_it() {
+    for is_renamed in [false, true] {
+        let repo = Repo::with_files(&[("a", "clean\n")]);
+        repo.commit_file("f", token(1));
+        if is_renamed {
+            repo.git(&["mv", "f", "g"]);
+        }
+        repo.git(&["commit", "-q", "--amend", "-m", "again"]);
+        let text = report(&repo, 1);
+        assert!(!text.contains("unstage") && !text.contains("staged"), "{text}");
+        let json = repo.scan(&["--history-only"]).json();
+        let locations = json["findings"][0]["locations"].as_array().expect("locations").clone();
+        assert!(locations.iter().all(|it| it["git"]["staged"] != true), "{locations:?}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_staged_is_named_with_the_blob() {
     let repo = refused();
     repo.git(&["reset", "-q"]);
