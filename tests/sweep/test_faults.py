@@ -1,5 +1,6 @@
 """Repositories that cannot be fetched or scanned: each is a result of its own and never ends the sweep."""
 
+import csv
 import json
 import os
 import shutil
@@ -93,6 +94,34 @@ def test_a_repository_that_vanishes_keeps_the_tokens_it_had(sweeper, tmp_path, g
     assert report["summary"]["open"] == 1 and report["summary"]["gone"] == 0
     (row,) = report["repositories"]
     assert (row["status"], row["as_of"]) == ("unreachable", "a")
+    (token_row,) = csv.DictReader(sweeper.execute("report", "--format", "csv").stdout.splitlines())
+    assert token_row["as_of"] == "a", "a row of an earlier sweep is marked"
+    assert "tokens and issues as of a" in sweeper.execute("report", "--format", "html").stdout
+
+
+def test_the_cause_of_an_incomplete_scan_is_printed_and_names_no_path_of_the_cache(sweeper, tmp_path):
+    folder = repository(tmp_path / "r", seeds=[1])
+    git(folder, "gc", "-q")
+    url = tmp_path / "bare.git"
+    git(tmp_path, "clone", "-q", "--bare", str(folder), str(url))
+    blob = git(url, "rev-parse", "HEAD:settings-1.env")
+    (path,) = (url / "objects").glob("pack/*.pack")
+    offset = next(int(line.split()[4]) for line in git(url, "verify-pack", "-v", path).splitlines() if blob in line)
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[offset + 6] ^= 0xFF
+    path.write_bytes(content)
+    # Without checks of objects by git, the damage reaches the mirror.
+    done = sweeper.run([url])
+    assert done.returncode == 2
+    status = json.loads(sweeper.execute("status", "--json").stdout)
+    (row,) = status["not_complete"]
+    assert row["status"] == "incomplete" and row["reason"], row
+    assert f" {row['status']} {url}" in done.stderr and row["reason"] in done.stderr
+    assert str(sweeper.folder) not in done.stderr + row["reason"]
+    report = sweeper.report()
+    assert str(sweeper.folder) not in json.dumps(report["issues"])
+    assert all(it.get("path") != "." for it in report["issues"])
 
 
 def test_issues_persist_until_they_are_resolved(sweeper, tmp_path):

@@ -31,6 +31,35 @@ def test_every_repository_gets_one_result_and_every_token_one_row(sweeper, tmp_p
         assert text and all(token(seed) not in text for seed in (0, 3, 6, 9, 1000)), format
 
 
+def test_a_comment_in_a_repository_hides_no_token(sweeper, tmp_path):
+    folder = repository(tmp_path / "r")
+    (folder / "a.env").write_text(f"KEY={token(1)}  # ddpatrol:allow a sample\n")
+    (folder / ".ddpatrol.toml").write_text('[[allow]]\npath = "**"\nreason = "all"\n')
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "allowed")
+    assert sweeper.run([folder]).returncode == 0
+    assert len(sweeper.fingerprints()) == 1
+    assert sweeper.report()["summary"]["suppressed"] == 0
+
+
+def test_a_sweep_that_is_finished_counts_its_tokens_again(sweeper, tmp_path):
+    repositories = estate(tmp_path / "estate", 4)
+    first = sweeper.run(repositories, "--sweep", "a")
+    sweeper.run(repositories, "--sweep", "b")
+    for sweep in ("a", "b"):
+        again = sweeper.run(repositories, "--sweep", sweep)
+        assert "4 of 4 repositories completely scanned; 3 tokens" in again.stderr, again.stderr
+    assert "; 3 tokens" in first.stderr
+
+
+def test_invalid_addresses_of_issuers_are_refused_before_the_sweep(sweeper, tmp_path):
+    repositories = estate(tmp_path / "estate", 2)
+    for issuer in ("http://10.1.1.1", "https://u:p@x", "nonsense"):
+        done = sweeper.run(repositories, "--verify", "--issuer", issuer)
+        assert done.returncode == 2 and "--issuer" in done.stderr, done.stderr
+        assert not sweeper.store.exists(), "no sweep was started"
+
+
 def test_a_second_sweep_scans_only_what_changed(sweeper, tmp_path):
     repositories = estate(tmp_path / "estate", 6)
     assert sweeper.run(repositories, "--sweep", "a").returncode == 0

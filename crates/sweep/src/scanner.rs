@@ -103,7 +103,8 @@ impl Scanner {
         let mut digest = PartsDigest::default();
         let context = |path: &Path| format!("cannot read `{}`", path.display());
         digest.add_file(&program).with_context(|| context(&program))?;
-        let mut words: Vec<OsString> = Vec::new();
+        // Nobody with write access to a repository can hide a token from the sweep.
+        let mut words: Vec<OsString> = vec!["--no-inline-allow".into()];
         match &options.config {
             Some(path) => {
                 digest.add(b"config");
@@ -142,6 +143,23 @@ impl Scanner {
     /// Returns the version of the program.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Verifies nothing, but fails if `options`, which configure the issuers, are invalid.
+    ///
+    /// # Errors
+    /// Returns the scanner's message about the options.
+    pub fn check_issuers(&self, options: &[OsString]) -> anyhow::Result<()> {
+        let empty = tempfile::tempdir().context("cannot create a temporary folder")?;
+        let mut command = StdCommand::new(&self.program);
+        command.args(["scan", "--files-only", "--quiet", "--fail-on", "never", "--verify"]);
+        let output = command.args(&self.options).args(options).arg(empty.path()).output();
+        let output = output.with_context(|| format!("cannot run `{}`", self.program.display()))?;
+        if !output.status.success() {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            bail!("{}", errors.trim().trim_start_matches("error: "));
+        }
+        Ok(())
     }
 
     /// Scans the history of a mirror. `state` is that of the previous scan.
@@ -213,10 +231,19 @@ impl Scanner {
             is_complete: report.complete,
             summary: report.summary,
             findings: proven.map(|it| it.finding).collect(),
-            issues: report.diagnostics,
+            issues: report.diagnostics.into_iter().map(|it| in_repository(it, mirror)).collect(),
             state: State(std::fs::read(&state_file).unwrap_or_default()),
         })
     }
+}
+
+/// Removes the place of the mirror from an issue, because only the repository is known to readers.
+fn in_repository(issue: Issue, mirror: &Path) -> Issue {
+    let mut message = issue.message;
+    for folder in [Some(mirror.to_owned()), mirror.canonicalize().ok()].into_iter().flatten() {
+        message = message.replace(&format!("{}/", folder.display()), "");
+    }
+    Issue { message, path: issue.path.filter(|path| path != "."), ..issue }
 }
 
 /// Fails unless each group has a rule: the scans would fail one by one.

@@ -228,6 +228,24 @@ impl Store {
         Ok(None)
     }
 
+    /// Returns the result of a repository, with the findings of the one that it repeats.
+    ///
+    /// # Errors
+    /// Returns an error if a result cannot be read.
+    pub async fn result_with_findings(
+        &self,
+        sweep: &SweepName,
+        key: &RepositoryKey,
+    ) -> anyhow::Result<Option<RepositoryResult>> {
+        let Some(mut result) = self.result(sweep, key).await? else { return Ok(None) };
+        if result.unchanged_since.is_some()
+            && let Some((_, original)) = self.latest_scan([sweep], key).await?
+        {
+            result.findings = original.findings;
+        }
+        Ok(Some(result))
+    }
+
     /// Returns the repositories of a sweep, if the store has their list.
     ///
     /// # Errors

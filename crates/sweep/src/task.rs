@@ -80,7 +80,7 @@ impl Context {
     pub async fn process(&self, repository: &Repository) -> anyhow::Result<Done> {
         let start = std::time::Instant::now();
         let key = repository.key();
-        if let Some(result) = self.store.result(&self.sweep, &key).await? {
+        if let Some(result) = self.store.result_with_findings(&self.sweep, &key).await? {
             return Ok(Done::new(&result, Effort::AlreadyDone, start.elapsed()));
         }
         let started_at = Timestamp::now();
@@ -138,7 +138,7 @@ impl Context {
         }
         if self.store.commit(&self.sweep, &result).await? == Created::Exists {
             // Another machine was faster. Its result counts.
-            if let Some(result) = self.store.result(&self.sweep, &result.key).await? {
+            if let Some(result) = self.store.result_with_findings(&self.sweep, &result.key).await? {
                 return Ok(Done::new(&result, Effort::AlreadyDone, start.elapsed()));
             }
         }
@@ -225,7 +225,7 @@ impl Done {
     fn new(result: &RepositoryResult, effort: Effort, elapsed: Duration) -> Self {
         Self {
             status: result.status,
-            reason: result.reason.clone(),
+            reason: result.explanation(),
             tokens: result.count_tokens(),
             effort,
             elapsed,

@@ -27,6 +27,8 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     if repositories.is_empty() {
         bail!("the list has no repositories");
     }
+    let jobs = args.jobs.map_or_else(setup::processors, usize::from);
+    let programs = setup::programs(args.scan, &args.verify, jobs)?;
     let list = encode(&repositories)?;
     let store = Store::open(&args.store.store)?;
     let sweep = choose_sweep(&store, args.sweep, &repositories).await?;
@@ -42,9 +44,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         }
         None => repositories,
     };
-    let jobs = args.jobs.map_or_else(setup::processors, usize::from);
-    let mut context = setup::context(store, sweep, &args.mirror, args.scan, jobs).await?;
-    context.verifier = args.verify.verifier();
+    let context = setup::context(store, sweep, &args.mirror, programs).await?;
     let done = context.store.keys(&context.sweep).await?;
     let left = mine.iter().filter(|it| !done.contains(&it.key())).count();
     let name = &context.sweep;

@@ -3,7 +3,6 @@
 use super::args::StatusArgs;
 use super::exit::Exit;
 use super::messages::print_line;
-use crate::repository::RepositoryKey;
 use crate::result::{RepositoryResult, Status};
 use crate::store::{FINISHED, Store, SweepName};
 use anyhow::Context;
@@ -60,7 +59,7 @@ pub(super) async fn run(args: StatusArgs) -> anyhow::Result<Exit> {
 async fn read(store: &Store, sweep: &SweepName) -> anyhow::Result<SweepStatus> {
     let total = store.list(sweep).await?.map(|it| it.len());
     let keys = store.keys(sweep).await?;
-    let results = stream::iter(keys.iter().map(|key| result(store, sweep, key)));
+    let results = stream::iter(keys.iter().map(|key| store.result_with_findings(sweep, key)));
     let results = results.buffered(CONCURRENCY).try_filter_map(async |it| Ok(it));
     let mut status = SweepStatus {
         sweep: sweep.to_string(),
@@ -81,21 +80,6 @@ async fn read(store: &Store, sweep: &SweepName) -> anyhow::Result<SweepStatus> {
     Ok(status)
 }
 
-/// Returns the result of a repository, with the findings of the one that it repeats.
-async fn result(
-    store: &Store,
-    sweep: &SweepName,
-    key: &RepositoryKey,
-) -> anyhow::Result<Option<RepositoryResult>> {
-    let Some(mut result) = store.result(sweep, key).await? else { return Ok(None) };
-    if result.unchanged_since.is_some()
-        && let Some((_, original)) = store.latest_scan([sweep], key).await?
-    {
-        result.findings = original.findings;
-    }
-    Ok(Some(result))
-}
-
 impl SweepStatus {
     fn add(&mut self, result: &RepositoryResult) {
         *self.statuses.entry(result.status.word()).or_default() += 1;
@@ -104,7 +88,7 @@ impl SweepStatus {
             self.not_complete.push(NotComplete {
                 url: result.repository.url.to_string(),
                 status: result.status,
-                reason: result.reason.clone(),
+                reason: result.explanation(),
             });
         }
     }

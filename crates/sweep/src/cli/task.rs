@@ -34,9 +34,8 @@ struct TaskLine<'a> {
 
 pub(super) async fn run(args: TaskArgs) -> anyhow::Result<Exit> {
     let store = Store::open(&args.store.store)?;
-    let verifier = args.verify.verifier();
-    let mut context = setup::context(store, args.sweep, &args.mirror, args.scan, 1).await?;
-    context.verifier = verifier;
+    let programs = setup::programs(args.scan, &args.verify, 1)?;
+    let context = setup::context(store, args.sweep, &args.mirror, programs).await?;
     for (line, number) in io::stdin().lock().lines().zip(1..) {
         let line = line.context("cannot read standard input")?;
         let line = line.trim();

@@ -7,7 +7,7 @@ use ddpatrol::report::escape::terminal;
 use serde::Serialize;
 use std::io::{self, Write};
 
-const HEADER: [&str; 20] = [
+const HEADER: [&str; 22] = [
     "fingerprint",
     "state",
     "change",
@@ -28,6 +28,8 @@ const HEADER: [&str; 20] = [
     "date",
     "age_days",
     "owners",
+    "url",
+    "as_of",
 ];
 
 /// Writes the report.
@@ -36,7 +38,7 @@ const HEADER: [&str; 20] = [
 /// Returns the error of writing to `out`.
 pub fn write(report: &MergedReport, out: &mut dyn Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(HEADER.iter().chain(&["url"])).map_err(io::Error::other)?;
+    writer.write_record(HEADER).map_err(io::Error::other)?;
     for token in &report.tokens {
         for occurrence in &token.repositories {
             let cells = row(report, token, occurrence);
@@ -49,6 +51,7 @@ pub fn write(report: &MergedReport, out: &mut dyn Write) -> io::Result<()> {
 fn row(report: &MergedReport, token: &TokenRow, occurrence: &Occurrence) -> Vec<String> {
     let first = token.first.as_ref();
     let place = occurrence.places.first();
+    let repository = &report.repositories[occurrence.repository];
     let optional = |text: Option<&String>| text.cloned().unwrap_or_default();
     vec![
         token.fingerprint.clone(),
@@ -61,7 +64,7 @@ fn row(report: &MergedReport, token: &TokenRow, occurrence: &Occurrence) -> Vec<
         token.redacted.clone(),
         optional(token.token_id.as_ref()),
         optional(token.login.as_ref()),
-        report.repositories[occurrence.repository].url.clone(),
+        repository.url.clone(),
         token.repositories.len().to_string(),
         optional(place.and_then(|it| it.path.as_ref())),
         place.map(|it| it.line.to_string()).unwrap_or_default(),
@@ -72,6 +75,7 @@ fn row(report: &MergedReport, token: &TokenRow, occurrence: &Occurrence) -> Vec<
         token.age_days.map(|it| it.to_string()).unwrap_or_default(),
         token.owners.join(" "),
         optional(place.and_then(|it| it.url.as_ref())),
+        repository.outdated().unwrap_or_default().to_owned(),
     ]
 }
 

@@ -82,7 +82,7 @@ fn header(report: &MergedReport, title: &str) -> Markup {
         ("dead", counts.dead, "good"),
         ("in HEAD", counts.in_head, ""),
         ("in history", counts.in_history, ""),
-        ("unreachable", counts.unreachable, ""),
+        ("in unreachable objects", counts.unreachable, ""),
     ];
     if report.since.is_some() {
         cards.extend([
@@ -197,7 +197,11 @@ fn repositories(report: &MergedReport) -> Markup {
                                 td.number { (number(row.issues)) }
                                 td {
                                     span.pill .warn[row.status != Status::Complete] { (row.status) }
-                                    @if let Some(as_of) = &row.as_of { " as of " (as_of) }
+                                    @match (&row.as_of, row.status.is_scanned()) {
+                                        (Some(as_of), true) => { " as of " (as_of) }
+                                        (Some(as_of), false) => { ", tokens and issues as of " (as_of) }
+                                        (None, _) => {}
+                                    }
                                     @if let Some(reason) = &row.reason { div.reason { (reason) } }
                                 }
                             }

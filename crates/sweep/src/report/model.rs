@@ -124,6 +124,13 @@ pub struct RepositoryRow {
     pub issues: usize,
 }
 
+impl RepositoryRow {
+    /// Returns the sweep whose tokens are shown, because this one could not scan the repository.
+    pub fn outdated(&self) -> Option<&str> {
+        self.as_of.as_deref().filter(|_| !self.status.is_scanned())
+    }
+}
+
 /// Where a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]

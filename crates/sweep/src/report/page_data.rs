@@ -3,7 +3,7 @@
 //! The page of 100,000 tokens is read at once by a browser, so its size matters: each text and each form of URL is
 //! written once, and a token without a value costs a digit.
 
-use super::model::{Change, MergedReport, Occurrence, PlaceRow, Reach, TokenRow};
+use super::model::{Change, MergedReport, Occurrence, PlaceRow, Reach, RepositoryRow, TokenRow};
 use crate::result::Verdict;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -47,6 +47,8 @@ struct PageData<'a> {
     places: Vec<Vec<i64>>,
     /// URLs.
     repositories: Vec<&'a str>,
+    /// For each repository, the earlier sweep that its tokens are from, if this one could not scan it; or 0.
+    outdated: Vec<Optional<'a>>,
     /// Rule, name and advice.
     kinds: Vec<[i64; 3]>,
     texts: Vec<&'a str>,
@@ -103,6 +105,9 @@ pub(super) fn data(report: &MergedReport) -> String {
         kinds: Numbered(HashMap::new()),
     };
     columns.data.repositories = report.repositories.iter().map(|it| it.url.as_str()).collect();
+    let outdated = report.repositories.iter().map(RepositoryRow::outdated);
+    columns.data.outdated =
+        outdated.map(|it| it.map_or(Optional::Absent(0), Optional::Text)).collect();
     for token in &report.tokens {
         columns.add(token);
     }

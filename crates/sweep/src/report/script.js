@@ -8,7 +8,7 @@
   const SIZE = 100;
   const number = new Intl.NumberFormat("en");
   const VERDICTS = ["live", "unknown", "dead"];
-  const REACHES = ["in HEAD", "in history", "unreachable"];
+  const REACHES = ["in HEAD", "in history", "in unreachable objects"];
   const CHANGES = ["", "new", "open", "back"];
   const text = (index) => (index < 0 ? "" : data.texts[index]);
   const total = data.fingerprints.length;
@@ -18,7 +18,8 @@
     const found = [];
     const column = data.places[token];
     for (let at = 0; at < column.length; at += 3 + column[at + 2] * 5) {
-      found.push({ repository: data.repositories[column[at]], total: column[at + 1], from: at + 3, listed: column[at + 2] });
+      const outdated = data.outdated[column[at]];
+      found.push({ repository: data.repositories[column[at]], outdated, total: column[at + 1], from: at + 3, listed: column[at + 2] });
     }
     return found;
   };
@@ -96,7 +97,8 @@
     body.append(facts);
     const found = occurrences(token);
     for (const it of found.slice(0, 50)) {
-      body.append(make("h3", "", link(it.repository, document.createTextNode(label(it.repository)))));
+      const asOf = it.outdated ? make("span", "soft", ` as of ${it.outdated}: not scanned since`) : null;
+      body.append(make("h3", "", link(it.repository, document.createTextNode(label(it.repository))), asOf));
       const items = make("ul", "places", ...listedPlaces(token, it).map(place));
       if (it.total > it.listed) items.append(make("li", "soft", `and ${plural(it.total - it.listed, "place")}`));
       body.append(items);
@@ -106,11 +108,12 @@
   };
   const row = (token) => {
     const found = occurrences(token);
-    const { repository, total: places } = found[0];
+    const { repository, outdated, total: places } = found[0];
     const path = listedPlaces(token, found[0], 1)[0]?.name ?? "";
     const others = found.length - 1;
     const more = others > 0 ? `+${plural(others, "repository")}` : places > 1 ? `+${plural(places - 1, "place")}` : "";
     const state = make("div", "state", make("span", `pill ${verdict(token)}`, verdict(token)), make("span", "soft", REACHES[data.reaches[token]]));
+    if (outdated) state.append(make("span", "soft", `as of ${outdated}`));
     const change = CHANGES[data.changes[token]];
     if (change && change !== "open") state.append(make("span", "pill change", change));
     const where = make("div", "what",

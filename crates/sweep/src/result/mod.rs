@@ -133,6 +133,22 @@ impl RepositoryResult {
         self.findings.iter().filter(|it| it.suppression.is_none()).count()
     }
 
+    /// Returns why the repository is not complete: the failure, or the first issue and the number of the others.
+    pub fn explanation(&self) -> Option<String> {
+        if self.status != Status::Incomplete {
+            return self.reason.clone();
+        }
+        let is_unread = |it: &&Issue| it.kind == "unread";
+        let first = self.issues.iter().find(is_unread).or(self.issues.first())?;
+        let path = first.path.as_ref().map(|path| format!("{path}: ")).unwrap_or_default();
+        let others = match self.issues.len() {
+            1 => String::new(),
+            2 => " (and 1 other issue)".to_owned(),
+            len => format!(" (and {} other issues)", len - 1),
+        };
+        Some(format!("{path}{}{others}", first.message))
+    }
+
     /// Encodes the result for the store.
     ///
     /// # Errors
