@@ -1,7 +1,7 @@
 //! Encoded tokens: every supported encoding, at every alignment and window boundary.
 
 use crate::detect::detector;
-use crate::support::encode::{self, ESCAPES, Which};
+use crate::support::encode::{self, ESCAPES, LONG_ESCAPES, Which};
 use crate::support::mint::{self, Random};
 use crate::support::tree::Tree;
 use ddpatrol::blob::Context;
@@ -111,7 +111,7 @@ fn hex_and_utf16_are_found() {
 #[test]
 fn escaped_tokens_are_found_if_all_or_only_special_characters_are_escaped() {
     for token in tokens(4) {
-        for (name, format) in ESCAPES {
+        for (name, format) in ESCAPES.into_iter().chain(LONG_ESCAPES) {
             for which in [Which::All, Which::Marks] {
                 let escaped = encode::escape(&token, which, format);
                 if escaped == token {

@@ -60,18 +60,29 @@ pub(crate) fn escape(text: &str, which: Which, escape: fn(u32) -> String) -> Str
 pub(crate) type Escape = (&'static str, fn(u32) -> String);
 
 /// All kinds of escapes.
-pub(crate) const ESCAPES: [Escape; 11] = [
+pub(crate) const ESCAPES: [Escape; 15] = [
     ("percent-encoding", |c| format!("%{c:02X}")),
     ("percent-encoding", |c| format!("%{c:02x}")),
     ("\\u escapes", |c| format!("\\u{c:04x}")),
     ("\\u escapes", |c| format!("\\u{c:04X}")),
     ("\\u escapes", |c| format!("\\u{{{c:x}}}")),
+    ("\\u escapes", |c| format!("\\u{{{c:04x}}}")),
     ("\\x escapes", |c| format!("\\x{c:02x}")),
     ("\\x escapes", |c| format!("\\x{c:02X}")),
     ("HTML entities", |c| format!("&#{c};")),
     ("HTML entities", |c| format!("&#x{c:x};")),
     ("HTML entities", |c| format!("&#x{c:X};")),
+    ("HTML entities", |c| format!("&#{c:04};")),
+    ("HTML entities", |c| format!("&#x{c:04x};")),
+    ("HTML entities", |c| format!("&#X{c:03X};")),
     ("quoted-printable", |c| format!("={c:02X}")),
+];
+
+/// The longest escapes: with them, the characters before a literal in the middle of a token are not all searched.
+pub(crate) const LONG_ESCAPES: [Escape; 3] = [
+    ("\\u escapes", |c| format!("\\u{{{c:06X}}}")),
+    ("HTML entities", |c| format!("&#{c:07};")),
+    ("HTML entities", |c| format!("&#x{c:06X};")),
 ];
 
 /// Breaks a text into lines of a fixed width, joined by a separator.

@@ -17,7 +17,8 @@
 //!   digits, as hex of ASCII does ([`short_lines`]);
 //! - UTF-16 in both byte orders, and any encoding of this list inside it, if at least 20 characters of it are
 //!   without a line end or another character that encoded text cannot contain;
-//! - percent-encoding, `\uXXXX` and `\u{XX}`, `\xXX`, HTML character references, and quoted-printable,
+//! - percent-encoding, `\uXXXX` and `\u{XX}`, `\xXX`, HTML character references, and quoted-printable, also with
+//!   leading zeros (up to six digits in braces, seven decimal and six hexadecimal digits in references),
 //!   if all characters are escaped or only those that are neither letters nor digits, and soft line
 //!   breaks of quoted-printable;
 //! - a backslash before punctuation, as in Markdown;
@@ -38,7 +39,7 @@
 //!
 //! Of tokens whose anchor is in their middle, the characters before it must be in one piece: the items about
 //! folded hex, joined literals, gaps and dumps do not apply to them, and folded base64 of text must have lines of
-//! at least 64 characters. Tokens without an anchor are found in what is decoded as a whole (UTF-16, UTF-32, nested base64).
+//! at least 64 characters, and escaped characters before it may have 640 bytes. Tokens without an anchor are found in what is decoded as a whole (UTF-16, UTF-32, nested base64).
 //!
 //! For formats whose head has fewer than four bytes, not all alignments are found. Shaped tokens are not
 //! searched for: only a checksum distinguishes an encoded token from other data. In the names of git trees
@@ -183,7 +184,9 @@ impl EncodedSearch<'_> {
                 let part = run.start..run.end.min(search.part.end);
                 let prefilter = &self.literals.escape_prefilter;
                 prefilter.find(&search.bytes[..run.end], part, |hit| {
-                    for &escape in &self.literals.escapes[hit.needle].escapes {
+                    let escapes = self.literals.escapes[hit.needle].escapes.iter();
+                    let text = &search.bytes[hit.start..];
+                    for &escape in escapes.filter(|it| it.begins(text)) {
                         let place = EscapedCharacter { escape, at: hit.start, run: run.clone() };
                         self.escaped(search, &place, scratch, on);
                     }

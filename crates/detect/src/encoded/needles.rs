@@ -4,6 +4,7 @@
 //! characters, so that several forms and heads share them; decoding from a hit decides.
 
 use super::decode::Scheme;
+use super::escape::escape;
 use crate::anchor::AnchorKind;
 use crate::encoding::Layer;
 use ddpatrol_token::Anchor;
@@ -37,6 +38,13 @@ impl RunNeedle {
 pub(super) struct Escape {
     pub(super) layer: Layer,
     pub(super) byte: u8,
+}
+
+impl Escape {
+    /// Returns `true` if `text` begins with the escaped character.
+    pub(super) fn begins(self, text: &[u8]) -> bool {
+        escape(self.layer, text).is_some_and(|it| it.byte == Some(self.byte))
+    }
 }
 
 /// The minimum length of a literal. Heads of three bytes or fewer are not searched in all forms.
@@ -155,7 +163,8 @@ pub(super) fn escape_needles(anchors: &[u8]) -> Vec<EscapeNeedle> {
     needles
 }
 
-/// Returns the escaped forms of a character.
+/// Returns the escaped forms of a character. Of a number with leading zeros, which may be of any length, only the first
+/// zero is part of the literal.
 fn escaped_forms(byte: u8) -> Vec<(Vec<u8>, Escape)> {
     let forms = [
         (Layer::Percent, vec![format!("%{byte:02X}"), format!("%{byte:02x}")]),
@@ -167,6 +176,7 @@ fn escaped_forms(byte: u8) -> Vec<(Vec<u8>, Escape)> {
                 format!("\\u{byte:04X}"),
                 format!("\\u{{{byte:x}}}"),
                 format!("\\u{{{byte:X}}}"),
+                "\\u{0".to_owned(),
             ],
         ),
         (Layer::HexEscape, vec![format!("\\x{byte:02x}"), format!("\\x{byte:02X}")]),
@@ -182,10 +192,12 @@ fn escaped_forms(byte: u8) -> Vec<(Vec<u8>, Escape)> {
             Layer::Html,
             vec![
                 format!("&#{byte};"),
-                format!("&#0{byte};"),
                 format!("&#x{byte:x};"),
                 format!("&#x{byte:X};"),
                 format!("&#X{byte:X};"),
+                "&#0".to_owned(),
+                "&#x0".to_owned(),
+                "&#X0".to_owned(),
             ],
         ),
     ];
