@@ -3,7 +3,7 @@
 
 use super::error::PageError;
 use super::layout::{self, Frame};
-use super::params::encode;
+use super::params::{Params, encode};
 use super::state::{SharedWeb, Web};
 use super::visitor::Visitor;
 use crate::api::error::ApiError;
@@ -43,6 +43,9 @@ pub(super) async fn require_visitor(
     let (mut parts, body) = request.into_parts();
     if let Err(error) = check_form(&web, &parts) {
         return finish(&web, error.into_response(), Frame::Outside);
+    }
+    if let Some(redirect) = without_tokens(&parts) {
+        return finish(&web, redirect, Frame::Outside);
     }
     let visitor = match Visitor::find(&web, &parts).await {
         Ok(Some(visitor)) => visitor,
@@ -123,6 +126,16 @@ fn check_form(web: &Web, parts: &Parts) -> Result<(), PageError> {
 pub(super) fn host(parts: &Parts) -> Option<&str> {
     let header = || parts.headers.get(header::HOST).and_then(|value| value.to_str().ok());
     parts.uri.authority().map(|authority| authority.as_str()).or_else(header)
+}
+
+/// Redirects from an address with an access token, such as one that was pasted into a search field, to one with
+/// its alias, so that pages, links and the history of the browser do not contain it.
+fn without_tokens(parts: &Parts) -> Option<Response> {
+    if parts.method != Method::GET && parts.method != Method::HEAD {
+        return None;
+    }
+    let query = Params::parse(parts.uri.query()?).ok()?.without_tokens()?;
+    Some(Redirect::to(&format!("{}{query}", parts.uri.path())).into_response())
 }
 
 async fn with_reminders(

@@ -1,7 +1,10 @@
 //! Decoded parameters of a query or a form.
 
 use super::error::PageError;
+use crate::redact::{holds_token, redact};
 use axum::http::StatusCode;
+use ddpatrol_token::Uuid;
+use ddpatrol_token::datadog::is_secret;
 
 /// Decoded pairs of a query or a form, in order.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +39,15 @@ impl Params {
         self.0.iter().filter(move |pair| pair.0 == name).map(|pair| pair.1.as_str())
     }
 
+    /// Returns the query without access tokens; `None` if it contains none.
+    pub(super) fn without_tokens(&self) -> Option<String> {
+        self.0.iter().find(|(name, value)| holds_token(name) || holds_token(value))?;
+        let clean =
+            |(name, value): &(String, String)| (redact(name).into_owned(), without_token(value));
+        let pairs: Vec<(String, String)> = self.0.iter().map(clean).collect();
+        Some(encode(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
+    }
+
     /// Returns the query with some parameters replaced; an empty value removes one.
     pub(super) fn with(&self, changes: &[(&str, &str)]) -> String {
         let kept = self
@@ -45,6 +57,20 @@ impl Params {
         let kept = kept.map(|pair| (pair.0.as_str(), pair.1.as_str()));
         let added = changes.iter().copied().filter(|change| !change.1.is_empty());
         encode(kept.chain(added))
+    }
+}
+
+/// Returns a value of a query without access tokens: the alias of a whole token, which the pages search for, and
+/// otherwise the redacted text.
+fn without_token(value: &str) -> String {
+    let mut parts = value.trim().split('_');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some("ddpat" | "ddsat"), Some(alias), Some(secret), None)
+            if is_secret(secret.as_bytes()) && Uuid::from_alias(alias.as_bytes()).is_some() =>
+        {
+            alias.to_owned()
+        }
+        _ => redact(value).into_owned(),
     }
 }
 

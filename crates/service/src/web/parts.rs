@@ -3,6 +3,7 @@
 
 use super::params::Params;
 use crate::expiry::Expiry;
+use crate::redact::redact;
 use crate::store::listing::state_name;
 use crate::store::tokens::Token;
 use crate::time;
@@ -14,10 +15,11 @@ use std::borrow::Cow;
 /// Number of scopes that a row of a list shows.
 const SCOPES_IN_ROW: usize = 2;
 
-/// Returns a text with its control, bidirectional and invisible characters as code points.
+/// Returns a text without access tokens, and with its control, bidirectional and invisible characters as code points.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
+    let text = redact(text);
     if !text.chars().any(is_deceptive) {
-        return Cow::Borrowed(text);
+        return text;
     }
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {

@@ -12,6 +12,7 @@ use super::token_parts::{neighbours, notice, own_table, search_form, token_query
 use super::user_lists::{self, list_users};
 use super::visitor::Visitor;
 use crate::permission::Permission::{OrgAppKeysRead, ServiceAccountWrite};
+use crate::redact::redact;
 use crate::refusal::Refusal;
 use crate::service_accounts::{AccountUpdate, NewAccount};
 use crate::store::token_pages::UserActivity;
@@ -136,14 +137,14 @@ fn form(visitor: &Visitor, draft: &AccountDraft) -> Response {
             (hidden_fields(visitor))
             @if let Some(problem) = problem { p.warning role="alert" { (visible(problem)) } }
             (field("name", "Name", None, html! {
-                input #name type="text" name="name" value=(draft.name) required maxlength="255" autocomplete="off" dir="auto";
+                input #name type="text" name="name" value=(redact(&draft.name)) required maxlength="255" autocomplete="off" dir="auto";
             }))
             (field("email", "Email address", None, html! {
-                input #email type="email" name="email" value=(draft.email) required maxlength="255" autocomplete="off" spellcheck="false" aria-describedby="email-hint";
+                input #email type="email" name="email" value=(redact(&draft.email)) required maxlength="255" autocomplete="off" spellcheck="false" aria-describedby="email-hint";
                 p.hint #email-hint { "An address of the team that runs the program. It is unique and receives nothing." }
             }))
             (field("title", "Title", None, html! {
-                input #title type="text" name="title" value=(draft.title) maxlength="255" autocomplete="off" dir="auto" aria-describedby="title-hint";
+                input #title type="text" name="title" value=(redact(&draft.title)) maxlength="255" autocomplete="off" dir="auto" aria-describedby="title-hint";
                 p.hint #title-hint { "Optional." }
             }))
             div.buttons { button.primary { "Add service account" } a.button href=(PATH) { "Cancel" } }

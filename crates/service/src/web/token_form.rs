@@ -14,6 +14,7 @@ use super::visitor::Visitor;
 use crate::caller::Caller;
 use crate::expiry::Expiry;
 use crate::permission::Permission::{OrgAppKeysWrite, ServiceAccountWrite, UserAppKeys};
+use crate::redact::redact;
 use crate::refusal::Refusal;
 use crate::store::tokens::Token;
 use crate::store::users::User;
@@ -165,7 +166,7 @@ fn name_field(draft: &Draft) -> Markup {
         "Name",
         problem,
         html! {
-            input #name type="text" name="name" value=(draft.name) required maxlength=(MAX_NAME) autocomplete="off" dir="auto"
+            input #name type="text" name="name" value=(redact(&draft.name)) required maxlength=(MAX_NAME) autocomplete="off" dir="auto"
                 aria-invalid=[problem.map(|_| "true")] aria-describedby={ "name-hint" (if problem.is_some() { " name-problem" } else { "" }) };
             p.hint #name-hint { "What uses the token, for example “deploy dashboards”. Other people can see it." }
         },
@@ -181,7 +182,7 @@ fn owner_field(visitor: &Visitor, draft: &Draft) -> Markup {
         "Owner",
         problem,
         html! {
-            input #owner type="email" name="owner" value=(value) autocomplete="off" spellcheck="false"
+            input #owner type="email" name="owner" value=(redact(value)) autocomplete="off" spellcheck="false"
                 aria-invalid=[problem.map(|_| "true")] aria-describedby={ "owner-hint" (if problem.is_some() { " owner-problem" } else { "" }) };
             p.hint #owner-hint { "The email address of the person who the token acts as." }
         },
@@ -218,7 +219,7 @@ fn expiry_field(caller: &Caller, owner: &FormOwner, draft: &Draft) -> Markup {
                     input type="radio" name="lifetime" value="date" checked[draft.lifetime == "date"];
                     span { "Date" }
                 }
-                input.date type="date" name="date" value=(draft.date) min=(first) max=(last) aria-label="Date of expiration";
+                input.date type="date" name="date" value=(redact(&draft.date)) min=(first) max=(last) aria-label="Date of expiration";
             }
             (problem_markup("expiry", problem))
             p.hint #expiry-hint {

@@ -14,6 +14,7 @@ use super::visitor::Visitor;
 use crate::caller::Caller;
 use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite, UserAccessRead};
 use crate::permission::{Permission, Permissions};
+use crate::redact::redact;
 use crate::refusal::Refusal;
 use crate::sessions::is_person;
 use crate::store::token_pages::UserActivity;
@@ -170,10 +171,10 @@ fn new_form(visitor: &Visitor, draft: &PersonDraft) -> Response {
             (hidden_fields(visitor))
             @if let Some(problem) = problem { p.warning role="alert" { (visible(problem)) } }
             (field("email", "Email address", None, html! {
-                input #email type="email" name="email" value=(draft.email) required maxlength="255" autocomplete="off" spellcheck="false";
+                input #email type="email" name="email" value=(redact(&draft.email)) required maxlength="255" autocomplete="off" spellcheck="false";
             }))
             (field("name", "Name", None, html! {
-                input #name type="text" name="name" value=(draft.name) maxlength="255" autocomplete="off" dir="auto" aria-describedby="name-hint";
+                input #name type="text" name="name" value=(redact(&draft.name)) maxlength="255" autocomplete="off" dir="auto" aria-describedby="name-hint";
                 p.hint #name-hint { "Optional. The email address is shown instead." }
             }))
             (permission_boxes(&visitor.caller, draft.chosen))

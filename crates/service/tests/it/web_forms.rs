@@ -232,3 +232,45 @@ fn repeated_attempts_to_sign_in_are_limited() {
     let code = link_code(&database, ADMINISTRATOR);
     browser.send("/sign-in/link", &[("code", &code)]).expect(303);
 }
+
+#[test]
+fn a_pasted_token_is_in_no_page_and_no_address() {
+    let database = Database::sqlite();
+    let (server, root) = Server::first(&database, &[]);
+    let mut browser = Browser::signed_in(&server, &database, ADMINISTRATOR);
+    let token = shown_token(&browser.submit("/tokens/new", "/tokens", &CREATION).expect(201));
+    let alias = token.split('_').nth(1).unwrap();
+    for (path, name) in [
+        ("/tokens", "q"),
+        ("/organization/tokens", "q"),
+        ("/organization/tokens", "owner"),
+        ("/organization/users", "q"),
+        ("/security/audit", "q"),
+        ("/security/audit", "token"),
+        ("/security/audit", "person"),
+    ] {
+        let answer = browser.open(&format!("{path}?{name}=+{token}&sort=name")).expect(303);
+        let location = answer.header("location").unwrap().to_owned();
+        assert_eq!(location, format!("{path}?{name}={alias}&sort=name"));
+        let page = browser.open(&location).text();
+        assert!(!page.contains(&token), "{path}?{name}");
+    }
+    let found = browser.open(&format!("/tokens?q={alias}")).expect(200).text();
+    assert!(found.contains("from a page"), "{found}");
+    let misspelled = format!("/tokens?q=x{}", &token[..token.len() - 1]);
+    let answer = browser.open(&misspelled).expect(303);
+    assert_eq!(answer.header("location").unwrap(), "/tokens?q=xddpat_%5Bredacted%5D");
+
+    let id = own_token(&server, &root, "from a page");
+    let edit = format!("/tokens/{id}/edit");
+    let users = "/organization/users/new";
+    let named = [("name", token.as_str()), ("lifetime", "30"), ("scope", "dashboards_read")];
+    for (page, path, fields) in [
+        (&*edit, &*edit, &named[..]),
+        ("/tokens/new", "/tokens", &named[..]),
+        (users, users, &[("email", token.as_str()), ("name", token.as_str())]),
+    ] {
+        let answer = browser.submit(page, path, fields);
+        assert!(!answer.text().contains(&token), "{path}: {}", answer.text());
+    }
+}
