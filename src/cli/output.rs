@@ -87,8 +87,7 @@ impl Output {
     fn open(report: &ReportArg) -> anyhow::Result<Self> {
         let destination = match &report.path {
             None => Destination::Stdout(BufWriter::new(io::stdout())),
-            Some(path) => open_path(path)
-                .with_context(|| format!("cannot write report to {}", path.display()))?,
+            Some(path) => open_path(path).with_context(|| write_failure(path))?,
         };
         Ok(Self { format: report.format, path: report.path.clone(), destination })
     }
@@ -135,6 +134,23 @@ impl Output {
         document: &Document,
         options: &ReportOptions<'_>,
     ) -> anyhow::Result<()> {
+        let rendered = self.render(document, options);
+        match &self.path {
+            Some(path) => rendered.with_context(|| write_failure(path))?,
+            None => rendered?,
+        }
+        let is_file = matches!(self.destination, Destination::File(..));
+        let path = self.path.clone().filter(|_| is_file);
+        self.finish()?;
+        if let Some(path) = path.filter(|_| !options.quiet && !options.context.surface.is_hook()) {
+            let tokens = count(document.summary.proven, "token");
+            print_error(&format!("{}: {tokens}", path.display()));
+        }
+        Ok(())
+    }
+
+    /// Writes a report, without completing it.
+    fn render(&mut self, document: &Document, options: &ReportOptions<'_>) -> anyhow::Result<()> {
         let suppressed = options.suppressed;
         let text_options = self.text_options(options, options.context);
         let format = self.format;
@@ -150,13 +166,6 @@ impl Output {
             ReportFormat::Junit => junit::write(document, out)?,
             ReportFormat::Gitlab => gitlab::write(document, out)?,
             ReportFormat::Jsonl => json::write_lines(document, out)?,
-        }
-        let is_file = matches!(self.destination, Destination::File(..));
-        let path = self.path.take().filter(|_| is_file);
-        self.finish()?;
-        if let Some(path) = path.filter(|_| !options.quiet && !options.context.surface.is_hook()) {
-            let tokens = count(document.summary.proven, "token");
-            print_error(&format!("{}: {tokens}", path.display()));
         }
         Ok(())
     }
@@ -190,9 +199,15 @@ impl Output {
     pub(super) fn finish(self) -> anyhow::Result<()> {
         match self.destination {
             Destination::Stdout(mut out) => out.flush()?,
-            Destination::Device(mut out) => out.flush()?,
+            Destination::Device(mut out) => {
+                let flushed = out.flush();
+                match &self.path {
+                    Some(path) => flushed.with_context(|| write_failure(path))?,
+                    None => flushed?,
+                }
+            }
             Destination::File(out, path) => {
-                let failed = || format!("cannot write report to {}", path.display());
+                let failed = || write_failure(&path);
                 let file = out.into_inner().map_err(io::IntoInnerError::into_error);
                 let file = file.with_context(failed)?;
                 file.persist(&path).map_err(|error| error.error).with_context(failed)?;
@@ -200,6 +215,11 @@ impl Output {
         }
         Ok(())
     }
+}
+
+/// Returns the message about a report that cannot be written.
+fn write_failure(path: &Path) -> String {
+    format!("cannot write report to {}", path.display())
 }
 
 /// Returns the git command that a failing run stops.

@@ -260,7 +260,7 @@ fn an_argument_that_is_not_text_is_named() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_standard_output_is_named() {
+fn a_full_destination_is_named() {
     let repo = Repo::with_files(&[("x", "clean")]);
     for format in ["text", "json", "sarif", "csv"] {
         let mut command = repo.ddpatrol(repo.path(), &["scan", "--report", format]);
@@ -269,5 +269,13 @@ fn a_full_standard_output_is_named() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{format}: {text}");
         assert!(text.contains("cannot write standard output: No space left"), "{format}: {text}");
+        let report = format!("{format}=/dev/full");
+        let mut command = repo.ddpatrol(repo.path(), &["scan", "--report", &report]);
+        let output = command.output().expect("the command runs");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            text.contains("cannot write report to /dev/full: No space left"),
+            "{format}: {text}"
+        );
     }
 }
