@@ -184,9 +184,9 @@ impl EncodedSearch<'_> {
                 let part = run.start..run.end.min(search.part.end);
                 let prefilter = &self.literals.escape_prefilter;
                 prefilter.find(&search.bytes[..run.end], part, |hit| {
-                    let escapes = self.literals.escapes[hit.needle].escapes.iter();
                     let text = &search.bytes[hit.start..];
-                    for &escape in escapes.filter(|it| it.begins(text)) {
+                    let needle = &self.literals.escapes[hit.needle];
+                    for &escape in needle.escapes_in(text) {
                         let place = EscapedCharacter { escape, at: hit.start, run: run.clone() };
                         self.escaped(search, &place, scratch, on);
                     }

@@ -40,13 +40,6 @@ pub(super) struct Escape {
     pub(super) byte: u8,
 }
 
-impl Escape {
-    /// Returns `true` if `text` begins with the escaped character.
-    pub(super) fn begins(self, text: &[u8]) -> bool {
-        escape(self.layer, text).is_some_and(|it| it.byte == Some(self.byte))
-    }
-}
-
 /// The minimum length of a literal. Heads of three bytes or fewer are not searched in all forms.
 const SHORTEST: usize = 3;
 
@@ -145,6 +138,22 @@ pub(super) fn anchor(head: &[u8]) -> (u8, usize) {
 pub(super) struct EscapeNeedle {
     pub(super) text: Vec<u8>,
     pub(super) escapes: Vec<Escape>,
+}
+
+impl EscapeNeedle {
+    /// Lists the escapes with which `text` begins.
+    pub(super) fn escapes_in(&self, text: &[u8]) -> impl Iterator<Item = &Escape> {
+        // Most escapes of a literal have the same layer.
+        let mut read: Option<(Layer, Option<u8>)> = None;
+        self.escapes.iter().filter(move |it| {
+            let byte = match read {
+                Some((layer, byte)) if layer == it.layer => byte,
+                _ => escape(it.layer, text).and_then(|found| found.byte),
+            };
+            read = Some((it.layer, byte));
+            byte == Some(it.byte)
+        })
+    }
 }
 
 /// Derives the literals of escaped characters.
