@@ -233,8 +233,8 @@ fn inside(visitor: &Visitor, title: &str, section: Section, content: &Markup) ->
 fn logo() -> Markup {
     html! {
         svg.logo viewBox="0 0 20 20" width="20" height="20" aria-hidden="true" {
-            path d="M10 1 2.5 4v5.2c0 4.6 3.1 8 7.5 9.8 4.4-1.8 7.5-5.2 7.5-9.8V4L10 1z" fill="currentColor";
-            path class="keyhole" d="M10 6.2a2.3 2.3 0 0 0-1.1 4.3l-.6 3.3h3.4l-.6-3.3A2.3 2.3 0 0 0 10 6.2z";
+            path d="M10 1 2.5 4v5.2c0 4.6 3.1 8 7.5 9.8 4.4-1.8 7.5-5.2 7.5-9.8V4L10 1z" fill="currentColor" {}
+            path class="keyhole" d="M10 6.2a2.3 2.3 0 0 0-1.1 4.3l-.6 3.3h3.4l-.6-3.3A2.3 2.3 0 0 0 10 6.2z" {}
         }
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn list(
         div.heading {
             div {
                 h1 { "Leaks" }
-                p.lead { "Access tokens that were found outside: reported by " code { "ddpatrol scan --revoke" } ", by GitHub secret scanning, or by anyone who has the token." }
+                p.lead { "Access tokens that were found where they should not be: reported by " code { "ddpatrol scan --revoke" } ", by GitHub secret scanning, or by anyone who has the token." }
             }
         }
         nav.presets aria-label="Leaks" {

@@ -40,7 +40,7 @@ pub(super) async fn list(
     let listed = list_users(&web, caller, kind, &params, PATH).await?;
     let content = html! {
         div.heading {
-            div { h1 { "Service Accounts" } p.lead { "Programs that call the API on their own behalf. Their tokens may live without an end." } }
+            div { h1 { "Service Accounts" } p.lead { "Programs that call the API on their own behalf. Their tokens need not expire." } }
             @if caller.has(ServiceAccountWrite) { a.button.primary href={ (PATH) "/new" } { span aria-hidden="true" { "+ " } "Add service account" } }
         }
         @if listed.users.is_empty() && !listed.is_filtered {

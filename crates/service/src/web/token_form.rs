@@ -184,7 +184,7 @@ fn owner_field(visitor: &Visitor, draft: &Draft) -> Markup {
         html! {
             input #owner type="email" name="owner" value=(redact(value)) autocomplete="off" spellcheck="false"
                 aria-invalid=[problem.map(|_| "true")] aria-describedby={ "owner-hint" (if problem.is_some() { " owner-problem" } else { "" }) };
-            p.hint #owner-hint { "The email address of the person who the token acts as." }
+            p.hint #owner-hint { "The email address of the person whose token it is." }
         },
     )
 }

@@ -107,8 +107,14 @@ fn the_number_of_connections_is_an_option() {
             });
         }
         for _ in 0..20 {
-            assert!(count() <= 10, "{} connections", count());
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            // A connection that was closed is listed until its process has ended.
+            let pause = || std::thread::sleep(std::time::Duration::from_millis(50));
+            let counts = std::iter::repeat_with(|| {
+                pause();
+                count()
+            });
+            let least = counts.take(5).find(|it| *it <= 10);
+            assert!(least.is_some(), "{} connections", count());
         }
     });
     let mut command = ddpatrold();

@@ -1,4 +1,4 @@
-//! Service accounts: users without a person, with tokens that may live without an end.
+//! Service accounts: users without a person, with tokens that need not expire.
 
 use crate::database::Database;
 use crate::http::{Answer, Request};

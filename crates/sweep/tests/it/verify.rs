@@ -6,6 +6,7 @@ use ddpatrol_test_repo::Repo;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -78,6 +79,23 @@ impl Sweeps {
         Self { folder: TempDir::new().unwrap(), repositories: repositories.collect() }
     }
 
+    /// Replaces the scanner by one that cannot verify tokens of a repository.
+    fn break_verification(&self) {
+        let path = self.folder.path().join("scanner");
+        let real = scanner();
+        let script = format!(
+            "#!/bin/sh\ncase \"$*\" in *--known-verdicts*) echo broken >&2; exit 2;; esac\nexec '{}' \"$@\"\n",
+            real.display()
+        );
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn scanner(&self) -> PathBuf {
+        let broken = self.folder.path().join("scanner");
+        if broken.exists() { broken } else { scanner() }
+    }
+
     pub(crate) fn store(&self) -> PathBuf {
         self.folder.path().join("store")
     }
@@ -90,7 +108,7 @@ impl Sweeps {
         std::fs::write(&list, lines.join("\n")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_ddpatrol-sweep"));
         command.arg("run").arg(&list).arg("--store").arg(self.store()).args(["--sweep", sweep]);
-        command.arg("--scanner").arg(scanner()).args(["--verify", "--verify-pause", "2"]);
+        command.arg("--scanner").arg(self.scanner()).args(["--verify", "--verify-pause", "2"]);
         command.args(["--issuer", &issuer.server.url, "--jobs", "3"]).args(args);
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
         command
@@ -252,8 +270,9 @@ fn an_inconclusive_answer_is_unknown_and_not_repeated_for_each_repository() {
 fn a_verification_that_fails_keeps_the_findings_and_is_reported() {
     let token = token(8);
     let sweeps = Sweeps::new(&[&token]);
+    sweeps.break_verification();
     let issuer = Issuer::start();
-    let output = sweeps.run("w1", &issuer, &["--datadog-site", "datadoghq.example"]);
+    let output = sweeps.run("w1", &issuer, &[]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(errors(&output).contains("not verified"), "{output:?}");
     assert_eq!(sweeps.verdicts("w1"), ["unknown"]);
@@ -263,7 +282,7 @@ fn a_verification_that_fails_keeps_the_findings_and_is_reported() {
 fn task(sweeps: &Sweeps, issuer: &Issuer, args: &[&str]) -> Vec<Value> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ddpatrol-sweep"));
     command.args(["task", "--sweep", "w1", "--store"]).arg(sweeps.store());
-    command.arg("--scanner").arg(scanner()).args(["--verify", "--verify-pause", "2"]);
+    command.arg("--scanner").arg(sweeps.scanner()).args(["--verify", "--verify-pause", "2"]);
     command.args(["--issuer", &issuer.server.url]).args(args);
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -301,8 +320,9 @@ fn tasks_verify_a_token_once_and_repeat_nothing_that_is_done() {
 #[test]
 fn a_task_reports_tokens_that_could_not_be_verified_and_keeps_its_result() {
     let sweeps = Sweeps::new(&[&token(32)]);
+    sweeps.break_verification();
     let issuer = Issuer::start();
-    let lines = task(&sweeps, &issuer, &["--datadog-site", "datadoghq.example"]);
+    let lines = task(&sweeps, &issuer, &[]);
     assert_eq!(lines[0]["status"], "complete", "{lines:?}");
     assert!(lines[0]["unverified"].is_string(), "{lines:?}");
     assert_eq!(sweeps.verdicts("w1"), ["unknown"]);
