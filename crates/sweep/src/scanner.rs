@@ -157,7 +157,7 @@ impl Scanner {
         let output = output.with_context(|| format!("cannot run `{}`", self.program.display()))?;
         if !output.status.success() {
             let errors = String::from_utf8_lossy(&output.stderr);
-            bail!("{}", errors.trim().trim_start_matches("error: "));
+            bail!("{}", errors.trim().trim_start_matches("ddpatrol: "));
         }
         Ok(())
     }
@@ -231,19 +231,24 @@ impl Scanner {
             is_complete: report.complete,
             summary: report.summary,
             findings: proven.map(|it| it.finding).collect(),
-            issues: report.diagnostics.into_iter().map(|it| in_repository(it, mirror)).collect(),
+            issues: in_repository(report.diagnostics, mirror),
             state: State(std::fs::read(&state_file).unwrap_or_default()),
         })
     }
 }
 
-/// Removes the place of the mirror from an issue, because only the repository is known to readers.
-fn in_repository(issue: Issue, mirror: &Path) -> Issue {
-    let mut message = issue.message;
-    for folder in [Some(mirror.to_owned()), mirror.canonicalize().ok()].into_iter().flatten() {
-        message = message.replace(&format!("{}/", folder.display()), "");
+/// Removes the place of the mirror from issues, because only the repository is known to readers.
+fn in_repository(mut issues: Vec<Issue>, mirror: &Path) -> Vec<Issue> {
+    let folders = [Some(mirror.to_owned()), mirror.canonicalize().ok()];
+    let prefixes: Vec<String> =
+        folders.into_iter().flatten().map(|it| format!("{}/", it.display())).collect();
+    for issue in &mut issues {
+        for prefix in &prefixes {
+            issue.message = issue.message.replace(prefix, "");
+        }
+        issue.path.take_if(|path| path == ".");
     }
-    Issue { message, path: issue.path.filter(|path| path != "."), ..issue }
+    issues
 }
 
 /// Fails unless each group has a rule: the scans would fail one by one.

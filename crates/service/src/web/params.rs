@@ -63,9 +63,9 @@ impl Params {
 /// Returns a value of a query without access tokens: the alias of a whole token, which the pages search for, and
 /// otherwise the redacted text.
 fn without_token(value: &str) -> String {
-    let mut parts = value.trim().split('_');
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some("ddpat" | "ddsat"), Some(alias), Some(secret), None)
+    let parts: Vec<&str> = value.trim().split('_').collect();
+    match parts[..] {
+        ["ddpat" | "ddsat", alias, secret]
             if is_secret(secret.as_bytes()) && Uuid::from_alias(alias.as_bytes()).is_some() =>
         {
             alias.to_owned()

@@ -12,6 +12,7 @@ pub use finding::{
 };
 
 use crate::repository::{Repository, RepositoryKey};
+use ddpatrol_scan::quantity::count;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -141,10 +142,9 @@ impl RepositoryResult {
         let is_unread = |it: &&Issue| it.kind == "unread";
         let first = self.issues.iter().find(is_unread).or(self.issues.first())?;
         let path = first.path.as_ref().map(|path| format!("{path}: ")).unwrap_or_default();
-        let others = match self.issues.len() {
-            1 => String::new(),
-            2 => " (and 1 other issue)".to_owned(),
-            len => format!(" (and {} other issues)", len - 1),
+        let others = match self.issues.len() - 1 {
+            0 => String::new(),
+            others => format!(" (and {})", count(others, "other issue")),
         };
         Some(format!("{path}{}{others}", first.message))
     }
