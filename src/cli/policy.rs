@@ -15,8 +15,7 @@ pub(super) use source::{BaselineMode, PolicySource};
 
 use super::args::SharedArgs;
 use crate::config::{
-    Acknowledgments, BASELINE_NAME, Config, Exclude, FailLevel, NAME, NamedRule,
-    UnusedAcknowledgment,
+    Acknowledgments, BASELINE_NAME, Config, Exclude, FailLevel, Located, NAME, UnusedAcknowledgment,
 };
 use crate::redact::Masker;
 use crate::rules::{self, RuleSet};
@@ -66,13 +65,11 @@ fn used_groups(
     rules: &RuleSet,
     shared: &SharedArgs,
     config: &Config,
-    path: &Path,
 ) -> anyhow::Result<Vec<String>> {
     let mut groups = shared.rules.groups.clone();
     groups.iter().try_for_each(|group| rules.require_group(group))?;
-    for NamedRule { name, line, column } in &config.groups {
-        let place = || format!("{}:{line}:{column}", path.display());
-        rules.require_group(name).with_context(place)?;
+    for Located { value: name, position } in &config.groups {
+        rules.require_group(name).with_context(|| position.to_string())?;
         groups.push(name.clone());
     }
     Ok(groups)
@@ -95,13 +92,14 @@ impl Policy {
         for added in &shared.rules.added {
             loader.add_rules(&mut rules, &PolicyFile::by_user(here.join(added)))?;
         }
-        for named in &config.rules {
-            loader.add_rules(&mut rules, &PolicyFile::by_configuration(&folder, named))?;
+        for Located { value: name, position } in &config.rules {
+            loader
+                .add_rules(&mut rules, &PolicyFile::by_configuration(&folder, name))
+                .with_context(|| position.to_string())?;
         }
-        let groups = used_groups(&rules, shared, &config, &path)?;
-        for out in &config.leave_out {
-            let place = || format!("{}:{}:{}", path.display(), out.line, out.column);
-            rules.require(&out.name).with_context(place)?;
+        let groups = used_groups(&rules, shared, &config)?;
+        for Located { value: id, position } in &config.leave_out {
+            rules.require(id).with_context(|| position.to_string())?;
         }
         let only = &shared.rules.only;
         if only.is_empty() {
@@ -109,27 +107,27 @@ impl Policy {
         }
         let all = Arc::new(rules);
         let mut rules = Arc::clone(&all);
-        for out in config.leave_out.iter().filter(|out| all.get(&out.name).is_some()) {
-            Arc::make_mut(&mut rules).remove(&out.name)?;
+        let left_out = config.leave_out.iter().map(|it| it.value.as_str());
+        for id in left_out.filter(|id| all.get(id).is_some()) {
+            Arc::make_mut(&mut rules).remove(id)?;
         }
         if !only.is_empty() {
             rules = Arc::new(rules.restricted_to(only)?);
         }
-        let exclude = Exclude::new(folder.clone(), &config.exclude)
-            .with_context(|| path.display().to_string())?;
-        let acknowledgments = Acknowledgments::new(&folder, config.acknowledged)
-            .map_err(|error| anyhow::anyhow!("invalid `path` of an acknowledgment: {error}"))
-            .with_context(|| path.display().to_string())?;
+        let exclude = Exclude::new(folder.clone(), &config.exclude)?;
+        let acknowledgments = Acknowledgments::new(&folder, config.acknowledged)?;
         let flag = shared.baseline.as_ref().map(|it| PolicyFile::by_user(here.join(it)).baseline());
-        let configured = || {
-            let name = config.baseline.as_ref()?;
-            Some(PolicyFile::by_configuration(&folder, name).baseline())
-        };
-        let baseline = flag.or_else(configured);
+        let setting = config.baseline.as_ref().filter(|_| flag.is_none());
+        let configured =
+            setting.map(|it| PolicyFile::by_configuration(&folder, &it.value).baseline());
+        let baseline = flag.or(configured);
         let default = loader.default_baseline();
         let known = match (&baseline, baseline_mode) {
             (_, BaselineMode::Ignore) => None,
-            (Some(file), BaselineMode::Apply) => loader.baseline(file)?,
+            (Some(file), BaselineMode::Apply) => match setting {
+                Some(it) => loader.baseline(file).with_context(|| it.position.to_string())?,
+                None => loader.baseline(file)?,
+            },
             (None, BaselineMode::Apply) if shared.no_config => None,
             (None, BaselineMode::Apply) => loader.found_baseline(&default)?,
         };
@@ -234,7 +232,7 @@ pub(super) fn current_baseline() -> anyhow::Result<PathBuf> {
     let loader = PolicyLoader { source: &source, notes: Vec::new() };
     let Some((text, place)) = loader.text(&file)? else { return Ok(default) };
     let config = Config::parse(Path::new(&place), &text)?;
-    Ok(config.baseline.map_or(default, |baseline| folder.join(baseline)))
+    Ok(config.baseline.map_or(default, |baseline| folder.join(baseline.value)))
 }
 
 #[cfg(test)]

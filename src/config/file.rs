@@ -2,29 +2,34 @@
 //!
 //! Input: the text. Output: settings, or the position of an unknown key or invalid value. Reads no files.
 
-use super::settings::{Config, ConfigError, FailLevel, NamedRule};
+use super::settings::{Config, ConfigError, ConfigPosition, FailLevel, Located};
 use crate::rules::line_column::{self, LineColumn};
 use crate::rules::quote::abbreviated;
-use ddpatrol_engine::{AcknowledgeEntry, IssueTarget};
+use ddpatrol_engine::{AcknowledgeEntry, Exclude, IssueTarget};
 use ddpatrol_scan::Code;
 use ddpatrol_scan::finding::suppression::AllowlistEntry;
 use jiff::civil::Date;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::slice;
 use toml::Spanned;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConfigFile {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "table")]
     rules: RulesTable,
     #[serde(default)]
     exclude: Vec<Spanned<String>>,
     #[serde(default)]
     fail_on: Option<Spanned<String>>,
     #[serde(default)]
-    baseline: Option<PathBuf>,
+    baseline: Option<Spanned<PathBuf>>,
     #[serde(default)]
     allow: Vec<Spanned<AllowTable>>,
     #[serde(default)]
@@ -35,7 +40,7 @@ pub(super) struct ConfigFile {
 #[serde(deny_unknown_fields)]
 struct RulesTable {
     #[serde(default)]
-    add: Vec<PathBuf>,
+    add: Vec<Spanned<PathBuf>>,
     #[serde(default)]
     leave_out: Vec<Spanned<String>>,
     #[serde(default)]
@@ -63,6 +68,25 @@ struct AcknowledgeTable {
     expires: Spanned<Day>,
 }
 
+/// Deserializes a table. Serde's derived implementation accepts an array, too, whose error misleads.
+fn table<'de, D: Deserializer<'de>, T: Deserialize<'de>>(input: D) -> Result<T, D::Error> {
+    struct TableVisitor<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a table")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    input.deserialize_map(TableVisitor(PhantomData))
+}
+
 /// A day, as a TOML date or a string.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -85,7 +109,7 @@ fn is_object_id(text: &str) -> bool {
 pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let place = ConfigText { path, text };
     let file: ConfigFile = toml::from_str(text).map_err(|error| {
-        place.error(error.span().unwrap_or(0..0), line_column::with_suggestion(error.message()))
+        place.error(error.span().unwrap_or(0..0), line_column::explained(error.message()))
     })?;
     let fail_on = file.fail_on.map(|level| place.level(&level)).transpose()?;
     let mut allowed: Vec<AllowlistEntry> = Vec::new();
@@ -105,17 +129,14 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         }
         allowed.push(entry);
     }
-    if let Some(glob) = file.exclude.iter().find(|glob| glob.get_ref().starts_with('!')) {
-        let message = "negated patterns are not supported: remove the `!`";
-        return Err(place.error(glob.span(), message.to_owned()));
-    }
+    file.exclude.iter().try_for_each(|glob| place.pattern(glob))?;
     Ok(Config {
-        rules: file.rules.add,
-        leave_out: file.rules.leave_out.iter().map(|it| place.named(it)).collect(),
-        groups: file.rules.groups.iter().map(|it| place.named(it)).collect(),
+        rules: file.rules.add.into_iter().map(|it| place.located(it)).collect(),
+        leave_out: file.rules.leave_out.into_iter().map(|it| place.located(it)).collect(),
+        groups: file.rules.groups.into_iter().map(|it| place.located(it)).collect(),
         exclude: file.exclude.into_iter().map(Spanned::into_inner).collect(),
         fail_on,
-        baseline: file.baseline,
+        baseline: file.baseline.map(|it| place.located(it)),
         allowed,
         acknowledged: file
             .acknowledge
@@ -126,14 +147,28 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
 }
 
 impl ConfigText<'_> {
-    fn error(&self, span: Range<usize>, message: String) -> ConfigError {
+    fn position(&self, span: &Range<usize>) -> ConfigPosition {
         let LineColumn { line, column } = line_column::of(self.text, span.start);
-        ConfigError { path: self.path.to_owned(), line, column, message }
+        ConfigPosition { path: self.path.to_owned(), line, column }
     }
 
-    fn named(&self, name: &Spanned<String>) -> NamedRule {
-        let LineColumn { line, column } = line_column::of(self.text, name.span().start);
-        NamedRule { name: name.get_ref().clone(), line, column }
+    fn error(&self, span: Range<usize>, message: String) -> ConfigError {
+        ConfigError { position: self.position(&span), message }
+    }
+
+    fn located<T>(&self, value: Spanned<T>) -> Located<T> {
+        Located { position: self.position(&value.span()), value: value.into_inner() }
+    }
+
+    /// Checks a pattern of paths.
+    fn pattern(&self, glob: &Spanned<String>) -> Result<(), ConfigError> {
+        if glob.get_ref().starts_with('!') {
+            let message = "negated patterns are not supported: remove the `!`".to_owned();
+            return Err(self.error(glob.span(), message));
+        }
+        Exclude::new(PathBuf::new(), slice::from_ref(glob.get_ref()))
+            .map_err(|error| self.error(glob.span(), error.to_string()))?;
+        Ok(())
     }
 
     fn level(&self, level: &Spanned<String>) -> Result<FailLevel, ConfigError> {
@@ -186,12 +221,9 @@ impl ConfigText<'_> {
             self.error(code.span(), format!("unknown issue code `{name}`{near}"))
         })?;
         let target = match (path, object) {
-            (Some(path), None) if !path.get_ref().starts_with('!') => {
-                IssueTarget::Path(path.get_ref().clone())
-            }
             (Some(path), None) => {
-                let message = "negated patterns are not supported: remove the `!`".to_owned();
-                return Err(self.error(path.span(), message));
+                self.pattern(path)?;
+                IssueTarget::Path(path.get_ref().clone())
             }
             (None, Some(object)) if is_object_id(object.get_ref()) => {
                 IssueTarget::Object(object.get_ref().clone())

@@ -11,7 +11,7 @@ pub use ddpatrol_engine::{
     AcknowledgeEntry, Acknowledgments, Exclude, ExcludePatternError, FolderExcludes, IssueTarget,
     PathKind, UnusedAcknowledgment,
 };
-pub use settings::{Config, ConfigError, FailLevel, NamedRule};
+pub use settings::{Config, ConfigError, ConfigPosition, FailLevel, Located};
 
 use std::path::Path;
 

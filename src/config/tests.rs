@@ -30,11 +30,15 @@ reason = "revoked on Monday"
 expires = "2027-02-01"
 "#;
     let config = Config::parse(Path::new("x.toml"), text).expect("it is right");
-    assert_eq!(config.rules, [PathBuf::from("rules/own.toml")]);
-    assert_eq!(config.leave_out, [NamedRule { name: "npm-token".into(), line: 8, column: 14 }]);
+    let at = |line, column| ConfigPosition { path: "x.toml".into(), line, column };
+    let own = Located { value: PathBuf::from("rules/own.toml"), position: at(7, 8) };
+    assert_eq!(config.rules, [own]);
+    let npm = Located { value: "npm-token".to_owned(), position: at(8, 14) };
+    assert_eq!(config.leave_out, [npm]);
     assert_eq!(config.exclude, ["vendor/", "*.snap"]);
     assert_eq!(config.fail_on, Some(FailLevel::Shaped));
-    assert_eq!(config.baseline, Some("known.json".into()));
+    let known = Located { value: "known.json".into(), position: at(4, 12) };
+    assert_eq!(config.baseline, Some(known));
     let [first, second] = &config.allowed[..] else { panic!("two entries: {config:?}") };
     assert_eq!(first.fingerprint.to_string(), "0123456789abcdef0123456789abcdef");
     assert_eq!(first.reason, "the documentation's example");
@@ -54,7 +58,11 @@ fn errors_contain_a_position_and_a_suggestion() {
         ("alow = []".to_owned(), "x.toml:1:1", "did you mean `allow`?"),
         ("\nfail-on = \"never\"".to_owned(), "x.toml:2:1", "did you mean `fail_on`?"),
         ("fail_on = \"provn\"".to_owned(), "x.toml:1:11", "did you mean \"proven\"?"),
-        ("fail_on = 1".to_owned(), "x.toml:1:11", "string"),
+        ("fail_on = 1".to_owned(), "x.toml:1:11", "expected a string, found an integer `1`"),
+        ("rules = [\"own.toml\"]".to_owned(), "x.toml:1:9", "expected a table, found an array"),
+        ("exclude = \"a\"".to_owned(), "x.toml:1:11", "expected an array, found a string"),
+        ("[exclude]\na = 1".to_owned(), "x.toml:1:1", "expected an array, found a table"),
+        ("exclude = [\"a\",\n\"b{c\"]".to_owned(), "x.toml:2:1", "invalid pattern `b{c`"),
         ("[rules]\nleaveout = []".to_owned(), "x.toml:2:1", "did you mean `leave_out`?"),
         ("[[allow]]\nfingerprint = \"12\"\nreason = \"x\"".to_owned(), "x.toml:2:15", "12 to 32 hex"),
         (allow(""), "x.toml:1:1", "missing field `reason`"),

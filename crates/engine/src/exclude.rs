@@ -56,9 +56,9 @@ impl PathKind {
     }
 }
 
-/// An invalid `exclude` pattern.
+/// An invalid pattern of paths.
 #[derive(Debug, thiserror::Error)]
-#[error("invalid `exclude` pattern {glob:?}: {reason}")]
+#[error("invalid pattern `{glob}`: {reason}")]
 pub struct ExcludePatternError {
     glob: String,
     reason: String,

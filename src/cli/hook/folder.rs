@@ -8,7 +8,7 @@ use super::script::{self, PASSED_ON, Scope};
 use crate::cli::args::HookPlaceArgs;
 use crate::cli::messages::print_error;
 use crate::cli::urls;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Read;
@@ -20,6 +20,9 @@ const MAX_SCRIPT: u64 = 1 << 20;
 
 /// The suffix under which `pre-commit install` keeps and runs an existing hook.
 pub(super) const LEGACY: &str = ".legacy";
+
+/// Advice for an invalid core.hooksPath.
+const FIND_SETTING: &str = "`git config --show-origin core.hooksPath` names the file that sets it";
 
 /// A folder of hooks.
 #[derive(Debug)]
@@ -40,6 +43,7 @@ pub(super) fn global() -> anyhow::Result<Folder> {
         Some(path) => path,
         None => default_global()?,
     };
+    require_folder(&path)?;
     Ok(Folder { path, scope: Scope::AllRepositories })
 }
 
@@ -57,7 +61,24 @@ pub(super) fn global_setting() -> Option<PathBuf> {
 /// Returns the folder from which git runs the hooks of a repository.
 pub(super) fn effective(repository: Option<&Path>) -> anyhow::Result<PathBuf> {
     let ask = ["rev-parse", "--path-format=absolute", "--git-path", "hooks"].map(OsStr::new);
-    Ok(PathBuf::from(git(&ask, repository)?))
+    let path = git(&ask, repository).map_err(|error| match error.to_string().as_str() {
+        "The empty string is not a valid path" => {
+            anyhow!("core.hooksPath is empty, so git runs no hooks; {FIND_SETTING}")
+        }
+        _ => error,
+    })?;
+    Ok(PathBuf::from(path))
+}
+
+/// Fails if git cannot run hooks from a path because it is not a folder.
+pub(super) fn require_folder(path: &Path) -> anyhow::Result<()> {
+    if path.exists() && !path.is_dir() {
+        bail!(
+            "core.hooksPath is {}, which is not a folder, so git runs no hooks; {FIND_SETTING}",
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 /// Returns `true` if two paths lead to the same folder.

@@ -103,6 +103,7 @@ fn refuse_unused(hooks: &[Hook], repository: Option<&Path>) -> anyhow::Result<()
 /// own if our hooks for all repositories run the hooks in it.
 fn choose(repository: Option<&Path>, hooks: &[Hook]) -> anyhow::Result<Folder> {
     let path = folder::effective(repository)?;
+    folder::require_folder(&path)?;
     let own = folder::own(repository)?;
     let scope = Scope::Repository;
     if folder::is_same(&path, &own) || Husky::of(&path).is_some() {

@@ -160,12 +160,10 @@ impl FolderPolicies {
                 let config = Config::parse(Path::new(&shown), &text)?;
                 policy.not_applied = settings_of_scan(&config).map(|it| format!("{it} of {shown}"));
                 let below = above(place, whole, folder);
-                policy.exclude =
-                    Exclude::new(below.clone(), &config.exclude).with_context(|| shown.clone())?;
+                policy.exclude = Exclude::new(below.clone(), &config.exclude)?;
                 policy.decisions.allowed = config.allowed;
-                policy.acknowledgments = Acknowledgments::new(&below, config.acknowledged)
-                    .with_context(|| format!("invalid `path` of an acknowledgment in {shown}"))?;
-                named = config.baseline.map(|it| PolicyFile::by_configuration(folder, &it));
+                policy.acknowledgments = Acknowledgments::new(&below, config.acknowledged)?;
+                named = config.baseline.map(|it| PolicyFile::by_configuration(folder, &it.value));
                 policy.files.push(shown);
             }
         }

@@ -138,6 +138,21 @@ fn a_hook_without_its_program_blocks_the_commit_with_a_message() {
 }
 
 #[test]
+fn a_hooks_path_that_disables_hooks_is_an_error_with_a_remedy() {
+    let repo = Repo::with_files(&[("x", "")]);
+    for (path, words) in [
+        ("/dev/null", "core.hooksPath is /dev/null, which is not a folder, so git runs no hooks"),
+        ("", "core.hooksPath is empty, so git runs no hooks"),
+    ] {
+        repo.git(&["config", "core.hooksPath", path]);
+        let ran = repo.run(&["hook", "install"]);
+        assert_eq!(ran.code(), Some(2), "{ran:?}");
+        assert!(ran.stderr().contains(words), "{ran:?}");
+        assert!(ran.stderr().contains("`git config --show-origin core.hooksPath`"), "{ran:?}");
+    }
+}
+
+#[test]
 fn hooks_are_installed_in_core_hookspath() {
     let repo = Repo::with_files(&[("a", "clean")]);
     let shared = repo.parent().join("shared hooks");

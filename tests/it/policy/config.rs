@@ -188,9 +188,14 @@ fn an_invalid_configuration_is_an_error_with_its_position() {
     for (text, words) in [
         ("alow = []", ".ddpatrol.toml:1:1: unknown field `alow`"),
         ("[rules]\nleave_out = [\"npm\"]", ".ddpatrol.toml:2:14: unknown rule `npm`"),
-        ("[rules]\nadd = [\"none.toml\"]", "none.toml"),
-        ("baseline = \"none.json\"", "baseline none.json does not exist"),
-        ("exclude = [\"a[\"]", "invalid `exclude` pattern"),
+        ("[rules]\nadd = [\"none.toml\"]", ".ddpatrol.toml:2:8: cannot read rules from"),
+        ("baseline = \"none.json\"", ".ddpatrol.toml:1:12: baseline none.json does not exist"),
+        ("exclude = [\"a[\"]", ".ddpatrol.toml:1:12: invalid pattern `a[`"),
+        (
+            "[[acknowledge]]\ncode = \"archive.encrypted\"\npath = \"a[\"\nreason = \"words\"\n\
+             expires = 2027-01-31",
+            ".ddpatrol.toml:3:8: invalid pattern `a[`",
+        ),
         ("\u{feff}x", ".ddpatrol.toml:1:"),
     ] {
         tree.write(".ddpatrol.toml", text);

@@ -45,7 +45,7 @@ pub(super) fn compile(path: &Path, text: &str, vectors: VectorCheck) -> Result<V
     let source = RuleText { path, text, vectors };
     let file: RuleFile = toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
-        source.error(span, line_column::with_suggestion(error.message()))
+        source.error(span, line_column::explained(error.message()))
     })?;
     if file.token.is_empty() {
         return Err(source.error(0..0, "no rules in this file; add a [[token]] table".to_owned()));

@@ -33,15 +33,34 @@ pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
     (distance <= (word.chars().count() / 3).max(1)).then_some(name)
 }
 
-/// Adds a suggestion to serde's message about an unknown key. The values of the file are removed.
+/// Rewrites serde's message about a TOML file: uses the terms of TOML, suggests a name for an unknown key, and
+/// removes the values of the file.
 #[must_use]
-pub fn with_suggestion(message: &str) -> String {
+pub fn explained(message: &str) -> String {
     let mut names = message.split('`').skip(1).step_by(2);
     let unknown = names.next().filter(|_| message.starts_with("unknown field"));
-    let shown = without_values(message);
+    let mut shown = without_values(message);
+    if let Some(types) = shown.strip_prefix("invalid type: ") {
+        let (found, expected) = types.split_once(", expected ").unwrap_or((types, "another type"));
+        let [found, expected] = [found, expected].map(toml_type);
+        shown = format!("expected {expected}, found {found}");
+    }
     match unknown.and_then(|unknown| nearest(unknown, names)) {
         Some(near) => format!("{shown}; did you mean `{near}`?"),
         None => shown,
+    }
+}
+
+/// Returns the TOML name of a type in serde's message, with an article.
+fn toml_type(name: &str) -> String {
+    let name = name.trim_start_matches("a ");
+    let name = name.strip_prefix("struct ").map_or(name, |_| "table");
+    match name {
+        "map" => "a table".to_owned(),
+        "sequence" => "an array".to_owned(),
+        "path string" => "a string".to_owned(),
+        _ if name.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {name}"),
+        _ => format!("a {name}"),
     }
 }
 
@@ -61,7 +80,29 @@ mod tests {
         assert_eq!(nearest("fail-on", ["fail_on", "rules"]), Some("fail_on"));
         assert_eq!(nearest("color", ["allow", "rules"]), None);
         let message = "unknown field `alow`, expected one of `rules`, `allow`";
-        assert!(with_suggestion(message).ends_with("did you mean `allow`?"));
-        assert_eq!(with_suggestion("missing field `x`"), "missing field `x`");
+        assert!(explained(message).ends_with("did you mean `allow`?"));
+        assert_eq!(explained("missing field `x`"), "missing field `x`");
+    }
+
+    #[test]
+    fn types_have_their_names_in_toml() {
+        for (message, expected) in [
+            ("invalid type: map, expected a sequence", "expected an array, found a table"),
+            (
+                "invalid type: string \"x\", expected a sequence",
+                "expected an array, found a string",
+            ),
+            (
+                "invalid type: integer `1`, expected a string",
+                "expected a string, found an integer `1`",
+            ),
+            ("invalid type: sequence, expected path string", "expected a string, found an array"),
+            (
+                "invalid type: boolean `true`, expected struct Table",
+                "expected a table, found a boolean `true`",
+            ),
+        ] {
+            assert_eq!(explained(message), expected);
+        }
     }
 }

@@ -53,13 +53,14 @@ struct File {
     tokens: Vec<BaselineEntry>,
 }
 
+/// How to continue without a readable baseline.
+const REMEDY: &str = "fix or remove the file; `ddpatrol baseline create` writes a new one";
+
 /// The reason why a baseline cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BaselineError {
     /// It is not a baseline.
-    #[error(
-        "line {line}, column {column}: {message}; `ddpatrol baseline create` writes a baseline"
-    )]
+    #[error("line {line}, column {column}: {message}; {REMEDY}")]
     Malformed {
         /// The line, from 1.
         line: usize,
@@ -69,10 +70,7 @@ pub enum BaselineError {
         message: String,
     },
     /// It has another format.
-    #[error(
-        "unsupported schema {:?}: expected {SCHEMA:?}; `ddpatrol baseline create` writes a baseline",
-        abbreviated(.0)
-    )]
+    #[error("unsupported schema {:?}: expected {SCHEMA:?}; {REMEDY}", abbreviated(.0))]
     Schema(String),
     /// It lists a token twice.
     #[error("token {0} is listed twice; remove one of the entries")]
