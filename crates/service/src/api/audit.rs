@@ -179,7 +179,7 @@ pub async fn search(
     let mut filter = Filter::parse(query, "filter.query")?;
     filter.from = from;
     filter.to = to;
-    let page = Page::parse(limit.as_deref(), cursor, sort)?;
+    let page = Page::parse(limit.as_deref(), cursor, sort).map_err(FilterError::in_body)?;
     find(&service, &caller, &filter, page).await
 }
 

@@ -119,7 +119,10 @@ pub(super) fn page<'a>(query: &'a Query, max: u32, errors: &mut Vec<String>) -> 
         }
     };
     let number: u32 = query.get("page[number]").map_or(Ok(0), str::parse).unwrap_or_else(|_| {
-        errors.push("page[number]: must be a number of at least 0, the first page".to_owned());
+        errors.push(format!(
+            "page[number]: must be a number from 0, the first page, to {}",
+            u32::MAX
+        ));
         0
     });
     let text = query.get("filter").filter(|text| !text.is_empty());

@@ -25,6 +25,18 @@ pub struct FilterError {
     pub problem: FilterFault,
 }
 
+impl FilterError {
+    /// Names the parameter as in the body of a search.
+    pub(crate) fn in_body(self) -> Self {
+        let field = match self.field {
+            "page[limit]" => "page.limit",
+            "page[cursor]" => "page.cursor",
+            field => field,
+        };
+        Self { field, ..self }
+    }
+}
+
 /// The problem of a search parameter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterFault {

@@ -18,7 +18,7 @@ use crate::sessions::create_link;
 use crate::store::tokens::Authority;
 use crate::store::users::{User, UserChange};
 use crate::store::{Missing, Store};
-use crate::tokens::fields::check_name;
+use crate::tokens::fields::{check_name, check_scope};
 use crate::users::{check_email, check_text};
 use crate::web::origin::PublicUrl;
 use crate::{id, time};
@@ -349,9 +349,8 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
     let scopes = if issue.all_scopes {
         known.names().map(str::to_owned).collect()
     } else {
-        if let Some(unknown) = issue.scope.iter().find(|scope| !known.contains(scope)) {
-            let similar = known.similar(unknown).join(", ");
-            bail!("--scope: unknown scope {unknown:?}; similar scopes: [{similar}]");
+        for scope in &issue.scope {
+            check_scope(scope, &known).map_err(|problem| anyhow!("--scope: {problem}"))?;
         }
         issue.scope
     };

@@ -2,7 +2,7 @@
 //! on standard output. The path of a file is printed, its content never. Mints nothing.
 
 use super::output::{print_line, print_message};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use ddpatrol_token::Secret;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _, Write as _};
@@ -51,7 +51,13 @@ impl<'a> Handover<'a> {
             return Ok(Self { place, secret, completed: false });
         };
         let failed = || format!("cannot create {} for a secret", path.display());
-        let mut file = create_private(path).with_context(failed)?;
+        let mut file = match create_private(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => bail!(
+                "{} already exists, and a secret overwrites no file: remove it or choose another",
+                path.display()
+            ),
+            created => created.with_context(failed)?,
+        };
         // From here on, a failure removes the file.
         let handover = Self { place: place.clone(), secret, completed: false };
         let written = file

@@ -1,5 +1,6 @@
 //! Errors of the database. An error shows the URL of a database without its password.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// An error of the database.
@@ -18,6 +19,9 @@ pub enum StoreError {
         /// The cause.
         source: sqlx::Error,
     },
+    /// The SQLite file does not exist.
+    #[error("database file {} does not exist; `ddpatrold serve` creates it", .0.display())]
+    NoFile(PathBuf),
     /// The tables cannot be migrated.
     #[error("cannot migrate the database")]
     Migrate(#[from] sqlx::migrate::MigrateError),

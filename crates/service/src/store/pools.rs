@@ -189,6 +189,9 @@ fn sqlite_options(url: &str, missing: Missing) -> Result<SqliteConnectOptions, S
         return Err(StoreError::Url(url.to_owned()));
     }
     let options = SqliteConnectOptions::from_str(url).map_err(failed)?;
+    if missing == Missing::Fail && !options.get_filename().exists() {
+        return Err(StoreError::NoFile(options.get_filename().to_owned()));
+    }
     restrict(options.get_filename(), missing).map_err(|error| failed(error.into()))?;
     Ok(options
         .create_if_missing(missing == Missing::Create)

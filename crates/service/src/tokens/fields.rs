@@ -19,6 +19,9 @@ pub enum FieldProblem {
     /// The name is empty or too long.
     #[error("must be a string of 1 to {MAX_NAME} characters")]
     NameLength,
+    /// The name consists of blanks.
+    #[error("must not be blank")]
+    BlankName,
     /// The name contains a character that misleads readers.
     #[error("must not contain control, bidirectional or invisible characters")]
     DeceptiveName,
@@ -56,8 +59,10 @@ fn similar_scopes(similar: &[String]) -> String {
 /// # Errors
 /// The problem.
 pub fn check_name(name: &str) -> Result<(), FieldProblem> {
-    if name.trim().is_empty() || name.chars().count() > MAX_NAME {
+    if name.is_empty() || name.chars().count() > MAX_NAME {
         Err(FieldProblem::NameLength)
+    } else if name.trim().is_empty() {
+        Err(FieldProblem::BlankName)
     } else if name.chars().any(is_deceptive) {
         Err(FieldProblem::DeceptiveName)
     } else if holds_token(name) {

@@ -5,6 +5,7 @@ use crate::audit::{Filter, FilterError};
 use crate::time;
 use ddpatrol_token::Uuid;
 use jiff::{SignedDuration, Timestamp};
+use std::net::IpAddr;
 
 /// A problem with the filter, for the reader.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +14,8 @@ pub(super) enum FilterProblem {
     NoRange,
     #[error("The token must be a Token ID or an alias.")]
     Token,
+    #[error("The address must be an IP address.")]
+    Address,
     #[error(transparent)]
     Query(#[from] FilterError),
     #[error("Invalid time {0:?}.")]
@@ -44,6 +47,9 @@ pub(super) fn filter(params: &Params) -> Result<Filter, FilterProblem> {
         let value = params.get(name).trim();
         if value.is_empty() {
             continue;
+        }
+        if name == "address" && value.parse::<IpAddr>().is_err() {
+            return Err(FilterProblem::Address);
         }
         // The values of the selections may contain `*`, which quotes would make literal.
         let value = if name == "event" { value.to_owned() } else { quoted(value) };
@@ -125,7 +131,9 @@ mod tests {
             asked.map(|filter| filter.condition().clone()),
             Ok(expected.expect("valid").condition().clone())
         );
-        assert!(parse("token=nonsense").is_err());
+        assert_eq!(parse("token=nonsense"), Err(FilterProblem::Token));
+        assert_eq!(parse("address=nonsense"), Err(FilterProblem::Address));
+        assert!(parse("address=2001:db8::1").is_ok());
         assert!(parse("q=text&range=all").is_err());
         assert!(parse("q=@unknown:1").is_err());
         let custom = parse("range=custom&from=2027-01-01T00:00").expect("a filter");

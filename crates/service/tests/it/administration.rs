@@ -34,6 +34,27 @@ fn a_disabled_user_is_enabled_again_on_postgres() {
     a_disabled_user_is_enabled_again(&Database::postgres());
 }
 
+#[test]
+fn errors_of_commands_explain_what_to_correct() {
+    let database = Database::sqlite();
+    let refused = |args: &[&str], expected: &str| {
+        let output = try_admin(&database, args);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains(expected), "{errors}");
+    };
+    refused(&["user", "list"], "does not exist; `ddpatrold serve` creates it");
+    let (_server, _) = Server::first(&database, &[]);
+    let issue = |name: &str, scope: &str, expected: &str| {
+        let user = ["token", "issue", "--user", "admin@localhost", "--name", name];
+        refused(&[&user[..], &["--scope", scope]].concat(), expected);
+    };
+    issue("x", "nope", "unknown scope \"nope\"; use the scope names from the documentation");
+    issue("x", "user_app_key", "similar scopes: user_access_invite");
+    issue(" ", "user_app_keys", "--name: must not be blank");
+    issue("", "user_app_keys", "--name: must be a string of 1 to 255 characters");
+}
+
 fn the_last_administrator_remains(database: &Database) {
     let (server, root) = Server::first(database, &[]);
     let refused = |args: &[&str]| {

@@ -110,7 +110,8 @@ fn an_unsupported_query_or_member_is_refused_by_name() {
     for (body, field) in [
         (json!({"filters": {}}), "filters"),
         (json!({"filter": {"text": "x"}}), "filter.text"),
-        (json!({"page": {"limit": 0}}), "page"),
+        (json!({"page": {"limit": 0}}), "page.limit: must be a number from 1 to 1000"),
+        (json!({"page": {"cursor": "x"}}), "page.cursor: invalid cursor"),
         (json!({"options": {"time_offset": 5}}), "options.time_offset"),
         (json!({"filter": {"from": "yesterday"}}), "filter.from"),
         (json!({"filter": {"query": "@x:y"}}), "filter.query"),

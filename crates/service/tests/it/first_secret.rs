@@ -88,6 +88,9 @@ fn a_file_that_exists_is_neither_overwritten_nor_followed_and_no_administrator_i
         assert!(errors.contains("--admin-token-file"), "{errors}");
         assert!(errors.contains(&file.display().to_string()), "{errors}");
     }
+    let output = serve(&kept).args(["--listen", "127.0.0.1:0"]).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("kept already exists"), "{errors}");
     assert_eq!(std::fs::read_to_string(&kept).unwrap(), "another secret");
     assert_eq!(std::fs::read_dir(other.path()).unwrap().count(), 0);
     assert!(database.texts("SELECT email FROM users").is_empty());

@@ -71,8 +71,8 @@ impl Payload {
 /// The reason why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BodyError {
-    #[error("the body is too long")]
-    TooLong,
+    #[error("the body is longer than {limit} bytes")]
+    TooLong { limit: usize },
     #[error("the body was not received within {} seconds", BODY_WITHIN.as_secs())]
     TooSlow,
     #[error("too many other bodies are being read; try again")]
@@ -85,7 +85,7 @@ impl BodyError {
     /// Returns the label in metrics and the log.
     pub(super) const fn name(self) -> &'static str {
         match self {
-            Self::TooLong => "too_long",
+            Self::TooLong { .. } => "too_long",
             Self::TooSlow => "too_slow",
             Self::NoMemory => "no_memory",
             Self::Broken => "broken",
@@ -94,7 +94,7 @@ impl BodyError {
 
     pub(super) fn into_response(self) -> Response {
         let status = match self {
-            Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow | Self::NoMemory => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken => StatusCode::BAD_REQUEST,
         };
@@ -153,7 +153,7 @@ impl BodyReader {
         let hint = body.size_hint();
         let declared = usize::try_from(hint.lower()).unwrap_or(usize::MAX);
         if declared > limit {
-            return Err(BodyError::TooLong);
+            return Err(BodyError::TooLong { limit });
         }
         let whole = hint.exact().map_or(limit, |_| declared);
         raise(&mut self.memory, OVERHEAD).await?;
@@ -162,7 +162,7 @@ impl BodyReader {
         while let Some(data) = self.next(&mut body, deadline).await? {
             let length = bytes.len() + data.len();
             if length > limit {
-                return Err(BodyError::TooLong);
+                return Err(BodyError::TooLong { limit });
             }
             let asked = Instant::now();
             self.make_room(&mut bytes, length, whole).await?;
