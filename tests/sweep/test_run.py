@@ -60,6 +60,15 @@ def test_invalid_addresses_of_issuers_are_refused_before_the_sweep(sweeper, tmp_
         assert not sweeper.store.exists(), "no sweep was started"
 
 
+def test_a_store_that_is_no_bucket_is_refused(sweeper, tmp_path):
+    repository = estate(tmp_path / "estate", 1)[0]
+    for store in ("foo://x", "memory:///", "http://127.0.0.1/x"):
+        words = [store if word == str(sweeper.store) else word for word in sweeper.words("run")]
+        done = subprocess.run(words, input=f"{repository}\n", capture_output=True, text=True)
+        assert done.returncode == 2, done.stderr
+        assert f"unsupported scheme `{store.partition('/')[0]}//`" in done.stderr, done.stderr
+
+
 def test_a_second_sweep_scans_only_what_changed(sweeper, tmp_path):
     repositories = estate(tmp_path / "estate", 6)
     assert sweeper.run(repositories, "--sweep", "a").returncode == 0

@@ -7,9 +7,12 @@ use crate::repository::{Repository, RepositoryKey};
 use crate::result::{Compressed, RepositoryResult};
 use anyhow::{Context, bail};
 use futures_util::TryStreamExt;
+use object_store::ObjectStoreScheme::{AmazonS3, GoogleCloudStorage, MicrosoftAzure};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{
+    ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutMode, PutOptions, PutPayload,
+};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -107,6 +110,14 @@ impl Store {
             });
         }
         let url = Url::parse(location).with_context(|| format!("invalid --store `{location}`"))?;
+        // The other stores of the library lose the results at the end, or cannot be listed.
+        let is_bucket = |scheme| matches!(scheme, AmazonS3 | GoogleCloudStorage | MicrosoftAzure);
+        if !ObjectStoreScheme::parse(&url).is_ok_and(|(scheme, _)| is_bucket(scheme)) {
+            bail!(
+                "invalid --store: unsupported scheme `{}://`; use a folder, or s3://, gs:// or az://",
+                url.scheme()
+            );
+        }
         if !url.username().is_empty() || url.password().is_some() {
             bail!("invalid --store: the URL contains credentials; use environment variables");
         }

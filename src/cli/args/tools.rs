@@ -31,7 +31,7 @@ pub(in crate::cli) struct RulesArgs {
 ///
 /// Asks for what the options do not give, if standard input is a terminal. Sample tokens are not shown and not
 /// written: they show which checksum the format has. The vector of the file is minted from the description,
-/// unless you choose a token that is revoked. At the end the file is checked like by `rules check`.
+/// unless you choose a token that is revoked. At the end the file is checked as by `rules check`.
 ///
 /// Exit codes: 0, the file is written and its rule is valid; 2, an error occurred.
 #[derive(Debug, ClapArgs)]
