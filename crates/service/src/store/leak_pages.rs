@@ -2,6 +2,7 @@
 
 use super::events::insert_events;
 use super::search::search;
+use super::token_pages::Owner;
 use super::{Dialect, Store, StoreError, change};
 use crate::audit::{Event, name};
 use crate::{id, time};
@@ -16,8 +17,8 @@ pub struct LeakedToken {
     pub id: Uuid,
     /// The name of the token.
     pub name: String,
-    /// The owner's email address.
-    pub owner: String,
+    /// The owner.
+    pub owner: Owner,
     /// The time of the first report.
     pub leaked_at: Timestamp,
     /// The reporter.
@@ -85,6 +86,7 @@ struct LeakRow {
     id: Vec<u8>,
     name: String,
     email: String,
+    disabled_at: Option<i64>,
     leaked_at: i64,
     leak_source: Option<String>,
     leak_url: Option<String>,
@@ -97,7 +99,7 @@ struct LeakRow {
 }
 
 /// The columns, with the metadata of the event, which is written within the same minute.
-const COLUMNS: &str = "SELECT t.id, t.name, u.email, t.leaked_at, t.leak_source, t.leak_url, t.expires_at, t.revoked_at, t.revoked_by, t.leak_acknowledged_at, t.leak_acknowledged_by, (SELECT e.metadata FROM audit_events e WHERE e.asset_id = t.id AND e.at BETWEEN t.leaked_at - 60000000 AND t.leaked_at + 60000000 AND e.name = ";
+const COLUMNS: &str = "SELECT t.id, t.name, u.email, u.disabled_at, t.leaked_at, t.leak_source, t.leak_url, t.expires_at, t.revoked_at, t.revoked_by, t.leak_acknowledged_at, t.leak_acknowledged_by, (SELECT e.metadata FROM audit_events e WHERE e.asset_id = t.id AND e.at BETWEEN t.leaked_at - 60000000 AND t.leaked_at + 60000000 AND e.name = ";
 
 impl LeakRow {
     fn leak(self) -> Result<LeakedToken, StoreError> {
@@ -113,7 +115,7 @@ impl LeakRow {
         Ok(LeakedToken {
             id: id::from_row(&self.id).ok_or(StoreError::Row("tokens"))?,
             name: self.name,
-            owner: self.email,
+            owner: Owner { email: self.email, is_disabled: self.disabled_at.is_some() },
             leaked_at: time::from_row(self.leaked_at),
             source: self.leak_source.unwrap_or_default(),
             url: self.leak_url.unwrap_or_default(),

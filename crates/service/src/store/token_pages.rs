@@ -145,13 +145,13 @@ struct SessionActivityRow {
     last: Option<i64>,
 }
 
-/// The name and the address of a user.
-#[derive(Clone, Debug)]
-pub struct UserName {
-    /// The name.
-    pub name: String,
+/// What lists show of the owner of a token.
+#[derive(Clone, Debug, Default)]
+pub struct Owner {
     /// The email address.
     pub email: String,
+    /// `true` if the user is disabled, so that requests with their tokens are rejected.
+    pub is_disabled: bool,
 }
 
 /// Adds identifiers and the closing parenthesis to a query.
@@ -290,29 +290,30 @@ impl Store {
             .collect()
     }
 
-    /// Returns the names of users.
+    /// Returns the owners of tokens by their identifiers.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails or contains an invalid row.
-    pub async fn user_names(
+    pub async fn owners(
         &self,
         users: impl IntoIterator<Item = Uuid>,
-    ) -> Result<HashMap<[u8; 16], UserName>, StoreError> {
+    ) -> Result<HashMap<[u8; 16], Owner>, StoreError> {
         let mut users: Vec<Uuid> = users.into_iter().collect();
         users.sort_by_key(|id| *id.as_bytes());
         users.dedup();
         if users.is_empty() {
             return Ok(HashMap::new());
         }
-        let rows: Vec<(Vec<u8>, String, String)> = read!(self, |pool| {
-            let mut query = QueryBuilder::new("SELECT id, name, email FROM users WHERE id IN (");
+        let rows: Vec<(Vec<u8>, String, Option<i64>)> = read!(self, |pool| {
+            let mut query =
+                QueryBuilder::new("SELECT id, email, disabled_at FROM users WHERE id IN (");
             push_ids!(query, users);
             query.build_query_as().fetch_all(pool).await?
         });
         rows.into_iter()
-            .map(|(id, name, email)| {
+            .map(|(id, email, disabled_at)| {
                 let id = id::from_row(&id).ok_or(StoreError::Row("users"))?;
-                Ok((*id.as_bytes(), UserName { name, email }))
+                Ok((*id.as_bytes(), Owner { email, is_disabled: disabled_at.is_some() }))
             })
             .collect()
     }

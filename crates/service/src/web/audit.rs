@@ -207,7 +207,7 @@ async fn asset_names(
 ) -> Result<HashMap<[u8; 16], String>, PageError> {
     let assets = || events.iter().filter_map(|stored| stored.event.asset);
     let mut names = web.service.store.token_names(assets()).await?;
-    let users = web.service.store.user_names(assets()).await?;
+    let users = web.service.store.owners(assets()).await?;
     names.extend(users.into_iter().map(|(id, user)| (id, user.email)));
     Ok(names)
 }

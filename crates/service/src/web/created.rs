@@ -10,7 +10,7 @@ use super::parts::{all_scopes, visible, whole_expiry};
 use super::state::{PageResult, SharedWeb, Web};
 use super::token_draft::Draft;
 use super::token_form::{FormOwner, creation_form};
-use super::token_parts::TokenHome;
+use super::token_parts::{TokenHome, token_owner};
 use super::visitor::Visitor;
 use crate::expiry::Expiry;
 use crate::id;
@@ -147,14 +147,13 @@ pub(super) async fn shown(
 ) -> PageResult {
     let url = web.origin.of_request(host(parts)).unwrap_or_default();
     let Minted { token, secret } = minted;
-    let owner = web.service.store.user_names([token.owner]).await?;
-    let owner = owner.into_values().next().map(|user| user.email).unwrap_or_default();
+    let owner = token_owner(web, token.owner).await?;
     let home = TokenHome::of(&visitor.caller, token.kind, token.owner);
     let panel = Panel {
         list: home.list,
         id: token.id,
         name: &token.name,
-        owner: &owner,
+        owner: &owner.email,
         scopes: &token.scopes,
         expires_at: token.expires_at,
     };
@@ -225,14 +224,13 @@ pub(super) async fn repeated(web: &Web, posted: &Posted) -> PageResult {
         let text = "The form was already sent. Look in the list whether the token was created.";
         return Err(PageError::new(StatusCode::CONFLICT, text));
     };
-    let owner = web.service.store.user_names([token.owner]).await?;
-    let owner = owner.into_values().next().map(|user| user.email).unwrap_or_default();
+    let owner = token_owner(web, token.owner).await?;
     let home = TokenHome::of(&visitor.caller, token.kind, token.owner);
     let panel = Panel {
         list: home.list,
         id: token.id,
         name: &token.name,
-        owner: &owner,
+        owner: &owner.email,
         scopes: &token.scopes,
         expires_at: token.expires_at,
     };

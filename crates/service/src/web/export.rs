@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 use crate::server::Streamed;
 use crate::sort::Direction;
 use crate::store::listing::state_name;
-use crate::store::token_pages::{TokenCursor, TokenPosition, TokenQuery};
+use crate::store::token_pages::{Owner, TokenCursor, TokenPosition, TokenQuery};
 use crate::store::tokens::Token;
 use crate::{id, request_span, time};
 use axum::Extension;
@@ -231,18 +231,17 @@ async fn write_tokens(
     mut asked: TokenQuery,
     parts: &Sender<io::Result<Bytes>>,
 ) -> Result<(), ExportEnd> {
-    let head =
-        "token_id,alias,name,owner,state,scopes,created,expires,last_used,revoked,leaked\r\n";
+    let head = "token_id,alias,name,owner,state,scopes,created,expires,last_used,revoked,leaked,owner_disabled\r\n";
     send(parts, head.to_owned()).await?;
     loop {
         let search = web.service.store.token_slice(&asked);
         let slice = web.service.search(&web.service.searches, caller, search).await?;
         let owners = slice.tokens.iter().map(|token| token.owner);
-        let names = web.service.store.user_names(owners).await.map_err(Refusal::from)?;
+        let owners = web.service.store.owners(owners).await.map_err(Refusal::from)?;
         let mut text = String::new();
         for token in &slice.tokens {
-            let owner = names.get(token.owner.as_bytes()).map_or("", |owner| &owner.email);
-            text.push_str(&token_row(token, owner));
+            let owner = owners.get(token.owner.as_bytes()).cloned().unwrap_or_default();
+            text.push_str(&token_row(token, &owner));
         }
         send(parts, text).await?;
         let last = slice.tokens.last().filter(|_| slice.has_next);
@@ -251,13 +250,13 @@ async fn write_tokens(
     }
 }
 
-fn token_row(token: &Token, owner: &str) -> String {
+fn token_row(token: &Token, owner: &Owner) -> String {
     let text = |at: Option<jiff::Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
     row(&[
         &token.id.to_string(),
         &id::alias(token.id),
         &token.name,
-        owner,
+        &owner.email,
         state_name(token),
         &token.scopes.join(" "),
         &token.created_at.to_string(),
@@ -265,6 +264,7 @@ fn token_row(token: &Token, owner: &str) -> String {
         &text(token.last_used_at),
         &text(token.revoked_at),
         &text(token.leak.as_ref().map(|leak| leak.date)),
+        if owner.is_disabled { "yes" } else { "no" },
     ])
 }
 

@@ -3,7 +3,7 @@
 use super::forms::{Posted, hidden_fields};
 use super::layout::{self, Section, WebPage};
 use super::params::Params;
-use super::parts::{Neighbours, duration, moment, relative, visible};
+use super::parts::{Neighbours, disabled_mark, duration, moment, relative, visible};
 use super::state::{PageResult, SharedWeb};
 use super::token_parts::notice;
 use super::visitor::Visitor;
@@ -88,12 +88,12 @@ fn table(leaks: &[LeakedToken], visitor: &Visitor) -> Markup {
                     tr {
                         td data-label="Token" {
                             div.name { a href={ "/tokens/" (leak.id) } { bdi.clip title=(visible(&leak.name)) { (visible(&leak.name)) } } }
-                            span.soft { bdi { (visible(&leak.owner)) } }
+                            span.soft { bdi { (visible(&leak.owner.email)) } } (disabled_mark(&leak.owner))
                         }
                         td data-label="Reported" { (moment(leak.leaked_at)) div.soft { "by " bdi { (visible(&leak.source)) } } }
                         td data-label="Found at" { (place(leak)) }
                         td data-label="State" { (state(leak)) }
-                        td.actions { @if may_change { (actions(leak, visitor)) } }
+                        td.actions { @if may_change { div.several { (actions(leak, visitor)) } } }
                     }
                 }
             }

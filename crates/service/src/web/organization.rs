@@ -4,7 +4,7 @@ use super::error::PageError;
 use super::forms::{Posted, hidden_fields};
 use super::layout::{self, Section, WebPage};
 use super::params::Params;
-use super::parts::{scopes_in_row, select, sort_heading, visible};
+use super::parts::{disabled_mark, scopes_in_row, select, sort_heading, visible};
 use super::state::{PageResult, SharedWeb, Web};
 use super::token_parts::{
     STATES, TokenAddress, changeable, expiry, last_use, name_cell, neighbours, notice, row_actions,
@@ -13,7 +13,7 @@ use super::token_parts::{
 use super::visitor::Visitor;
 use crate::permission::Permission::{OrgAppKeysRead, OrgAppKeysWrite};
 use crate::store::listing::StateFilter;
-use crate::store::token_pages::{TokenQuery, TokenSlice, Usage, UserName};
+use crate::store::token_pages::{Owner, TokenQuery, TokenSlice, Usage};
 use crate::store::tokens::Token;
 use crate::tokens::is_dead;
 use crate::{id, time};
@@ -81,7 +81,7 @@ pub(super) async fn list(
     let search = web.service.store.token_slice(&asked);
     let slice = web.service.search(&web.service.searches, caller, search).await?;
     let owners = slice.tokens.iter().map(|token| token.owner);
-    let names = web.service.store.user_names(owners).await?;
+    let owners = web.service.store.owners(owners).await?;
     let is_filtered =
         ["q", "owner", "scope", "use"].iter().any(|name| !params.get(name).is_empty())
             || asked.listing.state != StateFilter::Live;
@@ -104,14 +104,14 @@ pub(super) async fn list(
         } @else if caller.has(OrgAppKeysWrite) {
             form method="post" action={ (PATH) "/revoke" } data-select {
                 (hidden_fields(&visitor))
-                (table(&slice, &params, &names, Selection::Offered))
+                (table(&slice, &params, &owners, Selection::Offered))
                 div.buttons.below {
                     button.danger { "Revoke selected…" }
                     span.soft role="status" data-selected {}
                 }
             }
         } @else {
-            (table(&slice, &params, &names, Selection::None))
+            (table(&slice, &params, &owners, Selection::None))
         }
         (neighbours(&slice, &asked, &params, PATH).markup())
     };
@@ -159,10 +159,10 @@ enum Selection {
 fn table(
     slice: &TokenSlice,
     params: &Params,
-    names: &HashMap<[u8; 16], UserName>,
+    owners: &HashMap<[u8; 16], Owner>,
     selection: Selection,
 ) -> Markup {
-    let owner = |token: &Token| names.get(token.owner.as_bytes()).map_or("", |user| &user.email);
+    let owner = |token: &Token| owners.get(token.owner.as_bytes());
     html! {
         table.rows {
             caption.off { "Access tokens of all users" }
@@ -186,7 +186,7 @@ fn table(
                             }
                         }
                         td data-label="Name" { (name_cell(token)) }
-                        td data-label="Owner" { bdi.clip { (visible(owner(token))) } }
+                        td data-label="Owner" { @if let Some(owner) = owner(token) { bdi.clip { (visible(&owner.email)) } (disabled_mark(owner)) } }
                         td data-label="Scopes" { (scopes_in_row(&token.scopes)) }
                         td data-label="Expires" { (expiry(token)) }
                         td data-label="Last used" { (last_use(token)) }

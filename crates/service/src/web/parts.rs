@@ -5,6 +5,7 @@ use super::params::Params;
 use crate::expiry::Expiry;
 use crate::redact::redact;
 use crate::store::listing::state_name;
+use crate::store::token_pages::Owner;
 use crate::store::tokens::Token;
 use crate::time;
 use crate::tokens::fields::is_deceptive;
@@ -30,6 +31,15 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
+}
+
+/// Returns a mark for the owner of a token if the owner is disabled.
+pub(super) fn disabled_mark(owner: &Owner) -> Markup {
+    html! {
+        @if owner.is_disabled {
+            " " span.badge.expired title="Requests with the tokens of a disabled user are rejected." { "disabled" }
+        }
+    }
 }
 
 /// Returns a time. The script shows it in the zone of the reader; the title is in UTC.

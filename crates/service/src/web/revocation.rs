@@ -2,9 +2,9 @@
 
 use super::forms::{Posted, hidden_fields};
 use super::layout::{self, WebPage};
-use super::parts::{moment, relative, visible};
+use super::parts::{disabled_mark, moment, relative, visible};
 use super::state::{PageResult, SharedWeb};
-use super::token_parts::{TokenAddress, changeable, list_path, owner_name, section};
+use super::token_parts::{TokenAddress, changeable, list_path, section, token_owner};
 use super::visitor::Visitor;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -19,7 +19,7 @@ pub(super) async fn confirm(
 ) -> PageResult {
     let caller = &visitor.caller;
     let token = changeable(&web, caller, &id).await?;
-    let owner = owner_name(&web, &token).await?;
+    let owner = token_owner(&web, token.owner).await?;
     let content = html! {
         div.panel.narrow {
             h1 { "Revoke this token?" }
@@ -30,7 +30,7 @@ pub(super) async fn confirm(
                 p { "Requests with the token " strong { bdi { (visible(&token.name)) } } " are rejected within a second. A revocation cannot be undone." }
                 dl.facts.stacked {
                     div { dt { "Token ID" } dd { code { (token.id) } } }
-                    div { dt { "Owner" } dd { bdi { (visible(&owner)) } } }
+                    div { dt { "Owner" } dd { bdi { (visible(&owner.email)) } (disabled_mark(&owner)) } }
                     div { dt { "Last used" } dd {
                         @match token.last_used_at { Some(at) => { (moment(at)) " " span.soft { "(" (relative(at)) ")" } }, None => "never" }
                     } }

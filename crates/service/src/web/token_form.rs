@@ -9,7 +9,7 @@ use super::parts::{field, moment, problem_text as problem_markup, visible, whole
 use super::scope_field::{access, offered_scopes, scopes_field};
 use super::state::{PageResult, SharedWeb, Web};
 use super::token_draft::{Draft, LIFETIMES, NEVER, Problems, dates};
-use super::token_parts::{TokenAddress, changeable, list_path, section, shown_token};
+use super::token_parts::{TokenAddress, changeable, list_path, section, shown_token, token_owner};
 use super::visitor::Visitor;
 use crate::caller::Caller;
 use crate::expiry::Expiry;
@@ -50,8 +50,7 @@ pub(super) async fn new(
         draft.scopes = token.scopes;
         draft.name = token.name;
         if token.owner != visitor.caller.user() {
-            let names = web.service.store.user_names([token.owner]).await?;
-            draft.owner = names.into_values().next().map(|user| user.email).unwrap_or_default();
+            draft.owner = token_owner(&web, token.owner).await?.email;
         }
     }
     Ok(creation_form(&web, &visitor, &FormOwner::Person, &draft))

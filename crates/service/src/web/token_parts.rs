@@ -15,7 +15,7 @@ use crate::permission::Permission::{
 };
 use crate::sort::Direction;
 use crate::store::listing::{Listing, Order, StateFilter};
-use crate::store::token_pages::{TokenCursor, TokenPosition, TokenQuery, TokenSlice, Usage};
+use crate::store::token_pages::{Owner, TokenCursor, TokenPosition, TokenQuery, TokenSlice, Usage};
 use crate::store::tokens::Token;
 use crate::token_kind::TokenKind;
 use crate::tokens::{TokenPath, is_dead};
@@ -277,7 +277,8 @@ pub(super) fn list_path(caller: &Caller, token: &Token) -> String {
     TokenHome::of(caller, token.kind, token.owner).list
 }
 
-pub(super) async fn owner_name(web: &Web, token: &Token) -> Result<String, PageError> {
-    let names = web.service.store.user_names([token.owner]).await?;
-    Ok(names.into_values().next().map(|user| user.email).unwrap_or_default())
+/// Returns a user as the owner of a token.
+pub(super) async fn token_owner(web: &Web, user: Uuid) -> Result<Owner, PageError> {
+    let owners = web.service.store.owners([user]).await?;
+    Ok(owners.into_values().next().unwrap_or_default())
 }

@@ -5,13 +5,13 @@ use super::error::PageError;
 use super::layout::{self, Section, WebPage};
 use super::params::Params;
 use super::parts::{
-    all_scopes, moment, moment_or_dash, relative, relative_expiry, state_badge, visible,
-    whole_expiry,
+    all_scopes, disabled_mark, moment, moment_or_dash, relative, relative_expiry, state_badge,
+    visible, whole_expiry,
 };
 use super::state::{PageResult, SharedWeb, Web};
 use super::token_parts::{
-    list_path, may_change, neighbours, notice, own_table, owner_name, search_form, section,
-    shown_token, token_query,
+    list_path, may_change, neighbours, notice, own_table, search_form, section, shown_token,
+    token_owner, token_query,
 };
 use super::visitor::Visitor;
 use crate::audit::{Filter, Page as EventPage};
@@ -21,6 +21,7 @@ use crate::permission::Permission::{AuditLogsRead, OrgAppKeysRead, OrgAppKeysWri
 use crate::refusal::Refusal;
 use crate::sort::Direction;
 use crate::store::audit_search::StoredEvent;
+use crate::store::token_pages::Owner;
 use crate::store::tokens::Token;
 use crate::token_kind::TokenKind;
 use crate::tokens::is_dead;
@@ -115,7 +116,7 @@ pub(super) async fn details(
     let params = Params::parse(query.as_deref().unwrap_or_default())?;
     let caller = &visitor.caller;
     let token = shown_token(&web, caller, &id).await?;
-    let owner = owner_name(&web, &token).await?;
+    let owner = token_owner(&web, token.owner).await?;
     let events = token_events(&web, caller, &token).await?;
     let last = events.iter().find(|stored| stored.event.name == crate::audit::name::USED);
     let content = html! {
@@ -130,7 +131,7 @@ pub(super) async fn details(
                 }
             }
         }
-        (leak_note(&token))
+        (leak_note(&token, &owner))
         @if let Some(new) = token.replaced_by {
             p.warning { "The token is replaced by " a href={ "/tokens/" (new) } { "another one" } @if !is_dead(&token) { ", and is revoked " (relative_expiry(token.expires_at)) } "." }
         }
@@ -178,12 +179,12 @@ async fn token_events(
     Ok(web.service.search(&web.service.own_lists, caller, search).await?)
 }
 
-fn facts(token: &Token, owner: &str) -> Markup {
+fn facts(token: &Token, owner: &Owner) -> Markup {
     html! {
         dl.facts {
             div { dt { "Token ID" } dd { code { (token.id) } } }
             div { dt { "Alias" } dd { code { (id::alias(token.id)) } } }
-            div { dt { "Owner" } dd { bdi { (visible(owner)) } } }
+            div { dt { "Owner" } dd { bdi { (visible(&owner.email)) } (disabled_mark(owner)) } }
             div { dt { "Created" } dd { (moment(token.created_at)) } }
             div { dt { "Expires" } dd { (whole_expiry(token.expires_at)) } }
             div { dt { "Last used" } dd {
@@ -195,12 +196,12 @@ fn facts(token: &Token, owner: &str) -> Markup {
     }
 }
 
-fn leak_note(token: &Token) -> Markup {
+fn leak_note(token: &Token, owner: &Owner) -> Markup {
     html! {
         @if let Some(leak) = &token.leak {
             p.warning {
                 strong { "Reported as leaked" } " " (relative(leak.date)) " by " bdi { (visible(&leak.source)) } ". "
-                @if is_dead(token) { "The token is no longer accepted." } @else { "The token is still live: revoke it and create another one." }
+                @if is_dead(token) { "The token is no longer accepted." } @else if owner.is_disabled { "The token is accepted again when its owner is enabled: revoke it." } @else { "The token is still live: revoke it and create another one." }
             }
         }
     }

@@ -412,6 +412,39 @@ fn pages_of_tokens_follow_each_other_on_postgres() {
     pages_of_tokens_follow_each_other(&Database::postgres());
 }
 
+fn the_owner_of_a_token_is_marked_as_disabled(database: &Database) {
+    let (server, _) = Server::first(database, &["--on-leak", "flag"]);
+    let ada = crate::people::person("ada@example.com").add(database);
+    let token = ada.token(&["dashboards_read"]);
+    assert_eq!(server.report(&serde_json::json!([{"token": token.key}])), ["flagged"]);
+    let mut browser = Browser::signed_in(&server, database, ADMINISTRATOR);
+    let details = format!("/tokens/{}", token.id);
+    let revoke = format!("{details}/revoke");
+    let pages = ["/organization/tokens", "/security/leaks", &details, &revoke];
+    let mark = "tokens of a disabled user are rejected";
+    let export = "/organization/tokens.csv";
+    for page in pages {
+        assert!(!browser.open(page).expect(200).text().contains(mark), "{page}");
+    }
+    assert!(browser.open(export).text().lines().all(|line| !line.ends_with(",yes")));
+    ada.disable();
+    for page in pages {
+        assert!(browser.open(page).expect(200).text().contains(mark), "{page}");
+    }
+    assert!(browser.open(export).text().lines().any(|line| line.ends_with(",yes")));
+    assert!(browser.open(&details).text().contains("accepted again when its owner is enabled"));
+}
+
+#[test]
+fn the_owner_of_a_token_is_marked_as_disabled_on_sqlite() {
+    the_owner_of_a_token_is_marked_as_disabled(&Database::sqlite());
+}
+
+#[test]
+fn the_owner_of_a_token_is_marked_as_disabled_on_postgres() {
+    the_owner_of_a_token_is_marked_as_disabled(&Database::postgres());
+}
+
 fn leaks_are_listed_and_acknowledged(database: &Database) {
     let (server, root) = Server::first(database, &[]);
     let token = server.mint(&root, "leaky", &["dashboards_read"]);

@@ -11,6 +11,9 @@ from playwright.sync_api import expect
 
 import crowd
 import pictures
+from conftest import Person
+from databases import KINDS, required
+from service import Service
 
 SCHEMES = ["light", "dark"]
 
@@ -81,6 +84,31 @@ def test_no_page_is_wider_than_the_window(crowded, person, width):
         page.goto(path)
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, name
+
+
+OUTSIDE = """() => [...document.querySelectorAll('table.rows td > *')].filter(it => {
+    const [inner, outer] = [it, it.closest('table')].map(it => it.getBoundingClientRect());
+    return inner.right > outer.right || inner.left < outer.left;
+}).map(it => it.outerHTML.slice(0, 200))"""
+
+
+@pytest.mark.parametrize("width", [390, 960, 1280])
+def test_the_buttons_of_a_live_leak_are_within_the_table(chromium, new_database, width):
+    service = Service(required("DDPATROLD"), new_database(KINDS[0]), "--on-leak", "flag")
+    try:
+        service.add("a.colleague.with.a.long.address@example.com", "user_app_keys")
+        service.leak(service.issue("a.colleague.with.a.long.address@example.com", scopes=["dashboards_read"]))
+        service.admin("user", "disable", "a.colleague.with.a.long.address@example.com")
+        one = Person(chromium, service, viewport={"width": width, "height": 844})
+        page = one.sign_in()
+        for path in ["/security/leaks", "/organization/tokens"]:
+            page.goto(path)
+            expect(page.get_by_role("link", name=re.compile("^Revoke")).first).to_be_visible()
+            assert page.evaluate(OUTSIDE) == [], path
+        one.context.close()
+        assert not one.faults, one.faults
+    finally:
+        service.stop()
 
 
 def test_hostile_text_never_becomes_markup(crowded, person):
