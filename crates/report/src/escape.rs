@@ -30,7 +30,8 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe.replace(RUNNER, "##\\u{5b}"))
 }
 
-fn is_unsafe(c: char) -> bool {
+/// Returns `true` for a character that [`terminal`] replaces.
+pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

@@ -237,6 +237,22 @@ fn a_rejected_commit_prints_few_lines_and_the_command_that_unstages_the_file() {
 }
 
 #[test]
+fn files_with_names_that_a_report_cannot_show_are_unstaged() {
+    use std::os::unix::ffi::OsStrExt;
+    let repo = Repo::with_files(&[("a", "clean\n")]);
+    let names: [&[u8]; 3] = [b"b\nc", b"b\xffc*", "b\u{202e}\t[c".as_bytes()];
+    for name in names {
+        let path = repo.path().join(std::ffi::OsStr::from_bytes(name));
+        std::fs::write(path, token(1)).expect("a file");
+    }
+    repo.write("kept", "clean\n");
+    repo.git(&["add", "-A"]);
+    let text = scanned(&repo, repo.path(), &["staged"]).stdout();
+    must(&repo, repo.path(), &commands(&text)[0].1);
+    assert_eq!(staged_paths(&repo), "kept", "{text}");
+}
+
+#[test]
 fn a_command_for_staged_files_names_another_repository() {
     let repo = Repo::with_files(&[("a", "clean\n")]);
     repo.stage(&[("f", &token(1))]);

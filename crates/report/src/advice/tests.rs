@@ -176,8 +176,10 @@ fn nothing_is_unstaged_while_a_merge_is_in_progress() {
 
 #[test]
 fn staged_paths_are_relative_to_the_top_and_match_nothing_else() {
+    let from_top = |path: &str| from_top(Path::new(path));
     assert_eq!(from_top("sub/f"), ":/sub/f");
     assert_eq!(from_top(".env"), ":/.env");
+    assert_eq!(from_top("a*\n\u{202e}é"), ":(top,glob)a\\*????é");
     for path in ["!x", "_x", "-x", "(x)", "a*b", "a[b]c", "a?", "a\\b", "é"] {
         assert_eq!(from_top(path), format!(":(top,literal){path}"));
     }

@@ -5,12 +5,17 @@
 use super::draft::Draft;
 use super::target_repository::TargetRepository;
 use crate::document::Paths;
+use crate::escape::is_unsafe;
 use crate::remediation::StepKind;
 use crate::shell::quote;
 use ddpatrol_detect::redact::Masker;
 use ddpatrol_scan::finding::{Location, Part, Staged};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::iter;
+use std::path::{Path, PathBuf};
+
+/// The characters with a meaning in the patterns of git.
+const WILDCARDS: [char; 4] = ['*', '?', '[', '\\'];
 
 /// Maximum number of repositories with a command.
 const MAX_REPOSITORIES: usize = 10;
@@ -29,7 +34,7 @@ pub(super) fn unstage_uncommitted(
         let Some(within) = place.path.as_ref().and_then(|it| paths.file_within(it)) else {
             continue;
         };
-        let file = quote(&from_top(&within.file.to_string_lossy()));
+        let file = quote(&from_top(&within.file));
         staged.entry((within.top.to_path_buf(), state)).or_default().insert(file);
     }
     let mut drafts = Vec::new();
@@ -75,19 +80,38 @@ pub(super) fn staged(places: &[Location]) -> Vec<String> {
     let staged = places.iter().filter(is_staged);
     // A member of an archive is staged with the archive.
     let staged = staged.filter_map(|it| it.path.as_ref()?.outermost().as_file());
-    let mut files: Vec<String> =
-        staged.map(|path| quote(&from_top(&path.to_string_lossy()))).collect();
+    let mut files: Vec<String> = staged.map(|path| quote(&from_top(path))).collect();
     files.sort();
     files.dedup();
     files
 }
 
 /// Returns the pathspec of a path that is relative to the top of the work tree.
-pub(super) fn from_top(path: &str) -> String {
+pub(super) fn from_top(path: &Path) -> String {
+    let path = path.as_os_str().as_encoded_bytes();
+    let Some(path) = str::from_utf8(path).ok().filter(|path| !path.contains(is_unsafe)) else {
+        return format!(":(top,glob){}", glob(path));
+    };
     // Characters after `:/` may be further pathspec magic, and wildcards match other files.
     let is_plain = path.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.');
-    match is_plain && !path.contains(['*', '?', '[', '\\']) {
+    match is_plain && !path.contains(WILDCARDS) {
         true => format!(":/{path}"),
         false => format!(":(top,literal){path}"),
     }
+}
+
+/// Returns a pattern that matches a path, with `?` for each byte that a report does not show as it is.
+fn glob(path: &[u8]) -> String {
+    let mut glob = String::with_capacity(path.len());
+    for chunk in path.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                c if is_unsafe(c) => glob.extend(iter::repeat_n('?', c.len_utf8())),
+                c if WILDCARDS.contains(&c) => glob.extend(['\\', c]),
+                c => glob.push(c),
+            }
+        }
+        glob.extend(iter::repeat_n('?', chunk.invalid().len()));
+    }
+    glob
 }
