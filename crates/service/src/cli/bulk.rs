@@ -117,12 +117,16 @@ async fn revoke_one(store: &Store, id_or_alias: &str) -> anyhow::Result<()> {
     let token = Uuid::parse(id_or_alias)
         .or_else(|| Uuid::from_alias(id_or_alias.as_bytes()))
         .context("expected the UUID or alias of a token, not the token itself")?;
+    let shown = match Uuid::parse(id_or_alias) {
+        Some(_) => token.to_string(),
+        None => format!("{id_or_alias} ({token})"),
+    };
     let kind = store.token(token).await?.map(|token| token.kind).unwrap_or_default();
     let event = Actor::OPERATOR.event(name::REVOKED, Some(token))?.of(kind);
     match store.revoke_token(token, RevokedBy::Operator, &event).await? {
-        Revocation::Done => print_message(&format!("revoked {token}")),
-        Revocation::Already => print_message(&format!("{token} was already revoked")),
-        Revocation::Missing => bail!("unknown token {token}"),
+        Revocation::Done => print_message(&format!("revoked {shown}")),
+        Revocation::Already => print_message(&format!("{shown} was already revoked")),
+        Revocation::Missing => bail!("unknown token {shown}"),
     }
     Ok(())
 }

@@ -49,6 +49,10 @@ fn errors_of_commands_explain_what_to_correct() {
         let user = ["token", "issue", "--user", "admin@localhost", "--name", name];
         refused(&[&user[..], &["--scope", scope]].concat(), expected);
     };
+    refused(
+        &["token", "revoke", "0000000000000000000001"],
+        "unknown token 0000000000000000000001 (00000000-0000-0000-0000-000000000001)",
+    );
     issue("x", "nope", "unknown scope \"nope\"; use the scope names from the documentation");
     issue("x", "user_app_key", "similar scopes: user_access_invite");
     issue(" ", "user_app_keys", "--name: must not be blank");
