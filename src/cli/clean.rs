@@ -3,6 +3,7 @@
 //! Input: a report of `--report json`, which is untrusted, and a repository. Output: a plan, or a rewritten
 //! clone and the command that pushes it. Never changes the repository itself.
 
+mod heads;
 mod notes;
 mod push;
 mod report;
@@ -96,6 +97,7 @@ impl Plan {
         // Child processes get the signal, too; the clone is removed if they stop.
         signals::begin()?.finish();
         let repository = CompleteRepository::find(&args.repo)?;
+        heads::check(&repository)?;
         let rule_files: Result<Vec<PathBuf>, io::Error> =
             args.rules.iter().map(|path| path.canonicalize()).collect();
         let search =

@@ -83,7 +83,7 @@ pub(super) fn output(command: &mut Command) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Runs `git` and returns its output without the final newline.
-fn ask(folder: &Path, args: &[&str]) -> anyhow::Result<String> {
+pub(super) fn ask(folder: &Path, args: &[&str]) -> anyhow::Result<String> {
     let bytes = output(git(folder).args(args))?;
     Ok(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned())
 }

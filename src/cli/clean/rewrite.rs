@@ -123,9 +123,19 @@ fn arrange(repository: &CompleteRepository, clone: &Path) -> anyhow::Result<()> 
     }
     // A detached HEAD would keep its commit.
     if output(git(clone).args(["symbolic-ref", "--quiet", "HEAD"])).is_err() {
-        output(git(clone).args(["symbolic-ref", "HEAD", "refs/heads/main"]))?;
+        let branch = default_branch(&references(clone)?);
+        output(git(clone).args(["symbolic-ref", "HEAD", &branch]))?;
     }
     Ok(())
+}
+
+/// Returns the branch that a clone of a detached HEAD checks out: a usual name, or the first branch.
+fn default_branch(references: &[Reference]) -> String {
+    let names = references.iter().filter_map(|it| std::str::from_utf8(&it.name).ok());
+    let branches: Vec<&str> = names.filter(|name| name.starts_with("refs/heads/")).collect();
+    let mut usual = ["refs/heads/main", "refs/heads/master"].into_iter();
+    let found = usual.find(|name| branches.contains(name)).or(branches.first().copied());
+    found.unwrap_or("refs/heads/main").to_owned()
 }
 
 /// Runs git-filter-repo on the clone.

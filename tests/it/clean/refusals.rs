@@ -88,6 +88,69 @@ fn a_local_branch_that_lacks_commits_of_the_remote_is_refused() {
 }
 
 #[test]
+fn commits_that_only_a_detached_head_reaches_are_refused_and_named() {
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("a", "1")]);
+    repo.git(&["checkout", "-q", "--detach"]);
+    repo.commit_file("s", &token);
+    repo.commit_file("important", "1");
+    let report = report_of(&repo, &token);
+    let command = |folder: &str| {
+        let folder = repo.sibling(folder).canonicalize().expect("a folder");
+        format!("git -C {} branch NAME {}", folder.display(), &repo.id("HEAD")[..12])
+    };
+    assert_refused(&repo, &report, "has 2 commits outside any branch");
+    assert_refused(&repo, &report, &command("repo"));
+    // Neither a stash nor a running bisection publishes its commits.
+    repo.write("a", "2");
+    repo.git(&["stash", "-q"]);
+    repo.git(&["update-ref", "refs/bisect/bad", "HEAD"]);
+    assert_refused(&repo, &report, "has 2 commits outside any branch");
+    // A bare clone has the same HEAD, and no work tree.
+    repo.clone_to("bare.git", &["--bare"]);
+    let ran = repo.run(&["clean", "--from", &report, "--repo", "../bare.git", "--yes"]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stderr().contains(&command("bare.git")), "{}", ran.stderr());
+    assert!(!repo.sibling("bare-cleaned.git").exists());
+}
+
+#[test]
+fn commits_that_only_the_detached_head_of_another_work_tree_reaches_are_refused_and_named() {
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("f", &token)]);
+    let report = report_of(&repo, &token);
+    for name in ["one", "it's two", "three\n\n"] {
+        let folder = repo.sibling(name);
+        repo.git(&["worktree", "add", "-q", "--detach", folder.to_str().expect("UTF-8")]);
+        repo.git_at(&folder, &["commit", "-q", "--allow-empty", "-m", name]);
+    }
+    let reason = |name: &str| {
+        let folder = repo.parent().canonicalize().expect("a folder").join(name);
+        format!("the detached HEAD of {} has 1 commit outside any branch", folder.display())
+    };
+    assert_refused(&repo, &report, &reason("one"));
+    assert_refused(&repo, &report, &reason("it's two"));
+    assert_refused(&repo, &report, &reason("repo/.git"));
+    // The HEAD of a work tree whose folder is missing counts, too.
+    let commit = repo.git_at(&repo.sibling("one"), &["rev-parse", "HEAD"]);
+    std::fs::remove_dir_all(repo.sibling("one")).expect("a folder");
+    assert_refused(&repo, &report, &reason("one"));
+    let store = repo.path().canonicalize().expect("a folder").join(".git");
+    let command = format!("git -C {} branch NAME {}", store.display(), &commit[..12]);
+    assert_refused(&repo, &report, &command);
+}
+
+#[test]
+fn a_detached_head_at_a_tracking_branch_without_a_remote_is_refused() {
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("f", &token)]);
+    repo.git(&["checkout", "-q", "--detach"]);
+    repo.commit_file("g", "1");
+    repo.git(&["update-ref", "refs/remotes/gone/main", "HEAD"]);
+    assert_refused(&repo, &report_of(&repo, &token), "has 1 commit outside any branch");
+}
+
+#[test]
 fn a_failed_rewrite_leaves_no_clone() {
     use std::os::unix::fs::PermissionsExt;
     let token = mint::token(1);

@@ -268,6 +268,56 @@ fn a_linked_work_tree_is_cleaned_with_all_branches() {
 }
 
 #[test]
+fn a_detached_head_at_a_commit_of_a_branch_or_tag_is_cleaned() {
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("f", &token)]);
+    repo.commit_file("g", "1");
+    repo.git(&["branch", "-q", "-m", "trunk"]);
+    let remote = add_remote(&repo);
+    repo.git_at(&remote, &["branch", "published", "trunk"]);
+    repo.git(&["fetch", "-q"]);
+    let report = report_of(&repo, &token);
+    let cleaned = repo.sibling("repo-cleaned.git");
+    // Commits of a tag, and of a branch that only the remote has.
+    let tagged = || {
+        repo.git(&["checkout", "-q", "--detach"]);
+        repo.commit_file("h", "1");
+        repo.git(&["tag", "-a", "-m", "", "v1"]);
+    };
+    let published = || drop(repo.git(&["checkout", "-q", "origin/published"]));
+    let older = || drop(repo.git(&["checkout", "-q", "trunk~"]));
+    for detach in [&tagged as &dyn Fn(), &published, &older] {
+        detach();
+        rewritten(&repo, &report, &[]);
+        assert_clean(&repo, &cleaned, &token);
+        // The clone can be checked out.
+        repo.git_at(&cleaned, &["rev-parse", "--verify", "HEAD"]);
+        std::fs::remove_dir_all(&cleaned).expect("a folder");
+    }
+}
+
+#[test]
+fn the_command_that_a_refusal_prints_keeps_the_commits_of_a_detached_head() {
+    let token = mint::token(1);
+    let repo = Repo::with_files(&[("a", "1")]);
+    let folder = repo.sibling("it's linked");
+    repo.git(&["worktree", "add", "-q", "--detach", folder.to_str().expect("UTF-8")]);
+    std::fs::write(folder.join("s"), &token).expect("a file");
+    repo.git_at(&folder, &["add", "s"]);
+    repo.git_at(&folder, &["commit", "-q", "-m", "a token"]);
+    repo.git_at(&folder, &["commit", "-q", "--allow-empty", "-m", "important"]);
+    let report = report_of(&repo, &token);
+    let refused = clean(&repo, &report, &["--yes"]);
+    let command = refused.stderr().split('`').nth(1).expect("a command").replace("NAME", "kept");
+    repo.git(&["-c", "alias.run=!exec sh -c \"$1\" --", "run", &command]);
+    rewritten(&repo, &report, &[]);
+    let cleaned = repo.sibling("repo-cleaned.git");
+    assert_clean(&repo, &cleaned, &token);
+    let messages = repo.git_at(&cleaned, &["log", "--format=%s", "-2", "kept"]);
+    assert_eq!(messages, "important\na token");
+}
+
+#[test]
 fn the_push_command_discards_no_commit_that_was_pushed_since_the_last_fetch() {
     let token = mint::token(1);
     let repo = Repo::with_files(&[("f", &token)]);
