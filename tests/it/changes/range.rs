@@ -350,5 +350,5 @@ fn a_revision_is_never_parsed_as_an_option() {
         assert!(!output.exists());
     }
     let ran = repo.run(&["range", "HEAD", "--not=--all"]);
-    assert_fails_with(&ran, &["unknown revision \"--all\""]);
+    assert_fails_with(&ran, &["unknown revision `--all`"]);
 }

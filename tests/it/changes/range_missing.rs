@@ -70,6 +70,34 @@ fn a_partial_clone_prints_the_command_that_fetches_the_objects_of_the_range() {
 }
 
 #[test]
+fn the_versions_of_the_base_are_fetched_by_the_printed_command_too() {
+    for files in [1, 6] {
+        let names: Vec<String> = (0..files).map(|at| format!("f{at}")).collect();
+        let repo = Repo::with_files(&[("a", "one")]);
+        let commit = |more: &str| {
+            let texts = (1..).map(|seed| format!("{}\n{more}", token(seed)));
+            let files: Vec<(&str, String)> = names.iter().map(String::as_str).zip(texts).collect();
+            let files: Vec<(&str, &str)> =
+                files.iter().map(|(name, text)| (*name, &**text)).collect();
+            repo.commit_files(&files, "edit");
+        };
+        commit("");
+        commit("another line\n");
+        let clone = partial_clone(&repo, "blob:none");
+        repo.git_at(&clone, &["checkout", "-q", "HEAD"]);
+        let range = ["range", "HEAD~1..HEAD", "--json"];
+        let ran = repo.run_in(&clone, &range, &[]);
+        assert_eq!(ran.json()["complete"], false, "{ran:?}");
+        let message = ran.json()["diagnostics"][0]["message"].to_string();
+        let command = message.split('`').nth(1).expect("a command");
+        repo.git_at(&clone, &command.split(' ').skip(1).collect::<Vec<_>>());
+        let ran = repo.run_in(&clone, &range, &[]);
+        assert_eq!(ran.json()["complete"], true, "{command}: {ran:?}");
+        assert_eq!(ran.code(), Some(0), "the tokens existed before: {ran:?}");
+    }
+}
+
+#[test]
 fn a_missing_blob_of_a_range_has_path_and_commit() {
     let repo = Repo::with_files(&[("a", "one")]);
     let commit = repo.commit_file("sub/lost", "two");

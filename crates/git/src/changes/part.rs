@@ -57,8 +57,27 @@ pub(super) fn not_fetched(ids: &[ObjectId], command: &str) -> GitIssue {
     GitIssue::NotFetched { count: ids.len(), first, command: command.to_owned() }
 }
 
+/// Returns the command that fetches blobs into a partial clone. `range` fetches the objects of the change, but not
+/// those of its base.
+fn fetch_command(missing: &[ObjectId], own: &HashSet<ObjectId>, range: &str) -> String {
+    if missing.len() <= MOST_FETCHED {
+        let ids: Vec<String> = missing.iter().map(ObjectId::to_string).collect();
+        format!("git rev-list --objects --quiet {}", ids.join(" "))
+    } else if missing.iter().any(|id| own.contains(id)) {
+        range.to_owned()
+    } else {
+        FETCH_ALL.to_owned()
+    }
+}
+
 /// Maximum number of missing objects that an issue names.
 const MOST_NAMED: usize = 3;
+
+/// Maximum number of missing objects that a command names.
+const MOST_FETCHED: usize = 4;
+
+/// The command that fetches all objects into a partial clone.
+pub(super) const FETCH_ALL: &str = "git fetch --refetch --no-filter";
 
 /// A part of a change.
 pub struct ChangePart<'a> {
@@ -224,14 +243,15 @@ impl<'a> ChangePart<'a> {
     /// Reports blobs that cannot be read, those of the change at their paths.
     fn report(&self, unread: Unread) {
         let Unread { mut missing, errors, .. } = unread;
-        if let (Some(command), Some(_)) = (self.source.fetch, missing.first()) {
-            self.source.run.report(not_fetched(&missing, command), Some(self.git_dir()));
-            missing.clear();
-        }
         if missing.is_empty() && errors.is_empty() {
             return;
         }
         let own: HashSet<ObjectId> = self.set.items.iter().filter_map(|item| item.blob).collect();
+        if let (Some(range), Some(_)) = (self.source.fetch, missing.first()) {
+            let command = fetch_command(&missing, &own, range);
+            self.source.run.report(not_fetched(&missing, &command), Some(self.git_dir()));
+            missing.clear();
+        }
         let report = |id: ObjectId, issue: GitIssue| {
             let place = match own.contains(&id) {
                 true => Place::Object(id, Kind::Blob),

@@ -8,7 +8,7 @@ use super::super::store::{Store, StoreError};
 use super::diff::Trees;
 use super::introduced::RangeReader;
 use super::new_branch;
-use super::part::{Change, ChangePart, PartSource};
+use super::part::{Change, ChangePart, FETCH_ALL, PartSource};
 use super::revisions::{RangeError, Revisions, is_zeros, split};
 use super::set::{ChangeSet, Item, NamedRef, Scope};
 use ddpatrol_pack::{Kind, ObjectId, Reader};
@@ -257,7 +257,7 @@ impl Range {
         let bases = self.base_objects.iter().map(|id| format!("^{id}"));
         let revisions: Vec<String> = heads.chain(bases).collect();
         if revisions.len() > MOST_REVISIONS || revisions.is_empty() {
-            return Some("git fetch --refetch --no-filter".to_owned());
+            return Some(FETCH_ALL.to_owned());
         }
         Some(format!("git rev-list --objects --quiet {}", revisions.join(" ")))
     }

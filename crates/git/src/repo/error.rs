@@ -39,15 +39,15 @@ pub enum RepoError {
     },
     /// A revision names no commit.
     #[error(
-        "unknown revision {revision:?} in {} ({words}); correct the name or fetch the commit",
-        git_dir.display()
+        "unknown revision `{revision}` in {}{}; correct the name or fetch the commit",
+        git_dir.display(), in_parentheses(.words)
     )]
     Revision {
         /// The revision.
         revision: String,
         /// The repository.
         git_dir: PathBuf,
-        /// The message of git.
+        /// Why, or nothing.
         words: String,
     },
     /// The repository has no commit.
@@ -110,6 +110,10 @@ pub enum ProgramError {
         /// The unexpected part.
         answer: String,
     },
+}
+
+fn in_parentheses(words: &str) -> String {
+    if words.is_empty() { String::new() } else { format!(" ({words})") }
 }
 
 impl ProgramError {

@@ -49,7 +49,7 @@ impl Repository {
             Err(ProgramError::Failed { words, .. }) => words,
             Err(ProgramError::Start(error)) => match revparse(self, revision) {
                 Some(id) => return Ok(id),
-                None => ProgramError::Start(error).to_string(),
+                None => format!("git {}", ProgramError::Start(error)),
             },
             Err(error) => error.to_string(),
         };
@@ -142,13 +142,17 @@ impl Repository {
     }
 }
 
+/// The message of `git rev-parse --verify` for an unknown name.
+const NOT_FOUND: &str = "Needed a single revision";
+
 fn unknown(repository: &Repository, revision: &OsStr, words: String) -> RepoError {
     let git_dir = repository.git_dir.clone();
-    if revision == "HEAD" && words.contains("Needed a single revision") {
-        return RepoError::NoCommits { git_dir };
-    }
+    let words = match words.strip_prefix("fatal: ").unwrap_or(&words) {
+        NOT_FOUND if revision == "HEAD" => return RepoError::NoCommits { git_dir },
+        NOT_FOUND => String::new(),
+        words => words.to_owned(),
+    };
     let revision = revision.to_string_lossy().into_owned();
-    let words = words.strip_prefix("fatal: ").map(str::to_owned).unwrap_or(words);
     RepoError::Revision { revision, git_dir, words }
 }
 

@@ -155,7 +155,7 @@ fn an_unknown_revision_is_an_error_and_never_an_option() {
         {
             let error = repository.resolve(revision.as_ref()).expect_err(revision);
             let words = error.to_string();
-            assert!(words.contains(&format!("{revision:?}")), "{words}");
+            assert!(words.contains(&format!("`{revision}`")), "{words}");
         }
     }
 }
