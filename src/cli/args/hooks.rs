@@ -106,7 +106,7 @@ pub(in crate::cli) struct ReceiveArgs {
 
 /// Scan a commit message (run by git as a commit-msg hook).
 ///
-/// Text below git's scissors line is ignored. Exit codes as for `scan`.
+/// The diff that `git commit --verbose` adds below a line with scissors is ignored. Exit codes as for `scan`.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct MessageArgs {
     /// File that contains the message.

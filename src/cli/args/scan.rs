@@ -1,6 +1,6 @@
 //! The arguments of the commands that scan: `scan`, `staged` and `range`.
 
-use super::{SharedArgs, Size};
+use super::{SharedArgs, Size, values};
 use clap::Args as ClapArgs;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -129,7 +129,7 @@ pub(in crate::cli) struct FileArgs {
     /// Skip paths that match, as in .gitignore.
     ///
     /// Patterns apply below each PATH; repeatable.
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", value_parser = values::pattern)]
     pub(in crate::cli) exclude: Vec<String>,
 
     /// Skip larger files; 10M, 512k or 1GiB.

@@ -85,6 +85,8 @@ pub(in crate::cli) enum ValueError {
     Lines,
     #[error("expected a whole number of bytes, such as 4096, 512k, 10M or 1GiB")]
     Size,
+    #[error("an empty pattern: expected one such as `vendor/` or `*.min.js`")]
+    BlankPattern,
 }
 
 /// Lists the names of the report formats for a message.
@@ -124,6 +126,11 @@ impl FromStr for ReportArg {
             path => Ok(Self { format, path: path.map(PathBuf::from) }),
         }
     }
+}
+
+/// Parses a pattern of paths.
+pub(super) fn pattern(text: &str) -> Result<String, ValueError> {
+    if text.trim().is_empty() { Err(ValueError::BlankPattern) } else { Ok(text.to_owned()) }
 }
 
 /// Parses a number of threads.

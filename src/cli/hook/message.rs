@@ -15,8 +15,11 @@ use ddpatrol_scan::finding::coverage::Coverage;
 use ddpatrol_scan::finding::roots::Roots;
 use ddpatrol_scan::regular::{self, Links, MAX_TEXT};
 
-/// The line above the text that git shows but does not commit, as with `git commit --verbose`.
+/// The end of the line above the diff that `git commit --verbose` shows but does not commit.
 const SCISSORS: &[u8] = b" ------------------------ >8 ------------------------";
+
+/// The beginnings of a diff of git, the last one with `diff.submodule=log`.
+const DIFFS: [&[u8]; 2] = [b"diff --", b"Submodule "];
 
 pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
     let run = signals::begin()?;
@@ -45,30 +48,58 @@ pub(in crate::cli) fn run(args: &MessageArgs) -> anyhow::Result<Exit> {
 }
 
 /// Returns the length of the message in a file, in bytes. Comments are included, because it is unknown
-/// whether git will strip them.
+/// whether git will strip them. Only the diff below a line with scissors is not, as `git commit --verbose` writes
+/// it: other text may become part of the commit.
 fn message_len(bytes: &[u8]) -> usize {
     let mut at = 0;
-    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-        // Any character may precede the line: core.commentChar.
-        if line.trim_ascii_end().ends_with(SCISSORS) {
-            return at;
-        }
+    while at < bytes.len() {
+        let line = line_at(bytes, at);
         at += line.len();
+        // Any characters may precede the scissors: core.commentString.
+        let Some(comment) = line.trim_ascii_end().strip_suffix(SCISSORS) else { continue };
+        let mut below = at;
+        while below < bytes.len() && line_at(bytes, below).starts_with(comment) {
+            below += line_at(bytes, below).len();
+        }
+        if DIFFS.iter().any(|start| bytes[below..].starts_with(start)) {
+            return below;
+        }
     }
     at
+}
+
+/// Returns the line at an offset, with its end.
+fn line_at(bytes: &[u8], at: usize) -> &[u8] {
+    let bytes = &bytes[at..];
+    let end = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1);
+    &bytes[..end]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SCISSORS_LINE: &str = "# ------------------------ >8 ------------------------\n";
+
     #[test]
-    fn text_below_the_scissors_is_not_part_of_the_message() {
-        let scissors = "# ------------------------ >8 ------------------------\n";
-        let text = format!("subject\n\n# a comment\n{scissors}diff");
-        assert_eq!(message_len(text.as_bytes()), "subject\n\n# a comment\n".len());
+    fn a_diff_below_the_scissors_is_not_part_of_the_message() {
+        let message = format!("subject\n\n# a comment\n{SCISSORS_LINE}# Do not modify it.\n");
+        for diff in ["diff --git a/x b/x\n+x\n", "diff --cc x\n", "Submodule x 1..2:\n"] {
+            let text = format!("{message}{diff}");
+            assert_eq!(message_len(text.as_bytes()), message.len(), "{diff}");
+            let text = text.replace("# ", "; ");
+            assert_eq!(message_len(text.as_bytes()), message.len(), "{diff}");
+        }
+    }
+
+    #[test]
+    fn other_text_below_scissors_is_part_of_the_message() {
+        for below in ["text", "# a comment\n", "", "\n\ntext\n"] {
+            let text = format!("subject\n{SCISSORS_LINE}{below}");
+            assert_eq!(message_len(text.as_bytes()), text.len(), "{below:?}");
+        }
+        let twice = format!("{SCISSORS_LINE}text\n{SCISSORS_LINE}diff --git a/x b/x\n");
+        assert_eq!(message_len(twice.as_bytes()), 2 * SCISSORS_LINE.len() + "text\n".len());
         assert_eq!(message_len(b"subject"), 7);
-        let other = text.replace("# --", "; --");
-        assert_eq!(message_len(other.as_bytes()), "subject\n\n# a comment\n".len());
     }
 }

@@ -78,6 +78,18 @@ fn a_verbose_message_may_show_a_removed_token() {
 }
 
 #[test]
+fn text_below_scissors_that_git_commits_is_scanned() {
+    let repo = Repo::with_files(&[("a", "clean")]);
+    repo.run(&["hook", "install"]);
+    let scissors = "# ------------------------ >8 ------------------------";
+    for below in [token(1), format!("# {}", token(1))] {
+        let message = format!("subject\n{scissors}\n{below}\n");
+        let printed = commits(&repo, &["--allow-empty", "-m", &message], false);
+        assert!(printed.contains("COMMIT_EDITMSG:3:"), "{printed}");
+    }
+}
+
+#[test]
 fn a_merge_is_blocked_and_an_existing_hook_runs_first_and_is_restored() {
     let repo = Repo::with_files(&[("a", "clean")]);
     let old = repo.path().join(".git/hooks/pre-commit");

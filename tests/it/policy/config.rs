@@ -214,6 +214,17 @@ fn an_invalid_configuration_is_an_error_with_its_position() {
 }
 
 #[test]
+fn an_empty_pattern_excludes_nothing_silently() {
+    let tree = Tree::new();
+    tree.write("x", token(1));
+    for pattern in ["", "  "] {
+        let ran = tree.run(&["scan", "--exclude", pattern]);
+        assert_eq!(ran.code(), Some(2), "{ran:?}");
+        assert!(ran.stderr().contains("an empty pattern"), "{ran:?}");
+    }
+}
+
+#[test]
 fn explicitly_named_paths_are_scanned_even_if_excluded() {
     let tree = Tree::new();
     tree.write(".ddpatrol.toml", "exclude = [\"/vendor/\", \"*.min.js\"]\n");
