@@ -95,6 +95,7 @@ ENCODINGS = {
     "grep": ("base64", lambda t: behind(b64_lines(t), lambda n: f"a/b-c.txt:{n + 8}:")),
     "patch": ("base64", lambda t: behind(b64_lines(t), lambda n: "+")),
     "table": ("base64", lambda t: behind(b64_lines(t), lambda n: "| ", " |")),
+    "run-log": ("base64", lambda t: behind(b64_lines(t), lambda n: f"2026-01-01T00:00:0{n}.1Z \x1b[36;1m", "\x1b[0m")),
     "hex-log": ("hex", lambda t: behind(textwrap.wrap(t.encode().hex(), 60), lambda n: f"{n + 8}: ")),
     "escaped-base64": ("base64", lambda t: json.dumps(b64(f"\u00fb\u00ff>{t}".encode())).replace("/", "\\/")),
     "query-base64": ("base64", lambda t: "a=" + urllib.parse.quote(b64(f"~\u00ff>{t}?>".encode()), safe="")),

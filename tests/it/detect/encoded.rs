@@ -170,7 +170,7 @@ fn folded_base64_is_found_at_every_line_length() {
 pub(crate) type Affixes = fn(usize) -> (String, String);
 
 /// The prefixes and suffixes of logs, listings, patches, tables and records.
-pub(crate) const AFFIXES: [Affixes; 22] = [
+pub(crate) const AFFIXES: [Affixes; 27] = [
     |n| {
         (format!("2026-01-01T00:00:{:02}.{:07}Z ", n % 60, n * 7_654_321 % 10_000_000), "\r".into())
     },
@@ -200,7 +200,18 @@ pub(crate) const AFFIXES: [Affixes; 22] = [
         )
     },
     |n| (format!("{{\"n\":{n},\"message\":\""), "\"}".into()),
+    |n| (format!("2026-01-01T00:00:{:02}.1234567Z \x1b[36;1m", n % 60), "\x1b[0m".into()),
+    |_| ("\x1b[32m+\x1b[m\x1b[32m".into(), "\x1b[m\r".into()),
+    |_| ("\x1b[0K".into(), "\x1b[0m".into()),
+    |_| ("\x1b[m".into(), "\x1b[K".into()),
+    |n| (format!("{{\"n\":{n},\"log\":\"\\u001b[36;1m"), "\\u001b[0m\\n\"}".into()),
 ];
+
+/// Returns `true` if lines before a suffix must have at least 40 characters: if it begins with neither a line end, a
+/// quotation mark nor an escaped line end.
+fn needs_long_lines(suffix: &str) -> bool {
+    suffix.starts_with([' ', '\x1b']) || suffix.starts_with("\\u")
+}
 
 /// Folds text into lines with prefixes and suffixes, between two other lines.
 pub(crate) fn affixed(text: &str, width: usize, affixes: Affixes) -> String {
@@ -220,8 +231,7 @@ fn folded_text_is_found_behind_prefixes_that_repeat_or_count() {
         for before in [0, 1, 2, 44, 45, 46, 54, 55, 56, 57, 58] {
             let text = format!("{}{token}\n", "data ".repeat(30).split_at(before).0);
             for width in [20, 21, 24, 30, 32, 36, 38, 39, 40, 60, 64, 70, 72, 76, 77] {
-                if width < 40 && affixes(1).1.starts_with(' ') {
-                    // Short lines must end before a line end or a quotation mark.
+                if width < 40 && needs_long_lines(&affixes(1).1) {
                     continue;
                 }
                 let folded = affixed(&encode::base64(text.as_bytes()), width, affixes);
@@ -230,7 +240,7 @@ fn folded_text_is_found_behind_prefixes_that_repeat_or_count() {
                 assert_eq!(found[0].0, "base64");
             }
             for width in [20, 24, 32, 39, 60, 77] {
-                if width < 40 && affixes(1).1.starts_with(' ') {
+                if width < 40 && needs_long_lines(&affixes(1).1) {
                     continue;
                 }
                 let folded = affixed(&encode::hex(text.as_bytes()), width, affixes);
@@ -489,6 +499,12 @@ fn compressed_and_encoded_helm_and_cloud_init_data_is_found() {
         gzip.write_all(text.as_bytes()).expect("in memory");
         let packed = encode::base64(&gzip.finish().expect("in memory"));
         assert_found(packed.as_bytes(), (b"user_data: ", b"\n"), &token, "base64 of gzip");
+        for width in [60, 64, 76] {
+            let lines = packed.as_bytes().chunks(width).map(String::from_utf8_lossy);
+            let folded: String = lines.map(|line| format!("{line}\n")).collect();
+            let found = places(detector(), folded.as_bytes(), &token);
+            assert_eq!(found.len(), 1, "{width}: {found:?}");
+        }
         let helm = encode::base64(format!("{packed}\n").as_bytes());
         let found = places(detector(), format!("release: {helm}\n").as_bytes(), &token);
         assert_eq!(found.iter().map(|it| &*it.0).collect::<Vec<_>>(), ["base64 of base64 of gzip"]);

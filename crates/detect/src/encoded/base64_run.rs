@@ -3,14 +3,23 @@
 //! Input: a run. Output: the kind of its content (text, gzip or zlib), if any. It decodes only the
 //! beginning.
 
-use super::class::MIN_RUN;
+use super::class::{MIN_RUN, looks_like_base64};
 use super::digit::base64_digit;
 use super::gap::{MAX_GAP, skip_fold};
 use crate::encoding::Layer;
 use std::ops::Range;
 
-/// The minimum length of a run that is decoded as nested content, in characters.
-pub(super) const SHORTEST: usize = 64;
+/// The minimum length of a run that is decoded as nested content, in characters: Ruby and `uuencode -m` write lines of
+/// 60.
+pub(super) const SHORTEST: usize = 60;
+
+/// Number of characters at the beginning of a run of which some are letters of both cases and digits.
+pub(super) const MIXED: usize = 64;
+
+/// Returns `true` if the beginning of a run mixes characters as base64 does.
+pub(super) fn is_mixed(run: &[u8]) -> bool {
+    looks_like_base64(&run[..run.len().min(MIXED)])
+}
 
 /// The content of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +64,11 @@ fn content(run: &[u8]) -> Option<Content> {
         }
         out.copy_from_slice(&bits.to_be_bytes()[1..]);
     }
+    let first = &first[..first.len().min(run.len() / 4 * 3)];
     if first.starts_with(&[0x1f, 0x8b, 8]) {
         return Some(Content::Packed(Layer::Gzip));
     }
-    if is_archive(&first) {
+    if is_archive(first) {
         return Some(Content::Archive);
     }
     // Deflate with a window of 32 KiB, and a header that is a multiple of 31.
@@ -66,15 +76,16 @@ fn content(run: &[u8]) -> Option<Content> {
         return Some(Content::Packed(Layer::Zlib));
     }
     // The last character may be cut off.
-    let valid = match std::str::from_utf8(&first) {
+    let valid = match std::str::from_utf8(first) {
         Ok(text) => text.len(),
         Err(error) if error.error_len().is_none() => error.valid_up_to(),
         Err(_) => 0,
     };
     let is_control = |byte: &&u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
-    let is_plain = valid > 44 && first.iter().filter(is_control).count() <= 2;
+    let is_plain = valid + 3 >= first.len() && first.iter().filter(is_control).count() <= 2;
     // UTF-16, as PowerShell encodes it.
-    let is_wide = first.chunks_exact(2).filter(|unit| unit[1] == 0 && unit[0] != 0).count() >= 22;
+    let is_wide = first.chunks_exact(2).filter(|unit| unit[1] == 0 && unit[0] != 0).count() + 2
+        >= first.len() / 2;
     (is_plain || is_wide).then_some(Content::Text)
 }
 

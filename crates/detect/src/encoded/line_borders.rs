@@ -126,7 +126,7 @@ impl EncodedSearch<'_> {
         }
         let end = text_end(bytes, run.end);
         // Decide by the end of the line, so that the result is the same for every division into parts.
-        let tail = bytes[..end].iter().rev().take(base64_run::SHORTEST);
+        let tail = bytes[..end].iter().rev().take(base64_run::MIXED);
         let tail = tail.take_while(|&&byte| is_run(byte)).count();
         let tail = &bytes[end - tail..end];
         if tail.ends_with(b"=") || !looks_like_base64(tail) && !self.literals.may_begin_hex(tail) {

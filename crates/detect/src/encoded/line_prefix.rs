@@ -22,6 +22,12 @@ const MAX_AFFIX: usize = 256;
 /// Maximum number of encoded characters in a line.
 const MAX_PAYLOAD: usize = 256;
 
+/// Maximum length of an ANSI control sequence, in bytes.
+const MAX_SEQUENCE: usize = 32;
+
+/// The beginnings of ANSI control sequences, as bytes and as JSON writes them.
+const SEQUENCES: [&[u8]; 3] = [b"\x1b[", b"\\u001b[", b"\\u001B["];
+
 /// Maximum distance from an encoded character to the beginning of its line, in bytes.
 pub(crate) const LINE_LOOKBEHIND: usize = MAX_AFFIX + MAX_PAYLOAD;
 
@@ -160,8 +166,8 @@ fn line_end(bytes: &[u8], at: usize, end: LineEnd) -> Option<usize> {
 
 /// Lists the offsets where the encoded characters of a line may begin, if `bytes` ends with one, and `run` is
 /// the start of the characters that base64 can contain.
-fn payloads(bytes: &[u8], start: usize, run: usize) -> [Option<usize>; 4] {
-    let mut all = [Some(run), None, None, None];
+fn payloads(bytes: &[u8], start: usize, run: usize) -> [Option<usize>; 5] {
+    let mut all = [Some(run), None, None, None, colored(bytes, start, run)];
     // The marks of a patch, or `file-12-` of grep.
     let is_mark = |at: usize| matches!(bytes.get(at), Some(b'+' | b'-' | b'/'));
     if run == start || bytes[run - 1] == b' ' {
@@ -172,6 +178,18 @@ fn payloads(bytes: &[u8], start: usize, run: usize) -> [Option<usize>; 4] {
     let dash = memchr::memrchr2(b'-', b'_', &bytes[run.min(bytes.len())..]);
     all[3] = dash.map(|at| run + at + 1).filter(|at| !all.contains(&Some(*at)));
     all
+}
+
+/// Returns the offset after the ANSI control sequence, such as the one of a color, whose end is at the start of a run.
+fn colored(bytes: &[u8], start: usize, run: usize) -> Option<usize> {
+    let before = &bytes[start.max(run.saturating_sub(MAX_SEQUENCE))..run];
+    let parameters = before.iter().rev().take_while(|it| it.is_ascii_digit() || **it == b';');
+    let (introducer, _) = before.split_at(before.len() - parameters.count());
+    if !SEQUENCES.iter().any(|it| introducer.ends_with(it)) {
+        return None;
+    }
+    let digits = bytes[run..].iter().take_while(|it| it.is_ascii_digit()).count();
+    matches!(bytes.get(run + digits), Some(b'm' | b'K')).then_some(run + digits + 1)
 }
 
 /// The prefix of one line, compared with the beginning of the next.

@@ -10,7 +10,8 @@
 //! - base64 and hex folded into lines of at least 20 characters: with indentation and comment marks, or with
 //!   line breaks written as `\n`; joined from string literals or elements of a list; with soft line breaks of
 //!   quoted-printable; or behind a prefix of at most 256 bytes that repeats or counts, and before a suffix of
-//!   at most 256 bytes, such as in logs, listings, patches, tables and JSON records ([`line_prefix`]). Of lines
+//!   at most 256 bytes, such as in logs, listings, patches, tables and JSON records ([`line_prefix`]); an ANSI control
+//!   sequence may be part of both. Of lines
 //!   of fewer than 40 characters, those that contain the head must be followed by a line end or a quotation
 //!   mark, or by an escape sequence such as `\n` and escaped text that ends so or makes it 40 characters. They must
 //!   contain lower and upper case letters and a digit or at least six upper case letters; or at least eight
@@ -34,12 +35,12 @@
 //! - the characters beside a hex dump, as `hexdump -C`, `xxd`, `od -t x1z` and `tcpdump -X` print them ([`dump`]),
 //!   if one line contains the whole head, or the content begins with the dump. Dumps without characters, such as
 //!   those of `od -x`, are not decoded, except for `xxd -p`;
-//! - any encoding of this list inside base64 of 64 characters or more that contains text, gzip or zlib, up
+//! - any encoding of this list inside base64 in lines of 60 characters or more, without a prefix, that contains text, gzip or zlib, up
 //!   to three levels deep.
 //!
 //! Of tokens whose anchor is in their middle, the characters before it must be in one piece: the items about
 //! folded hex, joined literals, gaps and dumps do not apply to them, and folded base64 of text must have lines of
-//! at least 64 characters, and escaped characters before it may have 640 bytes. Tokens without an anchor are found in what is decoded as a whole (UTF-16, UTF-32, nested base64).
+//! at least 60 characters, and escaped characters before it may have 640 bytes. Tokens without an anchor are found in what is decoded as a whole (UTF-16, UTF-32, nested base64).
 //!
 //! For formats whose head has fewer than four bytes, not all alignments are found. Shaped tokens are not
 //! searched for: only a checksum distinguishes an encoded token from other data. In the names of git trees

@@ -9,7 +9,6 @@
 
 use super::base64_run::{self, Content};
 use super::class::is_run;
-use super::class::looks_like_base64;
 use super::decode::{LOOKBEHIND, MAX_BROKEN, utf16};
 use super::endianness;
 use super::stream::{Base64Reader, Base64Stream};
@@ -189,7 +188,7 @@ impl NestedSearch<'_> {
             if part.len() < base64_run::SHORTEST || at >= search.part.end {
                 continue;
             }
-            if at == run.start && is_cut || !looks_like_base64(&part[..base64_run::SHORTEST]) {
+            if at == run.start && is_cut || !base64_run::is_mixed(part) {
                 continue;
             }
             let Some(content) = base64_run::content_from(bytes, at..at + part.len()) else {
