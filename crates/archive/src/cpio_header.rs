@@ -8,6 +8,16 @@ pub(super) struct CpioHeader {
     pub(super) align: u64,
 }
 
+/// Returns `true` if bytes begin with a header of a format with digits: a magic number, and fields of digits.
+pub(super) fn is_text(head: &[u8]) -> bool {
+    let (len, is_digit): (usize, fn(&u8) -> bool) = match head.first_chunk() {
+        Some(b"070701" | b"070702") => (110, u8::is_ascii_hexdigit),
+        Some(b"070707") => (76, |byte| matches!(byte, b'0'..=b'7')),
+        _ => return false,
+    };
+    head.len() > 6 && head[6..head.len().min(len)].iter().all(is_digit)
+}
+
 /// Returns `true` if bytes begin with a header of the old binary format: its magic number and a
 /// terminated name.
 pub(super) fn is_binary(head: &[u8]) -> bool {

@@ -137,9 +137,7 @@ pub fn detect(head: &[u8], name: &Path) -> Option<Format> {
         b'7' if head.starts_with(b"7z\xbc\xaf\x27\x1c") => Format::SevenZ,
         b'!' if head.starts_with(b"!<arch>\n") => Format::Ar,
         0xed if head.starts_with(b"\xed\xab\xee\xdb") => Format::Rpm,
-        b'0' if [&b"070701"[..], b"070702", b"070707"].iter().any(|it| head.starts_with(it)) => {
-            Format::Cpio
-        }
+        b'0' if cpio_header::is_text(head) => Format::Cpio,
         0xc7 | 0x71 if cpio_header::is_binary(head) => Format::Cpio,
         b'S' if head.starts_with(b"SQLite format 3\0") => Format::Sqlite,
         b'%' if head.starts_with(b"%PDF-") => Format::Pdf,

@@ -66,6 +66,9 @@ pub(super) fn read(
             }
             continue;
         }
+        if scanner.is_at_end_of_stream()? {
+            continue;
+        }
         let mut content = Copied::default();
         let mut lenient = Lenient { inner: decoder(&filters, &mut scanner.reader), failure: None };
         let mut reader = CopyingReader { inner: &mut lenient, copied: &mut content };
@@ -222,6 +225,11 @@ impl Scanner<'_> {
             }
         }
         Ok(content)
+    }
+
+    /// Returns `true` if a stream has no content, which no filter accepts.
+    fn is_at_end_of_stream(&mut self) -> io::Result<bool> {
+        Ok(self.reader.fill_buf()?.trim_ascii_start().starts_with(b"endstream"))
     }
 
     /// Advances to the first byte of the next stream, and keeps the text before it.

@@ -81,7 +81,7 @@ impl PdfText {
     }
 
     /// Calls `on_text` with the name and the text of every stream that differs from its bytes: mapped text,
-    /// and text that is shown in several pieces.
+    /// text that is shown in several pieces, and words that are wrapped.
     pub(super) fn each(&self, mut on_text: impl FnMut(&str, Vec<u8>)) {
         for Shown { name, lines } in &self.shown {
             let mut text = Vec::new();
@@ -92,6 +92,7 @@ impl PdfText {
                 text.extend(line.iter().flatten());
                 text.push(b'\n');
             }
+            wrapped_words(lines, &mut text);
             if !text.is_empty() {
                 on_text(name, text);
             }
@@ -115,6 +116,38 @@ impl PdfText {
                 text.push(b'\n');
             }
         }
+    }
+}
+
+/// Minimum length of a wrapped word. Tokens are longer.
+const MIN_WRAPPED: usize = 32;
+
+/// Appends the words that continue in the next line, where the page is too narrow for them.
+fn wrapped_words(lines: &[Vec<Piece>], text: &mut Vec<u8>) {
+    let mut word = Vec::new();
+    let mut parts = 0;
+    for line in lines {
+        let line = line.concat();
+        let is_blank = |byte: &u8| byte.is_ascii_whitespace();
+        let first = line.iter().position(is_blank).unwrap_or(line.len());
+        word.extend_from_slice(&line[..first]);
+        parts += usize::from(first > 0);
+        if first < line.len() {
+            push_wrapped(&word, parts, text);
+            let last = line.iter().rposition(is_blank).map_or(0, |at| at + 1);
+            word.clear();
+            word.extend_from_slice(&line[last..]);
+            parts = 1;
+        }
+    }
+    push_wrapped(&word, parts, text);
+}
+
+/// Appends a word that has several parts.
+fn push_wrapped(word: &[u8], parts: usize, text: &mut Vec<u8>) {
+    if parts > 1 && word.len() >= MIN_WRAPPED {
+        text.extend_from_slice(word);
+        text.push(b'\n');
     }
 }
 
@@ -231,6 +264,15 @@ mod tests {
     fn simple_strings_are_joined_if_they_are_in_pieces() {
         assert_eq!(text(&[b"BT [(a\\(b) -20 (c)] TJ T* (d) Tj ET"]), "a(bc\n");
         assert_eq!(text(&[b"BT (a) Tj (b) ' ET"]), "");
+    }
+
+    #[test]
+    fn long_words_that_are_wrapped_are_joined() {
+        let half = "0123456789abcdef";
+        let content = format!("BT (key: {half}) Tj ({half}) ' (tail rest) ' ({half} x) ' ET");
+        assert_eq!(text(&[content.as_bytes()]), format!("{half}{half}tail\n"));
+        let content = format!("BT (key: {half}{half}) Tj ( other) ' (words) ' ET");
+        assert_eq!(text(&[content.as_bytes()]), "");
     }
 
     #[test]

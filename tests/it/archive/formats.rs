@@ -61,6 +61,7 @@ bodies = [
     (b"/Filter [ /ASCII85Decode /FlateDecode ]", base64.a85encode(zlib.compress(raw[2])) + b"~>"),
     (b"/Type /ObjStm /N 1 /First 4 /Filter/FlateDecode", zlib.compress(raw[3], 1)),
     (b"/Filter /DCTDecode", b"\xff\xd8" + bytes(range(256))),
+    (b"/Filter /FlateDecode", b""),
 ]
 out = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 for n, (head, body) in enumerate(bodies, 1):
@@ -70,6 +71,18 @@ open("a.pdf", "wb").write(out + b"trailer << /Size 6 >>\n%%EOF\n")
     python(&tree, script);
     let expected: Vec<String> = (1..=4).map(|at| format!("a.pdf!/object {at} 0:401:6")).collect();
     assert_eq!(scan(&tree, "a.pdf"), expected);
+    let report = tree.run(&[&JSON[..], &["a.pdf"]].concat()).json();
+    assert_eq!(report["diagnostics"], serde_json::json!([]), "an empty page is no fault");
+}
+
+#[test]
+fn a_text_that_begins_like_cpio_is_not_damaged() {
+    let tree = Tree::new();
+    for (name, text) in [("a.csv", "070701,2026-01-01\n"), ("b.csv", "070707\n"), ("c", "070701")] {
+        tree.write(name, text);
+        let report = tree.run(&[&JSON[..], &[name]].concat()).json();
+        assert_eq!(report["diagnostics"], serde_json::json!([]), "{name}");
+    }
 }
 
 #[test]
