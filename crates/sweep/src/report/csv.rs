@@ -1,8 +1,8 @@
-//! CSV: one row per token and repository, for spreadsheets.
+//! CSV: one row per token and repository, for spreadsheets. Tokens that are gone come last.
 //!
 //! No cell is a formula of a spreadsheet: text that begins like one gets an apostrophe.
 
-use super::model::{MergedReport, Occurrence, TokenRow};
+use super::model::{GoneToken, MergedReport, Occurrence, TokenRow};
 use ddpatrol::report::escape::terminal;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -45,11 +45,17 @@ pub fn write(report: &MergedReport, out: &mut dyn Write) -> io::Result<()> {
             writer.write_record(cells.iter().map(|it| cell(it))).map_err(io::Error::other)?;
         }
     }
+    for token in &report.gone {
+        for repository in &token.repositories {
+            let cells = gone_row(token, repository);
+            writer.write_record(cells.iter().map(|it| cell(it))).map_err(io::Error::other)?;
+        }
+    }
     writer.flush()
 }
 
 fn row(report: &MergedReport, token: &TokenRow, occurrence: &Occurrence) -> Vec<String> {
-    let first = token.first.as_ref();
+    let first = occurrence.first.as_ref();
     let place = occurrence.places.first();
     let repository = &report.repositories[occurrence.repository];
     let optional = |text: Option<&String>| text.cloned().unwrap_or_default();
@@ -57,7 +63,7 @@ fn row(report: &MergedReport, token: &TokenRow, occurrence: &Occurrence) -> Vec<
         token.fingerprint.clone(),
         token.verdict.word().to_owned(),
         token.change.map(|it| word(&it)).unwrap_or_default(),
-        word(&token.reach),
+        word(&occurrence.reach),
         token.rule.clone(),
         token.name.clone(),
         token.issuer.clone(),
@@ -72,11 +78,27 @@ fn row(report: &MergedReport, token: &TokenRow, occurrence: &Occurrence) -> Vec<
         first.map(|it| it.commit.clone()).unwrap_or_default(),
         first.map(|it| format!("{} <{}>", it.author.name, it.author.email)).unwrap_or_default(),
         first.map(|it| it.author.date.clone()).unwrap_or_default(),
-        token.age_days.map(|it| it.to_string()).unwrap_or_default(),
-        token.owners.join(" "),
+        occurrence.age_days.map(|it| it.to_string()).unwrap_or_default(),
+        occurrence.owners.join(" "),
         optional(place.and_then(|it| it.url.as_ref())),
         repository.outdated().unwrap_or_default().to_owned(),
     ]
+}
+
+/// Returns the row of a token that is gone. The columns of its state, places, commit and owners are empty.
+fn gone_row(token: &GoneToken, repository: &str) -> [String; HEADER.len()] {
+    HEADER.map(|column| match column {
+        "fingerprint" => token.fingerprint.clone(),
+        "change" => "gone".to_owned(),
+        "rule" => token.rule.clone(),
+        "name" => token.name.clone(),
+        "issuer" => token.issuer.clone(),
+        "token" => token.redacted.clone(),
+        "token_id" => token.token_id.clone().unwrap_or_default(),
+        "repository" => repository.to_owned(),
+        "repositories" => token.repositories.len().to_string(),
+        _ => String::new(),
+    })
 }
 
 /// Returns the word that JSON uses for a value.

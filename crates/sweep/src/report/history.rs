@@ -2,6 +2,7 @@
 
 use super::model::{Change, GoneToken};
 use super::resolved::{CONCURRENCY, resolve_all};
+use crate::repository::{CloneUrl, RepositoryKey};
 use crate::result::Finding;
 use crate::store::{Store, SweepName};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 #[derive(Default)]
 pub(super) struct History {
     /// Tokens of the sweep that is compared with, with the URLs of their repositories; `None` without one.
-    previous: Option<BTreeMap<String, (Finding, BTreeSet<String>)>>,
+    previous: Option<BTreeMap<String, (Finding, BTreeSet<CloneUrl>)>>,
     /// Fingerprints of the sweeps before it.
     older: HashSet<String>,
 }
@@ -23,9 +24,9 @@ impl History {
         since: Option<&SweepName>,
     ) -> anyhow::Result<Self> {
         let Some(since) = since else { return Ok(Self::default()) };
-        let mut previous: BTreeMap<String, (Finding, BTreeSet<String>)> = BTreeMap::new();
+        let mut previous: BTreeMap<String, (Finding, BTreeSet<CloneUrl>)> = BTreeMap::new();
         for resolved in resolve_all(store, sweeps, since).await? {
-            let url = resolved.repository.url.to_string();
+            let url = resolved.repository.url;
             for finding in resolved.findings.into_iter().filter(|it| it.suppression.is_none()) {
                 let fingerprint = finding.fingerprint.clone();
                 let entry = previous.entry(fingerprint);
@@ -57,20 +58,27 @@ impl History {
         })
     }
 
-    /// Returns the tokens of the earlier sweep that are neither present nor suppressed now.
+    /// Returns the tokens of the earlier sweep that are not `present`, and whose repositories are all `complete`.
+    /// Nobody knows whether another repository still has its tokens.
     pub(super) fn gone(
         &self,
         present: &HashSet<&str>,
-        suppressed: &HashSet<String>,
+        complete: &HashSet<RepositoryKey>,
     ) -> Vec<GoneToken> {
         let previous = self.previous.iter().flatten();
         previous
-            .filter(|(it, _)| !present.contains(it.as_str()) && !suppressed.contains(*it))
+            .filter(|(fingerprint, (_, urls))| {
+                !present.contains(fingerprint.as_str())
+                    && urls.iter().all(|it| complete.contains(&it.key()))
+            })
             .map(|(fingerprint, (finding, urls))| GoneToken {
                 fingerprint: fingerprint.clone(),
                 rule: finding.rule.clone(),
+                name: finding.name.clone(),
+                issuer: finding.issuer.clone(),
                 redacted: finding.token.redacted.clone(),
-                repositories: urls.iter().cloned().collect(),
+                token_id: finding.token.uuid.clone().or_else(|| finding.token.alias.clone()),
+                repositories: urls.iter().map(ToString::to_string).collect(),
             })
             .collect()
     }

@@ -6,11 +6,12 @@ use super::model::{
     Occurrence, PlaceRow, Reach, RepositoryRow, SCHEMA, TokenRow,
 };
 use super::resolved::{Resolved, add_verdicts, resolve_all};
-use crate::result::{Finding, Location, Verdict};
+use crate::repository::RepositoryKey;
+use crate::result::{Finding, Location, Status, Verdict};
 use crate::store::{Store, SweepName};
 use jiff::Timestamp;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Merges the results of `sweep`. Its tokens are compared with those of `since` and of the sweeps before it.
 ///
@@ -38,8 +39,7 @@ pub async fn merge(
         merger.add(repository);
     }
     let (tokens, suppressed) = merger.tokens(&history);
-    let present: HashSet<&str> = tokens.iter().map(|it| it.fingerprint.as_str()).collect();
-    let gone: Vec<GoneToken> = history.gone(&present, &merger.suppressed);
+    let gone = merger.gone(&tokens, &history);
     let summary = count(&tokens, gone.len(), suppressed);
     let mut repositories = merger.repositories;
     for token in &tokens {
@@ -70,6 +70,8 @@ struct Merger {
     repositories: Vec<RepositoryRow>,
     tokens: HashMap<String, TokenRow>,
     suppressed: HashSet<String>,
+    /// The repositories that were scanned completely.
+    complete: HashSet<RepositoryKey>,
     issues: Vec<IssueRow>,
 }
 
@@ -80,12 +82,16 @@ impl Merger {
             repositories: Vec::new(),
             tokens: HashMap::new(),
             suppressed: HashSet::new(),
+            complete: HashSet::new(),
             issues: Vec::new(),
         }
     }
 
     fn add(&mut self, resolved: Resolved) {
         let index = self.repositories.len();
+        if resolved.status == Status::Complete {
+            self.complete.insert(resolved.repository.key());
+        }
         self.repositories.push(RepositoryRow {
             url: resolved.repository.url.to_string(),
             status: resolved.status,
@@ -114,7 +120,16 @@ impl Merger {
         let mut places = distinct_places(&finding);
         let places_total = places.len();
         places.truncate(MAX_PLACES);
-        let occurrence = Occurrence { repository, places_total, places };
+        let age_days = self.age_days(first.as_ref());
+        let occurrence = Occurrence {
+            repository,
+            reach,
+            first: first.clone(),
+            age_days,
+            owners: owners.clone(),
+            places_total,
+            places,
+        };
         let verdict = finding.verification.as_ref().map_or(Verdict::Unknown, |it| it.verdict);
         let token = self.tokens.entry(finding.fingerprint.clone()).or_insert_with(|| TokenRow {
             fingerprint: finding.fingerprint,
@@ -155,11 +170,8 @@ impl Merger {
             token.owners.sort_unstable();
             token.owners.dedup();
             token.change = history.change(&token.fingerprint);
-            let since =
-                token.first.as_ref().and_then(|it| it.author.date.parse::<Timestamp>().ok());
-            token.age_days = since
-                .zip(self.end)
-                .map(|(since, end)| (end.as_second() - since.as_second()).max(0) / (24 * 60 * 60));
+            token.age_days = self.age_days(token.first.as_ref());
+            token.repositories.sort_by_key(|it| (it.reach, it.repository));
         }
         tokens.sort_by(|one, two| {
             let rank = |it: &TokenRow| (it.verdict, it.reach, std::cmp::Reverse(it.age_days));
@@ -168,6 +180,22 @@ impl Merger {
         let listed: HashSet<&str> = tokens.iter().map(|it| it.fingerprint.as_str()).collect();
         let suppressed = self.suppressed.iter().filter(|it| !listed.contains(it.as_str())).count();
         (tokens, suppressed)
+    }
+
+    /// Returns the tokens of the earlier sweep that are gone.
+    fn gone(&self, tokens: &[TokenRow], history: &History) -> Vec<GoneToken> {
+        let present: HashSet<&str> = tokens
+            .iter()
+            .map(|it| it.fingerprint.as_str())
+            .chain(self.suppressed.iter().map(String::as_str))
+            .collect();
+        history.gone(&present, &self.complete)
+    }
+
+    /// Returns the days from a commit to the end of the sweep.
+    fn age_days(&self, first: Option<&FirstCommit>) -> Option<i64> {
+        let (since, end) = first.and_then(date).zip(self.end)?;
+        Some((end.as_second() - since.as_second()).max(0) / (24 * 60 * 60))
     }
 }
 
@@ -243,9 +271,9 @@ fn date(commit: &FirstCommit) -> Option<Timestamp> {
 
 /// Returns the owners by `CODEOWNERS`, else the last committer, else the owner of the repository.
 fn owners(finding: &Finding, owner: Option<&str>) -> Vec<String> {
-    let named: Vec<String> = finding.locations.iter().flat_map(|it| it.owners.clone()).collect();
+    let named: BTreeSet<&String> = finding.locations.iter().flat_map(|it| &it.owners).collect();
     if !named.is_empty() {
-        return named;
+        return named.into_iter().cloned().collect();
     }
     let traces = finding.locations.iter().filter_map(|it| it.git.as_ref());
     let commits = traces.filter_map(|it| it.introduced.as_ref());

@@ -32,7 +32,7 @@ pub struct MergedReport {
     pub repositories: Vec<RepositoryRow>,
     /// The tokens, the most urgent first.
     pub tokens: Vec<TokenRow>,
-    /// Tokens of the earlier sweep that are in no repository any more.
+    /// Tokens of the earlier sweep that are in none of their repositories any more: all were scanned completely.
     pub gone: Vec<GoneToken>,
     /// Content that could not be read.
     pub issues: Vec<IssueRow>,
@@ -176,19 +176,19 @@ pub struct TokenRow {
     pub reason: Option<String>,
     /// The account that it belongs to, as its issuer reports.
     pub login: Option<String>,
-    /// Where it is.
+    /// The most urgent of the reaches in its repositories.
     pub reach: Reach,
     /// Comparison with the earlier sweep; absent without one.
     pub change: Option<Change>,
-    /// The earliest commit that introduced it.
+    /// The earliest commit that introduced it into one of them.
     pub first: Option<FirstCommit>,
     /// Days from that commit to the end of the sweep.
     pub age_days: Option<i64>,
-    /// Owners by `CODEOWNERS`, else the committer, else the owner of the repository.
+    /// The owners in all repositories.
     pub owners: Vec<String>,
     /// How to revoke it.
     pub advice: Option<String>,
-    /// The repositories that contain it.
+    /// The repositories that contain it, the most urgent reach first.
     pub repositories: Vec<Occurrence>,
 }
 
@@ -208,6 +208,14 @@ pub struct FirstCommit {
 pub struct Occurrence {
     /// Index of the repository in the report.
     pub repository: usize,
+    /// Where it is in this repository.
+    pub reach: Reach,
+    /// The earliest commit that introduced it into this repository.
+    pub first: Option<FirstCommit>,
+    /// Days from that commit to the end of the sweep.
+    pub age_days: Option<i64>,
+    /// Owners by `CODEOWNERS`, else the committer, else the owner of the repository.
+    pub owners: Vec<String>,
     /// Number of places.
     pub places_total: usize,
     /// The first places.
@@ -240,8 +248,14 @@ pub struct GoneToken {
     pub fingerprint: String,
     /// Identifier of the rule.
     pub rule: String,
+    /// Name of the token type.
+    pub name: String,
+    /// The issuer.
+    pub issuer: String,
     /// The redacted token.
     pub redacted: String,
+    /// Its public id, if the format has one.
+    pub token_id: Option<String>,
     /// URLs of the repositories that had it.
     pub repositories: Vec<String>,
 }

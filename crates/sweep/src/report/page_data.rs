@@ -3,7 +3,9 @@
 //! The page of 100,000 tokens is read at once by a browser, so its size matters: each text and each form of URL is
 //! written once, and a token without a value costs a digit.
 
-use super::model::{Change, MergedReport, Occurrence, PlaceRow, Reach, RepositoryRow, TokenRow};
+use super::model::{
+    Change, FirstCommit, MergedReport, Occurrence, PlaceRow, Reach, RepositoryRow, TokenRow,
+};
 use crate::result::Verdict;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -20,14 +22,12 @@ const LINE: &str = "\u{4}";
 /// The index of a text that is absent.
 const NONE: i64 = -1;
 
-/// The data of the script. The fields up to `owners` have an entry for each token.
+/// The data of the script. The fields up to `places` have an entry for each token.
 #[derive(Default, Serialize)]
 struct PageData<'a> {
     fingerprints: Vec<&'a str>,
     /// A digit for each token: live, unknown, dead.
     verdicts: String,
-    /// A digit for each token: in `HEAD`, in a history, unreachable.
-    reaches: String,
     /// A digit for each token: none, new, open, back.
     changes: String,
     /// Indices in `kinds`.
@@ -37,14 +37,16 @@ struct PageData<'a> {
     ids: Vec<Optional<'a>>,
     /// Reason and account, indices in `texts`, or 0.
     answers: Vec<Answer>,
-    /// Commit, name and address of the author, day, form of the URL, repository; or nothing.
-    first: Vec<Vec<i64>>,
     /// Days since the first commit, or -1.
     ages: Vec<i64>,
-    owners: Vec<Vec<i64>>,
-    /// For each repository of the token: its index, the number of places, the number of listed places, and for each
-    /// of them path (or -2 and less: part), line, form of the URL, reach, commit.
+    /// For each repository of the token: its index, first commit, owners, the number of places, the number of listed
+    /// places, and for each of them path (or -2 and less: part), line, form of the URL, reach, commit. The most urgent
+    /// reach comes first.
     places: Vec<Vec<i64>>,
+    /// Commit, name and address of the author, day, form of the URL.
+    firsts: Vec<[i64; 5]>,
+    /// Indices in `texts`.
+    owners: Vec<Vec<i64>>,
     /// URLs.
     repositories: Vec<&'a str>,
     /// For each repository, the earlier sweep that its tokens are from, if this one could not scan it; or 0.
@@ -93,6 +95,8 @@ struct Columns<'a> {
     commits: Numbered<&'a str>,
     urls: Numbered<String>,
     kinds: Numbered<[i64; 3]>,
+    firsts: Numbered<[i64; 5]>,
+    owners: Numbered<Vec<i64>>,
 }
 
 /// Returns the data of the script as JSON that cannot end its element.
@@ -103,6 +107,8 @@ pub(super) fn data(report: &MergedReport) -> String {
         commits: Numbered(HashMap::new()),
         urls: Numbered(HashMap::new()),
         kinds: Numbered(HashMap::new()),
+        firsts: Numbered(HashMap::new()),
+        owners: Numbered(HashMap::new()),
     };
     columns.data.repositories = report.repositories.iter().map(|it| it.url.as_str()).collect();
     let outdated = report.repositories.iter().map(RepositoryRow::outdated);
@@ -144,8 +150,6 @@ impl<'a> Columns<'a> {
             (None, None) => Answer::Absent(0),
             _ => Answer::Indices([self.optional(reason), self.optional(login)]),
         };
-        let first = self.first(token);
-        let owners = token.owners.iter().map(|it| self.text(it)).collect();
         let places = token.repositories.iter().flat_map(|it| self.occurrence(it)).collect();
         let data = &mut self.data;
         data.fingerprints.push(&token.fingerprint);
@@ -154,7 +158,6 @@ impl<'a> Columns<'a> {
             Verdict::Unknown => '1',
             Verdict::Dead => '2',
         });
-        data.reaches.push(char::from(b'0' + reach(token.reach)));
         data.changes.push(match token.change {
             None => '0',
             Some(Change::New) => '1',
@@ -165,37 +168,34 @@ impl<'a> Columns<'a> {
         data.redacted.push(&token.redacted);
         data.ids.push(token.token_id.as_deref().map_or(Optional::Absent(0), Optional::Text));
         data.answers.push(answer);
-        data.first.push(first);
         data.ages.push(token.age_days.unwrap_or(NONE));
-        data.owners.push(owners);
         data.places.push(places);
     }
 
-    fn first(&mut self, token: &'a TokenRow) -> Vec<i64> {
-        let Some(first) = &token.first else { return Vec::new() };
-        let repositories = &self.data.repositories;
-        let repository = first.url.as_deref().and_then(|url| {
-            let mut found = token.repositories.iter().map(|it| it.repository);
-            found.find(|it| url.starts_with(base(repositories[*it])))
-        });
-        let base = repository.map(|it| base(repositories[it]));
-        let url = first.url.as_deref().map(|url| form(url, base, Some(&first.commit), None));
+    fn first(&mut self, first: &'a FirstCommit, base: &str) -> i64 {
+        let url = first.url.as_deref().map(|url| form(url, Some(base), Some(&first.commit), None));
         let day = first.author.date.get(..10).unwrap_or(&first.author.date);
-        vec![
+        let first = [
             self.commit(Some(&first.commit)),
             self.text(&first.author.name),
             self.text(&first.author.email),
             self.text(day),
             self.url(url),
-            repository.map_or(NONE, index),
-        ]
+        ];
+        self.firsts.index(first, |it| self.data.firsts.push(it))
     }
 
     fn occurrence(&mut self, occurrence: &'a Occurrence) -> Vec<i64> {
-        let Occurrence { repository, places_total, places } = occurrence;
-        let base = base(self.data.repositories[*repository]);
-        let mut indices = vec![index(*repository), index(*places_total), index(places.len())];
-        for place in places {
+        let base = base(self.data.repositories[occurrence.repository]);
+        let owners = occurrence.owners.iter().map(|it| self.text(it)).collect();
+        let mut indices = vec![
+            index(occurrence.repository),
+            occurrence.first.as_ref().map_or(NONE, |it| self.first(it, base)),
+            self.owners.index(owners, |it| self.data.owners.push(it)),
+            index(occurrence.places_total),
+            index(occurrence.places.len()),
+        ];
+        for place in &occurrence.places {
             indices.extend(self.place(place, base));
         }
         indices

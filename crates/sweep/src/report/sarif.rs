@@ -146,10 +146,10 @@ fn result(
     result.partial_fingerprints = Some(prints);
     result.properties = Some(properties([
         ("state", json!(token.verdict.word())),
-        ("reach", json!(token.reach)),
+        ("reach", json!(occurrence.reach)),
         ("change", json!(token.change)),
         ("repository", json!(repository.url)),
-        ("owners", json!(token.owners)),
+        ("owners", json!(occurrence.owners)),
         ("places", json!(occurrence.places_total)),
     ]));
     result

@@ -13,14 +13,18 @@
   const text = (index) => (index < 0 ? "" : data.texts[index]);
   const total = data.fingerprints.length;
 
-  // The columns have an entry for each token; a token is its index.
+  // The columns have an entry for each token; a token is its index. The repositories and the places of a token have
+  // five numbers each.
+  const forEachRepository = (token, call) => {
+    const column = data.places[token];
+    for (let at = 0; at < column.length; at += 5 + column[at + 4] * 5) call(column, at);
+  };
   const occurrences = (token) => {
     const found = [];
-    const column = data.places[token];
-    for (let at = 0; at < column.length; at += 3 + column[at + 2] * 5) {
-      const outdated = data.outdated[column[at]];
-      found.push({ repository: data.repositories[column[at]], outdated, total: column[at + 1], from: at + 3, listed: column[at + 2] });
-    }
+    forEachRepository(token, (column, at) => {
+      const [repository, first, owners, total, listed] = column.slice(at, at + 5);
+      found.push({ repository: data.repositories[repository], outdated: data.outdated[repository], first, owners, total, listed, from: at + 5 });
+    });
     return found;
   };
   const base = (url) => url.replace(/\.git$/, "");
@@ -67,38 +71,42 @@
 
   const verdict = (token) => VERDICTS[data.verdicts[token]];
   const kind = (token) => data.kinds[data.kind[token]];
-  const owners = (token) => data.owners[token].map(text);
-  const first = (token) => {
-    if (data.first[token].length === 0) return null;
-    const [commit, name, email, day, url, repository] = data.first[token];
+  // The most urgent reach: that of the first place.
+  const reach = (token) => data.places[token][8] ?? 2;
+  // The owners in all repositories, as indices of their texts.
+  const owners = (token) => {
+    const found = new Set();
+    forEachRepository(token, (column, at) => data.owners[column[at + 2]].forEach((it) => found.add(it)));
+    return [...found];
+  };
+  const firstCommit = ({ repository, first }) => {
+    if (first < 0) return [];
+    const [commit, name, email, day, url] = data.firsts[first];
     const id = data.commits[commit];
-    return { id, author: `${text(name)} <${text(email)}>`, day: text(day), url: expandUrl(url, data.repositories[repository] ?? "", id, "", "") };
+    return [link(expandUrl(url, repository, id, "", ""), make("code", "", id.slice(0, 12))), ` ${text(name)} <${text(email)}>, ${text(day)}`];
   };
 
+  // A list of facts: each has a name and a value, which may be empty.
+  const facts = (...pairs) => {
+    const known = pairs.filter(([, ...value]) => value.some((it) => it !== null && it !== ""));
+    return make("dl", "facts", ...known.map(([name, ...value]) => make("div", "", make("dt", "", name), make("dd", "", ...value))));
+  };
   const place = (it) => make("li", "", link(it.url, make("code", "", it.name)), make("span", "soft", ` ${it.reach}`));
   const details = (token) => {
-    const body = make("div", "body");
-    const facts = make("dl", "facts");
-    const fact = (name, ...value) => {
-      if (value.some((it) => it !== null && it !== "")) {
-        facts.append(make("div", "", make("dt", "", name), make("dd", "", ...value)));
-      }
-    };
     const [reason, login] = (data.answers[token] || [-1, -1]).map(text);
-    const commit = first(token);
-    fact("Token", make("code", "", data.redacted[token]));
-    fact("Token id", data.ids[token] || "");
-    fact("Fingerprint", make("code", "", data.fingerprints[token]));
-    fact("State", verdict(token) + (reason ? `: ${reason}` : ""));
-    fact("Account", login);
-    if (commit) fact("First commit", link(commit.url, make("code", "", commit.id.slice(0, 12))), ` ${commit.author}, ${commit.day}`);
-    fact("Owners", owners(token).join(", "));
-    fact("What to do", text(kind(token)[2]));
-    body.append(facts);
+    const body = make("div", "body", facts(
+      ["Token", make("code", "", data.redacted[token])],
+      ["Token id", data.ids[token] || ""],
+      ["Fingerprint", make("code", "", data.fingerprints[token])],
+      ["State", verdict(token) + (reason ? `: ${reason}` : "")],
+      ["Account", login],
+      ["What to do", text(kind(token)[2])],
+    ));
     const found = occurrences(token);
     for (const it of found.slice(0, 50)) {
       const asOf = it.outdated ? make("span", "soft", ` as of ${it.outdated}: not scanned since`) : null;
       body.append(make("h3", "", link(it.repository, document.createTextNode(label(it.repository))), asOf));
+      body.append(facts(["First commit", ...firstCommit(it)], ["Owners", data.owners[it.owners].map(text).join(", ")]));
       const items = make("ul", "places", ...listedPlaces(token, it).map(place));
       if (it.total > it.listed) items.append(make("li", "soft", `and ${plural(it.total - it.listed, "place")}`));
       body.append(items);
@@ -112,13 +120,13 @@
     const path = listedPlaces(token, found[0], 1)[0]?.name ?? "";
     const others = found.length - 1;
     const more = others > 0 ? `+${plural(others, "repository")}` : places > 1 ? `+${plural(places - 1, "place")}` : "";
-    const state = make("div", "state", make("span", `pill ${verdict(token)}`, verdict(token)), make("span", "soft", REACHES[data.reaches[token]]));
+    const state = make("div", "state", make("span", `pill ${verdict(token)}`, verdict(token)), make("span", "soft", REACHES[reach(token)]));
     if (outdated) state.append(make("span", "soft", `as of ${outdated}`));
     const change = CHANGES[data.changes[token]];
     if (change && change !== "open") state.append(make("span", "pill change", change));
     const where = make("div", "what",
       make("div", "path", label(repository), " ", make("code", "", path), " ", make("span", "soft", more)),
-      make("div", "meta", make("span", "", text(kind(token)[1])), make("code", "", data.redacted[token]), make("span", "", owners(token).slice(0, 3).join(", "))));
+      make("div", "meta", make("span", "", text(kind(token)[1])), make("code", "", data.redacted[token]), make("span", "", owners(token).slice(0, 3).map(text).join(", "))));
     const days = data.ages[token];
     const age = make("div", "age", days < 0 ? "" : days === 0 ? "today" : plural(days, "day"));
     const it = make("details", "token", make("summary", "", state, where, age));
@@ -131,14 +139,11 @@
   // For each filter: the names of its values, and a function that calls another one with each value of a token.
   const picks = {
     state: [VERDICTS, (token, call) => call(+data.verdicts[token])],
-    reach: [REACHES, (token, call) => call(+data.reaches[token])],
+    reach: [REACHES, (token, call) => call(reach(token))],
     change: [CHANGES, (token, call) => data.changes[token] !== "0" && call(+data.changes[token])],
     rule: [data.texts, (token, call) => call(kind(token)[0])],
-    repository: [data.repositories.map(label), (token, call) => {
-      const column = data.places[token];
-      for (let at = 0; at < column.length; at += 3 + column[at + 2] * 5) call(column[at]);
-    }],
-    owner: [data.texts, (token, call) => data.owners[token].forEach(call)],
+    repository: [data.repositories.map(label), (token, call) => forEachRepository(token, (column, at) => call(column[at]))],
+    owner: [data.texts, (token, call) => owners(token).forEach(call)],
   };
   for (const [id, [names, each]] of Object.entries(picks)) {
     const counts = new Map();
@@ -164,18 +169,19 @@
     const texts = Uint8Array.from(data.texts, has);
     const repositories = Uint8Array.from(data.repositories, has);
     const commits = /^[0-9a-f]+$/.test(word) ? Uint8Array.from(data.commits, has) : new Uint8Array(data.commits.length);
+    const firsts = Uint8Array.from(data.firsts, ([commit, author, email]) => commits[commit] || texts[author] || texts[email]);
+    const sets = Uint8Array.from(data.owners, (indices) => indices.some((index) => texts[index]));
     const isIn = (token) => {
       const [rule, name] = kind(token);
       const [reason, login] = data.answers[token] || [-1, -1];
-      const [commit, author, email] = data.first[token];
-      const indices = [rule, name, reason, login, author, email, ...data.owners[token]];
-      if (has(data.fingerprints[token]) || has(data.redacted[token]) || has(data.ids[token] || "") || commits[commit]) return true;
-      if (indices.some((index) => texts[index])) return true;
+      if (has(data.fingerprints[token]) || has(data.redacted[token]) || has(data.ids[token] || "")) return true;
+      if ([rule, name, reason, login].some((index) => texts[index])) return true;
       const column = data.places[token];
       for (let at = 0; at < column.length; ) {
-        if (repositories[column[at]]) return true;
-        const end = at + 3 + column[at + 2] * 5;
-        for (at += 3; at < end; at += 5) if (texts[column[at]] || commits[column[at + 4]]) return true;
+        const [repository, first, owners, , listed] = column.slice(at, at + 5);
+        if (repositories[repository] || firsts[first] || sets[owners]) return true;
+        const end = at + 5 + listed * 5;
+        for (at += 5; at < end; at += 5) if (texts[column[at]] || commits[column[at + 4]]) return true;
       }
       return false;
     };
