@@ -66,6 +66,7 @@
 pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod report_file;
 pub mod rule_draft;
 pub mod rules;
 

@@ -8,15 +8,12 @@ use crate::report::next_steps::{HookKind, NextStepsContext, Surface};
 use crate::report::sarif::{self, Suppressed};
 use crate::report::text::{self, StoppedCommand, TextOptions};
 use crate::report::{csv, github, gitlab, html, json, junit, markdown};
+use crate::report_file::ReportFile;
 use anyhow::{Context, bail};
-use ddpatrol_scan::lock::lock;
 use ddpatrol_scan::quantity::count;
-use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::Duration;
-use tempfile::NamedTempFile;
 
 /// Options for writing reports.
 #[derive(Clone, Copy, Debug)]
@@ -58,10 +55,7 @@ pub(super) struct Output {
 
 enum Destination {
     Stdout(BufWriter<io::Stdout>),
-    /// A temporary file next to the file that it will replace.
-    File(BufWriter<NamedTempFile>, PathBuf),
-    /// A device or pipe, which cannot be replaced by a file.
-    Device(BufWriter<File>),
+    File(ReportFile),
 }
 
 impl Output {
@@ -73,8 +67,13 @@ impl Output {
         if reports.iter().filter(|report| report.path.is_none()).count() > 1 {
             bail!("two reports go to standard output: give all but one a path, FORMAT=PATH");
         }
-        for (at, report) in reports.iter().enumerate() {
-            if report.path.is_some() && reports[..at].iter().any(|it| it.path == report.path) {
+        let paths: Vec<PathBuf> = reports
+            .iter()
+            .filter_map(|it| it.path.as_ref())
+            .map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+            .collect();
+        for (at, path) in paths.iter().enumerate() {
+            if paths[..at].contains(path) {
                 bail!("two reports go to the same file: give each its own path");
             }
         }
@@ -87,7 +86,9 @@ impl Output {
     fn open(report: &ReportArg) -> anyhow::Result<Self> {
         let destination = match &report.path {
             None => Destination::Stdout(BufWriter::new(io::stdout())),
-            Some(path) => open_path(path).with_context(|| write_failure(path))?,
+            Some(path) => {
+                Destination::File(ReportFile::open(path).with_context(|| write_failure(path))?)
+            }
         };
         Ok(Self { format: report.format, path: report.path.clone(), destination })
     }
@@ -105,16 +106,15 @@ impl Output {
     /// Returns the path of the temporary file, if there is one.
     pub(super) fn temporary(&self) -> Option<PathBuf> {
         match &self.destination {
-            Destination::File(out, _) => std::fs::canonicalize(out.get_ref().path()).ok(),
-            Destination::Stdout(_) | Destination::Device(_) => None,
+            Destination::File(file) => std::fs::canonicalize(file.temporary()?).ok(),
+            Destination::Stdout(_) => None,
         }
     }
 
     pub(super) fn writer(&mut self) -> &mut dyn Write {
         match &mut self.destination {
             Destination::Stdout(out) => out,
-            Destination::File(out, _) => out,
-            Destination::Device(out) => out,
+            Destination::File(file) => file,
         }
     }
 
@@ -139,8 +139,7 @@ impl Output {
             Some(path) => rendered.with_context(|| write_failure(path))?,
             None => rendered?,
         }
-        let is_file = matches!(self.destination, Destination::File(..));
-        let path = self.path.clone().filter(|_| is_file);
+        let path = self.path.clone().filter(|_| self.temporary().is_some());
         self.finish()?;
         if let Some(path) = path.filter(|_| !options.quiet && !options.context.surface.is_hook()) {
             let tokens = count(document.summary.proven, "token");
@@ -199,18 +198,12 @@ impl Output {
     pub(super) fn finish(self) -> anyhow::Result<()> {
         match self.destination {
             Destination::Stdout(mut out) => out.flush()?,
-            Destination::Device(mut out) => {
-                let flushed = out.flush();
+            Destination::File(file) => {
+                let finished = file.finish();
                 match &self.path {
-                    Some(path) => flushed.with_context(|| write_failure(path))?,
-                    None => flushed?,
+                    Some(path) => finished.with_context(|| write_failure(path))?,
+                    None => finished?,
                 }
-            }
-            Destination::File(out, path) => {
-                let failed = || write_failure(&path);
-                let file = out.into_inner().map_err(io::IntoInnerError::into_error);
-                let file = file.with_context(failed)?;
-                file.persist(&path).map_err(|error| error.error).with_context(failed)?;
             }
         }
         Ok(())
@@ -235,59 +228,4 @@ fn stopped_command(surface: Surface) -> Option<StoppedCommand> {
             None
         }
     }
-}
-
-/// The temporary files of unfinished reports, for [`remove_temporary`].
-static TEMPORARY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-
-/// Removes the temporary files of unfinished reports before the process exits.
-pub(super) fn remove_temporary() {
-    for path in lock(&TEMPORARY).drain(..) {
-        // The file may have been renamed already.
-        let _ = std::fs::remove_file(path);
-    }
-}
-
-/// Describes why a file cannot be created in a folder, without the temporary file's name.
-fn without_temporary(error: &io::Error, folder: &Path) -> io::Error {
-    let reason = match error.kind() {
-        io::ErrorKind::NotFound => "no such folder: create it first".to_owned(),
-        kind => kind.to_string(),
-    };
-    io::Error::new(error.kind(), format!("{}: {reason}", folder.display()))
-}
-
-fn open_path(path: &Path) -> io::Result<Destination> {
-    // Paths such as /dev/stdout refer to open files, which must not be replaced.
-    if path.starts_with("/dev") || path.starts_with("/proc") {
-        let device = OpenOptions::new().write(true).open(path)?;
-        return Ok(Destination::Device(BufWriter::new(device)));
-    }
-    // If the path is a link, its target is replaced and the link stays.
-    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    match std::fs::metadata(&path) {
-        Ok(metadata) if metadata.is_dir() => {
-            return Err(io::Error::other("is a folder: name a file in it"));
-        }
-        Ok(metadata) if !metadata.is_file() => {
-            let device = OpenOptions::new().write(true).open(&path)?;
-            return Ok(Destination::Device(BufWriter::new(device)));
-        }
-        _ => {}
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".ddpatrol-report-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // The permissions of the old file, or the default for new files; the umask applies.
-        let new = std::fs::Permissions::from_mode(0o666);
-        builder.permissions(std::fs::metadata(&path).map_or(new, |old| old.permissions()));
-    }
-    let folder = folder.unwrap_or(Path::new("."));
-    let file = builder.tempfile_in(folder).map_err(|error| without_temporary(&error, folder))?;
-    let unfinished = file.path().to_owned();
-    lock(&TEMPORARY).push(unfinished);
-    Ok(Destination::File(BufWriter::new(file), path))
 }

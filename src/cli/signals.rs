@@ -4,7 +4,7 @@
 
 use super::exit::Exit;
 use super::messages::print_error;
-use super::output::remove_temporary;
+use crate::report_file::remove_temporary;
 use crate::source::Run;
 use crate::source::git::repo::stop_programs;
 use anyhow::Context;

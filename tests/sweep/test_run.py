@@ -1,6 +1,7 @@
 """Sweeps on one machine: first, second, resumed, in shards, and killed."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -67,6 +68,44 @@ def test_a_store_that_is_no_bucket_is_refused(sweeper, tmp_path):
         done = subprocess.run(words, input=f"{repository}\n", capture_output=True, text=True)
         assert done.returncode == 2, done.stderr
         assert f"unsupported scheme `{store.partition('/')[0]}//`" in done.stderr, done.stderr
+
+
+def test_sweeps_that_start_within_one_second_are_different(sweeper, tmp_path):
+    repositories = estate(tmp_path / "estate", 1)
+    for number in (1, 2, 3):
+        sweeper.run(repositories)
+        assert len(list((sweeper.store / "sweeps").iterdir())) == number
+
+
+def test_a_memory_limit_that_no_program_starts_with_is_refused(sweeper, tmp_path):
+    repositories = estate(tmp_path / "estate", 1)
+    done = sweeper.run(repositories, "--memory", "1M")
+    assert done.returncode == 2 and "at least 64M" in done.stderr, done.stderr
+
+
+def test_status_and_report_name_a_store_or_sweep_that_does_not_exist(sweeper, tmp_path):
+    for command in ("status", "report"):
+        done = sweeper.execute(command)
+        assert done.returncode == 2 and "does not exist" in done.stderr, done.stderr
+        assert not sweeper.store.exists()
+    sweeper.run(estate(tmp_path / "estate", 1), "--sweep", "a")
+    for command in ("status", "report"):
+        done = sweeper.execute(command, "--sweep", "b")
+        assert done.returncode == 2 and "has no sweep `b`" in done.stderr, done.stderr
+
+
+def test_a_report_is_written_into_a_pipe_and_through_a_link(sweeper, tmp_path):
+    sweeper.run(estate(tmp_path / "estate", 1))
+    pipe, link, target = (tmp_path / name for name in ("pipe", "link", "target"))
+    os.mkfifo(pipe)
+    target.write_text("old")
+    link.symlink_to(target)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        assert sweeper.execute("report", "-f", "csv", "-o", pipe).returncode == 0
+        assert reader.communicate(timeout=60)[0].startswith(b"fingerprint,")
+    assert sweeper.execute("report", "-f", "csv", "-o", link).returncode == 0
+    assert pipe.is_fifo() and link.is_symlink()
+    assert target.read_text().startswith("fingerprint,")
 
 
 def test_a_second_sweep_scans_only_what_changed(sweeper, tmp_path):

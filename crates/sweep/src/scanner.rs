@@ -216,7 +216,13 @@ impl Scanner {
         };
         let Ok(text) = std::fs::read(&report) else {
             let errors = errors.trim();
-            let errors = if errors.is_empty() { "no report was written" } else { errors };
+            let errors = match errors {
+                "" if status.code().is_none() => {
+                    "no report was written; if it needs more memory, raise --memory"
+                }
+                "" => "no report was written",
+                errors => errors,
+            };
             return Err(Failure::new(
                 Status::Failed,
                 format!("ddpatrol scan ({status}): {errors}"),

@@ -59,7 +59,7 @@ impl SweepName {
             || text.starts_with('.')
         {
             bail!(
-                "invalid name of a sweep `{}`: expected 1 to 64 letters, digits, `-`, `_` or `.`",
+                "invalid name of a sweep `{}`: expected 1 to 64 letters, digits, `-`, `_` or `.`, not `.` at first",
                 text.escape_debug()
             );
         }
@@ -128,6 +128,18 @@ impl Store {
         let (objects, prefix) = object_store::parse_url_opts(&url, variables)
             .with_context(|| format!("cannot open the store `{location}`"))?;
         Ok(Self { objects: Arc::from(objects), prefix, name: location.to_owned() })
+    }
+
+    /// Opens a store to read it: a folder must exist.
+    ///
+    /// # Errors
+    /// Returns an error if the URL is not valid or the folder does not exist.
+    pub fn open_existing(location: &str) -> anyhow::Result<Self> {
+        let folder = location.strip_prefix("file://").unwrap_or(location);
+        if !folder.contains("://") && !Path::new(folder).is_dir() {
+            bail!("the store `{location}` does not exist");
+        }
+        Self::open(location)
     }
 
     /// Returns the location that the store was opened with.

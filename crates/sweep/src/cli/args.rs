@@ -1,7 +1,7 @@
 //! The arguments.
 
 use super::list_args::ListArgs;
-use super::values::{parse_size, parse_time};
+use super::values::{parse_memory, parse_size, parse_time};
 use super::verify_args::VerifyArgs;
 use crate::store::SweepName;
 use anyhow::bail;
@@ -65,7 +65,7 @@ pub(super) struct MirrorArgs {
     pub(super) timeout: Duration,
 
     /// Memory limit of each child process, such as 4G; 0 for none.
-    #[arg(long, value_name = "SIZE", default_value = "8G", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", default_value = "8G", value_parser = parse_memory)]
     pub(super) memory: u64,
 }
 

@@ -7,12 +7,13 @@ use crate::report::{self, MergedReport};
 use crate::result::Status;
 use crate::store::Store;
 use anyhow::{Context, bail};
+use ddpatrol::report_file::ReportFile;
 use ddpatrol_scan::quantity::count;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 pub(super) async fn run(args: ReportArgs) -> anyhow::Result<Exit> {
-    let store = Store::open(&args.store.store)?;
+    let store = Store::open_existing(&args.store.store)?;
     let sweeps = store.sweeps().await?;
     let sweep = args.sweep.or_else(|| sweeps.last().cloned());
     let sweep = sweep.with_context(|| format!("the store `{}` has no sweep", store.name()))?;
@@ -24,6 +25,9 @@ pub(super) async fn run(args: ReportArgs) -> anyhow::Result<Exit> {
         if !sweeps.contains(it) {
             bail!("the store `{}` has no sweep `{it}`", store.name());
         }
+    }
+    if since.as_ref().is_some_and(|since| *since >= sweep) {
+        bail!("--since must be an earlier sweep than `{sweep}`");
     }
     let report = report::merge(&store, &sweep, since.as_ref()).await?;
     match &args.output {
@@ -54,16 +58,7 @@ fn write(report: &MergedReport, format: MergedFormat, out: &mut dyn Write) -> io
 /// Replaces the file once the report is complete.
 fn write_file(report: &MergedReport, format: MergedFormat, path: &Path) -> anyhow::Result<()> {
     let context = || format!("cannot write `{}`", path.display());
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // The report has no secrets: the umask decides who may read it.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder).with_context(context)?;
-    write(report, format, &mut BufWriter::new(&mut file)).with_context(context)?;
-    file.persist(path).with_context(context)?;
-    Ok(())
+    let mut file = ReportFile::open(path).with_context(context)?;
+    write(report, format, &mut file).with_context(context)?;
+    file.finish().with_context(context)
 }

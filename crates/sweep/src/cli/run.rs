@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     let webhook = args.webhook.as_deref().map(webhook).transpose()?;
@@ -170,13 +171,27 @@ async fn choose_sweep(
     {
         return Ok(latest.clone());
     }
-    let new = name.unwrap_or_else(SweepName::now);
+    let new = match name {
+        Some(name) => name,
+        None => new_name(&sweeps).await,
+    };
     if new < *latest {
         bail!(
             "the new sweep `{new}` would be older than `{latest}`, because names sort by age: use a later --sweep"
         );
     }
     Ok(new)
+}
+
+/// Returns the name of a sweep that starts now, once no sweep has it: names have a resolution of one second.
+async fn new_name(sweeps: &[SweepName]) -> SweepName {
+    loop {
+        let name = SweepName::now();
+        if !sweeps.contains(&name) {
+            return name;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Fails if a named sweep was started with other repositories.

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::messages::print_line;
 use crate::result::{RepositoryResult, Status};
 use crate::store::{FINISHED, Store, SweepName};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -42,10 +42,13 @@ struct NotComplete {
 }
 
 pub(super) async fn run(args: StatusArgs) -> anyhow::Result<Exit> {
-    let store = Store::open(&args.store.store)?;
-    let latest = store.sweeps().await?.pop();
-    let sweep = args.sweep.or(latest);
+    let store = Store::open_existing(&args.store.store)?;
+    let sweeps = store.sweeps().await?;
+    let sweep = args.sweep.or_else(|| sweeps.last().cloned());
     let sweep = sweep.with_context(|| format!("the store `{}` has no sweep", store.name()))?;
+    if !sweeps.contains(&sweep) {
+        bail!("the store `{}` has no sweep `{sweep}`", store.name());
+    }
     let status = read(&store, &sweep).await?;
     if args.json {
         print_line(&serde_json::to_string(&status)?)?;
@@ -104,7 +107,8 @@ impl SweepStatus {
 
 fn print(status: &SweepStatus) -> anyhow::Result<()> {
     let total = status.total.map(|total| format!(" of {total}")).unwrap_or_default();
-    print_line(&format!("sweep {}: {}{total} repositories done", status.sweep, status.done))?;
+    let unit = if status.total.unwrap_or(status.done) == 1 { "repository" } else { "repositories" };
+    print_line(&format!("sweep {}: {}{total} {unit} done", status.sweep, status.done))?;
     for (word, count) in &status.statuses {
         print_line(&format!("  {word:<12} {count}"))?;
     }

@@ -1,6 +1,6 @@
 //! Values of arguments: sizes and times.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use std::time::Duration;
 
 /// Parses a size: a number with an optional unit, `k`, `M`, `G`, `T` (powers of 1024).
@@ -15,6 +15,13 @@ pub(super) fn parse_size(text: &str) -> anyhow::Result<u64> {
     };
     let value: u64 = digits.parse().ok().context("expected a size such as 512M or 200G")?;
     value.checked_mul(1 << shift).context("the size is too large")
+}
+
+/// Parses a limit of memory, in which programs can start; 0 for none.
+pub(super) fn parse_memory(text: &str) -> anyhow::Result<u64> {
+    let limit = parse_size(text)?;
+    ensure!(limit == 0 || limit >= 64 << 20, "expected at least 64M, or 0 for no limit");
+    Ok(limit)
 }
 
 /// Parses a time such as `90s`, `30m` or `2h`.

@@ -23,6 +23,7 @@ pub use http::RequestSettings;
 
 use crate::repository::Repository;
 use ddpatrol::redact::Redactor;
+use ddpatrol_scan::quantity::count;
 use std::collections::HashSet;
 
 /// Something that owns repositories at a host.
@@ -116,15 +117,12 @@ impl Listing {
     /// Describes the repositories that were left out by choice; `None` if there are none.
     pub fn left_out(&self) -> Option<String> {
         let counts = [
-            (self.archived_left_out, "archived"),
-            (self.forks_left_out, "forks"),
-            (self.others_left_out, "others"),
+            (self.archived_left_out, format!("{} archived", self.archived_left_out)),
+            (self.forks_left_out, count(self.forks_left_out, "fork")),
+            (self.others_left_out, count(self.others_left_out, "other")),
         ];
-        let counts: Vec<String> = counts
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, kind)| format!("{count} {kind}"))
-            .collect();
+        let counts = counts.into_iter().filter(|(number, _)| *number > 0);
+        let counts: Vec<String> = counts.map(|(_, text)| text).collect();
         (!counts.is_empty()).then(|| counts.join(", "))
     }
 }

@@ -140,7 +140,7 @@ fn archived_repositories_and_forks_are_selected_and_counted() {
         urls(&github(&server, args)).into_iter().map(name).collect()
     };
     assert_eq!(names(&[]), ["plain", "old"]);
-    assert!(errors(&github(&server, &[])).contains("left out: 1 forks"));
+    assert!(errors(&github(&server, &[])).contains("left out: 1 fork"));
     assert_eq!(names(&["--archived", "exclude", "--forks", "include"]), ["plain", "copy"]);
     assert_eq!(names(&["--archived", "only"]), ["old"]);
     assert_eq!(names(&["--forks", "only"]), ["copy"]);
