@@ -56,7 +56,11 @@ pub enum UserTextProblem {
 /// The problem.
 pub fn check_email(email: &str) -> Result<(), UserTextProblem> {
     let parts = email.split_once('@');
-    if !parts.is_some_and(|(who, host)| !who.is_empty() && !host.is_empty()) {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && !part.contains(|c: char| c.is_whitespace() || "<>(),;:\"[]\\@".contains(c))
+    };
+    if !parts.is_some_and(|(who, host)| is_part(who) && is_part(host)) {
         return Err(UserTextProblem::Email);
     }
     check_text(email)
@@ -209,7 +213,7 @@ impl Service {
         match changed {
             UserChange::Done | UserChange::Already => Ok(()),
             UserChange::LastAdministrator => Err(Refusal::Conflict(format!(
-                "{} is the last administrator: grant org_app_keys_write to another enabled user first",
+                "the user {} is the last administrator: grant org_app_keys_write to another enabled user first",
                 user.email
             ))),
         }

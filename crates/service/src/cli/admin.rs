@@ -22,7 +22,7 @@ use crate::tokens::fields::{check_name, check_scope};
 use crate::users::{check_email, check_text};
 use crate::web::origin::PublicUrl;
 use crate::{id, time};
-use anyhow::{anyhow, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Subcommand;
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -331,7 +331,7 @@ fn names(permissions: Permissions) -> Vec<&'static str> {
 
 fn last_administrator(user: &User) -> String {
     format!(
-        "{} is the last administrator: grant org_app_keys_write to another enabled user first",
+        "the user {} is the last administrator: grant org_app_keys_write to another enabled user first",
         user.email
     )
 }
@@ -377,7 +377,11 @@ async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {
     let place = issue.token_file.map_or(Place::Output, Place::File);
     let handover = Handover::start(place, &secret)?;
     let _created = store.create_token(&token, Authority::Operator, &event).await?;
-    handover
-        .complete(&format!("token {} of {}, until {},", token.id, user.email, token.expires_at))?;
-    Ok(())
+    let subject = format!("token {} of {}, until {},", token.id, user.email, token.expires_at);
+    handover.complete(&subject).with_context(|| {
+        format!(
+            "cannot print the token, which is live: revoke it with `ddpatrold admin token revoke {}`",
+            token.id
+        )
+    })
 }

@@ -2,6 +2,7 @@
 
 use super::output::print_message;
 use crate::store::backup::{BackupFile, Summary, back_up, restore};
+use crate::store::without_password;
 use crate::store::{Missing, Store};
 use std::path::PathBuf;
 
@@ -40,9 +41,9 @@ pub(super) async fn restore_backup(url: &str, args: &RestoreArgs) -> anyhow::Res
     restore(&backup, url).await?;
     backup.close().await;
     print_message(&format!("restored {}: {}", args.file.display(), describe(&summary)));
-    let at = summary.created_at;
+    let (at, database) = (summary.created_at, without_password(url));
     print_message(&format!(
-        "warning: all changes since {at} are lost; tokens that were revoked since then are accepted again. Revoke every token that may be affected before you start the service: `ddpatrold admin token revoke --issued-before {at}` revokes all of the backup"
+        "warning: all changes since {at} are lost; tokens that were revoked since then are accepted again. Revoke every token that may be affected before you start the service: `ddpatrold admin --database '{database}' token revoke --issued-before {at}` revokes all of the backup"
     ));
     Ok(())
 }

@@ -116,7 +116,7 @@ pub(super) async fn revoke_tokens(store: &Store, args: RevokeArgs) -> anyhow::Re
 async fn revoke_one(store: &Store, id_or_alias: &str) -> anyhow::Result<()> {
     let token = Uuid::parse(id_or_alias)
         .or_else(|| Uuid::from_alias(id_or_alias.as_bytes()))
-        .context("expected the UUID or alias of a token, not the token itself")?;
+        .context("expected the UUID of a token, or its alias of 22 letters and digits")?;
     let shown = match Uuid::parse(id_or_alias) {
         Some(_) => token.to_string(),
         None => format!("{id_or_alias} ({token})"),

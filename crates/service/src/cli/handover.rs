@@ -72,7 +72,7 @@ impl<'a> Handover<'a> {
     /// it belongs to, as in `created the administrator; their token`.
     ///
     /// # Errors
-    /// Fails if standard output or the terminal cannot be written.
+    /// Fails if standard output or the terminal cannot be written. The secret is valid nevertheless.
     pub(super) fn complete(mut self, subject: &str) -> io::Result<()> {
         self.completed = true;
         match &self.place {

@@ -50,13 +50,21 @@ pub(crate) fn anonymous_actor(
     Actor { request, ..Actor::without_user(auth_method) }
 }
 
-/// Returns the URL of a report if its scheme is `http` or `https`, and an empty text otherwise: a
-/// reader of the trail may follow the link. The report itself is valid without a URL.
+/// Returns the URL of a report without a user name and password if its scheme is `http` or `https`, and an empty
+/// text otherwise: a reader of the trail may follow the link. The report itself is valid without a URL.
 pub(crate) fn web_url(url: String) -> String {
-    let is_web = |scheme: &str| {
+    let is_web = |scheme: &&str| {
         url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
-    if is_web("https://") || is_web("http://") { url } else { String::new() }
+    let Some(scheme) = ["https://", "http://"].iter().find(|&it| is_web(it)) else {
+        return String::new();
+    };
+    let (scheme, rest) = url.split_at(scheme.len());
+    let host_end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    match rest[..host_end].rfind('@') {
+        Some(at) => format!("{scheme}{}", &rest[at + 1..]),
+        None => url,
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +75,9 @@ mod tests {
     fn only_urls_of_web_pages_are_stored() {
         for url in ["https://example.com/a", "HTTP://example.com"] {
             assert_eq!(web_url(url.to_owned()), url);
+        }
+        for url in ["https://user:p@ss@example.com/a@b", "https://token@example.com/a@b"] {
+            assert_eq!(web_url(url.to_owned()), "https://example.com/a@b");
         }
         for url in ["javascript:alert(1)", "data:text/html,x", " https://x", "file:///etc", "x", ""]
         {

@@ -22,6 +22,16 @@ pub enum StoreError {
     /// The SQLite file does not exist.
     #[error("database file {} does not exist; `ddpatrold serve` creates it", .0.display())]
     NoFile(PathBuf),
+    /// The URL of a PostgreSQL database is invalid.
+    #[error(
+        "invalid database URL {url}: {cause}; in a user name and a password, write characters such as `/`, `#` and `@` percent-encoded, as %2F, %23 and %40"
+    )]
+    PostgresUrl {
+        /// The URL of the database, without its password.
+        url: String,
+        /// The problem.
+        cause: String,
+    },
     /// The tables cannot be migrated.
     #[error("cannot migrate the database")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -84,7 +94,7 @@ pub enum StoreError {
 
 /// Returns the URL of a database without its password and its options, which may contain one.
 /// Returns only the scheme if the position of the password is ambiguous.
-pub(super) fn without_password(url: &str) -> String {
+pub(crate) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return match url.split_once(':') {
             Some((scheme, _)) if scheme != "sqlite" => format!("{scheme}:…"),

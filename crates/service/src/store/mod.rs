@@ -36,6 +36,7 @@ pub mod users;
 mod wal;
 
 pub use error::StoreError;
+pub(crate) use error::without_password;
 pub use pools::{Missing, PoolSize, sqlite_file};
 
 use ddpatrol_token::Uuid;

@@ -12,6 +12,28 @@ const STATEMENT_TIME: &str = "10s";
 /// PostgreSQL's code for a startup parameter that a connection pooler does not know.
 const PROTOCOL_VIOLATION: &str = "08P01";
 
+/// The parameters of a URL.
+const PARAMETERS: [&str; 18] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+
 /// Returns the options for connections to the database at `url`. Without a mode in the URL or in
 /// `PGSSLMODE`, a host beyond this machine must have a certificate that is valid for its name.
 ///
@@ -19,8 +41,17 @@ const PROTOCOL_VIOLATION: &str = "08P01";
 /// [`StoreError::Open`] if the URL is invalid.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
     let failed = |source| StoreError::Open { url: without_password(url), source };
-    let mut options = PgConnectOptions::from_str(url)
-        .map_err(failed)?
+    let invalid = |cause| StoreError::PostgresUrl { url: without_password(url), cause };
+    if let Some(unknown) = parameters(url).into_iter().find(|it| !is_known(it)) {
+        // The library would log its value, which may be a secret.
+        return Err(invalid(format!("unsupported parameter `{unknown}`")));
+    }
+    let parsed = PgConnectOptions::from_str(url);
+    let mut options = parsed
+        .map_err(|source| match source {
+            sqlx::Error::Configuration(cause) => invalid(cause.to_string()),
+            source => failed(source),
+        })?
         .application_name("ddpatrold")
         .options([("synchronous_commit", "on"), ("statement_timeout", STATEMENT_TIME)]);
     let is_local = options.get_socket().is_some() || is_loopback(options.get_host());
@@ -44,10 +75,21 @@ fn is_loopback(host: &str) -> bool {
 
 /// Returns `true` if the operator chose a mode, as for other clients of PostgreSQL.
 fn names_tls_mode(url: &str) -> bool {
-    let query = url.split_once('?').map_or("", |(_, query)| query);
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
     std::env::var_os("PGSSLMODE").is_some()
-        || pairs.iter().any(|(key, _)| key == "sslmode" || key == "ssl-mode")
+        || parameters(url).iter().any(|name| name == "sslmode" || name == "ssl-mode")
+}
+
+/// Returns the names of the parameters of a URL.
+fn parameters(url: &str) -> Vec<String> {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let query = query.split('#').next().unwrap_or_default();
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
+    pairs.into_iter().map(|(name, _)| name).collect()
+}
+
+/// Returns `true` for a parameter that sqlx supports (`PgConnectOptions::from_str`).
+fn is_known(name: &str) -> bool {
+    name.starts_with("options[") || PARAMETERS.contains(&name)
 }
 
 /// Opens a connection and checks that it keeps its session settings. A pool would retry and then
@@ -103,7 +145,7 @@ mod tests {
             ("postgres://me@db/x?sslrootcert=ca.pem", true),
             ("postgres://me@localhost/x?host=db.example", true),
             ("postgres://me@db/x?sslmode=prefer", false),
-            ("postgres://me@db/x?a=1&sslmode=disable", false),
+            ("postgres://me@db/x?application_name=1&sslmode=disable", false),
             ("postgres://me@db/x?ssl-mode=require", false),
             ("postgres://me@localhost/x", false),
             ("postgres://me@127.0.0.2:5433/x", false),
@@ -114,6 +156,19 @@ mod tests {
             let options = options(url).expect("a valid URL");
             let mode = options.get_ssl_mode();
             assert_eq!(matches!(mode, PgSslMode::VerifyFull), verified, "{url}: {mode:?}");
+        }
+    }
+
+    #[test]
+    fn an_invalid_url_is_explained_without_its_secrets() {
+        for (url, problem) in [
+            ("postgres://me@db/x?sslpassword=s3cret", "unsupported parameter `sslpassword`"),
+            ("postgres://me:s3cr/et@db/x", "percent-encoded"),
+            ("postgres://me:s3c#ret@db/x", "percent-encoded"),
+        ] {
+            let message = options(url).expect_err(url).to_string();
+            assert!(message.contains(problem), "{message}");
+            assert!(!message.contains("s3c"), "{message}");
         }
     }
 }

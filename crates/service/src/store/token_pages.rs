@@ -145,7 +145,7 @@ struct SessionActivityRow {
     last: Option<i64>,
 }
 
-/// What lists show of the owner of a token.
+/// The owner of a token, for lists.
 #[derive(Clone, Debug, Default)]
 pub struct Owner {
     /// The email address.

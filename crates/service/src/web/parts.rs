@@ -84,7 +84,7 @@ fn utc(at: Timestamp) -> String {
 /// Returns the distance between a time and now in words.
 fn distance(at: Timestamp, now: Timestamp) -> String {
     let seconds = at.duration_since(now).as_secs();
-    let ahead = seconds >= 0;
+    let ahead = at > now;
     let seconds = seconds.unsigned_abs();
     let (number, unit) = match seconds {
         0..45 => return if ahead { "in a moment".to_owned() } else { "just now".to_owned() },

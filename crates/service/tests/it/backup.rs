@@ -180,7 +180,13 @@ fn a_backup_is_private_and_neither_command_overwrites_anything() {
     assert_eq!(mode & 0o777, 0o600);
     let content = std::fs::read(&backup.file).unwrap();
     assert!(refused(&database, &["backup", backup.path()]).contains("exists already"));
-    assert!(refused(&database, &["restore", backup.path()]).contains("exists already"));
+    let running = Server::start(&database, &[]);
+    let url = database.url();
+    let file = url.strip_prefix("sqlite:").unwrap().trim_start_matches("//");
+    let message = refused(&database, &["restore", backup.path()]);
+    assert!(message.contains(&format!("{file} exists already")), "{message}");
+    assert!(message.contains("name a new file with `--database"), "{message}");
+    running.stop();
     let postgres = Database::postgres();
     let (server, with) = Server::first(&postgres, &[]);
     assert!(refused(&postgres, &["restore", backup.path()]).contains("not empty"));

@@ -51,7 +51,9 @@ pub enum RestoreError {
         problem: String,
     },
     /// The target exists.
-    #[error("{0} exists already: a restoration overwrites nothing; move the file away first")]
+    #[error(
+        "{0} exists already: a restoration overwrites nothing; name a new file with `--database sqlite:FILE`"
+    )]
     Exists(String),
     /// The target contains something.
     #[error("the database {0} is not empty: a restoration overwrites nothing; create another one")]

@@ -185,7 +185,9 @@ impl BackupFile {
 
     /// Copies the backup beside `target`, without its manifest.
     pub(super) async fn copy_to(&self, target: &Path) -> Result<Partial, RestoreError> {
-        for file in companions(target) {
+        // The database first: its write-ahead log is part of it and must not be moved alone.
+        let [log, index] = companions(target);
+        for file in [target, &log, &index] {
             if file.exists() {
                 return Err(RestoreError::Exists(file.display().to_string()));
             }
