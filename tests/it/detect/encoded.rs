@@ -209,7 +209,7 @@ pub(crate) const AFFIXES: [Affixes; 27] = [
 
 /// Returns `true` if lines before a suffix must have at least 40 characters: if it begins with neither a line end, a
 /// quotation mark nor an escaped line end.
-fn needs_long_lines(suffix: &str) -> bool {
+pub(crate) fn needs_long_lines(suffix: &str) -> bool {
     suffix.starts_with([' ', '\x1b']) || suffix.starts_with("\\u")
 }
 

@@ -1,7 +1,7 @@
 //! Tokens in every encoding, with the border between two chunks at every byte.
 
 use super::detector;
-use crate::detect::encoded::{AFFIXES, affixed};
+use crate::detect::encoded::{AFFIXES, affixed, needs_long_lines};
 use crate::support::encode::{self, ESCAPES, Which, folded};
 use crate::support::mint::{self, Random};
 use ddpatrol::detect::{Detector, Evidence};
@@ -64,10 +64,9 @@ fn forms(token: &str) -> Vec<Form> {
         }
     }
     for affixes in AFFIXES {
-        let is_table = affixes(1).1.starts_with(' ');
         let shifted = encode::base64(format!("{}{token}", "x".repeat(14)).as_bytes());
         for (encoded, width) in [(&base64, 60), (&hex, 60), (&base64, 36), (&shifted, 24)] {
-            if is_table && width < 40 {
+            if width < 40 && needs_long_lines(&affixes(1).1) {
                 continue;
             }
             let pieces = encoded.as_bytes().chunks(width).skip(usize::from(width == 24));
