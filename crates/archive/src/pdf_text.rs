@@ -122,30 +122,73 @@ impl PdfText {
 /// Minimum length of a wrapped word. Tokens are longer.
 const MIN_WRAPPED: usize = 32;
 
+/// The characters of words. An array, because closures over bytes are slow where code is compiled for size.
+static IN_WORD: [bool; 256] = {
+    let mut in_word = [false; 256];
+    let mut at = 0;
+    while at < in_word.len() {
+        let byte = at as u8;
+        let is_mark = matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=' | b'.' | b':' | b'~' | b'%');
+        in_word[at] = byte.is_ascii_alphanumeric() || is_mark;
+        at += 1;
+    }
+    in_word
+};
+
+/// Returns the number of characters of a word at the beginning of a piece.
+fn word_start(piece: &[u8]) -> usize {
+    let mut len = 0;
+    while len < piece.len() && IN_WORD[usize::from(piece[len])] {
+        len += 1;
+    }
+    len
+}
+
+/// Returns the offset of the word at the end of a piece.
+fn word_end(piece: &[u8]) -> usize {
+    let mut at = piece.len();
+    while at > 0 && IN_WORD[usize::from(piece[at - 1])] {
+        at -= 1;
+    }
+    at
+}
+
 /// Appends the words that continue in the next line, where the page is too narrow for them.
 fn wrapped_words(lines: &[Vec<Piece>], text: &mut Vec<u8>) {
     let mut word = Vec::new();
     let mut parts = 0;
     for line in lines {
-        let line = line.concat();
-        let is_blank = |byte: &u8| byte.is_ascii_whitespace();
-        let first = line.iter().position(is_blank).unwrap_or(line.len());
-        word.extend_from_slice(&line[..first]);
-        parts += usize::from(first > 0);
-        if first < line.len() {
+        let before = word.len();
+        let mut has_border = false;
+        for piece in line {
+            let len = word_start(piece);
+            word.extend_from_slice(&piece[..len]);
+            if len < piece.len() {
+                has_border = true;
+                break;
+            }
+        }
+        parts += usize::from(word.len() > before);
+        if has_border {
             push_wrapped(&word, parts, text);
-            let last = line.iter().rposition(is_blank).map_or(0, |at| at + 1);
             word.clear();
-            word.extend_from_slice(&line[last..]);
-            parts = 1;
+            let mut first = line.len();
+            while first > 0 && word_end(&line[first - 1]) == 0 {
+                first -= 1;
+            }
+            if let Some(piece) = first.checked_sub(1).map(|at| &line[at]) {
+                word.extend_from_slice(&piece[word_end(piece)..]);
+            }
+            word.extend(line[first..].iter().flatten());
+            parts = usize::from(!word.is_empty());
         }
     }
     push_wrapped(&word, parts, text);
 }
 
-/// Appends a word that has several parts.
+/// Appends a word that has several parts and a digit. Of text without blanks, whole lines are words.
 fn push_wrapped(word: &[u8], parts: usize, text: &mut Vec<u8>) {
-    if parts > 1 && word.len() >= MIN_WRAPPED {
+    if parts > 1 && word.len() >= MIN_WRAPPED && word.iter().any(u8::is_ascii_digit) {
         text.extend_from_slice(word);
         text.push(b'\n');
     }
