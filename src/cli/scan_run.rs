@@ -287,8 +287,8 @@ impl ScanRun<'_> {
 
     /// Prints the issues of the scan to standard error.
     fn print_issues(&self, document: &Document) {
-        // For a change, both kinds of issues are printed, even with --quiet.
-        let is_short = self.args.run.quiet && !self.job.scanned.is_empty();
+        // For a change or with --strict, both kinds of issues are errors, which --quiet prints.
+        let is_short = self.args.run.quiet && !self.args.strict && !self.job.scanned.is_empty();
         let open = document.diagnostics.iter().filter(|it| it.acknowledged.is_none());
         let mut notes: Vec<&Note> = open.filter(|it| it.is_unread() || !is_short).collect();
         notes.sort_by_key(|it| !it.is_unread());

@@ -357,6 +357,12 @@ fn quiet_prints_findings_and_errors_only() {
     let ran = tree.run(&["scan", "-q", "x", "nope"]);
     assert!(ran.stdout().contains("  x:1:1  datadog-pat") && !ran.stdout().contains("Scanned"));
     assert_eq!(ran.stderr(), "ddpatrol: nope: no such file or folder\n");
+    tree.write("opaque.rar", b"Rar!\x1a\x07\x01\x00 and more");
+    let ran = tree.run(&["scan", "-q", "opaque.rar"]);
+    assert_eq!((ran.code(), ran.stderr()), (Some(0), String::new()));
+    let ran = tree.run(&["scan", "-q", "--strict", "opaque.rar"]);
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    assert!(ran.stderr().starts_with("ddpatrol: opaque.rar: "), "{ran:?}");
 }
 
 #[test]
@@ -376,6 +382,8 @@ fn report_files_are_written_atomically() {
     assert_eq!(mode.mode() & 0o600, 0o600);
     let names: Vec<_> = std::fs::read_dir(tree.path().join("out")).expect("a folder").collect();
     assert_eq!(names.len(), 1, "nothing is left behind");
+    let ran = tree.run(&["scan", "x", "--report", "json=q", "--report", "sarif=./q"]);
+    assert!(ran.code() == Some(2) && ran.stderr().contains("the same file"), "{ran:?}");
     for (report, printed) in [
         ("json=no/such/x", "cannot write report to no/such/x"),
         ("json=out", "is a folder: name a file in it"),

@@ -94,6 +94,13 @@ def test_status_and_report_name_a_store_or_sweep_that_does_not_exist(sweeper, tm
         assert done.returncode == 2 and "has no sweep `b`" in done.stderr, done.stderr
 
 
+def test_errors_of_arguments_repeat_no_token(sweeper):
+    secret = token(7)
+    for words in (("--sweep", secret), ("-f", secret), (secret,)):
+        done = sweeper.execute("report", *words)
+        assert done.returncode == 2 and secret[30:] not in done.stderr, done.stderr
+
+
 def test_a_report_is_written_into_a_pipe_and_through_a_link(sweeper, tmp_path):
     sweeper.run(estate(tmp_path / "estate", 1))
     pipe, link, target = (tmp_path / name for name in ("pipe", "link", "target"))

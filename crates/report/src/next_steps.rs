@@ -34,7 +34,7 @@ pub struct NextStep {
 
 /// The objects that a command keeps which deletes unreachable ones.
 const KEPT_BY_PRUNE: &str =
-    "(objects that a reflog or stash names stay: git reflog, git stash list)";
+    "# objects that a reflog or stash names stay: git reflog, git stash list";
 
 impl Document {
     /// Returns the next steps for all findings that need one, in order.

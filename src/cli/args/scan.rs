@@ -128,7 +128,7 @@ pub(in crate::cli) struct FileArgs {
 
     /// Skip paths that match, as in .gitignore.
     ///
-    /// Patterns apply below each PATH; repeatable.
+    /// Patterns apply to the files below each PATH, not to the history; repeatable.
     #[arg(long, value_name = "GLOB", value_parser = values::pattern)]
     pub(in crate::cli) exclude: Vec<String>,
 

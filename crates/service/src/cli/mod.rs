@@ -47,14 +47,20 @@ enum Command {
     Admin(admin::AdminArgs),
 }
 
+/// Returns `true` if the reader of a list has seen enough, such as `head`. An error with a context is one.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<std::io::Error>();
+    error.chain().count() == 1
+        && cause.is_some_and(|it| it.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 /// Runs the command given by the process arguments.
 #[must_use]
 pub fn run() -> ExitCode {
     let args = match Cli::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            // A failure to print the usage cannot be reported.
-            let _ = error.print();
+            output::print_usage(&error);
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -72,6 +78,7 @@ pub fn run() -> ExitCode {
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::from(2),
         Err(error) => {
             print_error(&chain(&error));
             ExitCode::from(2)

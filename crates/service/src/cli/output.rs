@@ -2,7 +2,7 @@
 //! the exit code or write the log.
 
 use super::log::{LogFormat, format};
-use crate::redact::redact;
+use crate::redact::{holds_token, redact};
 use std::io::{self, Write as _};
 
 /// Prints a redacted message for the operator on standard error.
@@ -13,6 +13,17 @@ pub(super) fn print_message(text: &str) {
 /// Prints a redacted error for the operator on standard error.
 pub(super) fn print_error(text: &str) {
     print("ERROR", text);
+}
+
+/// Prints the help, or an error of the arguments, which may contain a token.
+pub(super) fn print_usage(error: &clap::Error) {
+    let text = error.render().to_string();
+    if error.use_stderr() && holds_token(&text) {
+        let _ = write!(io::stderr(), "{}", redact(&text));
+    } else {
+        // A failure to print cannot be reported.
+        let _ = error.print();
+    }
 }
 
 /// Prints a line in the format of the log.

@@ -6,7 +6,7 @@ use super::forms::hidden_fields;
 use super::parts::{relative, visible};
 use super::visitor::Visitor;
 use crate::permission::Permission;
-use crate::permission::Permission::{AuditLogsRead, OrgAppKeysRead, OrgAppKeysWrite};
+use crate::permission::Permission::{AuditLogsRead, OrgAppKeysRead};
 use crate::permission::Permission::{ServiceAccountWrite, UserAccessRead, UserAppKeys};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
@@ -89,7 +89,7 @@ const GROUPS: [NavigationGroup; 3] = [
                 section: Section::Users,
                 label: "Users",
                 path: "/organization/users",
-                permissions: &[UserAccessRead, OrgAppKeysRead, OrgAppKeysWrite],
+                permissions: &[UserAccessRead, OrgAppKeysRead],
             },
             NavigationEntry {
                 section: Section::ServiceAccounts,

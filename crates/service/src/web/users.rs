@@ -38,7 +38,7 @@ pub(super) async fn list(
 ) -> PageResult {
     let params = Params::parse(query.as_deref().unwrap_or_default())?;
     let caller = &visitor.caller;
-    caller.require(&[UserAccessRead, OrgAppKeysRead, OrgAppKeysWrite])?;
+    caller.require(&[UserAccessRead, OrgAppKeysRead])?;
     let kind = TokenKind::Personal;
     let listed = list_users(&web, caller, kind, &params, PATH).await?;
     let content = html! {

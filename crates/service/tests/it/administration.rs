@@ -35,6 +35,26 @@ fn a_disabled_user_is_enabled_again_on_postgres() {
 }
 
 #[test]
+fn a_list_ends_silently_when_its_reader_does() {
+    let database = Database::sqlite();
+    let (_server, _) = Server::first(&database, &[]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = ddpatrold();
+    command.args(["admin", "--database", &database.url(), "token", "list"]).stdout(writer);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = ddpatrold();
+    let issue = ["token", "issue", "--user", "admin@localhost", "--name", "x", "--all-scopes"];
+    command.args(["admin", "--database", &database.url()]).args(issue).stdout(writer);
+    let errors = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(errors.contains("the token, which is live: revoke it with"), "{errors}");
+}
+
+#[test]
 fn errors_of_commands_explain_what_to_correct() {
     let database = Database::sqlite();
     let refused = |args: &[&str], expected: &str| {
@@ -53,6 +73,13 @@ fn errors_of_commands_explain_what_to_correct() {
         &["token", "revoke", "0000000000000000000001"],
         "unknown token 0000000000000000000001 (00000000-0000-0000-0000-000000000001)",
     );
+    let token = format!("ddpat_{}_{}", "A".repeat(22), "b".repeat(49));
+    for words in [&["token", "list", &token][..], &["token", "revoke", "--issued-before", &token]] {
+        let output = try_admin(&database, words);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains("ddpat_") && !errors.contains(&token[30..]), "{errors}");
+    }
     issue("x", "nope", "unknown scope \"nope\"; use the scope names from the documentation");
     issue("x", "user_app_key", "similar scopes: user_access_invite");
     issue(" ", "user_app_keys", "--name: must not be blank");

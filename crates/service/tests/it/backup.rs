@@ -159,7 +159,10 @@ fn revocations_after_a_backup_are_lost_and_a_bulk_revocation_repeats_them() {
     let warning = String::from_utf8_lossy(&restored.stderr).into_owned();
     assert!(restored.status.success() && warning.contains("are lost"), "{warning}");
     let command = warning.split('`').find(|part| part.starts_with("ddpatrold ")).unwrap();
-    let recovery: Vec<_> = command.strip_prefix("ddpatrold admin ").unwrap().split(' ').collect();
+    let words = command.strip_prefix("ddpatrold admin --database ").unwrap();
+    let (database, words) = words.split_once(' ').unwrap();
+    assert_eq!(database, format!("'{}'", to.url()));
+    let recovery: Vec<_> = words.split(' ').collect();
     let server = Server::start(&to, &[]);
     assert_eq!(server.check(&token.key), 200, "the revocation is lost");
     admin(&to, &recovery);

@@ -272,6 +272,25 @@ fn a_request_for_another_host_gets_no_page_on_loopback() {
 }
 
 #[test]
+fn pages_list_users_for_the_permissions_of_the_api() {
+    let database = Database::sqlite();
+    let (server, _) = Server::first(&database, &[]);
+    for (permission, status) in [
+        ("user_access_read", 200),
+        ("org_app_keys_read", 200),
+        ("org_app_keys_write", 403),
+        ("user_app_keys", 403),
+    ] {
+        let email = format!("{permission}@example.com");
+        let person = crate::people::person(&email).with(&[permission]).add(&database);
+        let token = person.issue("all", "300d", &[permission]).key;
+        server.call(&Request::get("/api/v2/users").bearer(&token)).expect(status);
+        let mut browser = Browser::signed_in(&server, &database, &email);
+        browser.open("/organization/users").expect(status);
+    }
+}
+
+#[test]
 fn administrators_manage_people_within_their_own_permissions() {
     let database = Database::sqlite();
     let (server, root) = Server::first(&database, &[]);

@@ -9,6 +9,18 @@ pub(super) fn print_error(error: &anyhow::Error) {
     print_note(&format!("ddpatrol-sweep: {error:#}"));
 }
 
+/// Prints the help, or an error of the arguments, which may contain a token.
+pub(super) fn print_usage(error: &clap::Error) {
+    let text = error.render().to_string();
+    let cleaned: String = text.lines().map(|line| clean(line) + "\n").collect();
+    if error.use_stderr() && cleaned != text {
+        let _ = write!(io::stderr(), "{cleaned}");
+    } else {
+        // Nothing can be reported if the output is closed.
+        let _ = error.print();
+    }
+}
+
 /// Prints a line to standard error.
 pub(super) fn print_note(line: &str) {
     // Nothing can be reported if standard error is closed.

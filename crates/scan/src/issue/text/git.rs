@@ -5,6 +5,11 @@ use crate::quantity::count;
 use ddpatrol_pack::ObjectId;
 use std::fmt::{Display, Formatter, Result};
 
+/// Returns the pronoun for a number of objects.
+fn pronoun(count: usize) -> &'static str {
+    if count == 1 { "it" } else { "them" }
+}
+
 impl Display for GitIssue {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
@@ -25,7 +30,8 @@ impl Display for GitIssue {
                         write!(
                             f,
                             "partial clone: {count} not fetched ({ids}); `git fetch --refetch \
-                             --no-filter` fetches them"
+                             --no-filter` fetches {}",
+                            pronoun(*len)
                         )
                     }
                     NamedBy::Reachable => {
@@ -41,7 +47,7 @@ impl Display for GitIssue {
                 "partial clone: {} of the change not fetched ({}); `{command}` fetches {}",
                 count(*len, "object"),
                 Ids { first, len: *len },
-                if *len == 1 { "it" } else { "them" },
+                pronoun(*len),
             ),
             Self::ShallowClone { count: len, first } => write!(
                 f,
