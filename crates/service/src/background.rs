@@ -105,7 +105,9 @@ pub async fn delete_events(service: &Service, retention: Duration) {
                 let kind = std::mem::discriminant(&reason);
                 if early && reported.is_none() {
                     // This happens after every start.
-                    tracing::info!("old audit events are deleted once the time is trusted: {reason}");
+                    tracing::info!(
+                        "old audit events are deleted once the time is trusted: {reason}"
+                    );
                 } else if !early && reported != Some(kind) {
                     warned = true;
                     tracing::warn!("not deleting old audit events: {reason}");
