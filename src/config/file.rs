@@ -16,7 +16,6 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::slice;
 use toml::Spanned;
 
 #[derive(Debug, Deserialize)]
@@ -166,9 +165,7 @@ impl ConfigText<'_> {
             let message = "negated patterns are not supported: remove the `!`".to_owned();
             return Err(self.error(glob.span(), message));
         }
-        Exclude::new(PathBuf::new(), slice::from_ref(glob.get_ref()))
-            .map_err(|error| self.error(glob.span(), error.to_string()))?;
-        Ok(())
+        Exclude::check(glob.get_ref()).map_err(|error| self.error(glob.span(), error.to_string()))
     }
 
     fn level(&self, level: &Spanned<String>) -> Result<FailLevel, ConfigError> {

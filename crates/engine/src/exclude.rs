@@ -64,6 +64,26 @@ pub struct ExcludePatternError {
     reason: String,
 }
 
+fn builder(folder: &Path) -> GitignoreBuilder {
+    let mut builder = GitignoreBuilder::new(folder);
+    // Git accepts `a[` as a name; in a configuration it is more likely a mistake.
+    builder.allow_unclosed_class(false);
+    builder
+}
+
+fn add(builder: &mut GitignoreBuilder, glob: &str) -> Result<(), ExcludePatternError> {
+    builder.add_line(None, glob).map_err(|source| fault(glob, source))?;
+    Ok(())
+}
+
+fn fault(glob: &str, source: ignore::Error) -> ExcludePatternError {
+    let reason = match source {
+        ignore::Error::Glob { err, .. } => err,
+        other => other.to_string(),
+    };
+    ExcludePatternError { glob: glob.to_owned(), reason }
+}
+
 impl Default for Exclude {
     /// Excludes nothing.
     fn default() -> Self {
@@ -77,21 +97,18 @@ impl Exclude {
     /// # Errors
     /// [`ExcludePatternError`] if a pattern is invalid.
     pub fn new(folder: PathBuf, globs: &[String]) -> Result<Self, ExcludePatternError> {
-        let mut builder = GitignoreBuilder::new(&folder);
-        // Git accepts `a[` as a name; in a configuration it is more likely a mistake.
-        builder.allow_unclosed_class(false);
-        let fault = |glob: &String, source: ignore::Error| ExcludePatternError {
-            glob: glob.clone(),
-            reason: match source {
-                ignore::Error::Glob { err, .. } => err,
-                other => other.to_string(),
-            },
-        };
-        for glob in globs {
-            builder.add_line(None, glob).map_err(|source| fault(glob, source))?;
-        }
+        let mut builder = builder(&folder);
+        globs.iter().try_for_each(|glob| add(&mut builder, glob))?;
         let globs = builder.build().map_err(|source| fault(&globs.join(" "), source))?;
         Ok(Self { folder, globs, folders: None })
+    }
+
+    /// Checks the syntax of a pattern, without compiling it.
+    ///
+    /// # Errors
+    /// [`ExcludePatternError`] if it is invalid.
+    pub fn check(glob: &str) -> Result<(), ExcludePatternError> {
+        add(&mut builder(Path::new("")), glob)
     }
 
     /// Adds the exclusions of folders, which each apply to one folder only.

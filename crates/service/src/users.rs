@@ -66,6 +66,14 @@ pub fn check_email(email: &str) -> Result<(), UserTextProblem> {
     check_text(email)
 }
 
+/// Describes why a user stays an administrator.
+pub(crate) fn last_administrator(user: &User) -> String {
+    format!(
+        "the user {} is the last administrator: grant org_app_keys_write to another enabled user first",
+        user.email
+    )
+}
+
 /// Checks a text that describes a user.
 ///
 /// # Errors
@@ -212,10 +220,7 @@ impl Service {
         self.authenticator.invalidate_all();
         match changed {
             UserChange::Done | UserChange::Already => Ok(()),
-            UserChange::LastAdministrator => Err(Refusal::Conflict(format!(
-                "the user {} is the last administrator: grant org_app_keys_write to another enabled user first",
-                user.email
-            ))),
+            UserChange::LastAdministrator => Err(Refusal::Conflict(last_administrator(user))),
         }
     }
 

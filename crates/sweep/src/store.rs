@@ -225,6 +225,25 @@ impl Store {
         Ok(names)
     }
 
+    /// Returns the sweep with a name, or the latest one; `sweeps` are those of the store.
+    ///
+    /// # Errors
+    /// Returns an error if there is no such sweep.
+    pub fn choose(
+        &self,
+        sweeps: &[SweepName],
+        name: Option<SweepName>,
+    ) -> anyhow::Result<SweepName> {
+        match name {
+            Some(name) if sweeps.contains(&name) => Ok(name),
+            Some(name) => bail!("the store `{}` has no sweep `{name}`", self.name),
+            None => {
+                let latest = sweeps.last().cloned();
+                latest.with_context(|| format!("the store `{}` has no sweep", self.name))
+            }
+        }
+    }
+
     /// Returns the latest result of a repository that has findings and a state, and the sweep that has it.
     /// `sweeps` are searched in their order; results that repeat an earlier one lead to that one.
     ///

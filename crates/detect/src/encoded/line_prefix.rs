@@ -12,6 +12,7 @@
 //! If the line before has more text in front, such as a label, the rest of that text may be missing. The text
 //! after the encoded characters of a line is skipped, whatever it is.
 
+use super::breaks;
 use super::class::MIN_RUN;
 use super::digit::base64_digit;
 use std::ops::Range;
@@ -21,12 +22,6 @@ const MAX_AFFIX: usize = 256;
 
 /// Maximum number of encoded characters in a line.
 const MAX_PAYLOAD: usize = 256;
-
-/// Maximum length of an ANSI control sequence, in bytes.
-const MAX_SEQUENCE: usize = 32;
-
-/// The beginnings of ANSI control sequences, as bytes and as JSON writes them.
-const SEQUENCES: [&[u8]; 3] = [b"\x1b[", b"\\u001b[", b"\\u001B["];
 
 /// Maximum distance from an encoded character to the beginning of its line, in bytes.
 pub(crate) const LINE_LOOKBEHIND: usize = MAX_AFFIX + MAX_PAYLOAD;
@@ -180,16 +175,12 @@ fn payloads(bytes: &[u8], start: usize, run: usize) -> [Option<usize>; 5] {
     all
 }
 
-/// Returns the offset after the ANSI control sequence, such as the one of a color, whose end is at the start of a run.
+/// Returns the offset after the control sequence, such as the one of a color, whose end is at the start of a run.
 fn colored(bytes: &[u8], start: usize, run: usize) -> Option<usize> {
-    let before = &bytes[start.max(run.saturating_sub(MAX_SEQUENCE))..run];
-    let parameters = before.iter().rev().take_while(|it| it.is_ascii_digit() || **it == b';');
-    let (introducer, _) = before.split_at(before.len() - parameters.count());
-    if !SEQUENCES.iter().any(|it| introducer.ends_with(it)) {
-        return None;
-    }
     let digits = bytes[run..].iter().take_while(|it| it.is_ascii_digit()).count();
-    matches!(bytes.get(run + digits), Some(b'm' | b'K')).then_some(run + digits + 1)
+    let last = run + digits;
+    let is_letter = bytes.get(last).is_some_and(u8::is_ascii_alphabetic);
+    (is_letter && breaks::ends_at(&bytes[start..], last - start)).then_some(last + 1)
 }
 
 /// The prefix of one line, compared with the beginning of the next.

@@ -19,7 +19,7 @@ use crate::store::tokens::Authority;
 use crate::store::users::{User, UserChange};
 use crate::store::{Missing, Store};
 use crate::tokens::fields::{check_name, check_scope};
-use crate::users::{check_email, check_text};
+use crate::users::{check_email, check_text, last_administrator};
 use crate::web::origin::PublicUrl;
 use crate::{id, time};
 use anyhow::{Context as _, anyhow, bail};
@@ -327,13 +327,6 @@ async fn add_user(
 /// Returns the names of permissions.
 fn names(permissions: Permissions) -> Vec<&'static str> {
     permissions.iter().map(Permission::name).collect()
-}
-
-fn last_administrator(user: &User) -> String {
-    format!(
-        "the user {} is the last administrator: grant org_app_keys_write to another enabled user first",
-        user.email
-    )
 }
 
 async fn issue_token(store: &Store, issue: Issue) -> anyhow::Result<()> {

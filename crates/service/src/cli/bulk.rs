@@ -114,13 +114,14 @@ pub(super) async fn revoke_tokens(store: &Store, args: RevokeArgs) -> anyhow::Re
 }
 
 async fn revoke_one(store: &Store, id_or_alias: &str) -> anyhow::Result<()> {
-    let token = Uuid::parse(id_or_alias)
-        .or_else(|| Uuid::from_alias(id_or_alias.as_bytes()))
-        .context("expected the UUID of a token, or its alias of 22 letters and digits")?;
-    let shown = match Uuid::parse(id_or_alias) {
-        Some(_) => token.to_string(),
-        None => format!("{id_or_alias} ({token})"),
+    let by_id = Uuid::parse(id_or_alias).map(|token| (token, token.to_string()));
+    let by_alias = || {
+        let token = Uuid::from_alias(id_or_alias.as_bytes())?;
+        Some((token, format!("{id_or_alias} ({token})")))
     };
+    let (token, shown) = by_id
+        .or_else(by_alias)
+        .context("expected the UUID of a token, or its alias of 22 letters and digits")?;
     let kind = store.token(token).await?.map(|token| token.kind).unwrap_or_default();
     let event = Actor::OPERATOR.event(name::REVOKED, Some(token))?.of(kind);
     match store.revoke_token(token, RevokedBy::Operator, &event).await? {

@@ -1,8 +1,10 @@
 //! Messages to the user. Each is redacted, and escaped for the terminal.
 
 use crate::cli::setup;
+use ddpatrol::redact::Redactor;
 use ddpatrol::report::escape::terminal;
 use std::io::{self, Write};
+use std::sync::OnceLock;
 
 /// Prints an error with its causes to standard error.
 pub(super) fn print_error(error: &anyhow::Error) {
@@ -11,13 +13,13 @@ pub(super) fn print_error(error: &anyhow::Error) {
 
 /// Prints the help, or an error of the arguments, which may contain a token.
 pub(super) fn print_usage(error: &clap::Error) {
-    let text = error.render().to_string();
-    let cleaned: String = text.lines().map(|line| clean(line) + "\n").collect();
-    if error.use_stderr() && cleaned != text {
-        let _ = write!(io::stderr(), "{cleaned}");
-    } else {
+    if !error.use_stderr() {
         // Nothing can be reported if the output is closed.
         let _ = error.print();
+        return;
+    }
+    for line in error.render().to_string().lines() {
+        print_note(line);
     }
 }
 
@@ -32,8 +34,11 @@ pub(super) fn print_line(line: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{}", clean(line))
 }
 
+/// The redactor of all messages; `None` if the built-in rules are invalid.
+static REDACTOR: OnceLock<Option<Redactor>> = OnceLock::new();
+
 fn clean(text: &str) -> String {
-    let Ok(redactor) = setup::redactor() else {
+    let Some(redactor) = REDACTOR.get_or_init(|| setup::redactor().ok()) else {
         return "message withheld: the built-in rules are invalid, so it cannot be redacted"
             .to_owned();
     };

@@ -15,17 +15,11 @@ use std::path::Path;
 pub(super) async fn run(args: ReportArgs) -> anyhow::Result<Exit> {
     let store = Store::open_existing(&args.store.store)?;
     let sweeps = store.sweeps().await?;
-    let sweep = args.sweep.or_else(|| sweeps.last().cloned());
-    let sweep = sweep.with_context(|| format!("the store `{}` has no sweep", store.name()))?;
+    let sweep = store.choose(&sweeps, args.sweep)?;
     let since = match args.since {
-        Some(since) => Some(since),
+        Some(since) => Some(store.choose(&sweeps, Some(since))?),
         None => sweeps.iter().rev().find(|it| **it < sweep).cloned(),
     };
-    for it in std::iter::once(&sweep).chain(&since) {
-        if !sweeps.contains(it) {
-            bail!("the store `{}` has no sweep `{it}`", store.name());
-        }
-    }
     if since.as_ref().is_some_and(|since| *since >= sweep) {
         bail!("--since must be an earlier sweep than `{sweep}`");
     }

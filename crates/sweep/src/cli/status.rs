@@ -5,7 +5,6 @@ use super::exit::Exit;
 use super::messages::print_line;
 use crate::result::{RepositoryResult, Status};
 use crate::store::{FINISHED, Store, SweepName};
-use anyhow::{Context, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -44,11 +43,7 @@ struct NotComplete {
 pub(super) async fn run(args: StatusArgs) -> anyhow::Result<Exit> {
     let store = Store::open_existing(&args.store.store)?;
     let sweeps = store.sweeps().await?;
-    let sweep = args.sweep.or_else(|| sweeps.last().cloned());
-    let sweep = sweep.with_context(|| format!("the store `{}` has no sweep", store.name()))?;
-    if !sweeps.contains(&sweep) {
-        bail!("the store `{}` has no sweep `{sweep}`", store.name());
-    }
+    let sweep = store.choose(&sweeps, args.sweep)?;
     let status = read(&store, &sweep).await?;
     if args.json {
         print_line(&serde_json::to_string(&status)?)?;
